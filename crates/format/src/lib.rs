@@ -1,0 +1,33 @@
+//! Leaf of the workspace: the few types that every other crate agrees on. Knows no files, no threads, no errors of others.
+
+mod byte_reader;
+pub mod checksum;
+mod durability;
+mod store_id;
+
+pub use byte_reader::ByteReader;
+pub use durability::Durability;
+pub use store_id::StoreId;
+
+/// The unit in which a device rewrites data, in bytes: nothing that was flushed shares a page with what is written later.
+pub const PAGE_BYTES: u64 = 4096;
+
+/// The next multiple of `unit` (a power of two) at or above `offset`; saturates at the highest multiple.
+pub const fn align_up(offset: u64, unit: u64) -> u64 {
+    let mask = unit - 1;
+    match offset.checked_add(mask) {
+        Some(sum) => sum & !mask,
+        None => !mask,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::align_up;
+
+    #[test]
+    fn aligning_rounds_up_and_saturates() {
+        assert_eq!([align_up(0, 8), align_up(1, 8), align_up(8, 8), align_up(4097, 4096)], [0, 8, 8, 8192]);
+        assert_eq!(align_up(u64::MAX, 4096), !4095);
+    }
+}

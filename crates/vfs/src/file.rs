@@ -1,0 +1,86 @@
+//! The two traits that stand between the engine and a disk. Positioned I/O only: no cursor, no append mode, no mmap.
+
+use std::{ffi::OsString, fmt, io, path::Path, sync::Arc};
+
+use crate::{FileError, Result};
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenHow {
+    /// For reading; the file must exist.
+    Read,
+    /// For reading and writing; the file must exist.
+    ReadWrite,
+    /// For reading and writing; the file must not exist.
+    CreateNew,
+    /// For reading and writing; an existing file is emptied.
+    CreateOrTruncate,
+}
+
+/// Held until dropped. The operating system drops it too when the process dies.
+pub trait FileLock: Send + Sync + fmt::Debug {}
+
+/// A file system.
+pub trait Vfs: Send + Sync + fmt::Debug {
+    /// Opens a file. A new file's name is durable only after `sync_dir` on its folder.
+    fn open(&self, path: &Path, how: OpenHow) -> Result<Arc<dyn VfsFile>>;
+    /// The names in a folder, in no particular order.
+    fn read_dir(&self, path: &Path) -> Result<Vec<OsString>>;
+    /// Creates a folder and its missing parents, each durable when this returns.
+    fn create_dir_all(&self, path: &Path) -> Result<()>;
+    /// Renames a file, replacing the target. Durable only after `sync_dir`.
+    fn rename(&self, from: &Path, to: &Path) -> Result<()>;
+    /// Removes a file. Durable only after `sync_dir`.
+    fn remove_file(&self, path: &Path) -> Result<()>;
+    /// Flushes a folder: the names created, renamed and removed in it.
+    fn sync_dir(&self, path: &Path) -> Result<()>;
+    /// Whether a file or folder of this name is there.
+    fn exists(&self, path: &Path) -> Result<bool>;
+    /// Takes the exclusive lock of the file at `path`, which is made if need be. `None`: somebody else holds it.
+    fn try_lock(&self, path: &Path) -> Result<Option<Box<dyn FileLock>>>;
+}
+
+/// An open file. Every method may be called from any thread.
+pub trait VfsFile: Send + Sync + fmt::Debug {
+    /// The path it was opened under.
+    fn path(&self) -> &Path;
+    /// Its length in bytes.
+    fn len(&self) -> Result<u64>;
+    /// Reads at `offset`; fewer bytes than asked for only at the end of the file or when interrupted.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize>;
+    /// Writes at `offset`, possibly fewer bytes than given; a hole before `offset` reads as zeros.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<usize>;
+    /// Cuts or extends (with zeros) to `len` bytes.
+    fn set_len(&self, len: u64) -> Result<()>;
+    /// Flushes data, and of the metadata what is needed to read it (`fdatasync`).
+    fn sync_data(&self) -> Result<()>;
+
+    /// Whether the file is empty.
+    fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// Fills as much of `buffer` as the file has from `offset` on; the number of bytes read.
+    fn read_full_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
+        let mut done = 0;
+        while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            match self.read_at(rest, offset.saturating_add(done as u64))? {
+                0 => break,
+                n => done += n,
+            }
+        }
+        Ok(done)
+    }
+
+    /// Writes all of `bytes` at `offset`. A failure may leave a part of them written.
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        let mut done = 0;
+        while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
+            match self.write_at(rest, offset.saturating_add(done as u64))? {
+                0 => return Err(FileError::new("pwrite", self.path(), io::ErrorKind::WriteZero.into())),
+                n => done += n,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,16 @@
+//! Files and time as the engine needs them: a small trait with two implementations, the operating system and a simulated
+//! disk that keeps written and durable bytes apart. Everything but LMDB does its I/O through this crate.
+
+mod atomic_file;
+mod clock;
+mod error;
+mod file;
+mod os;
+#[cfg(feature = "sim")]
+pub mod sim;
+
+pub use atomic_file::{read_small_file, write_atomically};
+pub use clock::{Clock, SystemClock};
+pub use error::{FileError, Result};
+pub use file::{FileLock, OpenHow, Vfs, VfsFile};
+pub use os::OsVfs;
