@@ -1,1 +1,1 @@
-//! placeholder
+//! The only crate that knows Node-API.

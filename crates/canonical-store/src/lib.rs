@@ -1,1 +1,1 @@
-//! placeholder
+//! State and events in one commit: the store that composes ledgerstone's parts.

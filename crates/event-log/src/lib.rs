@@ -1,1 +1,1 @@
-//! placeholder
+//! The event-log room.

@@ -1,1 +1,1 @@
-//! placeholder
+//! The journal room.

@@ -1,1 +1,1 @@
-//! placeholder
+//! The write-coordinator room.
