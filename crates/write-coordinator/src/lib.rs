@@ -1,1 +1,18 @@
-//! The write-coordinator room.
+//! How applied writes become flushed state. Writers fill the *active* delta; a flusher freezes it, writes it out and publishes
+//! a new view. Generic: knows no journal, no log, no LMDB; what a delta is and how it is written belongs to the caller.
+//!
+//! Order of a flush: freeze (epoch + 1) → [`Flusher::flush`] → publish the view → raise the flushed mark → wake. A view is
+//! published before the mark that promises it (I8), and a failed flush reaches everybody who waits.
+
+mod coordinator;
+mod delta;
+mod flusher;
+mod pacing;
+mod thread;
+mod view;
+
+pub use coordinator::{Coordinator, Step};
+pub use delta::Delta;
+pub use flusher::{FlushFailure, Flusher};
+pub use pacing::Pacing;
+pub use view::View;

@@ -1,0 +1,316 @@
+//! Owns the view, the flushed mark and the bound on what waits. Locks: `state` is held for a few instructions and never
+//! across I/O or a call into the flusher.
+
+use std::{
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use ledgerstone_vfs::Clock;
+use parking_lot::{Condvar, Mutex, RwLock};
+
+use crate::{Delta, FlushFailure, Flusher, Pacing, View};
+
+/// What one round of the flusher did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A delta was flushed, or a slice of background work done: look again at once.
+    Worked,
+    /// Nothing is due before this much time has passed; `None`: not until somebody writes or asks.
+    Idle(Option<Duration>),
+    /// No room on the device: try again after [`Pacing::RETRY`].
+    Blocked,
+    /// Writing has stopped for good.
+    Failed,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// Somebody wants everything up to here flushed.
+    requested_seq: u64,
+    /// When the first write came into the active delta, on the clock's monotonic time.
+    filling_since: Option<Duration>,
+    pub(crate) closing: bool,
+    runs: u64,
+    last_flush: Duration,
+}
+
+/// Decides when deltas are frozen and flushed; tells readers where to look and writers when to wait.
+#[derive(Debug)]
+pub struct Coordinator<D: Delta, E: Clone> {
+    view: RwLock<Arc<View<D>>>,
+    version: AtomicU64,
+    flushed: AtomicU64,
+    /// Bytes in the active and the frozen delta.
+    pending: AtomicU64,
+    /// Bytes in flushed deltas that readers still hold, as of the last look.
+    pinned: AtomicU64,
+    retired: Mutex<Vec<Weak<D>>>,
+    pub(crate) state: Mutex<State>,
+    pub(crate) work: Condvar,
+    progress: Condvar,
+    /// The last flush found no room.
+    blocked: AtomicBool,
+    blocked_by: Mutex<Option<E>>,
+    failure: OnceLock<E>,
+    pub(crate) thread: Mutex<Option<JoinHandle<()>>>,
+    clock: Arc<dyn Clock>,
+    pacing: Pacing,
+}
+
+impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
+    /// Starts with `active`, which may already hold what recovery replayed, above a state flushed up to `flushed_seq`.
+    pub fn new(clock: Arc<dyn Clock>, pacing: Pacing, active: Arc<D>, epoch: u64, flushed_seq: u64) -> Self {
+        let filling_since = (active.last_seq() > flushed_seq).then(|| clock.monotonic());
+        Self {
+            version: AtomicU64::new(1),
+            flushed: AtomicU64::new(flushed_seq),
+            pending: AtomicU64::new(active.bytes()),
+            pinned: AtomicU64::new(0),
+            view: RwLock::new(Arc::new(View { version: 1, epoch, active, frozen: None, generation: 0 })),
+            retired: Mutex::default(),
+            state: Mutex::new(State { filling_since, ..State::default() }),
+            work: Condvar::new(),
+            progress: Condvar::new(),
+            blocked: AtomicBool::new(false),
+            blocked_by: Mutex::new(None),
+            failure: OnceLock::new(),
+            thread: Mutex::new(None),
+            clock,
+            pacing,
+        }
+    }
+
+    /// The arrangement to read from.
+    pub fn view(&self) -> Arc<View<D>> {
+        Arc::clone(&self.view.read())
+    }
+
+    /// The version of [`view`](Self::view) without taking it.
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Everything up to this sequence number has been flushed.
+    pub fn flushed_seq(&self) -> u64 {
+        self.flushed.load(Ordering::Acquire)
+    }
+
+    /// Bytes applied and not yet flushed.
+    pub fn pending_bytes(&self) -> u64 {
+        self.pending.load(Ordering::Relaxed)
+    }
+
+    /// Bytes in flushed deltas that snapshots and iterators still hold.
+    pub fn pinned_bytes(&self) -> u64 {
+        let mut retired = self.retired.lock();
+        retired.retain(|delta| delta.strong_count() > 0);
+        let bytes = retired.iter().filter_map(Weak::upgrade).map(|delta| delta.bytes()).sum();
+        self.pinned.store(bytes, Ordering::Relaxed);
+        bytes
+    }
+
+    /// How many flushes have been done, and how long the last took.
+    pub fn runs(&self) -> (u64, Duration) {
+        let state = self.state.lock();
+        (state.runs, state.last_flush)
+    }
+
+    /// Why writing has stopped, if it has.
+    pub fn failure(&self) -> Option<E> {
+        self.failure.get().cloned()
+    }
+
+    /// What the last flush had no room for, while that is so.
+    pub fn blocked_by(&self) -> Option<E> {
+        if self.blocked.load(Ordering::Acquire) { self.blocked_by.lock().clone() } else { None }
+    }
+
+    /// Whether too much waits for the next transaction to be let in.
+    pub fn is_crowded(&self) -> bool {
+        let pending = self.pending_bytes();
+        pending >= self.pacing.pending_bound_bytes()
+            || pending.saturating_add(self.pinned.load(Ordering::Relaxed)) >= self.pacing.total_bound_bytes()
+    }
+
+    /// The writer put `bytes` more into the active delta, `first` being true for a delta that was empty.
+    pub fn note_write(&self, bytes: u64, first: bool) {
+        let before = self.pending.fetch_add(bytes, Ordering::Relaxed);
+        let filled = before < self.pacing.flush_bytes && before.saturating_add(bytes) >= self.pacing.flush_bytes;
+        if first || filled {
+            let mut state = self.state.lock();
+            if first {
+                state.filling_since = Some(self.clock.monotonic());
+            }
+            self.work.notify_all();
+        }
+    }
+
+    /// Somebody waits for everything up to `seq` to be flushed.
+    pub fn request(&self, seq: u64) {
+        let mut state = self.state.lock();
+        state.requested_seq = state.requested_seq.max(seq);
+        self.work.notify_all();
+    }
+
+    /// Blocks until `seq` is flushed. Not for a thread that flushes.
+    pub fn wait_flushed(&self, seq: u64) -> Result<(), E> {
+        self.request(seq);
+        let mut state = self.state.lock();
+        loop {
+            if self.flushed_seq() >= seq {
+                return Ok(());
+            }
+            if let Some(failure) = self.failure.get() {
+                return Err(failure.clone());
+            }
+            self.progress.wait(&mut state);
+        }
+    }
+
+    /// Blocks until there is room, at most for `patience`. Whether there is.
+    pub fn wait_for_room(&self, patience: Duration) -> bool {
+        let deadline = self.clock.monotonic().saturating_add(patience);
+        let mut state = self.state.lock();
+        while self.is_crowded() {
+            self.pinned_bytes();
+            let left = deadline.saturating_sub(self.clock.monotonic());
+            if left.is_zero() || self.failure.get().is_some() || self.blocked.load(Ordering::Acquire) {
+                return !self.is_crowded();
+            }
+            self.work.notify_all();
+            self.progress.wait_for(&mut state, left);
+        }
+        true
+    }
+
+    /// One round: flushes what is due. Never blocks for work; the flusher's own I/O is all it waits for.
+    pub fn step(&self, flusher: &dyn Flusher<D, Error = E>) -> Step {
+        if self.failure.get().is_some() {
+            return Step::Failed;
+        }
+        let view = self.view();
+        let frozen = match &view.frozen {
+            Some(frozen) => Arc::clone(frozen),
+            None => match self.due(&view.active) {
+                None => self.freeze(flusher),
+                Some(idle) => return self.idle(flusher, idle),
+            },
+        };
+        let start = self.clock.monotonic();
+        match flusher.flush(&frozen) {
+            Ok(()) => {
+                self.publish(&frozen, start);
+                flusher.published(&frozen);
+                Step::Worked
+            }
+            Err(failure) => self.not_flushed(flusher, failure),
+        }
+    }
+
+    /// `None`: the active delta is to be flushed now; otherwise how long there is nothing to do.
+    fn due(&self, active: &Arc<D>) -> Option<Step> {
+        let last_seq = active.last_seq();
+        if last_seq <= self.flushed_seq() {
+            return Some(Step::Idle(None));
+        }
+        let state = self.state.lock();
+        if state.closing || state.requested_seq > self.flushed_seq() || active.bytes() >= self.pacing.flush_bytes {
+            return None;
+        }
+        let age = state.filling_since.map_or(Duration::ZERO, |since| self.clock.monotonic().saturating_sub(since));
+        let left = self.pacing.flush_interval.saturating_sub(age);
+        if left.is_zero() { None } else { Some(Step::Idle(Some(left))) }
+    }
+
+    /// Whether a step that found nothing to do has been overtaken. `timed`: it has set itself a time.
+    pub(crate) fn overlooked(&self, state: &State, timed: bool) -> bool {
+        let active = Arc::clone(&self.view.read().active);
+        let filled = active.last_seq() > self.flushed_seq();
+        filled && (!timed || state.requested_seq > self.flushed_seq() || active.bytes() >= self.pacing.flush_bytes)
+    }
+
+    fn idle(&self, flusher: &dyn Flusher<D, Error = E>, idle: Step) -> Step {
+        match flusher.chore() {
+            Ok(true) => Step::Worked,
+            Ok(false) => idle,
+            Err(failure) => self.not_flushed(flusher, failure),
+        }
+    }
+
+    fn freeze(&self, flusher: &dyn Flusher<D, Error = E>) -> Arc<D> {
+        let mut frozen = None;
+        flusher.freeze(&mut |fresh| {
+            let mut slot = self.view.write();
+            let full = Arc::clone(&slot.active);
+            *slot = Arc::new(View {
+                version: slot.version + 1,
+                epoch: slot.epoch + 1,
+                active: fresh,
+                frozen: Some(Arc::clone(&full)),
+                generation: slot.generation,
+            });
+            self.version.store(slot.version, Ordering::Release);
+            self.state.lock().filling_since = None;
+            frozen = Some(Arc::clone(&full));
+            full
+        });
+        frozen.unwrap_or_else(|| self.view().active.clone())
+    }
+
+    fn publish(&self, frozen: &Arc<D>, start: Duration) {
+        {
+            let mut slot = self.view.write();
+            *slot = Arc::new(View {
+                version: slot.version + 1,
+                epoch: slot.epoch,
+                active: Arc::clone(&slot.active),
+                frozen: None,
+                generation: slot.generation + 1,
+            });
+            self.version.store(slot.version, Ordering::Release);
+        }
+        self.retired.lock().push(Arc::downgrade(frozen));
+        self.flushed.fetch_max(frozen.last_seq(), Ordering::AcqRel);
+        self.pending.fetch_sub(frozen.bytes(), Ordering::Relaxed);
+        self.blocked.store(false, Ordering::Release);
+        let mut state = self.state.lock();
+        state.runs += 1;
+        state.last_flush = self.clock.monotonic().saturating_sub(start);
+        self.progress.notify_all();
+    }
+
+    fn not_flushed(&self, flusher: &dyn Flusher<D, Error = E>, failure: FlushFailure<E>) -> Step {
+        match failure {
+            FlushFailure::Retry(error) => {
+                *self.blocked_by.lock() = Some(error);
+                self.blocked.store(true, Ordering::Release);
+                let _state = self.state.lock();
+                self.progress.notify_all();
+                Step::Blocked
+            }
+            FlushFailure::Fatal(error) => {
+                self.fail(flusher, Some(error), "the flush failed");
+                Step::Failed
+            }
+        }
+    }
+
+    pub(crate) fn fail(&self, flusher: &dyn Flusher<D, Error = E>, why: Option<E>, what: &str) {
+        let error = flusher.failed(why, what);
+        let _ = self.failure.set(error);
+        let _state = self.state.lock();
+        self.progress.notify_all();
+    }
+
+    /// Readers let go of something, or writing stopped elsewhere: whoever waits looks again.
+    pub fn nudge(&self) {
+        self.pinned_bytes();
+        let _state = self.state.lock();
+        self.progress.notify_all();
+    }
+}

@@ -1,0 +1,9 @@
+//! What has been applied and not yet flushed.
+
+/// A generation of writes. One writer fills it under the caller's lock; readers look at it at any time.
+pub trait Delta: Send + Sync + 'static {
+    /// Memory that it keeps, in bytes; only grows.
+    fn bytes(&self) -> u64;
+    /// The last sequence number in it; 0 when nothing was written to it.
+    fn last_seq(&self) -> u64;
+}

@@ -1,0 +1,29 @@
+//! What the caller does for a flush; the coordinator decides when.
+
+use std::sync::Arc;
+
+/// Why a flush did not come to its end.
+#[derive(Clone, Debug)]
+pub enum FlushFailure<E> {
+    /// No room now. The frozen delta stays and is written again later; only writers notice.
+    Retry(E),
+    /// Writing has stopped for good.
+    Fatal(E),
+}
+
+/// Writes deltas out. All methods but [`freeze`](Self::freeze)'s swap run outside the coordinator's locks, on the flusher's thread.
+pub trait Flusher<D>: Send + Sync {
+    /// What a failed flush tells everybody who waits.
+    type Error: Clone + Send + Sync + 'static;
+
+    /// Makes an empty delta and hands it to `swap` while no writer is between two writes; `swap` returns the one that is full.
+    fn freeze(&self, swap: &mut dyn FnMut(Arc<D>) -> Arc<D>);
+    /// Writes a frozen delta out, durably. Called again with the same delta after [`FlushFailure::Retry`].
+    fn flush(&self, frozen: &Arc<D>) -> Result<(), FlushFailure<Self::Error>>;
+    /// After the view without the frozen delta was published: whoever waits may be woken, old resources released.
+    fn published(&self, frozen: &Arc<D>);
+    /// One slice of background work when nothing is due. Whether there is more.
+    fn chore(&self) -> Result<bool, FlushFailure<Self::Error>>;
+    /// Writing has stopped for good; called once, also for a panic (`what`).
+    fn failed(&self, why: Option<Self::Error>, what: &str) -> Self::Error;
+}

@@ -1,0 +1,28 @@
+//! When a delta is flushed, and how much may wait.
+
+use std::time::Duration;
+
+/// Thresholds of a coordinator.
+#[derive(Clone, Copy, Debug)]
+pub struct Pacing {
+    /// An active delta of this size is flushed at once, in bytes.
+    pub flush_bytes: u64,
+    /// An active delta is flushed at this age at the latest.
+    pub flush_interval: Duration,
+}
+
+impl Pacing {
+    /// Up to here writers are let in: active and frozen delta together, in bytes.
+    pub const fn pending_bound_bytes(&self) -> u64 {
+        self.flush_bytes.saturating_mul(2)
+    }
+
+    /// The same with the flushed deltas that snapshots and iterators still hold. Twice as high, so that one long reader, which
+    /// holds two generations at the most, never stops the writers by itself.
+    pub const fn total_bound_bytes(&self) -> u64 {
+        self.flush_bytes.saturating_mul(4)
+    }
+
+    /// How long the flusher leaves a full device alone before it tries again.
+    pub const RETRY: Duration = Duration::from_millis(100);
+}
