@@ -1,0 +1,9 @@
+// Each spec file runs in its own process: a store is held by a process, and a crash must not take its neighbours along.
+export default {
+  files: ['__test__/**/*.spec.ts'],
+  extensions: { ts: 'module' },
+  nodeArguments: ['--import=@oxc-node/core/register', '--expose-gc'],
+  workerThreads: false,
+  concurrency: 2,
+  timeout: '3m',
+}

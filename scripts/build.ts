@@ -1,0 +1,89 @@
+// Builds what is missing or out of date: the native binding, then the package's JavaScript and types.
+// A second run with nothing changed compares hashes and is done.
+//
+//   --profile release   (default) what is published: fat LTO, minutes
+//   --profile fast      what tests and the demo need; an up-to-date release build is taken as it is
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { extname, join, relative } from 'node:path'
+import { parseArgs } from 'node:util'
+import { root, run, tool } from './command.ts'
+
+type Profile = 'release' | 'fast'
+interface Stamp { native?: { hash: string; profile: Profile }; package?: string }
+
+const STAMP = join(root, 'target', 'npm-build.json')
+
+const { values } = parseArgs({ options: { profile: { type: 'string', default: 'release' } } })
+if (values.profile !== 'release' && values.profile !== 'fast') throw new Error('--profile is release or fast')
+
+const stamp = readStamp()
+if (await buildNative(values.profile)) writeStamp()
+if (await buildPackage()) writeStamp()
+
+async function buildNative(profile: Profile): Promise<boolean> {
+  const hash = hashOf(['Cargo.toml', 'Cargo.lock', 'crates'], ['.rs', '.toml', '.lock', '.c', '.h'], ['tests', 'benches', 'target'])
+  const current = stamp.native?.hash === hash && binaryExists() && existsSync(join(root, 'index.js'))
+  if (current && (stamp.native?.profile === profile || profile === 'fast')) return false
+  // The macros write the type definitions while they compile; a crate that cargo compiled without us in between has written none.
+  rmSync(join(root, 'target', 'napi-rs'), { recursive: true, force: true })
+  const { exitCode } = await run(process.execPath, [
+    tool('@napi-rs/cli', 'napi'), 'build', '--platform', '--esm', '--js', 'index.js', '--dts', 'index.d.ts',
+    '--manifest-path', 'crates/binding/Cargo.toml', '--output-dir', '.', '--profile', profile, '--', '--locked',
+  ], 'show')
+  if (exitCode !== 0) fail('the native binding does not build')
+  stamp.native = { hash, profile }
+  return true
+}
+
+async function buildPackage(): Promise<boolean> {
+  const hash = hashOf(['src', 'index.d.ts', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'], ['.ts', '.json'], [])
+  const dist = join(root, 'dist')
+  if (stamp.package === hash && existsSync(join(dist, 'index.js'))) return false
+  const startedMs = Date.now()
+  const { exitCode } = await run(process.execPath, [tool('typescript', 'tsc'), '-p', 'tsconfig.build.json'], 'show')
+  if (exitCode !== 0) fail('the TypeScript sources do not compile')
+  // tsc has written every file anew: what is older belongs to a source that has gone.
+  for (const file of filesBelow(dist)) if (statSync(file).mtimeMs < startedMs - 1000) rmSync(file)
+  stamp.package = hash
+  return true
+}
+
+function binaryExists(): boolean {
+  return readdirSync(root).some((name) => name.startsWith('ledgerstone.') && name.endsWith('.node'))
+}
+
+function hashOf(paths: readonly string[], extensions: readonly string[], leftOut: readonly string[]): string {
+  const hash = createHash('sha256').update(process.platform + process.arch)
+  for (const path of paths) {
+    for (const file of filesBelow(join(root, path), leftOut)) {
+      if (extensions.includes(extname(file))) hash.update(relative(root, file)).update('\0').update(readFileSync(file)).update('\0')
+    }
+  }
+  return hash.digest('hex')
+}
+
+function filesBelow(path: string, leftOut: readonly string[] = []): string[] {
+  if (!existsSync(path)) return []
+  if (!statSync(path).isDirectory()) return [path]
+  const names = readdirSync(path).filter((name) => !leftOut.includes(name)).toSorted()
+  return names.flatMap((name) => filesBelow(join(path, name), leftOut))
+}
+
+function readStamp(): Stamp {
+  try {
+    return JSON.parse(readFileSync(STAMP, 'utf8')) as Stamp
+  } catch {
+    return {}
+  }
+}
+
+function writeStamp(): void {
+  mkdirSync(join(root, 'target'), { recursive: true })
+  writeFileSync(STAMP, JSON.stringify(stamp))
+}
+
+function fail(what: string): never {
+  console.error(`build: ${what}`)
+  process.exit(1)
+}

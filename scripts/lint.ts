@@ -1,0 +1,76 @@
+// Every check that is not a test. All of them run, so that one report shows all there is to mend; `npm run lint -- knip oxlint` runs those named.
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { root, run, tool } from './command.ts'
+
+type Check = () => Promise<string | undefined> // what is wrong, if something is
+
+const node = (packageName: string, bin: string, ...args: string[]): Check => program(process.execPath, tool(packageName, bin), ...args)
+
+const checks: Record<string, Check> = {
+  build: program(process.execPath, '--import=@oxc-node/core/register', 'scripts/build.ts', '--profile', 'fast'),
+  rustfmt: program('cargo', 'fmt', '--all', '--check'),
+  clippy: program('cargo', 'clippy', '--workspace', '--all-targets', '--locked', '--quiet', '--', '-D', 'warnings'),
+  oxlint: node('oxlint', 'oxlint', '--type-aware', '--deny-warnings'),
+  types: node('typescript', 'tsc', '-p', 'tsconfig.json'),
+  knip: node('knip', 'knip', '--no-progress'),
+  publint: node('publint', 'publint', 'run', '--strict'),
+  attw: node('@arethetypeswrong/cli', 'attw', '--pack', '.', '--profile', 'esm-only'),
+  typedoc: node('typedoc', 'typedoc', '--emit', 'none'),
+  binding: generatedBinding,
+  platforms: generatedPlatforms,
+}
+
+const named = process.argv.slice(2)
+const unknown = named.filter((name) => !(name in checks))
+if (unknown.length > 0) throw new Error(`no such check: ${unknown.join(', ')}; there are ${Object.keys(checks).join(', ')}`)
+
+const failures: string[] = []
+for (const [name, check] of Object.entries(checks)) {
+  if (named.length > 0 && !named.includes(name)) continue
+  const startedMs = performance.now()
+  const problem = await check()
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
+  console.log(`${problem === undefined ? 'ok    ' : 'FAILED'} ${name} (${seconds} s)`)
+  if (problem === undefined) continue
+  console.log(problem)
+  failures.push(name)
+}
+if (failures.length > 0) {
+  console.error(`lint: ${failures.join(', ')} failed`)
+  process.exitCode = 1
+}
+
+function program(file: string, ...args: string[]): Check {
+  return async () => {
+    const { exitCode, output } = await run(file, args, 'keep')
+    return exitCode === 0 ? undefined : output
+  }
+}
+
+/** The build has just written index.js and index.d.ts anew; what it wrote must be what is committed. */
+async function generatedBinding(): Promise<string | undefined> {
+  if (!existsSync(join(root, '.git'))) {
+    console.log('       skipped: no git checkout to compare index.js and index.d.ts with')
+    return undefined
+  }
+  const { exitCode, output } = await run('git', ['diff', '--exit-code', '--stat', '--', 'index.js', 'index.d.ts'], 'keep')
+  return exitCode === 0 ? undefined : `${output}run \`npm run build\` and commit the generated files`
+}
+
+/** npm/ is what the generator makes of package.json, file by file. */
+async function generatedPlatforms(): Promise<string | undefined> {
+  const fresh = join('.tmp', 'npm')
+  rmSync(join(root, fresh), { recursive: true, force: true })
+  const { exitCode, output } = await run(process.execPath, [tool('@napi-rs/cli', 'napi'), 'create-npm-dirs', '--npm-dir', fresh], 'keep')
+  if (exitCode !== 0) return output
+  const made = filesOf(fresh)
+  const kept = filesOf('npm')
+  const differing = [...new Set([...made.keys(), ...kept.keys()])].filter((name) => made.get(name) !== kept.get(name))
+  return differing.length === 0 ? undefined : `run \`npx napi create-npm-dirs\`: ${differing.join(', ')} differ`
+}
+
+function filesOf(folder: string): Map<string, string> {
+  const names = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).filter((name) => /\.(json|md)$/.test(name))
+  return new Map(names.map((name) => [name, readFileSync(join(root, folder, name), 'utf8')]))
+}
