@@ -1,0 +1,157 @@
+// The repository's rules, held by a test: which room may know which, how long a file may grow, what may not stand in the tree.
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { join, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import test from 'ava'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const GENERATED = ['index.js', 'index.d.ts', 'npm/**', 'package-lock.json', 'Cargo.lock', 'bench/results/**']
+const MAX_LINES = 400
+// In pieces, so that this file passes its own check.
+const BANNED = ['TO' + 'DO', 'FIX' + 'ME', 'to' + 'do!', 'unim' + 'plemented!', 'for ' + 'now', 'X' + 'XX']
+
+/** Which crate may depend on which, of ours; `format` is a leaf that every crate may use. */
+const ARROWS: Record<string, readonly string[]> = {
+  format: [],
+  vfs: [],
+  journal: ['vfs'],
+  'event-log': ['vfs'],
+  'write-coordinator': ['vfs'],
+  'lock-manager': ['vfs'],
+  'snapshot-set': ['vfs'],
+  'block-store': ['vfs'],
+  'canonical-store': ['write-coordinator', 'journal', 'event-log', 'lock-manager', 'snapshot-set', 'vfs'],
+  binding: ['canonical-store', 'event-log', 'lock-manager', 'snapshot-set', 'block-store'],
+}
+
+const tracked = filesOfTheTree()
+const sources = tracked.filter((file) => /\.(rs|ts|js|mjs|json|toml|md|sh|yml)$/.test(file) && !isGenerated(file))
+const crates = readdirSync(join(root, 'crates')).filter((name) => existsSync(join(root, 'crates', name, 'Cargo.toml')))
+
+test('crates depend on each other along the drawn arrows only', (t) => {
+  t.true(crates.length >= 7)
+  for (const crate of crates) {
+    const allowed = ARROWS[crate]
+    if (allowed === undefined) {
+      t.fail(`crates/${crate} has no entry in ARROWS`)
+      continue
+    }
+    const wrong = dependenciesOf(crate)
+      .filter((name) => name.startsWith('ledgerstone-'))
+      .map((name) => name.slice('ledgerstone-'.length))
+      .filter((name) => name !== 'format' && name !== crate && !allowed.includes(name))
+    t.deepEqual(wrong, [], `crates/${crate} may not depend on these`)
+  }
+})
+
+test('only the binding knows Node-API, and only the canonical store knows LMDB', (t) => {
+  const users = (of: RegExp): string[] => crates.filter((crate) => dependenciesOf(crate).some((name) => of.test(name)))
+  t.deepEqual(users(/^napi(-|$)/), ['binding'])
+  t.deepEqual(users(/^(heed|lmdb)/), ['canonical-store'])
+  t.deepEqual(users(/^(tokio|async-std|smol)$/), [])
+})
+
+test('only src/binding.ts imports the generated loader', (t) => {
+  const importers = sources
+    .filter((file) => file.startsWith('src/'))
+    .filter((file) => /from\s+['"](\.\.\/)+index\.js['"]|import\(['"](\.\.\/)+index\.js/.test(text(file)))
+  t.deepEqual(importers, ['src/binding.ts'])
+})
+
+test('no source file hides several', (t) => {
+  const long = sources
+    .filter((file) => /\.(rs|ts)$/.test(file) && !/^(__test__|bench)\/|\/tests\//.test(file))
+    .map((file) => ({ file, lines: text(file).split('\n').length }))
+    .filter(({ lines }) => lines > MAX_LINES)
+  t.deepEqual(long, [], `over ${MAX_LINES} lines: ask what hides in it`)
+})
+
+test('nothing is put off', (t) => {
+  const found = sources.flatMap((file) => {
+    const content = text(file)
+    return BANNED.filter((word) => content.includes(word)).map((word) => `${file}: ${word}`)
+  })
+  t.deepEqual(found, [])
+})
+
+test('every source file begins by saying what it is', (t) => {
+  const silent = sources.filter((file) => {
+    if (!/^(src|bench|scripts|examples|crates\/[^/]+\/src)\/.*\.(ts|rs)$/.test(file)) return false
+    return !/^(#!.*\n)?(\/\/|\/\*\*)/.test(text(file))
+  })
+  t.deepEqual(silent, [])
+})
+
+test('generated files are marked', (t) => {
+  const attributes = text('.gitattributes').split('\n')
+  for (const path of GENERATED) {
+    t.true(attributes.some((line) => line.startsWith(`/${path} `) && line.includes('linguist-generated=true')), path)
+  }
+})
+
+test('package and workspace carry one version', (t) => {
+  const manifest = JSON.parse(text('package.json')) as { version: string; dependencies?: object; scripts: Record<string, string> }
+  t.is(/^version = "(.+)"$/m.exec(text('Cargo.toml'))?.[1], manifest.version)
+  t.is(manifest.dependencies, undefined, 'the package has no runtime dependencies')
+  t.deepEqual(Object.keys(manifest.scripts).filter((name) => /^(pre|post)?install$/.test(name)), [], 'and no install scripts')
+})
+
+test('the lock names no download addresses', (t) => {
+  t.false(text('package-lock.json').includes('"resolved"'))
+})
+
+test('rooms have the same names everywhere', (t) => {
+  const rooms = new Set([...Object.keys(ARROWS), 'codecs', 'internal', 'postgres', 'cli'])
+  const folders = foldersOf('src').filter((name) => !rooms.has(name))
+  t.deepEqual(folders, [])
+  const tests = new Set([...rooms, 'crash', 'lifecycle', 'format', 'package', 'types', 'support', 'examples', 'documentation'])
+  t.deepEqual(foldersOf('__test__').filter((name) => !tests.has(name)), [])
+})
+
+function dependenciesOf(crate: string): string[] {
+  const names: string[] = []
+  let inside = false
+  for (const line of text(`crates/${crate}/Cargo.toml`).split('\n')) {
+    const section = /^\[(.+)\]$/.exec(line)?.[1]
+    if (section !== undefined) {
+      inside = /(^|\.)(dependencies|dev-dependencies|build-dependencies)$/.test(section)
+      const table = /dependencies\.(.+)$/.exec(section)?.[1]
+      if (table !== undefined) names.push(table)
+    } else if (inside) {
+      const name = /^([\w-]+)(?:\.workspace)?\s*=/.exec(line)?.[1]
+      if (name !== undefined) names.push(name)
+    }
+  }
+  return names
+}
+
+function filesOfTheTree(): string[] {
+  if (existsSync(join(root, '.git'))) {
+    const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8' })
+    return listed.split('\n').filter((file) => file !== '' && existsSync(join(root, file)))
+  }
+  const skipped = /^(node_modules|target|dist|coverage|\.tmp)$/
+  const below = (folder: string): string[] =>
+    readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+      const path = join(folder, entry.name)
+      if (entry.isDirectory()) return skipped.test(entry.name) ? [] : below(path)
+      return [path.split(sep).join('/')]
+    })
+  return below('.')
+}
+
+function foldersOf(folder: string): string[] {
+  if (!existsSync(join(root, folder))) return []
+  return readdirSync(join(root, folder), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+}
+
+function isGenerated(file: string): boolean {
+  return GENERATED.some((path) => (path.endsWith('/**') ? file.startsWith(path.slice(0, -2)) : file === path))
+}
+
+function text(file: string): string {
+  return readFileSync(join(root, file), 'utf8')
+}
