@@ -92,7 +92,8 @@ impl Vfs for OsVfs {
 
     fn try_lock(&self, path: &Path) -> Result<Option<Box<dyn FileLock>>> {
         let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).open(path).map_err(failed("open", path))?;
+        let file =
+            options.read(true).write(true).create(true).truncate(false).open(path).map_err(failed("open", path))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Box::new(OsLock { _file: file }))),
             Err(TryLockError::WouldBlock) => Ok(None),

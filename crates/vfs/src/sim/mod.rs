@@ -1,1 +1,21 @@
-//! The simulated disk.
+//! The simulated disk: a file system in memory, driven by a seed, that keeps what is written apart from what is durable.
+//!
+//! A test runs the engine on a [`SimDisk`], stops it at any operation, and opens what [`SimDisk::power_cut`] or
+//! [`SimDisk::crash`] leaves. The same seed and the same calls give the same disk, byte for byte.
+
+mod access;
+mod clock;
+mod content;
+mod disk;
+mod fault;
+mod inode;
+mod power_cut;
+mod random;
+mod state;
+mod trace;
+mod tree;
+
+pub use clock::SimClock;
+pub use disk::SimDisk;
+pub use fault::{Fault, SimOp};
+pub use trace::SimCounts;

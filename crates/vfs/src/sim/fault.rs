@@ -1,0 +1,129 @@
+//! Calls that are told to fail.
+
+use std::{io, path::Path};
+
+/// A kind of call on the simulated disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SimOp {
+    /// `read_at`.
+    Read,
+    /// `write_at`.
+    Write,
+    /// `sync_data`.
+    Sync,
+    /// `rename`.
+    Rename,
+    /// `sync_dir`.
+    SyncDir,
+    /// `open` that makes or empties a file, `try_lock` that makes one, each folder that `create_dir_all` makes.
+    Create,
+    /// `remove_file`.
+    Remove,
+    /// `set_len`.
+    SetLen,
+    /// `open` of a file that exists.
+    Open,
+    /// `read_dir`.
+    List,
+    /// Each of the above.
+    Any,
+}
+
+impl SimOp {
+    /// Whether it may change the disk. Only these are counted as operations, and only at these a power cut comes.
+    pub(super) fn changes(self) -> bool {
+        !matches!(self, Self::Read | Self::Open | Self::List)
+    }
+}
+
+/// How a call fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// EIO. A write may have stored a part of its bytes; a flush fails as with `SyncFails`; everything else has not happened.
+    Io,
+    /// ENOSPC; nothing has happened, but a flush fails as with `SyncFails`. Reads are passed over.
+    NoSpace,
+    /// No error, but fewer bytes written (or read) than asked for. Only writes and reads.
+    ShortWrite,
+    /// EIO from a flush, and the kernel forgets that the pages were dirty: reads still show them, a later flush succeeds
+    /// without storing them, a power cut loses or garbles them. After a failed folder flush no later one stores what was
+    /// pending, nor what came after it in that folder. Only flushes.
+    SyncFails,
+}
+
+impl Fault {
+    fn fits(self, op: SimOp) -> bool {
+        match self {
+            Self::Io => true,
+            Self::NoSpace => op.changes(),
+            Self::ShortWrite => matches!(op, SimOp::Read | SimOp::Write),
+            Self::SyncFails => matches!(op, SimOp::Sync | SimOp::SyncDir),
+        }
+    }
+
+    pub(super) fn error(self) -> io::Error {
+        match self {
+            Self::NoSpace => no_space(),
+            Self::Io | Self::ShortWrite | Self::SyncFails => os_error(5, 1117),
+        }
+    }
+}
+
+pub(super) fn no_space() -> io::Error {
+    os_error(28, 112)
+}
+
+/// What a write through a handle opened for reading gets.
+pub(super) fn not_writable() -> io::Error {
+    os_error(9, 5)
+}
+
+fn os_error(unix: i32, windows: i32) -> io::Error {
+    io::Error::from_raw_os_error(if cfg!(windows) { windows } else { unix })
+}
+
+/// The calls that are to fail.
+#[derive(Default)]
+pub(super) struct Faults(Vec<Planned>);
+
+pub(super) struct Planned {
+    pub(super) op: SimOp,
+    /// What the file's name must begin with.
+    pub(super) name_prefix: String,
+    /// How many fitting calls are left, this one included.
+    pub(super) countdown: u64,
+    pub(super) fault: Fault,
+    /// Whether all later calls fail too.
+    pub(super) lasting: bool,
+}
+
+impl Faults {
+    pub(super) fn plan(&mut self, planned: Planned) {
+        self.0.push(planned);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Counts a call; how it is to fail, if it is.
+    pub(super) fn strike(&mut self, op: SimOp, path: &Path) -> Option<Fault> {
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        let mut struck = None;
+        self.0.retain_mut(|planned| {
+            let fits = (planned.op == SimOp::Any || planned.op == op)
+                && planned.fault.fits(op)
+                && name.starts_with(planned.name_prefix.as_bytes());
+            if !fits {
+                return true;
+            }
+            planned.countdown = planned.countdown.saturating_sub(1);
+            if planned.countdown > 0 {
+                return true;
+            }
+            struck.get_or_insert(planned.fault);
+            planned.lasting
+        });
+        struck
+    }
+}

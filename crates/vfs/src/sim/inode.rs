@@ -1,0 +1,110 @@
+//! A file without its name: what the device holds, what reads show, and every change between the two, in order.
+//! Invariant: `now` is `durable` with all of `pending` and the `failed` sectors on top.
+
+use std::{collections::BTreeSet, mem, ops::Range, sync::Arc};
+
+use super::content::{Content, PAGE_BYTES, Page, SECTOR_BYTES, SECTORS_PER_PAGE, Sector, sector_of};
+
+#[derive(Clone, Default)]
+pub(super) struct Inode {
+    pub(super) durable: Content,
+    pub(super) now: Content,
+    pub(super) pending: Vec<Change>,
+    /// Sectors that a failed flush marked clean without storing them. Only a new write makes them dirty again.
+    pub(super) failed: BTreeSet<u64>,
+    /// Whether a name leads here now.
+    pub(super) linked: bool,
+    pub(super) handles: u64,
+}
+
+/// A change that no flush has covered.
+#[derive(Clone)]
+pub(super) struct Change {
+    /// The length of the file after it.
+    pub(super) len: u64,
+    pub(super) kind: ChangeKind,
+}
+
+#[derive(Clone)]
+pub(super) enum ChangeKind {
+    /// The sectors written, and the pages around them as they were afterwards: a device gets a sector as the page cache
+    /// has it, with every earlier write in it, never one write without those before it.
+    Write { sectors: Range<u64>, pages: Vec<Option<Arc<Page>>> },
+    /// Only the length.
+    Length,
+}
+
+impl Change {
+    pub(super) fn sectors(&self) -> Range<u64> {
+        match &self.kind {
+            ChangeKind::Write { sectors, .. } => sectors.clone(),
+            ChangeKind::Length => 0..0,
+        }
+    }
+
+    /// A sector that this change wrote, as it was afterwards.
+    pub(super) fn sector(&self, sector: u64) -> Sector {
+        let ChangeKind::Write { sectors, pages } = &self.kind else { return [0; SECTOR_BYTES] };
+        let index = (sector / SECTORS_PER_PAGE).saturating_sub(sectors.start / SECTORS_PER_PAGE);
+        let page = usize::try_from(index).ok().and_then(|index| pages.get(index));
+        sector_of(page.and_then(Option::as_ref), sector)
+    }
+}
+
+impl Inode {
+    /// A file whose bytes are all on the device.
+    pub(super) fn stored(content: Content) -> Self {
+        Self { durable: content.clone(), now: content, ..Self::default() }
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8], offset: u64) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.now.write(bytes, offset);
+        let end = offset + bytes.len() as u64;
+        let sectors = offset / SECTOR_BYTES as u64..end.div_ceil(SECTOR_BYTES as u64);
+        let pages = (offset / PAGE_BYTES as u64..end.div_ceil(PAGE_BYTES as u64)).map(|page| self.now.page(page));
+        let kind = ChangeKind::Write { sectors, pages: pages.collect() };
+        self.pending.push(Change { len: self.now.len(), kind });
+    }
+
+    pub(super) fn set_len(&mut self, len: u64) {
+        self.now.set_len(len);
+        self.failed.split_off(&len.div_ceil(SECTOR_BYTES as u64));
+        self.pending.push(Change { len, kind: ChangeKind::Length });
+    }
+
+    /// A flush that worked.
+    pub(super) fn sync(&mut self) {
+        let pending = mem::take(&mut self.pending);
+        // Cuts first: what was cut off and grown again holds zeros, also where nothing was written since.
+        for change in &pending {
+            self.durable.set_len(change.len);
+        }
+        for change in &pending {
+            let sectors = change.sectors();
+            if self.failed.is_empty() {
+                for page in sectors.start / SECTORS_PER_PAGE..sectors.end.div_ceil(SECTORS_PER_PAGE) {
+                    self.durable.put_page(page, self.now.page(page));
+                }
+            } else {
+                for sector in sectors {
+                    self.durable.put_sector(sector, &self.now.sector(sector));
+                    self.failed.remove(&sector);
+                }
+            }
+        }
+        self.durable.set_len(self.now.len());
+    }
+
+    /// A flush that failed as kernels fail: the pages still show what was written but count as clean, so that the next
+    /// flush reports success without storing them. The length is metadata and stays pending.
+    pub(super) fn fail_sync(&mut self) {
+        for change in &mut self.pending {
+            self.failed.extend(change.sectors());
+            change.kind = ChangeKind::Length;
+        }
+        self.failed.split_off(&self.now.len().div_ceil(SECTOR_BYTES as u64));
+    }
+}

@@ -1,0 +1,127 @@
+//! Everything a simulated disk is, behind the disk's one mutex.
+
+use std::{collections::BTreeSet, io};
+
+use super::{
+    fault::{Fault, Faults},
+    power_cut,
+    random::{Random, mix},
+    trace::{Call, Trace},
+    tree::{Node, NodeId, Tree},
+};
+use crate::{FileError, Result};
+
+pub(super) struct State {
+    seed: u64,
+    pub(super) random: Random,
+    pub(super) tree: Tree,
+    pub(super) faults: Faults,
+    pub(super) trace: Trace,
+    /// Calls that may change the disk, done since it was made.
+    pub(super) operations: u64,
+    /// At which number of operations the power goes.
+    pub(super) cut_at: Option<u64>,
+    pub(super) cut: bool,
+    pub(super) capacity: Option<u64>,
+    pub(super) locked: BTreeSet<NodeId>,
+}
+
+/// What becomes of a call.
+pub(super) enum Step {
+    Proceeds,
+    /// The power goes in the middle of it.
+    Dies,
+    Fails(Fault),
+}
+
+impl State {
+    pub(super) fn new(seed: u64, tree: Tree) -> Self {
+        Self {
+            seed,
+            random: Random::new(mix(seed, 1)),
+            tree,
+            faults: Faults::default(),
+            trace: Trace::default(),
+            operations: 0,
+            cut_at: None,
+            cut: false,
+            capacity: None,
+            locked: BTreeSet::new(),
+        }
+    }
+
+    /// The disk as found after a power cut, by `seed`.
+    pub(super) fn after_power_cut(&self, seed: u64) -> Self {
+        let tree = power_cut::tree_after(&self.tree, &mut Random::new(mix(seed, 2)));
+        Self { capacity: self.capacity, ..Self::new(seed, tree) }
+    }
+
+    /// The disk as found after the process died.
+    pub(super) fn after_crash(&self, seed: u64) -> Self {
+        let mut tree = self.tree.clone();
+        let mut orphans = Vec::new();
+        for (id, node) in &mut tree.nodes {
+            if let Node::File(inode) = node {
+                inode.handles = 0;
+                orphans.push(*id);
+            }
+        }
+        for id in orphans {
+            tree.forget_unused(id);
+        }
+        Self { capacity: self.capacity, ..Self::new(seed, tree) }
+    }
+
+    /// The seed of what comes after this moment.
+    pub(super) fn next_seed(&self) -> u64 {
+        mix(self.seed, self.operations)
+    }
+
+    pub(super) fn check_power(&self, call: &Call) -> Result<()> {
+        if self.cut { Err(call.failed(power_cut_error())) } else { Ok(()) }
+    }
+
+    /// Counts and traces a call, and says what becomes of it.
+    pub(super) fn begin(&mut self, call: &Call) -> Result<Step> {
+        self.check_power(call)?;
+        self.trace.note(call);
+        if call.op.changes() {
+            if self.cut_at == Some(self.operations) {
+                self.cut = true;
+                return Ok(Step::Dies);
+            }
+            self.operations += 1;
+        }
+        Ok(self.faults.strike(call.op, call.path).map_or(Step::Proceeds, Step::Fails))
+    }
+
+    /// A call that happens or does not, nothing between.
+    pub(super) fn whole<T>(&mut self, call: &Call, act: impl FnOnce(&mut Self) -> io::Result<T>) -> Result<T> {
+        match self.begin(call)? {
+            Step::Proceeds => act(self).map_err(|error| call.failed(error)),
+            Step::Fails(fault) => Err(call.failed(fault.error())),
+            Step::Dies => {
+                if self.random.one_in(2) {
+                    // The caller never learns how it went.
+                    drop(act(self));
+                }
+                Err(call.failed(power_cut_error()))
+            }
+        }
+    }
+
+    /// How many bytes a file of length `len` may grow by.
+    pub(super) fn room(&self) -> u64 {
+        self.capacity.map_or(u64::MAX, |capacity| capacity.saturating_sub(self.tree.used_bytes()))
+    }
+}
+
+impl Call<'_> {
+    pub(super) fn failed(&self, source: io::Error) -> FileError {
+        FileError::new(self.syscall, self.path, source)
+    }
+}
+
+pub(super) fn power_cut_error() -> io::Error {
+    io::Error::other("power cut")
+}

@@ -1,0 +1,228 @@
+//! One list of claims, held against the operating system and the simulated disk: what a test proves on the simulation counts
+//! only if both mean the same by each call.
+
+use std::{
+    collections::BTreeSet,
+    env, fs, io,
+    path::{Path, PathBuf},
+    process,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use ledgerstone_vfs::{FileError, OpenHow, OsVfs, Vfs, read_small_file, sim::SimDisk, write_atomically};
+
+/// A folder of its own for a claim, removed at its end.
+struct TempFolder(PathBuf);
+
+impl TempFolder {
+    fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = env::temp_dir().join(format!("ledgerstone-vfs-{}-{number}", process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for TempFolder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn on_both(claim: impl Fn(&dyn Vfs, &Path)) {
+    let folder = TempFolder::new();
+    claim(&OsVfs, &folder.0);
+    let disk = SimDisk::new(7);
+    disk.create_dir_all(&folder.0).unwrap();
+    claim(&disk, &folder.0);
+}
+
+fn kind<T>(result: Result<T, FileError>) -> Option<io::ErrorKind> {
+    result.err().map(|error| error.source.kind())
+}
+
+fn content(vfs: &dyn Vfs, path: &Path) -> Vec<u8> {
+    read_small_file(vfs, path, 1 << 20).unwrap().unwrap()
+}
+
+fn names(vfs: &dyn Vfs, folder: &Path) -> BTreeSet<String> {
+    vfs.read_dir(folder).unwrap().into_iter().map(|name| name.into_string().unwrap()).collect()
+}
+
+#[test]
+fn a_file_that_must_exist_does_not_come_into_being() {
+    on_both(|vfs, folder| {
+        for how in [OpenHow::Read, OpenHow::ReadWrite] {
+            let error = vfs.open(&folder.join("a"), how).unwrap_err();
+            assert!(error.is_not_found());
+            assert_eq!((error.syscall, error.path), ("open", folder.join("a")));
+        }
+        assert!(!vfs.exists(&folder.join("a")).unwrap());
+        assert!(read_small_file(vfs, &folder.join("a"), 10).unwrap().is_none());
+        assert!(vfs.open(&folder.join("missing/a"), OpenHow::CreateNew).unwrap_err().is_not_found());
+    });
+}
+
+#[test]
+fn creating_anew_spares_what_exists_and_truncating_empties_it() {
+    on_both(|vfs, folder| {
+        let path = folder.join("a");
+        vfs.open(&path, OpenHow::CreateNew).unwrap().write_all_at(b"one", 0).unwrap();
+        assert_eq!(kind(vfs.open(&path, OpenHow::CreateNew)), Some(io::ErrorKind::AlreadyExists));
+        assert_eq!(content(vfs, &path), b"one");
+        vfs.open(&path, OpenHow::ReadWrite).unwrap().write_all_at(b"E", 2).unwrap();
+        assert_eq!(content(vfs, &path), b"onE");
+        assert!(vfs.open(&path, OpenHow::CreateOrTruncate).unwrap().is_empty().unwrap());
+    });
+}
+
+#[test]
+fn bytes_are_read_where_they_were_written_and_holes_are_zero() {
+    on_both(|vfs, folder| {
+        let file = vfs.open(&folder.join("a"), OpenHow::CreateNew).unwrap();
+        let bytes: Vec<u8> = (0..9_000_u32).map(|n| (n % 251) as u8 + 1).collect();
+        file.write_all_at(&bytes, 5_000).unwrap();
+        assert_eq!(file.len().unwrap(), 14_000);
+        let mut all = vec![9; 20_000];
+        assert_eq!(file.read_full_at(&mut all, 0).unwrap(), 14_000);
+        assert!(all[..5_000].iter().all(|byte| *byte == 0));
+        assert_eq!(all[5_000..14_000], bytes);
+        assert!(all[14_000..].iter().all(|byte| *byte == 9), "what is not read is not touched");
+        assert_eq!(file.read_at(&mut all, 14_000).unwrap(), 0);
+        assert_eq!(file.read_at(&mut all, 1 << 40).unwrap(), 0);
+        assert_eq!(file.write_at(&[], 1 << 20).unwrap(), 0);
+        assert_eq!(file.len().unwrap(), 14_000, "writing nothing extends nothing");
+    });
+}
+
+#[test]
+fn bytes_cut_off_do_not_come_back() {
+    on_both(|vfs, folder| {
+        let file = vfs.open(&folder.join("a"), OpenHow::CreateNew).unwrap();
+        file.write_all_at(&[7; 10_000], 0).unwrap();
+        file.set_len(4_100).unwrap();
+        file.set_len(12_000).unwrap();
+        let mut bytes = vec![1; 12_000];
+        assert_eq!(file.read_full_at(&mut bytes, 0).unwrap(), 12_000);
+        assert!(bytes[..4_100].iter().all(|byte| *byte == 7));
+        assert!(bytes[4_100..].iter().all(|byte| *byte == 0));
+        file.sync_data().unwrap();
+    });
+}
+
+#[test]
+fn a_handle_for_reading_changes_nothing() {
+    on_both(|vfs, folder| {
+        let path = folder.join("a");
+        vfs.open(&path, OpenHow::CreateNew).unwrap().write_all_at(b"one", 0).unwrap();
+        let file = vfs.open(&path, OpenHow::Read).unwrap();
+        assert_eq!(file.write_at(b"two", 0).unwrap_err().syscall, "pwrite");
+        assert_eq!(file.set_len(0).unwrap_err().syscall, "ftruncate");
+        assert_eq!(content(vfs, &path), b"one");
+        assert_eq!(file.path(), path);
+    });
+}
+
+#[test]
+fn renaming_replaces_the_target() {
+    on_both(|vfs, folder| {
+        vfs.create_dir_all(&folder.join("sub")).unwrap();
+        let (a, b) = (folder.join("a"), folder.join("sub/b"));
+        for (path, bytes) in [(&a, b"new"), (&b, b"old")] {
+            vfs.open(path, OpenHow::CreateNew).unwrap().write_all_at(bytes, 0).unwrap();
+        }
+        vfs.rename(&a, &b).unwrap();
+        vfs.sync_dir(folder).unwrap();
+        vfs.sync_dir(&folder.join("sub")).unwrap();
+        assert!(!vfs.exists(&a).unwrap());
+        assert_eq!(content(vfs, &b), b"new");
+        let error = vfs.rename(&a, &b).unwrap_err();
+        assert!(error.is_not_found());
+        assert_eq!((error.syscall, error.path), ("rename", a));
+        vfs.rename(&b, &b).unwrap();
+        assert_eq!(content(vfs, &b), b"new");
+    });
+}
+
+#[test]
+fn folders_are_made_with_their_parents_and_renamed_with_their_files() {
+    on_both(|vfs, folder| {
+        let deep = folder.join("x/y/z");
+        vfs.create_dir_all(&deep).unwrap();
+        vfs.create_dir_all(&deep).unwrap();
+        assert!(vfs.exists(&deep).unwrap());
+        vfs.open(&deep.join("a"), OpenHow::CreateNew).unwrap().write_all_at(b"one", 0).unwrap();
+        vfs.rename(&folder.join("x"), &folder.join("w")).unwrap();
+        assert_eq!(content(vfs, &folder.join("w/y/z/a")), b"one");
+        assert!(!vfs.exists(&deep).unwrap());
+        assert!(vfs.create_dir_all(&folder.join("w/y/z/a")).is_err(), "a file stands there");
+        assert!(vfs.rename(&folder.join("w"), &folder.join("w/y/v")).is_err(), "a folder into itself");
+    });
+}
+
+#[test]
+fn a_folder_lists_its_names() {
+    on_both(|vfs, folder| {
+        vfs.create_dir_all(&folder.join("sub")).unwrap();
+        for name in ["a", "b", "sub/c"] {
+            vfs.open(&folder.join(name), OpenHow::CreateNew).unwrap();
+        }
+        vfs.remove_file(&folder.join("b")).unwrap();
+        assert_eq!(names(vfs, folder), BTreeSet::from(["a".to_owned(), "sub".to_owned()]));
+        assert!(vfs.read_dir(&folder.join("missing")).unwrap_err().is_not_found());
+        assert!(vfs.remove_file(&folder.join("b")).unwrap_err().is_not_found());
+        assert!(vfs.remove_file(&folder.join("sub")).is_err(), "a folder is no file");
+    });
+}
+
+#[test]
+fn a_file_replaced_whole_leaves_nothing_aside() {
+    on_both(|vfs, folder| {
+        let path = folder.join("identity");
+        write_atomically(vfs, &path, b"first, and longer").unwrap();
+        write_atomically(vfs, &path, b"second").unwrap();
+        assert_eq!(content(vfs, &path), b"second");
+        assert_eq!(read_small_file(vfs, &path, 3).unwrap().unwrap(), b"sec");
+        assert_eq!(names(vfs, folder), BTreeSet::from(["identity".to_owned()]));
+    });
+}
+
+#[test]
+fn a_lock_has_one_holder_until_it_is_dropped() {
+    on_both(|vfs, folder| {
+        let path = folder.join("lock");
+        let lock = vfs.try_lock(&path).unwrap().unwrap();
+        assert!(vfs.exists(&path).unwrap());
+        assert!(vfs.try_lock(&path).unwrap().is_none());
+        let other = vfs.try_lock(&folder.join("other")).unwrap();
+        assert!(other.is_some());
+        drop(lock);
+        let again = vfs.try_lock(&path).unwrap();
+        assert!(again.is_some());
+        assert!(vfs.try_lock(&path).unwrap().is_none());
+        assert!(vfs.try_lock(&folder.join("missing/lock")).is_err());
+    });
+}
+
+/// Windows keeps an open file's name; what is tested here is what Unix promises to readers of recycled files.
+#[cfg(unix)]
+#[test]
+fn an_open_file_outlives_its_name() {
+    on_both(|vfs, folder| {
+        let path = folder.join("a");
+        let file = vfs.open(&path, OpenHow::CreateNew).unwrap();
+        file.write_all_at(b"one", 0).unwrap();
+        vfs.remove_file(&path).unwrap();
+        vfs.sync_dir(folder).unwrap();
+        vfs.open(&path, OpenHow::CreateNew).unwrap().write_all_at(b"two", 0).unwrap();
+        let mut bytes = [0; 3];
+        file.read_full_at(&mut bytes, 0).unwrap();
+        assert_eq!(&bytes, b"one");
+        assert_eq!(content(vfs, &path), b"two");
+        file.write_all_at(b"more", 3).unwrap();
+        file.sync_data().unwrap();
+        assert_eq!(file.len().unwrap(), 7);
+    });
+}
