@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const GENERATED = ['index.js', 'index.d.ts', 'npm/**', 'package-lock.json', 'Cargo.lock', 'bench/results/**']
 const MAX_LINES = 400
 // In pieces, so that this file passes its own check.
-const BANNED = ['TO' + 'DO', 'FIX' + 'ME', 'to' + 'do!', 'unim' + 'plemented!', 'for ' + 'now', 'X' + 'XX']
+const BANNED = ['TO|DO', 'FIX|ME', 'to|do!', 'unim|plemented!', 'for |now', 'X|XX'].map((word) => word.replace('|', ''))
 
 /** Which crate may depend on which, of ours; `format` is a leaf that every crate may use. */
 const ARROWS: Record<string, readonly string[]> = {
