@@ -1,5 +1,6 @@
 //! One list of claims, held against the operating system and the simulated disk: what a test proves on the simulation counts
 //! only if both mean the same by each call.
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test")]
 
 use std::{
     collections::BTreeSet,

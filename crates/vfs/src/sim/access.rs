@@ -15,7 +15,7 @@ use super::{
     trace::Call,
     tree::{Folder, Node, NodeId},
 };
-use crate::{FileError, FileLock, OpenHow, Result, Vfs, VfsFile};
+use crate::{FileLock, OpenHow, Result, Vfs, VfsFile};
 
 struct SimFile {
     disk: SimDisk,
@@ -285,17 +285,26 @@ impl VfsFile for SimFile {
     fn sync_data(&self) -> Result<()> {
         let call = self.call(SimOp::Sync, "fdatasync");
         let mut state = self.disk.state.lock();
-        let error = match state.begin(&call)? {
-            Step::Proceeds => None,
-            Step::Fails(fault) => {
-                self.with(&mut state, Inode::fail_sync).map_err(|error| call.failed(error))?;
-                return Err(call.failed(fault.error()));
+        let step = state.begin(&call)?;
+        let failed = |error| call.failed(error);
+        let begun = self.with(&mut state, |inode| inode.changes_made()).map_err(failed)?;
+        match step {
+            Step::Proceeds => {
+                self.disk.wait_in_sync(&mut state, &self.path);
+                state.check_power(&call)?;
+                self.with(&mut state, |inode| inode.sync(begun)).map_err(failed)
             }
-            Step::Dies if state.random.one_in(2) => return Err(call.failed(power_cut_error())),
-            Step::Dies => Some(power_cut_error()),
-        };
-        self.with(&mut state, Inode::sync).map_err(|error| call.failed(error))?;
-        error.map_or(Ok(()), |error| Err::<(), FileError>(call.failed(error)))
+            Step::Fails(fault) => {
+                self.with(&mut state, Inode::fail_sync).map_err(failed)?;
+                Err(failed(fault.error()))
+            }
+            Step::Dies => {
+                if state.random.one_in(2) {
+                    self.with(&mut state, |inode| inode.sync(begun)).map_err(failed)?;
+                }
+                Err(failed(power_cut_error()))
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use super::{
     content::{Content, SECTOR_BYTES},
@@ -22,6 +22,8 @@ use super::{
 #[derive(Clone)]
 pub struct SimDisk {
     pub(super) state: Arc<Mutex<State>>,
+    /// Told when a hold on flushes changes.
+    pub(super) changed: Arc<Condvar>,
 }
 
 impl fmt::Debug for SimDisk {
@@ -41,7 +43,7 @@ impl SimDisk {
     }
 
     fn of(state: State) -> Self {
-        Self { state: Arc::new(Mutex::new(state)) }
+        Self { state: Arc::new(Mutex::new(state)), changed: Arc::default() }
     }
 
     /// Fails the `nth` call of that kind from now on (1: the next), once.

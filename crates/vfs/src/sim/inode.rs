@@ -1,7 +1,7 @@
 //! A file without its name: what the device holds, what reads show, and every change between the two, in order.
 //! Invariant: `now` is `durable` with all of `pending` and the `failed` sectors on top.
 
-use std::{collections::BTreeSet, mem, ops::Range, sync::Arc};
+use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
 use super::content::{Content, PAGE_BYTES, Page, SECTOR_BYTES, SECTORS_PER_PAGE, Sector, sector_of};
 
@@ -15,6 +15,8 @@ pub(super) struct Inode {
     /// Whether a name leads here now.
     pub(super) linked: bool,
     pub(super) handles: u64,
+    /// How many changes flushes have covered.
+    pub(super) changes_stored: u64,
 }
 
 /// A change that no flush has covered.
@@ -75,27 +77,32 @@ impl Inode {
         self.pending.push(Change { len, kind: ChangeKind::Length });
     }
 
-    /// A flush that worked.
-    pub(super) fn sync(&mut self) {
-        let pending = mem::take(&mut self.pending);
-        // Cuts first: what was cut off and grown again holds zeros, also where nothing was written since.
-        for change in &pending {
-            self.durable.set_len(change.len);
-        }
-        for change in &pending {
-            let sectors = change.sectors();
-            if self.failed.is_empty() {
-                for page in sectors.start / SECTORS_PER_PAGE..sectors.end.div_ceil(SECTORS_PER_PAGE) {
-                    self.durable.put_page(page, self.now.page(page));
+    /// How many changes were ever made.
+    pub(super) fn changes_made(&self) -> u64 {
+        self.changes_stored + self.pending.len() as u64
+    }
+
+    /// A flush that worked, begun when `begun` changes had been made.
+    pub(super) fn sync(&mut self, begun: u64) {
+        let covered = usize::try_from(begun.saturating_sub(self.changes_stored)).unwrap_or(usize::MAX);
+        for change in self.pending.drain(..covered.min(self.pending.len())) {
+            self.changes_stored += 1;
+            match &change.kind {
+                ChangeKind::Length => {}
+                ChangeKind::Write { sectors, pages } if self.failed.is_empty() => {
+                    for (page, bytes) in (sectors.start / SECTORS_PER_PAGE..).zip(pages) {
+                        self.durable.put_page(page, bytes.clone());
+                    }
                 }
-            } else {
-                for sector in sectors {
-                    self.durable.put_sector(sector, &self.now.sector(sector));
-                    self.failed.remove(&sector);
+                ChangeKind::Write { sectors, .. } => {
+                    for sector in sectors.clone() {
+                        self.durable.put_sector(sector, &change.sector(sector));
+                        self.failed.remove(&sector);
+                    }
                 }
             }
+            self.durable.set_len(change.len);
         }
-        self.durable.set_len(self.now.len());
     }
 
     /// A flush that failed as kernels fail: the pages still show what was written but count as clean, so that the next

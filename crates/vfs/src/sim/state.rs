@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, io};
 
 use super::{
     fault::{Fault, Faults},
+    hold::Hold,
     power_cut,
     random::{Random, mix},
     trace::{Call, Trace},
@@ -24,6 +25,7 @@ pub(super) struct State {
     pub(super) cut: bool,
     pub(super) capacity: Option<u64>,
     pub(super) locked: BTreeSet<NodeId>,
+    pub(super) hold: Option<Hold>,
 }
 
 /// What becomes of a call.
@@ -47,6 +49,7 @@ impl State {
             cut: false,
             capacity: None,
             locked: BTreeSet::new(),
+            hold: None,
         }
     }
 
