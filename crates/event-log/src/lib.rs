@@ -1,1 +1,44 @@
-//! The event-log room.
+//! The event log: immutable events with contiguous ids, kept in segment files of checksummed frames.
+//!
+//! One thread appends, any number read. What a reader sees is what was published: whole frames, ids below
+//! [`EventLog::next_event_id`]. Damage is always [`Error::Corrupt`], never "the end"; only what nothing vouches for at the
+//! very end of the newest segment is a torn tail, which [`Scan::open`] cuts.
+//!
+//! ```
+//! use std::{ops::ControlFlow, path::Path, sync::Arc};
+//! use ledgerstone_event_log::{Direction, EventIn, EventLog, EventLogOptions};
+//! use ledgerstone_format::StoreId;
+//! use ledgerstone_vfs::{Vfs, sim::SimDisk};
+//!
+//! # fn main() -> Result<(), ledgerstone_event_log::Error> {
+//! let disk: Arc<dyn Vfs> = Arc::new(SimDisk::new(1));
+//! let options = EventLogOptions { segment_bytes: 64 << 20, max_event_bytes: 1 << 20 };
+//! let log = EventLog::create(disk, Path::new("/store/events"), StoreId::from_random([7; 16]), options, 1)?;
+//! let mut events = [b"first".as_slice(), b"second"].into_iter().map(|bytes| EventIn { timestamp_ms: 5, bytes });
+//! log.append(&mut events, 1)?;
+//! log.sync()?;
+//! assert_eq!(log.get(2)?, Some((5, b"second".to_vec())));
+//! log.read(1, 3, Direction::Backward, &mut |id, _timestamp_ms, bytes| {
+//!     println!("{id}: {bytes:?}");
+//!     ControlFlow::Continue(())
+//! })?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod append;
+mod error;
+mod event_log;
+mod frame;
+mod iterate;
+mod recovery;
+mod segment;
+mod stats;
+mod truncate;
+
+pub use error::{Error, Result};
+pub use event_log::{EventLog, EventLogOptions};
+pub use frame::EventIn;
+pub use iterate::Direction;
+pub use recovery::{Scan, TornTail, holds_events, scan};
+pub use stats::EventLogStats;

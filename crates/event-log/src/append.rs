@@ -1,0 +1,228 @@
+//! Appending: cuts events into frames, frames into segments, and keeps what a failure leaves.
+//!
+//! A frame is published as soon as it is written; an append that fails half way has appended the events below
+//! `next_event_id` and no others.
+
+use std::sync::Arc;
+
+use parking_lot::MutexGuard;
+
+use crate::{
+    Error, EventIn, EventLog, Result,
+    error::WriteFailure,
+    frame::{FrameBuilder, MAX_EVENT_BYTES, MAX_EVENT_ID},
+    segment::{Segment, header::SegmentHeader, segment_name, writer::SegmentWriter},
+};
+
+/// The end of the log as the one who appends sees it.
+#[derive(Debug)]
+pub(crate) struct Appender {
+    pub(crate) tail: Tail,
+    pub(crate) next_id: u64,
+    pub(crate) last_timestamp_ms: u64,
+    /// File bytes of all segments but the active one.
+    pub(crate) sealed_bytes: u64,
+    /// Everything below was flushed.
+    flushed_id: u64,
+    /// A write failed for lack of space: the end is restored before anything else is written.
+    needs_restore: bool,
+    /// The first failure that nothing but opening again heals (I5).
+    failure: Option<Arc<Error>>,
+    buffer: Vec<u8>,
+}
+
+/// The newest segment.
+#[derive(Debug)]
+pub(crate) enum Tail {
+    /// It grows.
+    Active(SegmentWriter),
+    /// It has its footer; the next frame begins a new one.
+    Sealed,
+}
+
+impl Appender {
+    /// An appender behind an end that was flushed.
+    pub(crate) fn new(tail: Tail, next_id: u64, last_timestamp_ms: u64, sealed_bytes: u64) -> Self {
+        Self {
+            tail,
+            next_id,
+            last_timestamp_ms,
+            sealed_bytes,
+            flushed_id: next_id,
+            needs_restore: false,
+            failure: None,
+            buffer: Vec::new(),
+        }
+    }
+
+    pub(crate) fn file_bytes(&self) -> u64 {
+        match &self.tail {
+            Tail::Active(writer) => self.sealed_bytes.saturating_add(writer.file_len()),
+            Tail::Sealed => self.sealed_bytes,
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        self.failure.as_ref().map_or(Ok(()), |failure| Err(Error::Poisoned(Arc::clone(failure))))
+    }
+
+    /// Remembers a failure: one for lack of space can be healed by restoring the end, any other poisons.
+    pub(crate) fn failed(&mut self, failure: WriteFailure) -> Error {
+        if failure.can_heal() {
+            self.needs_restore = true;
+        } else {
+            self.poison(failure.error.clone());
+        }
+        failure.error
+    }
+
+    pub(crate) fn poison(&mut self, error: Error) {
+        self.failure.get_or_insert_with(|| Arc::new(error));
+    }
+
+    /// Goes on from another end of the log, which was flushed.
+    pub(crate) fn move_to(&mut self, tail: Tail, next_id: u64, last_timestamp_ms: u64, sealed_bytes: u64) {
+        self.tail = tail;
+        (self.next_id, self.last_timestamp_ms) = (next_id, last_timestamp_ms);
+        (self.flushed_id, self.sealed_bytes) = (next_id, sealed_bytes);
+    }
+}
+
+impl EventLog {
+    /// Appends events with contiguous ids from `first_id` on, without a flush. Segments that fill up are sealed, and those
+    /// are flushed.
+    ///
+    /// # Errors
+    /// [`Error::EventIdGap`] when `first_id` is not [`EventLog::next_event_id`]; [`Error::Limit`], [`Error::TimestampOrder`];
+    /// [`Error::NoSpace`] (see [`EventLog::restore_end`]); every other failure poisons. After any failure in the middle,
+    /// `next_event_id` tells how many of the events were appended.
+    pub fn append(&self, events: &mut dyn Iterator<Item = EventIn<'_>>, first_id: u64) -> Result<()> {
+        let mut appender = self.ready_appender()?;
+        if first_id != appender.next_id {
+            return Err(Error::EventIdGap { expected: appender.next_id, actual: first_id });
+        }
+        let mut frame = FrameBuilder::default();
+        for event in events {
+            let last_ms = frame.last_timestamp_ms().unwrap_or(appender.last_timestamp_ms);
+            self.check_event(&event, appender.next_id.saturating_add(frame.count()), last_ms)?;
+            if !frame.accepts(&event) {
+                self.write_frame(&mut appender, &frame)?;
+                frame.clear();
+            }
+            frame.push(event);
+        }
+        if frame.count() > 0 { self.write_frame(&mut appender, &frame) } else { Ok(()) }
+    }
+
+    /// Flushes everything appended so far, with at most one flush.
+    ///
+    /// # Errors
+    /// A failed flush poisons the log, whatever its cause: it is never repeated (I5).
+    pub fn sync(&self) -> Result<()> {
+        let mut appender = self.ready_appender()?;
+        if let Tail::Active(writer) = &mut appender.tail
+            && let Err(failure) = writer.sync()
+        {
+            return Err(appender.failed(failure));
+        }
+        appender.flushed_id = appender.next_id;
+        Ok(())
+    }
+
+    /// After [`Error::NoSpace`]: cuts what the failed write left behind the last whole frame, and flushes. Appending does
+    /// this too before it writes again. Harmless when nothing failed.
+    pub fn restore_end(&self) -> Result<()> {
+        self.ready_appender().map(drop)
+    }
+
+    /// The appender, fit for writing.
+    pub(crate) fn ready_appender(&self) -> Result<MutexGuard<'_, Appender>> {
+        let mut appender = self.appender.lock();
+        appender.check()?;
+        if appender.needs_restore {
+            self.restore(&mut appender).map_err(|failure| appender.failed(failure))?;
+            appender.needs_restore = false;
+            appender.flushed_id = appender.next_id;
+            self.publish(&appender);
+        }
+        Ok(appender)
+    }
+
+    fn restore(&self, appender: &mut Appender) -> Result<(), WriteFailure> {
+        match &mut appender.tail {
+            Tail::Active(writer) => writer.restore(),
+            Tail::Sealed => {
+                // The file that was to become the next segment.
+                let path = self.dir.join(segment_name(appender.next_id));
+                if self.vfs.exists(&path)? {
+                    self.vfs.remove_file(&path)?;
+                    self.vfs.sync_dir(&self.dir).map_err(WriteFailure::flush)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn check_event(&self, event: &EventIn<'_>, event_id: u64, last_ms: u64) -> Result<()> {
+        let (size, max) = (event.bytes.len() as u64, self.options.max_event_bytes.min(MAX_EVENT_BYTES));
+        if size > max {
+            return Err(Error::Limit { limit: "eventBytes", size, max });
+        }
+        if event_id > MAX_EVENT_ID {
+            return Err(Error::Limit { limit: "eventId", size: event_id, max: MAX_EVENT_ID });
+        }
+        if event.timestamp_ms < last_ms {
+            return Err(Error::TimestampOrder { event_id, last_ms, actual_ms: event.timestamp_ms });
+        }
+        Ok(())
+    }
+
+    fn write_frame(&self, appender: &mut Appender, frame: &FrameBuilder<'_>) -> Result<()> {
+        self.write_frame_or_fail(appender, frame).map_err(|failure| appender.failed(failure))
+    }
+
+    fn write_frame_or_fail(&self, appender: &mut Appender, frame: &FrameBuilder<'_>) -> Result<(), WriteFailure> {
+        if let Tail::Active(writer) = &appender.tail
+            && writer.is_full_for(frame.stored_bytes(), self.options.segment_bytes)
+        {
+            self.seal(appender)?;
+        }
+        if matches!(appender.tail, Tail::Sealed) {
+            self.start_segment(appender, frame.first_timestamp_ms().unwrap_or_default())?;
+        }
+        let Appender { tail: Tail::Active(writer), next_id, flushed_id, buffer, .. } = appender else { return Ok(()) };
+        let facts = frame.encode(buffer, writer.next_place(), *next_id, *flushed_id);
+        writer.write(buffer, &facts)?;
+        appender.next_id = facts.first_id.saturating_add(facts.count);
+        appender.last_timestamp_ms = facts.last_timestamp_ms;
+        self.publish(appender);
+        Ok(())
+    }
+
+    fn seal(&self, appender: &mut Appender) -> Result<(), WriteFailure> {
+        let Tail::Active(writer) = &mut appender.tail else { return Ok(()) };
+        let sealed = writer.seal()?;
+        appender.sealed_bytes = appender.sealed_bytes.saturating_add(writer.file_len());
+        appender.tail = Tail::Sealed;
+        appender.flushed_id = appender.next_id;
+        self.replace_newest(sealed);
+        self.publish(appender);
+        Ok(())
+    }
+
+    fn start_segment(&self, appender: &mut Appender, timestamp_ms: u64) -> Result<(), WriteFailure> {
+        let header = SegmentHeader::new(self.store_id, appender.next_id, timestamp_ms);
+        let writer = SegmentWriter::create(&*self.vfs, &self.dir, header, appender.last_timestamp_ms)?;
+        self.segments.write().push(Arc::clone(writer.segment()));
+        appender.tail = Tail::Active(writer);
+        self.publish(appender);
+        Ok(())
+    }
+
+    /// Readers that hold the old description of the newest segment go on with it: its frames stay where they are.
+    pub(crate) fn replace_newest(&self, segment: Arc<Segment>) {
+        if let Some(newest) = self.segments.write().last_mut() {
+            *newest = segment;
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What can go wrong with an event log. Cheap to clone: one failure is told to everyone who asks later.
+
+use std::{path::PathBuf, sync::Arc};
+
+use ledgerstone_vfs::FileError;
+
+/// The result of every operation of the log.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an operation did not happen.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// A system call failed. On the write path the log is poisoned by it: only opening it again heals.
+    #[error(transparent)]
+    Io(FileError),
+    /// The device is full. The log stands at its last whole frame once [`crate::EventLog::restore_end`] has succeeded; the
+    /// append is then repeated from [`crate::EventLog::next_event_id`] on.
+    #[error("no space left: {0}")]
+    NoSpace(FileError),
+    /// A checksum or a structure is wrong where data was promised.
+    #[error("event log is damaged: {what}: file={} offset={offset}", file.display())]
+    Corrupt {
+        /// The damaged segment (or the folder, when a segment is missing).
+        file: PathBuf,
+        /// Where in the file the damage begins, in bytes.
+        offset: u64,
+        /// What is wrong.
+        what: String,
+    },
+    /// A segment of a format that this version does not know.
+    #[error("segment format is not supported: found={found} supported={supported} file={}", file.display())]
+    Format {
+        /// The segment.
+        file: PathBuf,
+        /// Its format number.
+        found: u16,
+        /// The newest format number that is understood.
+        supported: u16,
+    },
+    /// An append or a truncation that does not fit the ids which the log holds.
+    #[error("event id does not continue the log: expected={expected} actual={actual}")]
+    EventIdGap {
+        /// The id that would have fitted.
+        expected: u64,
+        /// The id that was given.
+        actual: u64,
+    },
+    /// An event or an id is over its limit.
+    #[error("event is over a limit: limit=`{limit}` size={size} max={max}")]
+    Limit {
+        /// Which limit: `eventBytes` or `eventId`.
+        limit: &'static str,
+        /// What was asked for.
+        size: u64,
+        /// What is allowed.
+        max: u64,
+    },
+    /// An event older than the one before it: timestamps never go back.
+    #[error("event timestamp goes back: event={event_id} timestamp={actual_ms} last={last_ms}")]
+    TimestampOrder {
+        /// The event that was refused.
+        event_id: u64,
+        /// The timestamp of the event before it, in milliseconds.
+        last_ms: u64,
+        /// Its own timestamp, in milliseconds.
+        actual_ms: u64,
+    },
+    /// An earlier write or flush failed half way; nothing more is written. Reads go on.
+    #[error("event log is poisoned by an earlier failure: {0}")]
+    Poisoned(#[source] Arc<Error>),
+}
+
+impl From<FileError> for Error {
+    fn from(error: FileError) -> Self {
+        if error.is_no_space() { Self::NoSpace(error) } else { Self::Io(error) }
+    }
+}
+
+/// A failure on the write path, and whether it was a flush: a failed flush poisons whatever its code (I5).
+#[derive(Debug)]
+pub(crate) struct WriteFailure {
+    pub(crate) error: Error,
+    pub(crate) in_flush: bool,
+}
+
+impl WriteFailure {
+    pub(crate) fn flush(error: FileError) -> Self {
+        Self { error: error.into(), in_flush: true }
+    }
+
+    /// Whether the same write may be tried again once there is room.
+    pub(crate) fn can_heal(&self) -> bool {
+        !self.in_flush && matches!(self.error, Error::NoSpace(_))
+    }
+}
+
+impl From<FileError> for WriteFailure {
+    fn from(error: FileError) -> Self {
+        Self { error: error.into(), in_flush: false }
+    }
+}
+
+impl From<Error> for WriteFailure {
+    fn from(error: Error) -> Self {
+        Self { error, in_flush: false }
+    }
+}

@@ -1,0 +1,138 @@
+//! Reading: one event, a run of events in either direction, the first event of a time.
+//!
+//! Bytes come by bounded reads of whole blocks, not through a map: a failing device must be an error, not a dead process.
+//! No lock is held while a visitor runs.
+
+use std::ops::ControlFlow;
+
+use crate::{
+    EventLog, Result,
+    frame::EventRef,
+    segment::{
+        index::{Span, TimeSearch},
+        reader::SegmentReader,
+    },
+};
+
+/// In which order events are visited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the lowest id up.
+    Forward,
+    /// From the highest id down.
+    Backward,
+}
+
+/// The first read of an iteration; each further one doubles, so that a short run costs little.
+const FIRST_READ_BYTES: u64 = 32 * 1024;
+/// The most that one read takes, unless a single frame is larger.
+const MAX_READ_BYTES: u64 = 256 * 1024;
+
+/// What is called for each event: id, timestamp in milliseconds, payload.
+type Visit<'v> = dyn FnMut(u64, u64, &[u8]) -> ControlFlow<()> + 'v;
+
+impl EventLog {
+    /// The event `id`, as its timestamp in milliseconds and its payload; `None` when the log does not hold this id.
+    pub fn get(&self, id: u64) -> Result<Option<(u64, Vec<u8>)>> {
+        if id < self.oldest_event_id() || id >= self.next_event_id() {
+            return Ok(None);
+        }
+        let reader = self.reader_of(id)?;
+        let span = self.found(reader.with_index(|index| index.span_from(id, id, 0)), id)?;
+        let mut buffer = Vec::new();
+        reader.load(span, &mut buffer)?;
+        for frame in reader.frames(span, &buffer) {
+            if let Some(event) = frame?.events().find(|event| event.id == id) {
+                return Ok(Some((event.timestamp_ms, event.bytes.to_vec())));
+            }
+        }
+        Err(reader.corrupt(span.offset, "an indexed event is missing"))
+    }
+
+    /// Visits the events from `from` up to but not including `to`, as far as the log holds them when this is called, until
+    /// `visit` breaks off. Check [`EventLog::oldest_event_id`] where a trimmed beginning matters.
+    pub fn read(&self, from: u64, to: u64, direction: Direction, visit: &mut Visit<'_>) -> Result<()> {
+        let (from, to) = (from.max(self.oldest_event_id()), to.min(self.next_event_id()));
+        if from >= to {
+            return Ok(());
+        }
+        match direction {
+            Direction::Forward => self.read_forward(from, to, visit),
+            Direction::Backward => self.read_backward(from, to, visit),
+        }
+    }
+
+    fn read_forward(&self, from: u64, to: u64, visit: &mut Visit<'_>) -> Result<()> {
+        let (mut id, mut limit_bytes, mut buffer) = (from, FIRST_READ_BYTES, Vec::new());
+        while id < to {
+            let reader = self.reader_of(id)?;
+            let span = self.found(reader.with_index(|index| index.span_from(id, to, limit_bytes)), id)?;
+            reader.load(span, &mut buffer)?;
+            for frame in reader.frames(span, &buffer) {
+                for event in frame?.events().filter(|event| event.id >= id) {
+                    if event.id >= to || visit(event.id, event.timestamp_ms, event.bytes).is_break() {
+                        return Ok(());
+                    }
+                }
+            }
+            id = span.end_id;
+            limit_bytes = MAX_READ_BYTES.min(limit_bytes * 2);
+        }
+        Ok(())
+    }
+
+    fn read_backward(&self, from: u64, to: u64, visit: &mut Visit<'_>) -> Result<()> {
+        let (mut end, mut limit_bytes, mut buffer) = (to, FIRST_READ_BYTES, Vec::new());
+        while let Some(id) = end.checked_sub(1).filter(|id| *id >= from) {
+            let reader = self.reader_of(id)?;
+            let span = self.found(reader.with_index(|index| index.span_upto(id, from, limit_bytes)), id)?;
+            reader.load(span, &mut buffer)?;
+            let frames = reader.frames(span, &buffer).collect::<Result<Vec<_>>>()?;
+            for frame in frames.iter().rev() {
+                let events: Vec<EventRef<'_>> = frame.events().filter(|event| event.id < end).collect();
+                for event in events.into_iter().rev() {
+                    if event.id < from || visit(event.id, event.timestamp_ms, event.bytes).is_break() {
+                        return Ok(());
+                    }
+                }
+            }
+            end = span.first_id;
+            limit_bytes = MAX_READ_BYTES.min(limit_bytes * 2);
+        }
+        Ok(())
+    }
+
+    /// The first id whose timestamp is at or after `timestamp_ms`; `next_event_id` when there is none. One read at most.
+    pub fn first_at(&self, timestamp_ms: u64) -> Result<u64> {
+        let next_id = self.next_event_id();
+        let segment = {
+            let segments = self.segments.read();
+            let found = segments.partition_point(|segment| segment.end().timestamp_ms < timestamp_ms);
+            segments.get(found).cloned()
+        };
+        let Some(segment) = segment else { return Ok(next_id) };
+        let reader = self.readers.reader(&*self.vfs, &segment)?;
+        let id = match reader.with_index(|index| index.search_time(timestamp_ms)) {
+            None => next_id,
+            Some(TimeSearch::Id(id)) => id,
+            Some(TimeSearch::Block(span)) => first_in_block(&reader, span, timestamp_ms)?,
+        };
+        // The active segment may have grown meanwhile.
+        Ok(id.min(next_id))
+    }
+
+    fn found(&self, span: Option<Span>, id: u64) -> Result<Span> {
+        span.ok_or_else(|| self.missing(id))
+    }
+}
+
+fn first_in_block(reader: &SegmentReader, span: Span, timestamp_ms: u64) -> Result<u64> {
+    let mut buffer = Vec::new();
+    reader.load(span, &mut buffer)?;
+    for frame in reader.frames(span, &buffer) {
+        if let Some(event) = frame?.events().find(|event| event.timestamp_ms >= timestamp_ms) {
+            return Ok(event.id);
+        }
+    }
+    Ok(span.end_id)
+}

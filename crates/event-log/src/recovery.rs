@@ -1,0 +1,259 @@
+//! Opening: first a scan that changes nothing (I10), then what the scan and its caller decided.
+//!
+//! Sealed segments are known by header and footer alone; only the newest segment, or one whose footer is damaged, is read
+//! through. How far the log was promised is known to the caller, who compares it with the scan's end before opening.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use ledgerstone_format::StoreId;
+use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
+use parking_lot::RwLock;
+
+use crate::{
+    Error, EventLog, EventLogOptions, Result,
+    append::Tail,
+    segment::{
+        Body, Segment,
+        footer::Footer,
+        header::{SEGMENT_HEADER_BYTES, SegmentHeader},
+        is_aside_name, parse_segment_name, segment_name,
+        walk::walk,
+        writer::SegmentWriter,
+    },
+};
+
+/// The end of the newest segment that no checksum vouches for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TornTail {
+    /// The segment.
+    pub file: PathBuf,
+    /// The end of its last whole frame.
+    pub offset: u64,
+    /// Bytes behind it.
+    pub bytes: u64,
+}
+
+/// What a folder holds. Nothing was changed to find out.
+#[derive(Debug)]
+pub struct Scan {
+    vfs: Arc<dyn Vfs>,
+    dir: PathBuf,
+    store_id: StoreId,
+    segments: Vec<Arc<Segment>>,
+    file_bytes: u64,
+    newest_file_len: u64,
+    torn: Option<TornTail>,
+    /// The first id of a newest file whose creation was cut short.
+    unborn: Option<u64>,
+    leftovers: Vec<PathBuf>,
+}
+
+/// Whether any segment in `dir`, of whatever store, was long enough to hold events. A missing folder holds none.
+pub fn holds_events(vfs: &dyn Vfs, dir: &Path) -> Result<bool> {
+    for id in Names::read(vfs, dir)?.ids {
+        if vfs.open(&dir.join(segment_name(id)), OpenHow::Read)?.len()? > SEGMENT_HEADER_BYTES {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Reads the folder's state. A missing or empty folder is a scan without segments.
+///
+/// # Errors
+/// [`Error::Corrupt`] for damage that is not a torn tail, for missing segments, and for files of another store;
+/// [`Error::Format`]; [`Error::Io`].
+pub fn scan(vfs: &Arc<dyn Vfs>, dir: &Path, store_id: StoreId) -> Result<Scan> {
+    let names = Names::read(&**vfs, dir)?;
+    let mut scan = Scan {
+        vfs: Arc::clone(vfs),
+        dir: dir.to_path_buf(),
+        store_id,
+        segments: Vec::new(),
+        file_bytes: 0,
+        newest_file_len: 0,
+        torn: None,
+        unborn: None,
+        leftovers: names.leftovers.iter().map(|name| dir.join(name)).collect(),
+    };
+    let following = names.ids.iter().copied().skip(1).map(Some).chain([None]);
+    for (first_id, next_first_id) in names.ids.iter().copied().zip(following) {
+        scan.add(first_id, next_first_id)?;
+    }
+    Ok(scan)
+}
+
+/// Clears the way for a new log: removes segments that hold no events, and what was being written aside.
+pub(crate) fn remove_segments_without_events(vfs: &dyn Vfs, dir: &Path) -> Result<()> {
+    if holds_events(vfs, dir)? {
+        let what = "an event log is there already".to_owned();
+        return Err(Error::Corrupt { file: dir.to_path_buf(), offset: 0, what });
+    }
+    let names = Names::read(vfs, dir)?;
+    let segments = names.ids.into_iter().map(|id| OsString::from(segment_name(id)));
+    for name in segments.chain(names.leftovers) {
+        vfs.remove_file(&dir.join(name))?;
+    }
+    vfs.sync_dir(dir)?;
+    Ok(())
+}
+
+/// The names in a log's folder that are its own.
+struct Names {
+    /// First ids, ascending.
+    ids: Vec<u64>,
+    leftovers: Vec<OsString>,
+}
+
+impl Names {
+    fn read(vfs: &dyn Vfs, dir: &Path) -> Result<Self> {
+        let names = match vfs.read_dir(dir) {
+            Err(error) if error.is_not_found() => Vec::new(),
+            names => names?,
+        };
+        let mut ids: Vec<u64> = names.iter().filter_map(|name| parse_segment_name(name)).collect();
+        ids.sort_unstable();
+        let mut leftovers: Vec<OsString> = names.into_iter().filter(|name| is_aside_name(name)).collect();
+        leftovers.sort_unstable();
+        Ok(Self { ids, leftovers })
+    }
+}
+
+impl Scan {
+    /// The id behind the last event; 0 when there is no segment at all.
+    pub fn next_event_id(&self) -> u64 {
+        self.segments.last().map_or(self.unborn.unwrap_or(0), |segment| segment.end().id)
+    }
+
+    /// The first id of the oldest segment; 0 when there is no segment at all.
+    pub fn oldest_event_id(&self) -> u64 {
+        self.segments.first().map_or(self.unborn.unwrap_or(0), |segment| segment.first_id())
+    }
+
+    /// The timestamp of the last event in milliseconds; 0 when there is none.
+    pub fn last_timestamp_ms(&self) -> u64 {
+        self.segments.last().map_or(0, |segment| segment.end().timestamp_ms)
+    }
+
+    /// What no checksum vouches for at the end of the newest segment: opening cuts it.
+    pub fn torn(&self) -> Option<&TornTail> {
+        self.torn.as_ref()
+    }
+
+    /// Bytes of the torn tail.
+    pub fn torn_bytes(&self) -> u64 {
+        self.torn.as_ref().map_or(0, |torn| torn.bytes)
+    }
+
+    /// Whether no event can be read.
+    pub fn is_empty(&self) -> bool {
+        self.next_event_id() == self.oldest_event_id()
+    }
+
+    /// Adds the segment `first_id`, which `next_first_id` follows.
+    fn add(&mut self, first_id: u64, next_first_id: Option<u64>) -> Result<()> {
+        let path = self.dir.join(segment_name(first_id));
+        let file = self.vfs.open(&path, OpenHow::Read)?;
+        let file_len = file.len()?;
+        if let Some(before) = self.segments.last().map(|segment| segment.end().id).filter(|id| *id != first_id) {
+            return Err(corrupt(&*file, 0, format!("the segment before it ends at event {before}")));
+        }
+        let Some(header) = SegmentHeader::read(&*file)? else {
+            // A header is flushed before the first frame is written.
+            if next_first_id.is_none() && file_len <= SEGMENT_HEADER_BYTES {
+                self.unborn = Some(first_id);
+                self.leftovers.push(path);
+                return Ok(());
+            }
+            return Err(corrupt(&*file, 0, "the segment's header does not verify"));
+        };
+        if header.store_id != self.store_id {
+            return Err(corrupt(&*file, 0, format!("the segment belongs to the store {}", header.store_id)));
+        }
+        if header.first_id != first_id {
+            return Err(corrupt(&*file, 0, "the segment's name and header differ"));
+        }
+        let body = match Footer::read(&*file, file_len, &header)? {
+            Some(footer) if next_first_id.is_none_or(|next| next == footer.end.id) => Body::Sealed(footer),
+            Some(_) => return Err(corrupt(&*file, 0, "the next segment is missing")),
+            None => self.walk(&*file, &header, next_first_id)?,
+        };
+        self.file_bytes = self.file_bytes.saturating_add(file_len);
+        self.newest_file_len = file_len;
+        self.segments.push(Arc::new(Segment { path, header, body }));
+        Ok(())
+    }
+
+    /// Indexes a segment that has no footer to be trusted, and judges its end.
+    fn walk(&mut self, file: &dyn VfsFile, header: &SegmentHeader, next_first_id: Option<u64>) -> Result<Body> {
+        let walked = walk(file, header, self.last_timestamp_ms())?;
+        let end = walked.index.end();
+        match next_first_id {
+            // A segment is complete and flushed before the next one is made.
+            Some(next) if next != end.id => return Err(walked.damage(file)?),
+            Some(_) => {}
+            None if walked.is_promised_further(file, header)? => return Err(walked.damage(file)?),
+            None => {
+                let bytes = walked.torn_bytes(file)?;
+                self.torn =
+                    (bytes > 0).then(|| TornTail { file: file.path().to_path_buf(), offset: end.offset, bytes });
+            }
+        }
+        Ok(Body::Indexed(RwLock::new(walked.index)))
+    }
+
+    /// Opens what was scanned: the only step that changes files. Removes what was left half made, cuts the torn tail, then
+    /// everything from `truncate_from` on, and flushes.
+    pub fn open(self, options: EventLogOptions, truncate_from: Option<u64>) -> Result<Arc<EventLog>> {
+        let (vfs, dir) = (Arc::clone(&self.vfs), self.dir.clone());
+        if self.segments.is_empty() && self.unborn.is_none() {
+            return Err(Error::Corrupt { file: dir, offset: 0, what: "there is no segment".to_owned() });
+        }
+        for path in &self.leftovers {
+            vfs.remove_file(path)?;
+        }
+        if !self.leftovers.is_empty() {
+            vfs.sync_dir(&dir)?;
+        }
+        let log = self.assemble(options).map(Arc::new)?;
+        if let Some(id) = truncate_from {
+            log.truncate_from(id)?;
+        }
+        Ok(log)
+    }
+
+    fn assemble(self, options: EventLogOptions) -> Result<EventLog> {
+        let Self { vfs, dir, store_id, mut segments, mut file_bytes, .. } = self;
+        let tail = if let Some(newest) = segments.last() {
+            open_tail(&*vfs, newest)?
+        } else {
+            let header = SegmentHeader::new(store_id, self.unborn.unwrap_or(0), 0);
+            let writer = SegmentWriter::create(&*vfs, &dir, header, 0).map_err(|failure| failure.error)?;
+            segments.push(Arc::clone(writer.segment()));
+            Tail::Active(writer)
+        };
+        if matches!(tail, Tail::Active(_)) {
+            file_bytes = file_bytes.saturating_sub(self.newest_file_len);
+        }
+        Ok(EventLog::assemble(vfs, &dir, store_id, options, segments, tail, file_bytes))
+    }
+}
+
+/// The appender's side of the newest segment: one without a footer grows on.
+pub(crate) fn open_tail(vfs: &dyn Vfs, newest: &Arc<Segment>) -> Result<Tail> {
+    match &newest.body {
+        Body::Sealed(_) => Ok(Tail::Sealed),
+        Body::Indexed(_) => {
+            let writer = SegmentWriter::reopen(vfs, Arc::clone(newest)).map_err(|failure| failure.error)?;
+            Ok(Tail::Active(writer))
+        }
+    }
+}
+
+fn corrupt(file: &dyn VfsFile, offset: u64, what: impl Into<String>) -> Error {
+    Error::Corrupt { file: file.path().to_path_buf(), offset, what: what.into() }
+}

@@ -1,0 +1,120 @@
+//! The end of a sealed segment: the sparse index and, in the file's last bytes, the footer that describes both.
+//!
+//! ```text
+//! index  on the first page behind the frames: (id u64, offset u64, timestamp u64) * entries
+//! footer 0 magic "LGST-EVF" | 8 index offset u64 | 16 index entries u32 | 20 index crc32c u32 | 24 first id u64 | 32 next id u64
+//!        | 40 first timestamp u64 | 48 last timestamp u64 | 56 frames' end u64 | 64 frames u64 | 72 zero u32 | 76 crc32c u32
+//! ```
+//! Both checksums are seeded with the salt and the part's offset, as a frame's is. A footer that does not verify, or does
+//! not fit its file, is treated as missing.
+
+use ledgerstone_format::{ByteReader, PAGE_BYTES, align_up, checksum::crc32c_append};
+use ledgerstone_vfs::VfsFile;
+
+use super::{
+    header::{SEGMENT_HEADER_BYTES, SegmentHeader},
+    index::{INDEX_ENTRY_BYTES, IndexEntry, SegmentIndex},
+};
+use crate::{Result, frame::Place};
+
+const MAGIC: &[u8; 8] = b"LGST-EVF";
+const FOOTER_BYTES: usize = 80;
+const CRC_OFFSET: usize = 76;
+
+/// What a footer says. Whoever holds one has verified it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Footer {
+    pub(crate) index_offset: u64,
+    pub(crate) index_entries: u32,
+    pub(crate) index_crc: u32,
+    pub(crate) first_timestamp_ms: u64,
+    /// Next id, end of the frames, last timestamp.
+    pub(crate) end: IndexEntry,
+    pub(crate) frames: u64,
+}
+
+impl Footer {
+    /// The bytes that seal a segment with this index: to be written at the returned footer's `index_offset`.
+    pub(crate) fn seal(header: &SegmentHeader, index: &SegmentIndex) -> (Self, Vec<u8>) {
+        let mut bytes = index.encode();
+        let end = index.end();
+        let index_offset = align_up(end.offset, PAGE_BYTES);
+        let footer = Self {
+            index_offset,
+            index_entries: u32::try_from(index.entries().len()).unwrap_or(u32::MAX),
+            index_crc: crc32c_append(Place { salt: header.salt, offset: index_offset }.seed(), &bytes),
+            first_timestamp_ms: index.entries().first().map_or(0, |entry| entry.timestamp_ms),
+            end,
+            frames: index.frames(),
+        };
+        let footer_offset = index_offset.saturating_add(bytes.len() as u64);
+        bytes.extend_from_slice(&footer.encode(header, footer_offset));
+        (footer, bytes)
+    }
+
+    fn encode(&self, header: &SegmentHeader, offset: u64) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(FOOTER_BYTES);
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&self.index_offset.to_le_bytes());
+        bytes.extend_from_slice(&self.index_entries.to_le_bytes());
+        bytes.extend_from_slice(&self.index_crc.to_le_bytes());
+        let (end, first) = (self.end, self.first_timestamp_ms);
+        for field in [header.first_id, end.id, first, end.timestamp_ms, end.offset, self.frames] {
+            bytes.extend_from_slice(&field.to_le_bytes());
+        }
+        bytes.extend_from_slice(&[0; 4]);
+        let crc = crc32c_append(Place { salt: header.salt, offset }.seed(), &bytes);
+        bytes.extend_from_slice(&crc.to_le_bytes());
+        bytes
+    }
+
+    /// Reads the footer of a file of `file_len` bytes; `None`: there is none to be trusted.
+    pub(crate) fn read(file: &dyn VfsFile, file_len: u64, header: &SegmentHeader) -> Result<Option<Self>> {
+        let Some(offset) = file_len.checked_sub(FOOTER_BYTES as u64) else { return Ok(None) };
+        if offset <= SEGMENT_HEADER_BYTES {
+            return Ok(None);
+        }
+        let mut bytes = [0; FOOTER_BYTES];
+        if file.read_full_at(&mut bytes, offset)? != FOOTER_BYTES {
+            return Ok(None);
+        }
+        Ok(Self::decode(&bytes, header, offset))
+    }
+
+    fn decode(bytes: &[u8; FOOTER_BYTES], header: &SegmentHeader, offset: u64) -> Option<Self> {
+        let mut reader = ByteReader::new(bytes);
+        if reader.array() != Some(*MAGIC) {
+            return None;
+        }
+        let (index_offset, index_entries, index_crc) = (reader.u64()?, reader.u32()?, reader.u32()?);
+        let (first_id, next_id) = (reader.u64()?, reader.u64()?);
+        let (first_timestamp_ms, timestamp_ms) = (reader.u64()?, reader.u64()?);
+        let (frames_end, frames) = (reader.u64()?, reader.u64()?);
+        reader.u32()?;
+        let crc = crc32c_append(Place { salt: header.salt, offset }.seed(), bytes.get(..CRC_OFFSET)?);
+        let index_bytes = u64::from(index_entries) * INDEX_ENTRY_BYTES;
+        let fits = reader.u32()? == crc
+            && first_id == header.first_id
+            && next_id > first_id
+            && timestamp_ms >= first_timestamp_ms
+            && frames_end > SEGMENT_HEADER_BYTES
+            && index_offset == align_up(frames_end, PAGE_BYTES)
+            && index_offset.checked_add(index_bytes)? == offset;
+        let end = IndexEntry { id: next_id, offset: frames_end, timestamp_ms };
+        fits.then_some(Self { index_offset, index_entries, index_crc, first_timestamp_ms, end, frames })
+    }
+
+    /// Reads the index that this footer describes; `None`: it does not verify.
+    pub(crate) fn read_index(&self, file: &dyn VfsFile, header: &SegmentHeader) -> Result<Option<SegmentIndex>> {
+        let Ok(index_bytes) = usize::try_from(u64::from(self.index_entries) * INDEX_ENTRY_BYTES) else {
+            return Ok(None);
+        };
+        let mut bytes = vec![0; index_bytes];
+        let read = file.read_full_at(&mut bytes, self.index_offset)?;
+        let place = Place { salt: header.salt, offset: self.index_offset };
+        if read != index_bytes || crc32c_append(place.seed(), &bytes) != self.index_crc {
+            return Ok(None);
+        }
+        Ok(SegmentIndex::decode(&bytes, header.first_id, self.end, self.frames))
+    }
+}

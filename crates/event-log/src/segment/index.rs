@@ -1,0 +1,168 @@
+//! The sparse index of a segment: where a reader starts for an id or a timestamp.
+//!
+//! It divides the frames into blocks of about [`STRIDE_BYTES`] (a larger frame is a block of its own). A read takes whole
+//! blocks, so one bounded read finds any event. Entries ascend strictly; the first one is the segment's first frame.
+
+use ledgerstone_format::ByteReader;
+
+use super::header::SEGMENT_HEADER_BYTES;
+use crate::frame::FrameFacts;
+
+/// Blocks start at least this far apart, unless a frame is larger.
+const STRIDE_BYTES: u64 = 8 * 1024;
+/// Bytes of one entry in a sealed segment: id u64, offset u64, timestamp u64.
+pub(crate) const INDEX_ENTRY_BYTES: u64 = 24;
+
+/// The start of a block: the first event of a frame. As the end of an index: where the next frame's event would be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IndexEntry {
+    pub(crate) id: u64,
+    pub(crate) offset: u64,
+    /// Of that event; at the end of an index, of the last event.
+    pub(crate) timestamp_ms: u64,
+}
+
+/// A run of whole blocks to read at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) first_id: u64,
+    /// Exclusive.
+    pub(crate) end_id: u64,
+    pub(crate) offset: u64,
+    /// Exclusive.
+    pub(crate) end_offset: u64,
+}
+
+/// Where to look for a timestamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TimeSearch {
+    /// This event is the first at or after it.
+    Id(u64),
+    /// It is in this block, or it is the first event behind it.
+    Block(Span),
+}
+
+/// The blocks of one segment.
+#[derive(Clone, Debug)]
+pub(crate) struct SegmentIndex {
+    entries: Vec<IndexEntry>,
+    end: IndexEntry,
+    frames: u64,
+    last_frame_is_block: bool,
+}
+
+impl SegmentIndex {
+    /// The index of a segment without frames; `timestamp_ms` is that of the last event before it.
+    pub(crate) const fn empty(first_id: u64, timestamp_ms: u64) -> Self {
+        let end = IndexEntry { id: first_id, offset: SEGMENT_HEADER_BYTES, timestamp_ms };
+        Self { entries: Vec::new(), end, frames: 0, last_frame_is_block: false }
+    }
+
+    /// Adds the frame behind the last one.
+    pub(crate) fn push(&mut self, frame: &FrameFacts) {
+        let large = frame.stored_bytes >= STRIDE_BYTES;
+        let apart = self.entries.last().is_none_or(|last| frame.offset.saturating_sub(last.offset) >= STRIDE_BYTES);
+        if apart || large || self.last_frame_is_block {
+            let timestamp_ms = frame.first_timestamp_ms;
+            self.entries.push(IndexEntry { id: frame.first_id, offset: frame.offset, timestamp_ms });
+        }
+        self.last_frame_is_block = large;
+        self.frames += 1;
+        self.end = IndexEntry {
+            id: frame.first_id.saturating_add(frame.count),
+            offset: frame.offset.saturating_add(frame.stored_bytes),
+            timestamp_ms: frame.last_timestamp_ms,
+        };
+    }
+
+    pub(crate) const fn end(&self) -> IndexEntry {
+        self.end
+    }
+
+    pub(crate) const fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    pub(crate) fn entries(&self) -> &[IndexEntry] {
+        &self.entries
+    }
+
+    /// The block that holds `id`, and those behind it up to `limit_bytes` that hold ids below `end_id`.
+    pub(crate) fn span_from(&self, id: u64, end_id: u64, limit_bytes: u64) -> Option<Span> {
+        let first = self.block_of(id)?;
+        let start = *self.entries.get(first)?;
+        let mut end = self.entry(first + 1);
+        for next in first + 1..self.entries.len() {
+            let further = self.entry(next + 1);
+            if end.id >= end_id || further.offset.saturating_sub(start.offset) > limit_bytes {
+                break;
+            }
+            end = further;
+        }
+        Some(span(start, end))
+    }
+
+    /// The block that holds `id`, and those before it up to `limit_bytes` that hold ids from `first_id` on.
+    pub(crate) fn span_upto(&self, id: u64, first_id: u64, limit_bytes: u64) -> Option<Span> {
+        let last = self.block_of(id)?;
+        let end = self.entry(last + 1);
+        let mut start = *self.entries.get(last)?;
+        for earlier in self.entries.iter().take(last).rev() {
+            if start.id <= first_id || end.offset.saturating_sub(earlier.offset) > limit_bytes {
+                break;
+            }
+            start = *earlier;
+        }
+        Some(span(start, end))
+    }
+
+    /// Where the first event at or after `timestamp_ms` is; `None` when all are before it.
+    pub(crate) fn search_time(&self, timestamp_ms: u64) -> Option<TimeSearch> {
+        if self.end.timestamp_ms < timestamp_ms {
+            return None;
+        }
+        let later = self.entries.partition_point(|entry| entry.timestamp_ms < timestamp_ms);
+        let Some(block) = later.checked_sub(1) else {
+            return self.entries.first().map(|entry| TimeSearch::Id(entry.id));
+        };
+        Some(TimeSearch::Block(span(*self.entries.get(block)?, self.entry(later))))
+    }
+
+    fn block_of(&self, id: u64) -> Option<usize> {
+        if id >= self.end.id {
+            return None;
+        }
+        self.entries.partition_point(|entry| entry.id <= id).checked_sub(1)
+    }
+
+    fn entry(&self, block: usize) -> IndexEntry {
+        self.entries.get(block).copied().unwrap_or(self.end)
+    }
+
+    /// The entries as a sealed segment stores them.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let fields = self.entries.iter().flat_map(|entry| [entry.id, entry.offset, entry.timestamp_ms]);
+        fields.flat_map(u64::to_le_bytes).collect()
+    }
+
+    /// The index in `bytes`, whose checksum was verified; `None` when it contradicts the footer.
+    pub(crate) fn decode(bytes: &[u8], first_id: u64, end: IndexEntry, frames: u64) -> Option<Self> {
+        let mut reader = ByteReader::new(bytes);
+        let mut entries = Vec::with_capacity(bytes.len() / 24);
+        while reader.remaining() > 0 {
+            let entry = IndexEntry { id: reader.u64()?, offset: reader.u64()?, timestamp_ms: reader.u64()? };
+            entries.push(entry);
+        }
+        let first = entries.first()?;
+        let begins = first.id == first_id && first.offset == SEGMENT_HEADER_BYTES;
+        let ascends = entries
+            .iter()
+            .zip(entries.iter().skip(1).chain([&end]))
+            .all(|(one, next)| one.id < next.id && one.offset < next.offset && one.timestamp_ms <= next.timestamp_ms);
+        (begins && ascends).then_some(Self { entries, end, frames, last_frame_is_block: true })
+    }
+}
+
+const fn span(start: IndexEntry, end: IndexEntry) -> Span {
+    Span { first_id: start.id, end_id: end.id, offset: start.offset, end_offset: end.offset }
+}

@@ -1,0 +1,104 @@
+//! One segment file: a header page, frames, and once sealed a sparse index and a footer.
+//!
+//! A segment's place in the log is its first id, which its name and its header both carry.
+
+pub(crate) mod footer;
+pub(crate) mod header;
+pub(crate) mod index;
+pub(crate) mod reader;
+pub(crate) mod reader_cache;
+pub(crate) mod walk;
+pub(crate) mod writer;
+
+use std::{ffi::OsStr, path::PathBuf};
+
+use parking_lot::RwLock;
+
+use crate::frame::MAX_EVENT_ID;
+use footer::Footer;
+use header::SegmentHeader;
+use index::{IndexEntry, SegmentIndex};
+
+/// What the log knows about one of its segments. Replaced, not changed, when the segment is sealed or cut.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) path: PathBuf,
+    pub(crate) header: SegmentHeader,
+    pub(crate) body: Body,
+}
+
+/// Where the index of a segment is.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// In the file, described by a verified footer; loaded when somebody reads.
+    Sealed(Footer),
+    /// In memory: the active segment, and one whose footer was damaged and which was scanned instead.
+    Indexed(RwLock<SegmentIndex>),
+}
+
+impl Segment {
+    pub(crate) fn first_id(&self) -> u64 {
+        self.header.first_id
+    }
+
+    /// The end of its frames: the id after its last event, the offset behind its last frame, the last timestamp.
+    pub(crate) fn end(&self) -> IndexEntry {
+        match &self.body {
+            Body::Sealed(footer) => footer.end,
+            Body::Indexed(index) => index.read().end(),
+        }
+    }
+}
+
+const PREFIX: &str = "events-";
+const SUFFIX: &str = ".log";
+const ASIDE_SUFFIX: &str = ".log.tmp";
+
+/// The file name of the segment that starts with `first_id`.
+pub(crate) fn segment_name(first_id: u64) -> String {
+    format!("{PREFIX}{first_id:020}{SUFFIX}")
+}
+
+/// The name under which a segment is written aside before it replaces the one that starts with `first_id`.
+pub(crate) fn aside_name(first_id: u64) -> String {
+    format!("{PREFIX}{first_id:020}{ASIDE_SUFFIX}")
+}
+
+/// The first id in a segment's name; `None` for every other file.
+pub(crate) fn parse_segment_name(name: &OsStr) -> Option<u64> {
+    parse_digits(name, SUFFIX)
+}
+
+/// Whether this is a segment that was being written aside.
+pub(crate) fn is_aside_name(name: &OsStr) -> bool {
+    parse_digits(name, ASIDE_SUFFIX).is_some()
+}
+
+fn parse_digits(name: &OsStr, suffix: &str) -> Option<u64> {
+    let digits = name.to_str()?.strip_prefix(PREFIX)?.strip_suffix(suffix)?;
+    let canonical = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|id| canonical && *id <= MAX_EVENT_ID + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{aside_name, is_aside_name, parse_segment_name, segment_name};
+
+    #[test]
+    fn names_are_read_back_and_foreign_ones_ignored() {
+        assert_eq!(segment_name(17), "events-00000000000000000017.log");
+        assert_eq!(parse_segment_name(segment_name(17).as_ref()), Some(17));
+        assert!(is_aside_name(aside_name(17).as_ref()));
+        for foreign in [
+            aside_name(17).as_str(),
+            "events-17.log",
+            "events-+0000000000000000017.log",
+            "events-99999999999999999999.log",
+            "events-00009007199254740994.log",
+            "events-.log",
+            "notes.txt",
+        ] {
+            assert_eq!(parse_segment_name(foreign.as_ref()), None, "{foreign}");
+        }
+    }
+}

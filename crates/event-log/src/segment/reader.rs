@@ -1,0 +1,106 @@
+//! Reads blocks of one segment through a handle of its own, and verifies every frame on the way.
+
+use std::sync::Arc;
+
+use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
+
+use super::{
+    Body, Segment,
+    index::{SegmentIndex, Span},
+    walk::{candidates, walk},
+};
+use crate::{
+    Error, Result,
+    frame::{Frame, Place},
+};
+
+/// A segment, opened for reading.
+#[derive(Clone, Debug)]
+pub(crate) struct SegmentReader {
+    segment: Arc<Segment>,
+    file: Arc<dyn VfsFile>,
+    /// The index of a sealed segment; that of any other is the segment's own.
+    stored_index: Option<Arc<SegmentIndex>>,
+}
+
+impl SegmentReader {
+    /// Opens the file of `segment` and loads its index if that is stored in it.
+    pub(crate) fn open(vfs: &dyn Vfs, segment: Arc<Segment>) -> Result<Self> {
+        let file = vfs.open(&segment.path, OpenHow::Read)?;
+        let stored_index = match &segment.body {
+            Body::Indexed(_) => None,
+            Body::Sealed(footer) => match footer.read_index(&*file, &segment.header)? {
+                Some(index) => Some(Arc::new(index)),
+                None => Some(Arc::new(rebuild_index(&*file, &segment)?)),
+            },
+        };
+        Ok(Self { segment, file, stored_index })
+    }
+
+    pub(crate) fn segment(&self) -> &Arc<Segment> {
+        &self.segment
+    }
+
+    /// Asks the index. The active segment's is locked meanwhile: no I/O in `ask`.
+    pub(crate) fn with_index<R>(&self, ask: impl FnOnce(&SegmentIndex) -> Option<R>) -> Option<R> {
+        match (&self.stored_index, &self.segment.body) {
+            (Some(index), _) => ask(index),
+            (None, Body::Indexed(index)) => ask(&index.read()),
+            (None, Body::Sealed(_)) => None,
+        }
+    }
+
+    /// Replaces `buffer` by the bytes of `span`, in one read.
+    pub(crate) fn load(&self, span: Span, buffer: &mut Vec<u8>) -> Result<()> {
+        let len = span.end_offset.saturating_sub(span.offset);
+        let Ok(len) = usize::try_from(len) else { return Err(self.corrupt(span.offset, "a block is too large")) };
+        buffer.resize(len, 0);
+        if self.file.read_full_at(buffer, span.offset)? != len {
+            return Err(self.corrupt(span.offset, "the file ends within its frames"));
+        }
+        Ok(())
+    }
+
+    /// The frames of `span`, which `buffer` holds, in order. Ends after the span's last frame or the first error.
+    pub(crate) fn frames<'b>(&'b self, span: Span, buffer: &'b [u8]) -> impl Iterator<Item = Result<Frame<'b>>> {
+        let (mut end, mut next_id) = (span.offset, span.first_id);
+        std::iter::from_fn(move || {
+            if next_id >= span.end_id {
+                return None;
+            }
+            let frame = self.frame_behind(span, buffer, end, next_id);
+            match &frame {
+                Ok(frame) => {
+                    let facts = frame.facts();
+                    (end, next_id) = (facts.offset + facts.stored_bytes, facts.first_id + facts.count);
+                }
+                Err(_) => next_id = span.end_id,
+            }
+            Some(frame)
+        })
+    }
+
+    fn frame_behind<'b>(&self, span: Span, buffer: &'b [u8], end: u64, next_id: u64) -> Result<Frame<'b>> {
+        for offset in candidates(end) {
+            let place = Place { salt: self.segment.header.salt, offset };
+            let from = usize::try_from(offset.saturating_sub(span.offset)).unwrap_or(usize::MAX);
+            let Some(bytes) = buffer.get(from..) else { break };
+            match Frame::verify(bytes, place) {
+                Ok(Some(frame)) if frame.facts().first_id == next_id => return Ok(frame),
+                Ok(_) => {}
+                Err(what) => return Err(self.corrupt(offset, what)),
+            }
+        }
+        Err(self.corrupt(end, "a frame does not verify"))
+    }
+
+    pub(crate) fn corrupt(&self, offset: u64, what: &str) -> Error {
+        Error::Corrupt { file: self.segment.path.clone(), offset, what: what.to_owned() }
+    }
+}
+
+/// The index of a sealed segment whose stored one is damaged. The footer was verified, so the frames must reach its end.
+fn rebuild_index(file: &dyn VfsFile, segment: &Segment) -> Result<SegmentIndex> {
+    let walked = walk(file, &segment.header, 0)?;
+    if walked.index.end() == segment.end() { Ok(walked.index) } else { Err(walked.damage(file)?) }
+}

@@ -1,0 +1,131 @@
+//! The one segment that grows. Keeps the page rule: no page that holds flushed frames is written again, so a torn page can
+//! only hold what nobody was promised.
+
+use std::{path::Path, sync::Arc};
+
+use ledgerstone_format::{PAGE_BYTES, align_up};
+use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
+use parking_lot::RwLock;
+
+use super::{
+    Body, Segment,
+    footer::Footer,
+    header::{SEGMENT_HEADER_BYTES, SegmentHeader},
+    index::SegmentIndex,
+    segment_name,
+};
+use crate::{
+    error::WriteFailure,
+    frame::{FrameFacts, Place},
+};
+
+/// The active segment's file and the end of its frames.
+#[derive(Debug)]
+pub(crate) struct SegmentWriter {
+    file: Arc<dyn VfsFile>,
+    segment: Arc<Segment>,
+    end_offset: u64,
+    file_len: u64,
+    /// The page of `end_offset` may hold flushed frames: the next frame starts behind it.
+    page_is_flushed: bool,
+    dirty: bool,
+}
+
+impl SegmentWriter {
+    /// Makes the segment's file, header and name durable before any frame is written. `last` is the end of the log.
+    pub(crate) fn create(vfs: &dyn Vfs, dir: &Path, header: SegmentHeader, last_ms: u64) -> Result<Self, WriteFailure> {
+        let path = dir.join(segment_name(header.first_id));
+        let file = vfs.open(&path, OpenHow::CreateNew)?;
+        file.write_all_at(&header.encode(), 0)?;
+        file.sync_data().map_err(WriteFailure::flush)?;
+        vfs.sync_dir(dir).map_err(WriteFailure::flush)?;
+        let index = SegmentIndex::empty(header.first_id, last_ms);
+        let segment = Arc::new(Segment { path, header, body: Body::Indexed(RwLock::new(index)) });
+        Ok(Self {
+            file,
+            segment,
+            end_offset: SEGMENT_HEADER_BYTES,
+            file_len: SEGMENT_HEADER_BYTES,
+            page_is_flushed: true,
+            dirty: false,
+        })
+    }
+
+    /// Goes on with a segment that was scanned: cuts what lies behind its frames, in whole pages, and flushes it, since
+    /// what was read may have been in memory only.
+    pub(crate) fn reopen(vfs: &dyn Vfs, segment: Arc<Segment>) -> Result<Self, WriteFailure> {
+        let file = vfs.open(&segment.path, OpenHow::ReadWrite)?;
+        let end_offset = segment.end().offset;
+        let file_len = file.len()?;
+        let mut writer = Self { file, segment, end_offset, file_len, page_is_flushed: true, dirty: true };
+        writer.restore()?;
+        Ok(writer)
+    }
+
+    pub(crate) fn segment(&self) -> &Arc<Segment> {
+        &self.segment
+    }
+
+    pub(crate) const fn file_len(&self) -> u64 {
+        self.file_len
+    }
+
+    /// Where the next frame goes.
+    pub(crate) fn next_place(&self) -> Place {
+        let offset = if self.page_is_flushed { align_up(self.end_offset, PAGE_BYTES) } else { self.end_offset };
+        Place { salt: self.segment.header.salt, offset }
+    }
+
+    /// Whether a frame of `stored_bytes` belongs into the next segment. An empty segment takes a frame of any size.
+    pub(crate) fn is_full_for(&self, stored_bytes: u64, segment_bytes: u64) -> bool {
+        self.end_offset > SEGMENT_HEADER_BYTES && self.next_place().offset.saturating_add(stored_bytes) > segment_bytes
+    }
+
+    /// Writes a frame that was encoded for [`Self::next_place`]; then its index may be asked for it.
+    pub(crate) fn write(&mut self, bytes: &[u8], frame: &FrameFacts) -> Result<(), WriteFailure> {
+        self.file.write_all_at(bytes, frame.offset)?;
+        if let Body::Indexed(index) = &self.segment.body {
+            index.write().push(frame);
+        }
+        self.end_offset = frame.offset.saturating_add(frame.stored_bytes);
+        self.file_len = self.file_len.max(self.end_offset);
+        self.page_is_flushed = false;
+        self.dirty = true;
+        Ok(())
+    }
+
+    /// One flush, if there is anything to flush.
+    pub(crate) fn sync(&mut self) -> Result<(), WriteFailure> {
+        if self.dirty {
+            self.file.sync_data().map_err(WriteFailure::flush)?;
+            self.dirty = false;
+            self.page_is_flushed = true;
+        }
+        Ok(())
+    }
+
+    /// Cuts what a failed write left behind the last whole frame, and flushes. Cutting within a page makes the file system
+    /// write that page, so a page with flushed frames keeps its left-overs: they do not verify.
+    pub(crate) fn restore(&mut self) -> Result<(), WriteFailure> {
+        let keep = if self.page_is_flushed { align_up(self.end_offset, PAGE_BYTES) } else { self.end_offset };
+        let len = self.file.len()?;
+        if len > keep {
+            self.file.set_len(keep)?;
+        }
+        self.file_len = len.min(keep);
+        self.dirty = true;
+        self.sync()
+    }
+
+    /// Flushes the frames, writes index and footer on a fresh page, flushes again. On failure the segment stays active.
+    pub(crate) fn seal(&mut self) -> Result<Arc<Segment>, WriteFailure> {
+        self.sync()?;
+        let Body::Indexed(index) = &self.segment.body else { return Ok(Arc::clone(&self.segment)) };
+        let (footer, bytes) = Footer::seal(&self.segment.header, &index.read());
+        self.file.write_all_at(&bytes, footer.index_offset)?;
+        self.file.sync_data().map_err(WriteFailure::flush)?;
+        self.file_len = footer.index_offset.saturating_add(bytes.len() as u64);
+        let (path, header) = (self.segment.path.clone(), self.segment.header);
+        Ok(Arc::new(Segment { path, header, body: Body::Sealed(footer) }))
+    }
+}

@@ -1,0 +1,161 @@
+//! Truncation, for recovery only: the events from an id on are taken away, the newest segment first.
+//!
+//! At any moment of it the folder is a log that ends at or behind the cut, so a crash leaves something that opens and can be
+//! truncated again. Events below the cut are never written over: a cut at a page is a change of length, any other writes
+//! the kept part of the segment aside and puts it in place by one rename.
+
+use std::sync::Arc;
+
+use ledgerstone_format::PAGE_BYTES;
+use ledgerstone_vfs::{OpenHow, VfsFile};
+use parking_lot::RwLock;
+
+use crate::{
+    Error, EventIn, EventLog, Result,
+    append::{Appender, Tail},
+    frame::{FrameBuilder, FrameFacts, Place},
+    recovery::open_tail,
+    segment::{Body, Segment, aside_name, walk::walk},
+};
+
+/// Bytes copied at once.
+const COPY_BYTES: u64 = 256 * 1024;
+
+impl EventLog {
+    /// Removes the events from `id` on. For recovery only: readers that run meanwhile may get [`Error::Corrupt`] for ids that
+    /// go away.
+    ///
+    /// # Errors
+    /// [`Error::EventIdGap`] when `id` is outside of what the log holds. Every failure on the way poisons; opening again and
+    /// truncating again heals.
+    pub fn truncate_from(&self, id: u64) -> Result<()> {
+        let mut appender = self.ready_appender()?;
+        let (oldest, next) = (self.oldest_event_id(), appender.next_id);
+        if id < oldest || id > next {
+            return Err(Error::EventIdGap { expected: id.clamp(oldest, next), actual: id });
+        }
+        if id == next {
+            return Ok(());
+        }
+        self.truncate(&mut appender, id).inspect_err(|error| appender.poison(error.clone()))
+    }
+
+    fn truncate(&self, appender: &mut Appender, id: u64) -> Result<()> {
+        // Hide the events before they go; the writer's handle must not outlive its file's length.
+        appender.move_to(Tail::Sealed, id, 0, 0);
+        self.publish(appender);
+        let newest = self.remove_later_segments(id)?;
+        let newest = if newest.end().id > id { self.cut(&newest, id)? } else { newest };
+        self.replace_newest(Arc::clone(&newest));
+        self.readers.clear();
+        let tail = open_tail(&*self.vfs, &newest)?;
+        let sealed_bytes = self.sealed_bytes(&tail)?;
+        appender.move_to(tail, id, newest.end().timestamp_ms, sealed_bytes);
+        self.publish(appender);
+        Ok(())
+    }
+
+    /// Each removal is durable before the next: a gap between segments would be damage.
+    fn remove_later_segments(&self, id: u64) -> Result<Arc<Segment>> {
+        loop {
+            let newest = self.segments.read().last().cloned().ok_or_else(|| self.missing(id))?;
+            if newest.first_id() <= id {
+                return Ok(newest);
+            }
+            self.vfs.remove_file(&newest.path)?;
+            self.vfs.sync_dir(&self.dir)?;
+            self.segments.write().pop();
+        }
+    }
+
+    fn cut(&self, segment: &Arc<Segment>, id: u64) -> Result<Arc<Segment>> {
+        let reader = self.readers.reader(&*self.vfs, segment)?;
+        let missing = || self.missing(id);
+        let span = reader.with_index(|index| index.span_from(id, id, 0)).ok_or_else(missing)?;
+        let mut buffer = Vec::new();
+        reader.load(span, &mut buffer)?;
+        let mut cut_at = None;
+        let mut kept = FrameBuilder::default();
+        for frame in reader.frames(span, &buffer) {
+            let frame = frame?;
+            let facts = frame.facts();
+            if id < facts.first_id.saturating_add(facts.count) {
+                for event in frame.events().take_while(|event| event.id < id) {
+                    kept.push(EventIn { timestamp_ms: event.timestamp_ms, bytes: event.bytes });
+                }
+                cut_at = Some(facts);
+                break;
+            }
+        }
+        let frame = cut_at.ok_or_else(missing)?;
+        if frame.offset.is_multiple_of(PAGE_BYTES) && kept.count() == 0 {
+            let file = self.vfs.open(&segment.path, OpenHow::ReadWrite)?;
+            file.set_len(frame.offset)?;
+            file.sync_data()?;
+        } else {
+            self.rewrite(segment, &frame, &kept)?;
+        }
+        self.reindexed(segment, id)
+    }
+
+    /// Copies the segment up to `frame`, and of that frame the events in `kept`, into a file that then takes its place.
+    fn rewrite(&self, segment: &Segment, frame: &FrameFacts, kept: &FrameBuilder<'_>) -> Result<()> {
+        let aside_path = self.dir.join(aside_name(segment.first_id()));
+        let source = self.vfs.open(&segment.path, OpenHow::Read)?;
+        let aside = self.vfs.open(&aside_path, OpenHow::CreateOrTruncate)?;
+        copy(&*source, &*aside, frame.offset)?;
+        if kept.count() > 0 {
+            let place = Place { salt: segment.header.salt, offset: frame.offset };
+            let mut bytes = Vec::new();
+            kept.encode(&mut bytes, place, frame.first_id, frame.flushed_upto);
+            aside.write_all_at(&bytes, frame.offset)?;
+        }
+        aside.sync_data()?;
+        drop(aside);
+        drop(source);
+        self.readers.clear();
+        self.vfs.rename(&aside_path, &segment.path)?;
+        self.vfs.sync_dir(&self.dir)?;
+        Ok(())
+    }
+
+    /// The segment as it is after the cut, read through: what recovery builds on is verified.
+    fn reindexed(&self, segment: &Segment, id: u64) -> Result<Arc<Segment>> {
+        let last_ms = {
+            let segments = self.segments.read();
+            segments.iter().rev().nth(1).map_or(0, |before| before.end().timestamp_ms)
+        };
+        let file = self.vfs.open(&segment.path, OpenHow::Read)?;
+        let walked = walk(&*file, &segment.header, last_ms)?;
+        if walked.index.end().id != id {
+            return Err(walked.damage(&*file)?);
+        }
+        let body = Body::Indexed(RwLock::new(walked.index));
+        Ok(Arc::new(Segment { path: segment.path.clone(), header: segment.header, body }))
+    }
+
+    fn sealed_bytes(&self, tail: &Tail) -> Result<u64> {
+        let segments = self.segments.read().clone();
+        let active = usize::from(matches!(tail, Tail::Active(_)));
+        segments
+            .iter()
+            .rev()
+            .skip(active)
+            .try_fold(0_u64, |sum, segment| Ok(sum.saturating_add(self.vfs.open(&segment.path, OpenHow::Read)?.len()?)))
+    }
+}
+
+fn copy(source: &dyn VfsFile, target: &dyn VfsFile, len: u64) -> Result<()> {
+    let (mut offset, mut buffer) = (0, Vec::new());
+    while offset < len {
+        let wanted = COPY_BYTES.min(len - offset);
+        buffer.resize(usize::try_from(wanted).unwrap_or_default(), 0);
+        if source.read_full_at(&mut buffer, offset)? as u64 != wanted {
+            let what = "the file ends within its frames".to_owned();
+            return Err(Error::Corrupt { file: source.path().to_path_buf(), offset, what });
+        }
+        target.write_all_at(&buffer, offset)?;
+        offset += wanted;
+    }
+    Ok(())
+}
