@@ -1,0 +1,47 @@
+// One contestant, one process: fills a data set, runs one round of a workload, or a probe, and sends what came out to its parent.
+import { EVENT_BYTES, Random, VALUE_BYTES, keysFor, type Peer } from './peer.ts'
+import type { Contestant, Dataset, Measured, Size, Workload } from './workload.ts'
+
+export type Order = { readonly folder: string; readonly size: Size } & (
+  | { readonly kind: 'fill'; readonly contestant: Contestant; readonly dataset: Dataset }
+  | { readonly kind: 'round'; readonly contestant: Contestant; readonly workload: string }
+  | { readonly kind: 'probe'; readonly probe: string }
+)
+
+export interface Answer {
+  readonly durability?: string
+  readonly measured?: Measured
+  readonly figures?: Readonly<Record<string, number>>
+}
+
+/** What a file in probes/ exports: figures about ourselves that no ratio belongs to. */
+export interface Probe {
+  readonly title: string
+  run(folder: string, size: Size): Promise<Record<string, number>>
+}
+
+const order = JSON.parse(process.argv[2] ?? '') as Order
+const answer = order.kind === 'probe' ? await probe(order.probe) : await withPeer(order)
+process.send?.(answer, undefined, undefined, () => process.disconnect())
+
+async function probe(name: string): Promise<Answer> {
+  const { probe } = (await import(`./probes/${name}.ts`)) as { probe: Probe }
+  return { figures: await probe.run(order.folder, order.size) }
+}
+
+async function withPeer(order: Exclude<Order, { kind: 'probe' }>): Promise<Answer> {
+  const { peer: name, variant } = order.contestant
+  const { openPeer } = (await import(`./peers/${name}.ts`)) as { openPeer: (folder: string, variant?: string) => Promise<Peer> }
+  const peer = await openPeer(order.folder, variant)
+  try {
+    if (order.kind === 'round') {
+      const { workload } = (await import(`./workloads/${order.workload}.ts`)) as { workload: Workload }
+      return { durability: peer.durability, measured: await workload.measure(peer, order.size) }
+    }
+    if (order.dataset === 'records') await peer.fill?.(keysFor(order.size.records), new Random(3).bytes(VALUE_BYTES))
+    else await peer.fillEvents?.(order.size.records, new Random(5).bytes(EVENT_BYTES))
+    return {}
+  } finally {
+    await peer.close()
+  }
+}

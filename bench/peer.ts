@@ -1,0 +1,65 @@
+// What a store must be able to do to take part, and the data that all of them get: the same bytes in the same order.
+
+export const KEY_BYTES = 16
+export const VALUE_BYTES = 100
+export const EVENT_BYTES = 200
+
+/** One contestant, opened on a folder of its own. A method that is missing is a discipline it does not compete in. */
+export interface Peer {
+  /** What a commit of this contestant has survived when it is back. */
+  readonly durability: string
+  /** One transaction: a put and an event. */
+  commit?(key: Buffer, value: Buffer, event: Buffer): unknown
+  /** One transaction of many events. */
+  appendEvents?(events: readonly Buffer[]): unknown
+  /** Puts everything, as fast as it likes, and has it where it reads from later. */
+  fill?(keys: readonly Buffer[], value: Buffer): unknown
+  fillEvents?(count: number, event: Buffer): unknown
+  /** The value's length; 0 when it is missing. */
+  get?(key: Buffer): number
+  /** Visits all entries in order as two Buffers; how many there were. */
+  range?(): number | Promise<number>
+  /** Visits all events in order as bytes; how many there were. */
+  iterateEvents?(): number | Promise<number>
+  /** Counted costs, such as flushes. */
+  counted?(): Record<string, number>
+  close(): unknown
+}
+
+/** A seeded generator (xorshift128): every contestant and every round sees the same keys. */
+export class Random {
+  #a = 0x9e3779b9
+  #b = 0x243f6a88
+  #c = 0xb7e15162
+  #d: number
+
+  constructor(seed: number) {
+    this.#d = seed | 0
+    for (let i = 0; i < 16; i++) this.next()
+  }
+
+  /** 0 to 2^32-1. */
+  next(): number {
+    const t = this.#a ^ (this.#a << 11)
+    this.#a = this.#b
+    this.#b = this.#c
+    this.#c = this.#d
+    this.#d = this.#d ^ (this.#d >>> 19) ^ t ^ (t >>> 8)
+    return this.#d >>> 0
+  }
+
+  below(limit: number): number {
+    return this.next() % limit
+  }
+
+  bytes(length: number): Buffer {
+    const bytes = Buffer.alloc(length)
+    for (let at = 0; at + 4 <= length; at += 4) bytes.writeUInt32LE(this.next(), at)
+    return bytes
+  }
+}
+
+export function keysFor(count: number): Buffer[] {
+  const random = new Random(1)
+  return Array.from({ length: count }, () => random.bytes(KEY_BYTES))
+}

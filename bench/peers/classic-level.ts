@@ -1,0 +1,38 @@
+// classic-level (LevelDB) with buffers. A commit counts when it was written with `sync`.
+import { ClassicLevel } from 'classic-level'
+import type { Peer } from '../peer.ts'
+
+const PAGE = 1000
+
+export async function openPeer(folder: string): Promise<Peer> {
+  const db = new ClassicLevel<Buffer, Buffer>(folder, { keyEncoding: 'buffer', valueEncoding: 'buffer' })
+  await db.open()
+  const records = db.sublevel<Buffer, Buffer>('records', { keyEncoding: 'buffer', valueEncoding: 'buffer' })
+  const events = db.sublevel<Buffer, Buffer>('events', { keyEncoding: 'buffer', valueEncoding: 'buffer' })
+  let nextEvent = 1
+  const eventKey = (): Buffer => {
+    const key = Buffer.alloc(8)
+    key.writeBigUInt64BE(BigInt(nextEvent++))
+    return key
+  }
+  const put = (into: typeof records, key: Buffer, value: Buffer) => ({ type: 'put' as const, sublevel: into, key, value })
+  return {
+    durability: 'flushed to the device',
+    commit: (key: Buffer, value: Buffer, event: Buffer) => db.batch([put(records, key, value), put(events, eventKey(), event)], { sync: true }),
+    appendEvents: (batch: readonly Buffer[]) => db.batch(batch.map((event) => put(events, eventKey(), event)), { sync: true }),
+    async fill(keys: readonly Buffer[], value: Buffer) {
+      for (let at = 0; at < keys.length; at += PAGE) await db.batch(keys.slice(at, at + PAGE).map((key) => put(records, key, value)))
+    },
+    get: (key: Buffer) => records.getSync(key)?.length ?? 0,
+    async range() {
+      const iterator = records.iterator()
+      let entries = 0
+      for (let page = await iterator.nextv(PAGE); page.length > 0; page = await iterator.nextv(PAGE)) {
+        for (const [key, value] of page) entries += (key?.length ?? 0) + (value?.length ?? 0) > 0 ? 1 : 0
+      }
+      await iterator.close()
+      return entries
+    },
+    close: () => db.close(),
+  }
+}

@@ -1,0 +1,45 @@
+// This package, through its public API, with byte codecs.
+import { binary, open } from 'ledgerstone'
+import type { Peer } from '../peer.ts'
+
+/** Variants: `never` (no flush on the calling thread), `pages` (events page by page). */
+export async function openPeer(folder: string, variant: string | undefined): Promise<Peer> {
+  const store = await open(folder, { events: binary(), inlineFlush: variant === 'never' ? 'never' : 'auto' })
+  const records = store.collection('records', { key: binary(), value: binary() })
+  const before = store.stats().journal.flushes
+  return {
+    durability: 'flushed to the device',
+    commit: (key: Buffer, value: Buffer, event: Buffer) =>
+      store.transact((tx) => {
+        tx.put(records, key, value)
+        tx.append(event)
+      }),
+    appendEvents: (events: readonly Buffer[]) => store.appendAll(events),
+    async fill(keys: readonly Buffer[], value: Buffer) {
+      for (let at = 0; at < keys.length; at += 1000) {
+        await store.transact((tx) => keys.slice(at, at + 1000).forEach((key) => tx.put(records, key, value)), { durability: 'applied' })
+      }
+      await store.flush()
+    },
+    async fillEvents(count: number, event: Buffer) {
+      for (let at = 0; at < count; at += 1000) {
+        await store.appendAll(Array.from({ length: Math.min(1000, count - at) }, () => event), { durability: 'applied' })
+      }
+      await store.flush()
+    },
+    get: (key: Buffer) => records.get(key)?.length ?? 0,
+    range() {
+      let entries = 0
+      for (const [key, value] of records.range()) entries += key.length + value.length > 0 ? 1 : 0
+      return entries
+    },
+    iterateEvents() {
+      let events = 0
+      if (variant === 'pages') for (const page of store.events().pages()) for (const { event } of page) events += event.length > 0 ? 1 : 0
+      else for (const { event } of store.events()) events += event.length > 0 ? 1 : 0
+      return events
+    },
+    counted: () => ({ flushes: store.stats().journal.flushes - before }),
+    close: () => store.close(),
+  }
+}
