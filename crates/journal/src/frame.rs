@@ -1,0 +1,208 @@
+//! One commit as it stands in the journal: its events and its state operations under one checksum (I1).
+//! Invariant: a `Frame` exists only when its whole structure was checked, so every accessor is total.
+
+use std::ops::Range;
+
+use ledgerstone_format::ByteReader;
+
+use crate::frame_head::{FRAME_ALIGN, FrameHead, FrameKind, HEAD_BYTES, frame_crc};
+
+/// Bytes of an operation before its key.
+pub(crate) const OP_HEAD_BYTES: usize = 11;
+
+/// What an operation does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum OpKind {
+    /// Sets a key of a collection.
+    Put = 1,
+    /// Removes a key of a collection.
+    Delete = 2,
+    /// Makes a collection; what key and value hold is the store's affair.
+    CreateCollection = 3,
+    /// Drops a collection.
+    DropCollection = 4,
+    /// Sets a record of the store's own.
+    SetMeta = 5,
+}
+
+impl OpKind {
+    const fn of(byte: u8) -> Option<Self> {
+        Some(match byte {
+            1 => Self::Put,
+            2 => Self::Delete,
+            3 => Self::CreateCollection,
+            4 => Self::DropCollection,
+            5 => Self::SetMeta,
+            _ => return None,
+        })
+    }
+}
+
+/// One state operation. Key and value are ranges into [`Frame::bytes`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Op {
+    /// What it does.
+    pub kind: OpKind,
+    /// The id of the collection.
+    pub collection: u32,
+    /// Where the key is.
+    pub key: Range<usize>,
+    /// Where the value is; empty where there is none.
+    pub value: Range<usize>,
+}
+
+/// An immutable frame, shared by the journal and by whatever refers into its bytes.
+#[derive(Debug)]
+pub struct Frame {
+    bytes: Vec<u8>,
+    head: FrameHead,
+    ops_start: usize,
+}
+
+impl Frame {
+    /// Takes over bytes read from a file with that salt, if they are one whole valid frame.
+    pub(crate) fn verify(bytes: Vec<u8>, salt: u64) -> Option<Self> {
+        let head = FrameHead::parse(&bytes)?;
+        if frame_crc(&bytes, salt)? != head.crc {
+            return None;
+        }
+        let ops_start = check_structure(&bytes, &head)?;
+        Some(Self { bytes, head, ops_start })
+    }
+
+    /// Takes over bytes that a builder laid out and stamped.
+    pub(crate) const fn built(bytes: Vec<u8>, head: FrameHead, ops_start: usize) -> Self {
+        Self { bytes, head, ops_start }
+    }
+
+    pub(crate) const fn head(&self) -> &FrameHead {
+        &self.head
+    }
+
+    /// The whole frame, head and padding included.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The number of this commit; contiguous from 1.
+    pub const fn seq(&self) -> u64 {
+        self.head.seq
+    }
+
+    /// What it records.
+    pub const fn kind(&self) -> FrameKind {
+        self.head.kind
+    }
+
+    /// The id of its first event; without events the id that the next event will get.
+    pub const fn first_event_id(&self) -> u64 {
+        self.head.first_event_id
+    }
+
+    /// When it was committed, in milliseconds since the Unix epoch.
+    pub const fn timestamp_ms(&self) -> u64 {
+        self.head.timestamp_ms
+    }
+
+    /// Up to which seq the journal was durable when this frame was made.
+    pub const fn durable_upto(&self) -> u64 {
+        self.head.durable_upto
+    }
+
+    /// How many events it has.
+    pub const fn event_count(&self) -> u32 {
+        self.head.event_count
+    }
+
+    /// How many operations it has.
+    pub const fn op_count(&self) -> u32 {
+        self.head.op_count
+    }
+
+    /// Its checksum. A frame that recovery moved into another file has another one there.
+    pub const fn crc(&self) -> u32 {
+        self.head.crc
+    }
+
+    /// The lengths of its events in bytes.
+    pub fn event_lengths(&self) -> impl Iterator<Item = u32> + '_ {
+        let table = self.bytes.get(HEAD_BYTES..).unwrap_or_default();
+        let (lengths, _) = table.as_chunks::<4>();
+        lengths.iter().take(self.head.event_count as usize).map(|length| u32::from_le_bytes(*length))
+    }
+
+    /// Where its events are in [`bytes`](Self::bytes), in order.
+    pub fn events(&self) -> impl Iterator<Item = Range<usize>> + '_ {
+        let mut start = HEAD_BYTES + 4 * self.head.event_count as usize;
+        self.event_lengths().map(move |length| {
+            let end = start + length as usize;
+            std::mem::replace(&mut start, end)..end
+        })
+    }
+
+    /// Its operations, in order.
+    pub fn ops(&self) -> Ops<'_> {
+        Ops::new(&self.bytes, self.ops_start, self.head.op_count)
+    }
+}
+
+/// The operations of a frame.
+#[derive(Clone, Debug)]
+pub struct Ops<'a> {
+    reader: ByteReader<'a>,
+    start: usize,
+    left: u32,
+}
+
+impl<'a> Ops<'a> {
+    fn new(frame: &'a [u8], start: usize, count: u32) -> Self {
+        Self { reader: ByteReader::new(frame.get(start..).unwrap_or_default()), start, left: count }
+    }
+
+    fn read(&mut self) -> Option<Op> {
+        let kind = OpKind::of(self.reader.u8()?)?;
+        let collection = self.reader.u32()?;
+        let (key_len, value_len) = (self.reader.u16()? as usize, self.reader.u32()? as usize);
+        let key_start = self.start + self.reader.position();
+        self.reader.take(key_len)?;
+        let value_start = self.start + self.reader.position();
+        self.reader.take(value_len)?;
+        Some(Op { kind, collection, key: key_start..value_start, value: value_start..value_start + value_len })
+    }
+}
+
+impl Iterator for Ops<'_> {
+    type Item = Op;
+
+    fn next(&mut self) -> Option<Op> {
+        self.left = self.left.checked_sub(1)?;
+        self.read()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left as usize, Some(self.left as usize))
+    }
+}
+
+/// Checks everything behind the head: counts, lengths, kinds, bounds and padding. Where the operations start.
+pub(crate) fn check_structure(bytes: &[u8], head: &FrameHead) -> Option<usize> {
+    if bytes.len() != head.length as usize {
+        return None;
+    }
+    let mut reader = ByteReader::new(bytes);
+    reader.take(HEAD_BYTES)?;
+    let lengths = reader.take((head.event_count as usize).checked_mul(4)?)?;
+    let mut event_bytes = 0_u64;
+    for length in lengths.as_chunks::<4>().0 {
+        event_bytes = event_bytes.checked_add(u64::from(u32::from_le_bytes(*length)))?;
+    }
+    reader.take(usize::try_from(event_bytes).ok()?)?;
+    let ops_start = reader.position();
+    let mut ops = Ops::new(bytes, ops_start, head.op_count);
+    for _ in 0..head.op_count {
+        ops.next()?;
+    }
+    let padding = bytes.get(ops_start + ops.reader.position()..)?;
+    ((padding.len() as u64) < FRAME_ALIGN && padding.iter().all(|byte| *byte == 0)).then_some(ops_start)
+}

@@ -1,0 +1,130 @@
+//! The fixed 56 bytes at the head of every frame, and its checksum.
+//!
+//! The checksum covers all bytes behind itself. It is seeded with the file's salt, so that stale frames of a recycled file
+//! never verify, and with the length, so that every byte of the frame is covered.
+
+use ledgerstone_format::{
+    ByteReader,
+    checksum::{crc32c, crc32c_append},
+};
+
+use crate::{Error, Result};
+
+/// Bytes of a frame before its event lengths.
+pub(crate) const HEAD_BYTES: usize = 56;
+
+/// Where frames begin: every length is a multiple of it.
+pub(crate) const FRAME_ALIGN: u64 = 8;
+
+/// The longest frame, in bytes, padding included.
+pub const MAX_FRAME_BYTES: u64 = 1 << 30;
+
+/// What a frame records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum FrameKind {
+    /// A commit: events and state operations.
+    Commit = 1,
+    /// No more writes are let in.
+    Seal = 2,
+    /// Writes are let in again.
+    Unseal = 3,
+    /// The oldest events were given up.
+    Trim = 4,
+}
+
+impl FrameKind {
+    const fn of(byte: u8) -> Option<Self> {
+        Some(match byte {
+            1 => Self::Commit,
+            2 => Self::Seal,
+            3 => Self::Unseal,
+            4 => Self::Trim,
+            _ => return None,
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FrameHead {
+    pub(crate) length: u32,
+    pub(crate) crc: u32,
+    pub(crate) previous_crc: u32,
+    pub(crate) kind: FrameKind,
+    pub(crate) seq: u64,
+    pub(crate) first_event_id: u64,
+    pub(crate) timestamp_ms: u64,
+    pub(crate) durable_upto: u64,
+    pub(crate) event_count: u32,
+    pub(crate) op_count: u32,
+}
+
+impl FrameHead {
+    /// Reads a head; `None` if no frame can begin so.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut reader = ByteReader::new(bytes);
+        let length = reader.u32()?;
+        if (length as usize) < HEAD_BYTES
+            || !u64::from(length).is_multiple_of(FRAME_ALIGN)
+            || u64::from(length) > MAX_FRAME_BYTES
+        {
+            return None;
+        }
+        let (crc, previous_crc) = (reader.u32()?, reader.u32()?);
+        let kind = FrameKind::of(reader.u8()?)?;
+        let (flags, reserved) = (reader.u8()?, reader.u16()?);
+        let head = Self {
+            length,
+            crc,
+            previous_crc,
+            kind,
+            seq: reader.u64()?,
+            first_event_id: reader.u64()?,
+            timestamp_ms: reader.u64()?,
+            durable_upto: reader.u64()?,
+            event_count: reader.u32()?,
+            op_count: reader.u32()?,
+        };
+        let sound = flags == 0
+            && reserved == 0
+            && head.durable_upto < head.seq
+            && head.first_event_id.checked_add(u64::from(head.event_count)).is_some();
+        sound.then_some(head)
+    }
+
+    pub(crate) fn encode(&self) -> [u8; HEAD_BYTES] {
+        let mut bytes = [0; HEAD_BYTES];
+        bytes[0..4].copy_from_slice(&self.length.to_le_bytes());
+        bytes[4..8].copy_from_slice(&self.crc.to_le_bytes());
+        bytes[8..12].copy_from_slice(&self.previous_crc.to_le_bytes());
+        bytes[12] = self.kind as u8;
+        bytes[16..24].copy_from_slice(&self.seq.to_le_bytes());
+        bytes[24..32].copy_from_slice(&self.first_event_id.to_le_bytes());
+        bytes[32..40].copy_from_slice(&self.timestamp_ms.to_le_bytes());
+        bytes[40..48].copy_from_slice(&self.durable_upto.to_le_bytes());
+        bytes[48..52].copy_from_slice(&self.event_count.to_le_bytes());
+        bytes[52..56].copy_from_slice(&self.op_count.to_le_bytes());
+        bytes
+    }
+
+    /// The id that follows this frame's last event.
+    pub(crate) const fn next_event_id(&self) -> u64 {
+        self.first_event_id.saturating_add(self.event_count as u64)
+    }
+
+    /// Writes this head, with its checksum, over the first bytes of a frame that is otherwise complete.
+    pub(crate) fn stamp(&mut self, frame: &mut [u8], salt: u64) -> Result<()> {
+        const TORN: Error = Error::Internal("a frame shorter than its head");
+        frame.first_chunk_mut::<HEAD_BYTES>().ok_or(TORN)?.copy_from_slice(&self.encode());
+        self.crc = frame_crc(frame, salt).ok_or(TORN)?;
+        frame.get_mut(4..8).ok_or(TORN)?.copy_from_slice(&self.crc.to_le_bytes());
+        Ok(())
+    }
+}
+
+/// The checksum that a whole frame should carry in a file with that salt.
+pub(crate) fn frame_crc(frame: &[u8], salt: u64) -> Option<u32> {
+    let (length, covered) = (frame.first_chunk::<4>()?, frame.get(8..)?);
+    let seed = crc32c_append(crc32c(&salt.to_le_bytes()), length);
+    Some(crc32c_append(seed, covered))
+}

@@ -1,0 +1,204 @@
+//! The only step of recovery that changes files: makes the tail durable, retires what was cut, hands out a journal.
+//!
+//! Order matters, because a crash may come between any two of these: what was cut is renamed aside and the folder flushed
+//! before a file is made that continues the chain; the tail's new file is complete and flushed before it has its name, so
+//! a second recovery sees the old tail or the new one, never half of it.
+
+use std::{path::PathBuf, sync::Arc};
+
+use ledgerstone_format::{PAGE_BYTES, align_up};
+use ledgerstone_vfs::{Clock, OpenHow, Vfs, VfsFile};
+
+use crate::{
+    Error, Frame, Journal, JournalOptions, Poison, Position, Result, Scan,
+    file_header::{FRAMES_START, FileHeader, make_salt},
+    file_name::{UNFINISHED_TAIL, journal_path},
+    folder::SpareFound,
+    group::{FileEntry, JournalFile, Origin},
+    journal::Parts,
+    prepared_file::{POOL_LIMIT, PreparedFile},
+    recovery::{Found, remove_unfinished},
+};
+
+/// Written at once, at most.
+const SLICE_BYTES: usize = 1 << 20;
+
+impl Scan {
+    /// Opens the journal for writing. Everything found is durable when this returns. On failure nothing was lost:
+    /// scanning again finds the same frames.
+    pub fn open(self, clock: Arc<dyn Clock>, options: JournalOptions, poison: Arc<Poison>) -> Result<Arc<Journal>> {
+        let Found { vfs, dir, store_id, mut folder, mut position, mut last_crc, tail, crc_before_tail } = self.found;
+        vfs.create_dir_all(&dir)?;
+        remove_unfinished(&*vfs, &dir)?;
+
+        // A file that was begun and has no frame that counts.
+        let cut = folder.in_use.pop_if(|file| file.header.first_seq > self.last_seq);
+        let mut next_number = folder.next_number;
+        let tail_number = next_number;
+        if !tail.is_empty() {
+            next_number += 1;
+        }
+        let mut shelf = Shelf { vfs: &*vfs, dir: &dir, next_number, changed: false, keep: Vec::new() };
+        let above = if tail.is_empty() { folder.in_use.last().map_or(0, |file| file.header.number) } else { u64::MAX };
+        let cut_number = cut.as_ref().map(|file| file.header.number);
+        folder.spares.extend(cut.map(|file| SpareFound {
+            number: file.header.number,
+            path: file.path,
+            len: file.len,
+            damaged: false,
+        }));
+        shelf.sort_out(folder.spares, options.first_file_bytes, above, cut_number)?;
+        let (spares, next_number) = (shelf.keep, shelf.next_number);
+
+        let mut files: Vec<_> = folder
+            .in_use
+            .iter()
+            .map(|file| FileEntry { number: file.header.number, first_seq: file.header.first_seq, capacity: file.len })
+            .collect();
+        let mut current = None;
+        if let Some(first) = tail.first() {
+            let used_bytes = files.iter().map(|file| file.capacity).sum();
+            let mut header = FileHeader {
+                store_id,
+                number: tail_number,
+                first_seq: first.seq(),
+                salt: 0,
+                previous_crc: crc_before_tail,
+            };
+            let monotonic = u64::try_from(clock.monotonic().as_nanos()).unwrap_or(u64::MAX);
+            header.salt = make_salt(&header, [clock.wall_ms(), monotonic]);
+            let making = TailFile { vfs: &*vfs, header, capacity: options.next_file_bytes(used_bytes) };
+            let made = making.make(&dir, &tail)?;
+            files.push(FileEntry { number: tail_number, first_seq: first.seq(), capacity: made.file.capacity });
+            last_crc = made.last_crc;
+            position = Some(Position { file: tail_number, offset: made.end, crc: made.last_crc });
+            current = Some((Arc::new(made.file), align_up(made.end, PAGE_BYTES)));
+        }
+        let origin = Origin { store_id, last_seq: self.last_seq, last_crc, position, current, files };
+        Ok(Journal::assemble(Parts { vfs, dir, origin, spares, next_number }, clock, options, poison))
+    }
+}
+
+/// Sorts out the files that are not in use.
+struct Shelf<'a> {
+    vfs: &'a dyn Vfs,
+    dir: &'a PathBuf,
+    next_number: u64,
+    changed: bool,
+    keep: Vec<PreparedFile>,
+}
+
+impl Shelf<'_> {
+    /// Keeps the largest spares and removes the others. Those numbered `above` or lower, and the one that was `cut`, get
+    /// new numbers: under its own number that one would still be in use.
+    fn sort_out(&mut self, mut spares: Vec<SpareFound>, least_bytes: u64, above: u64, cut: Option<u64>) -> Result<()> {
+        spares.sort_by_key(|spare| std::cmp::Reverse(spare.len));
+        let fit = spares.partition_point(|spare| spare.len >= least_bytes.max(2 * PAGE_BYTES)).min(POOL_LIMIT);
+        for unfit in spares.drain(fit..) {
+            self.vfs.remove_file(&unfit.path)?;
+            self.changed |= cut == Some(unfit.number);
+        }
+        spares.sort_by_key(|spare| spare.number);
+        // A spare that keeps its number must not stand behind one that gets a new one.
+        let renumber = spares.iter().any(|spare| spare.number <= above || cut == Some(spare.number));
+        let mut kept = Vec::new();
+        for spare in spares {
+            let mut number = spare.number;
+            if renumber {
+                number = self.next_number;
+                self.vfs.rename(&spare.path, &journal_path(self.dir, number))?;
+                self.next_number += 1;
+                self.changed = true;
+            }
+            kept.push((number, spare.len));
+        }
+        if self.changed {
+            self.vfs.sync_dir(self.dir)?;
+        }
+        for (number, len) in kept {
+            let handle = self.vfs.open(&journal_path(self.dir, number), OpenHow::ReadWrite)?;
+            self.keep.push(PreparedFile { number, capacity: len - len % PAGE_BYTES, handle });
+        }
+        Ok(())
+    }
+}
+
+struct TailFile<'a> {
+    vfs: &'a dyn Vfs,
+    header: FileHeader,
+    capacity: u64,
+}
+
+struct TailMade {
+    file: JournalFile,
+    end: u64,
+    last_crc: u32,
+}
+
+impl TailFile<'_> {
+    /// Writes header, frames and zeros aside, flushes, puts the file in place and flushes the folder.
+    fn make(self, dir: &PathBuf, tail: &[Arc<Frame>]) -> Result<TailMade> {
+        let frames_bytes: u64 = tail.iter().map(|frame| frame.bytes().len() as u64).sum();
+        let capacity = align_up(self.capacity.max(FRAMES_START + frames_bytes), PAGE_BYTES);
+        let aside = dir.join(UNFINISHED_TAIL);
+        let handle = self.vfs.open(&aside, OpenHow::CreateOrTruncate)?;
+        let mut writer = TailWriter { handle: &*handle, buffer: Vec::new(), offset: 0 };
+        writer.buffer.extend_from_slice(&self.header.encode());
+        writer.buffer.resize(usize::try_from(FRAMES_START).unwrap_or(0), 0);
+        let mut crc = self.header.previous_crc;
+        for frame in tail {
+            let mut bytes = frame.bytes().to_vec();
+            // When this file has its name, all of it is durable.
+            let mut head = crate::frame_head::FrameHead {
+                previous_crc: crc,
+                durable_upto: frame.seq().saturating_sub(1),
+                ..*frame.head()
+            };
+            head.stamp(&mut bytes, self.header.salt)?;
+            crc = head.crc;
+            writer.push(&bytes)?;
+        }
+        let end = writer.offset + writer.buffer.len() as u64;
+        writer.fill_to(capacity)?;
+        handle.sync_data()?;
+        drop(handle);
+        let path = journal_path(dir, self.header.number);
+        self.vfs.rename(&aside, &path)?;
+        self.vfs.sync_dir(dir)?;
+        let handle = self.vfs.open(&path, OpenHow::ReadWrite)?;
+        let file = JournalFile { number: self.header.number, salt: self.header.salt, capacity, handle };
+        Ok(TailMade { file, end, last_crc: crc })
+    }
+}
+
+struct TailWriter<'a> {
+    handle: &'a dyn VfsFile,
+    buffer: Vec<u8>,
+    offset: u64,
+}
+
+impl TailWriter<'_> {
+    fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= SLICE_BYTES { self.write_out() } else { Ok(()) }
+    }
+
+    fn fill_to(&mut self, capacity: u64) -> Result<()> {
+        loop {
+            let end = self.offset + self.buffer.len() as u64;
+            let missing = usize::try_from(capacity.saturating_sub(end)).unwrap_or(usize::MAX);
+            self.buffer.resize(self.buffer.len() + missing.min(SLICE_BYTES), 0);
+            self.write_out()?;
+            if missing <= SLICE_BYTES {
+                return Ok(());
+            }
+        }
+    }
+
+    fn write_out(&mut self) -> Result<()> {
+        self.handle.write_all_at(&self.buffer, self.offset).map_err(Error::from)?;
+        self.offset += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+}

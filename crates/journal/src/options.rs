@@ -1,0 +1,27 @@
+//! What can be chosen about a journal.
+
+/// Sizes, in bytes. None of them changes the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalOptions {
+    /// The size of the first file; later ones are as large as all that is in use together, within these two bounds.
+    pub first_file_bytes: u64,
+    /// The size at which files stop growing. Only a frame that does not fit makes a larger one.
+    pub max_file_bytes: u64,
+    /// So much pending wakes the journal thread even when nobody waits.
+    pub group_wake_bytes: u64,
+    /// So much journal is kept beyond what recovery needs.
+    pub keep_bytes: u64,
+}
+
+impl Default for JournalOptions {
+    fn default() -> Self {
+        Self { first_file_bytes: 1 << 20, max_file_bytes: 64 << 20, group_wake_bytes: 256 << 10, keep_bytes: 0 }
+    }
+}
+
+impl JournalOptions {
+    /// How large the next file should be when those in use have `used_bytes` together.
+    pub(crate) fn next_file_bytes(&self, used_bytes: u64) -> u64 {
+        used_bytes.min(self.max_file_bytes).max(self.first_file_bytes)
+    }
+}

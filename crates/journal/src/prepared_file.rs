@@ -1,0 +1,183 @@
+//! The pool of spares: files whose blocks exist already, so that a commit's flush has no metadata to write.
+//!
+//! Invariant: a file enters the pool only when its bytes are flushed, it has its name, and the folder is flushed. Numbers
+//! grow in the order in which spares are taken. Knows nothing of frames.
+
+use std::{
+    collections::VecDeque,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use ledgerstone_format::{PAGE_BYTES, align_up};
+use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
+
+use crate::{
+    Error,
+    error::Failure,
+    file_name::{UNFINISHED_SPARE, journal_path},
+};
+
+/// How many spares are kept.
+pub(crate) const POOL_LIMIT: usize = 2;
+
+/// Zeros are written and flushed in pieces of this size, so that a commit never waits behind a whole file of them.
+const SLICE_BYTES: u64 = 1 << 20;
+static ZEROS: [u8; SLICE_BYTES as usize] = [0; SLICE_BYTES as usize];
+
+/// A file that is ready to be written in place.
+#[derive(Debug)]
+pub(crate) struct PreparedFile {
+    pub(crate) number: u64,
+    pub(crate) capacity: u64,
+    pub(crate) handle: Arc<dyn VfsFile>,
+}
+
+#[derive(Debug)]
+struct Unfinished {
+    handle: Arc<dyn VfsFile>,
+    path: PathBuf,
+    capacity: u64,
+    written: u64,
+}
+
+/// What preparing has cost so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PoolCounts {
+    pub(crate) flushes: u64,
+    pub(crate) bytes: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Pool {
+    vfs: Arc<dyn Vfs>,
+    dir: PathBuf,
+    spares: VecDeque<PreparedFile>,
+    next_number: u64,
+    unfinished: Option<Unfinished>,
+    /// Preparing in advance failed: left alone until somebody needs a file.
+    gave_up: bool,
+    counts: PoolCounts,
+}
+
+impl Pool {
+    pub(crate) fn new(vfs: Arc<dyn Vfs>, dir: &Path, spares: Vec<PreparedFile>, next_number: u64) -> Self {
+        Self {
+            vfs,
+            dir: dir.to_path_buf(),
+            spares: spares.into(),
+            next_number,
+            unfinished: None,
+            gave_up: false,
+            counts: PoolCounts::default(),
+        }
+    }
+
+    /// Whether a spare should be prepared in advance.
+    pub(crate) fn is_low(&self) -> bool {
+        self.spares.is_empty() && !self.gave_up
+    }
+
+    pub(crate) fn counts(&self) -> PoolCounts {
+        self.counts
+    }
+
+    pub(crate) fn spare_capacities(&self) -> impl Iterator<Item = u64> + '_ {
+        self.spares.iter().map(|spare| spare.capacity)
+    }
+
+    /// The next spare that holds `need_bytes`, prepared here if there is none, then of `capacity` bytes or more.
+    /// Spares that are too small go to the end of the line, so that numbers go on growing.
+    pub(crate) fn take(&mut self, need_bytes: u64, capacity: u64) -> Result<PreparedFile, Failure> {
+        self.gave_up = false;
+        if !self.spares.iter().any(|spare| spare.capacity >= need_bytes) {
+            while !self.prepare_slice(align_up(capacity.max(need_bytes), PAGE_BYTES))? {}
+        }
+        let fit = self.spares.iter().position(|spare| spare.capacity >= need_bytes);
+        let too_small: Vec<_> = self.spares.drain(..fit.unwrap_or(0)).collect();
+        let taken = self.spares.pop_front().ok_or(Failure::Refused(Error::Internal("no spare was made")))?;
+        for spare in too_small {
+            let path = journal_path(&self.dir, spare.number);
+            drop(spare.handle);
+            self.adopt(&path, spare.capacity)?;
+        }
+        Ok(taken)
+    }
+
+    /// Takes over a file that is needed no more, as a spare: renamed to the next number, which its header does not
+    /// carry, and the folder flushed. When the pool is full the smallest spare is removed.
+    pub(crate) fn adopt(&mut self, path: &Path, capacity: u64) -> Result<(), Failure> {
+        let spare = self.put_in_place(path, capacity)?;
+        self.spares.push_back(spare);
+        self.remove_surplus()
+    }
+
+    /// Does the next piece of preparing a file. True when it is in the pool. A failure in advance, with nobody waiting,
+    /// is not repeated until somebody needs a file.
+    pub(crate) fn prepare_in_advance(&mut self, capacity: u64) -> Result<(), Failure> {
+        let outcome = self.prepare_slice(align_up(capacity, PAGE_BYTES));
+        self.gave_up = outcome.is_err();
+        outcome.map(drop)
+    }
+
+    fn prepare_slice(&mut self, capacity: u64) -> Result<bool, Failure> {
+        match self.try_prepare_slice(capacity) {
+            Ok(done) => Ok(done),
+            Err(failure) => {
+                // Best effort: a leftover is overwritten by the next attempt and removed at the next opening.
+                if let Some(unfinished) = self.unfinished.take() {
+                    drop(unfinished.handle);
+                    let _ = self.vfs.remove_file(&unfinished.path);
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    fn try_prepare_slice(&mut self, capacity: u64) -> Result<bool, Failure> {
+        if self.unfinished.is_none() {
+            let path = self.dir.join(UNFINISHED_SPARE);
+            let handle = self.vfs.open(&path, OpenHow::CreateOrTruncate).map_err(Failure::refused)?;
+            self.unfinished = Some(Unfinished { handle, path, capacity, written: 0 });
+        }
+        let Some(unfinished) = &mut self.unfinished else { return Ok(false) };
+        unfinished.capacity = unfinished.capacity.max(capacity);
+        let len = (unfinished.capacity - unfinished.written).min(SLICE_BYTES);
+        let zeros = ZEROS.get(..usize::try_from(len).unwrap_or(0)).unwrap_or_default();
+        unfinished.handle.write_all_at(zeros, unfinished.written).map_err(Failure::of_write)?;
+        self.counts.bytes += len;
+        self.counts.flushes += 1;
+        unfinished.handle.sync_data().map_err(Failure::of_flush)?;
+        unfinished.written += len;
+        if unfinished.written < unfinished.capacity {
+            return Ok(false);
+        }
+        let (path, capacity) = (unfinished.path.clone(), unfinished.capacity);
+        let spare = self.put_in_place(&path, capacity)?;
+        self.unfinished = None;
+        self.spares.push_back(spare);
+        Ok(true)
+    }
+
+    fn put_in_place(&mut self, path: &Path, capacity: u64) -> Result<PreparedFile, Failure> {
+        let number = self.next_number;
+        let target = journal_path(&self.dir, number);
+        self.vfs.rename(path, &target).map_err(Failure::of_write)?;
+        self.next_number = number.saturating_add(1);
+        self.counts.flushes += 1;
+        self.vfs.sync_dir(&self.dir).map_err(Failure::of_flush)?;
+        let handle = self.vfs.open(&target, OpenHow::ReadWrite).map_err(Failure::refused)?;
+        Ok(PreparedFile { number, capacity, handle })
+    }
+
+    /// Keeps the largest spares. Removing needs no flush: a file that comes back is a spare again.
+    fn remove_surplus(&mut self) -> Result<(), Failure> {
+        while self.spares.len() > POOL_LIMIT {
+            let smallest = self.spares.iter().enumerate().min_by_key(|(_, spare)| spare.capacity).map(|(at, _)| at);
+            let Some(spare) = smallest.and_then(|at| self.spares.remove(at)) else { break };
+            drop(spare.handle);
+            self.vfs.remove_file(&journal_path(&self.dir, spare.number)).map_err(Failure::refused)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,387 @@
+//! Reads the journal after an ending of any kind, and tells a torn tail from damage. Changes nothing (I10).
+//!
+//! The walk begins behind the last frame that LMDB has, follows the chain of checksums from file to file, and ends at the
+//! first frame that is not there. What lies behind that break decides: if anything shows that the missing frame was durable,
+//! the journal is damaged; otherwise it was never promised.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use ledgerstone_format::{PAGE_BYTES, StoreId, align_up};
+use ledgerstone_vfs::Vfs;
+
+use crate::{
+    Error, Frame, Result,
+    file_header::FRAMES_START,
+    file_name::{UNFINISHED_SPARE, UNFINISHED_TAIL},
+    folder::{Folder, InUse, SpareFound, journal_files},
+    frame_head::{FRAME_ALIGN, FrameHead, HEAD_BYTES},
+    reader::FileReader,
+};
+
+/// A place in the journal just behind a frame, with that frame's checksum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The file's number.
+    pub file: u64,
+    /// The first byte behind the frame.
+    pub offset: u64,
+    /// The checksum of the frame.
+    pub crc: u32,
+}
+
+/// What others vouch for: LMDB, the mark of a clean close, the end of the event log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Promise {
+    /// The journal reaches at least this seq.
+    pub seq: u64,
+    /// The journal's next event id is at least this.
+    pub next_event_id: u64,
+}
+
+/// Where to begin reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScanFrom {
+    /// The last seq that need not be read.
+    pub applied_seq: u64,
+    /// The event id that follows it.
+    pub next_event_id: u64,
+    /// Behind the frame of `applied_seq`. `None`: the journal begins at `applied_seq + 1` (a store that never flushed a
+    /// frame, so `applied_seq` is 0 unless it was restored).
+    pub position: Option<Position>,
+    /// What must be there.
+    pub promised: Promise,
+}
+
+/// What the journal holds. Nothing has been changed yet; [`open`](Scan::open) does that.
+#[derive(Debug)]
+pub struct Scan {
+    /// The frames behind `applied_seq`, in order.
+    pub frames: Vec<Arc<Frame>>,
+    /// The last seq there is.
+    pub last_seq: u64,
+    /// The event id that follows the last event.
+    pub next_event_id: u64,
+    /// When the last of `frames` was committed; 0 without frames.
+    pub last_timestamp_ms: u64,
+    /// How many bytes behind the last frame belong to a torn tail.
+    pub bytes_cut: u64,
+    /// Up to which seq the journal is known to have been durable.
+    pub durable_upto: u64,
+    pub(crate) found: Found,
+}
+
+/// What [`Scan::open`] needs to know.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) vfs: Arc<dyn Vfs>,
+    pub(crate) dir: PathBuf,
+    pub(crate) store_id: StoreId,
+    pub(crate) folder: Folder,
+    pub(crate) position: Option<Position>,
+    pub(crate) last_crc: u32,
+    /// The frames that nobody has seen durable, and the checksum of the frame before them.
+    pub(crate) tail: Vec<Arc<Frame>>,
+    pub(crate) crc_before_tail: u32,
+}
+
+/// Reads the journal in `dir` from `from` on. Changes nothing.
+pub fn scan(vfs: Arc<dyn Vfs>, dir: &Path, store_id: StoreId, from: ScanFrom) -> Result<Scan> {
+    let folder = Folder::read(&*vfs, dir)?;
+    folder.check_store(store_id)?;
+    let mut walk = Walk::begin(&*vfs, dir, &folder, from)?;
+    walk.go()?;
+    let bytes_cut = walk.judge_break()?;
+
+    let (frames, durable_upto) = (walk.frames, walk.witnessed);
+    let (last_seq, next_event_id, last_crc, position) =
+        (walk.next_seq - 1, walk.next_event_id, walk.crc, walk.position);
+    let durable_count = frames.partition_point(|frame| frame.seq() <= durable_upto);
+    let tail = frames.get(durable_count..).unwrap_or_default().to_vec();
+    let crc_before_tail = tail.first().map_or(last_crc, |frame| frame.head().previous_crc);
+    let last_timestamp_ms = frames.last().map_or(0, |frame| frame.timestamp_ms());
+    let found = Found { vfs, dir: dir.to_path_buf(), store_id, folder, position, last_crc, tail, crc_before_tail };
+    Ok(Scan { frames, last_seq, next_event_id, last_timestamp_ms, bytes_cut, durable_upto, found })
+}
+
+/// Whether any file in use holds a frame that verifies: then a store was made here, whatever else is missing.
+pub fn holds_frames(vfs: &dyn Vfs, dir: &Path) -> Result<bool> {
+    for file in Folder::read(vfs, dir)?.in_use {
+        let mut reader = FileReader::open(vfs, &file.path)?;
+        let mut offset = FRAMES_START;
+        while let Some((at, _)) = reader.next_head(offset)? {
+            if reader.frame_at(at, file.header.salt)?.is_some() {
+                return Ok(true);
+            }
+            offset = at + FRAME_ALIGN;
+        }
+    }
+    Ok(false)
+}
+
+/// Removes every file with a name of ours: of a store that was never finished.
+pub(crate) fn remove_leftovers(vfs: &dyn Vfs, dir: &Path) -> Result<()> {
+    let files = journal_files(vfs, dir)?;
+    for (_, path) in &files {
+        vfs.remove_file(path)?;
+    }
+    let unfinished = remove_unfinished(vfs, dir)?;
+    if unfinished || !files.is_empty() {
+        vfs.sync_dir(dir)?;
+    }
+    Ok(())
+}
+
+/// Removes what was being made and never got its name. True if there was something.
+pub(crate) fn remove_unfinished(vfs: &dyn Vfs, dir: &Path) -> Result<bool> {
+    let mut removed = false;
+    for name in [UNFINISHED_SPARE, UNFINISHED_TAIL] {
+        match vfs.remove_file(&dir.join(name)) {
+            Ok(()) => removed = true,
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(removed)
+}
+
+struct Walk<'a> {
+    vfs: &'a dyn Vfs,
+    dir: &'a Path,
+    folder: &'a Folder,
+    promised: Promise,
+    /// The file being read and its index among those in use.
+    current: Option<(usize, FileReader)>,
+    offset: u64,
+    next_seq: u64,
+    next_event_id: u64,
+    crc: u32,
+    position: Option<Position>,
+    witnessed: u64,
+    frames: Vec<Arc<Frame>>,
+}
+
+impl<'a> Walk<'a> {
+    fn begin(vfs: &'a dyn Vfs, dir: &'a Path, folder: &'a Folder, from: ScanFrom) -> Result<Self> {
+        let promised = Promise { seq: from.promised.seq.max(from.applied_seq), ..from.promised };
+        let next_seq = from
+            .applied_seq
+            .checked_add(1)
+            .ok_or_else(|| damaged(dir, 0, format!("applied seq is out of range: seq={}", from.applied_seq)))?;
+        let mut walk = Self {
+            vfs,
+            dir,
+            folder,
+            promised,
+            current: None,
+            offset: FRAMES_START,
+            next_seq,
+            next_event_id: from.next_event_id,
+            crc: from.position.map_or(0, |position| position.crc),
+            position: from.position,
+            witnessed: promised.seq,
+            frames: Vec::new(),
+        };
+        if let Some(position) = from.position {
+            walk.begin_behind(position)?;
+        }
+        Ok(walk)
+    }
+
+    /// Begins in the file of `position`; if that was recycled, at the head of the file that continues it.
+    fn begin_behind(&mut self, position: Position) -> Result<()> {
+        let files = &self.folder.in_use;
+        if let Some(index) = files.iter().position(|file| file.header.number == position.file) {
+            self.enter(index)?;
+            let file = self.file(index)?;
+            let inside = position.offset >= FRAMES_START + HEAD_BYTES as u64 && position.offset <= file.len;
+            if !inside || !position.offset.is_multiple_of(FRAME_ALIGN) || file.header.first_seq >= self.next_seq {
+                let what = format!("the position of the last flush is not in this file: seq={}", self.next_seq - 1);
+                return Err(damaged(&file.path, position.offset, what));
+            }
+            self.offset = position.offset;
+            return Ok(());
+        }
+        match files.iter().position(|file| self.continues(file)) {
+            Some(index) => self.enter(index),
+            None => Err(damaged(
+                self.dir,
+                0,
+                format!(
+                    "the journal file behind the last flush is missing: file={} seq={}",
+                    position.file, self.next_seq
+                ),
+            )),
+        }
+    }
+
+    fn file(&self, index: usize) -> Result<&'a InUse> {
+        self.folder.in_use.get(index).ok_or(Error::Internal("a journal file out of range"))
+    }
+
+    fn continues(&self, file: &InUse) -> bool {
+        file.header.first_seq == self.next_seq && file.header.previous_crc == self.crc
+    }
+
+    /// A file is begun only when everything before it is durable (I4): its header is a witness.
+    fn enter(&mut self, index: usize) -> Result<()> {
+        let file = self.file(index)?;
+        self.witnessed = self.witnessed.max(file.header.first_seq.saturating_sub(1).min(self.next_seq - 1));
+        self.current = Some((index, FileReader::open(self.vfs, &file.path)?));
+        self.offset = FRAMES_START;
+        Ok(())
+    }
+
+    fn next_file(&self) -> Option<(usize, &'a InUse)> {
+        let index = self.current.as_ref().map_or(0, |(index, _)| index + 1);
+        self.folder.in_use.get(index).map(|file| (index, file))
+    }
+
+    /// Follows the chain to the first frame that is not there.
+    fn go(&mut self) -> Result<()> {
+        loop {
+            if let Some((index, next)) = self.next_file() {
+                if self.continues(next) {
+                    self.enter(index)?;
+                    continue;
+                }
+                if next.header.first_seq <= self.next_seq {
+                    let what = format!(
+                        "the file does not continue the one before it: first_seq={} expected={}",
+                        next.header.first_seq, self.next_seq
+                    );
+                    return Err(damaged(&next.path, 0, what));
+                }
+            }
+            let Some((offset, frame)) = self.next_frame()? else { return Ok(()) };
+            self.accept(offset, frame)?;
+        }
+    }
+
+    /// The next frame of the chain: right behind the last one, or at the next page.
+    fn next_frame(&mut self) -> Result<Option<(u64, Frame)>> {
+        let Some((index, reader)) = &mut self.current else { return Ok(None) };
+        let salt = self.folder.in_use.get(*index).map_or(0, |file| file.header.salt);
+        let page = align_up(self.offset, PAGE_BYTES);
+        for offset in [self.offset, page] {
+            let frame = reader.frame_at(offset, salt)?;
+            let chained = |frame: &Frame| frame.seq() == self.next_seq && frame.head().previous_crc == self.crc;
+            if let Some(frame) = frame.filter(chained) {
+                return Ok(Some((offset, frame)));
+            }
+            if offset == page {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    fn accept(&mut self, offset: u64, frame: Frame) -> Result<()> {
+        let Some((index, reader)) = &self.current else { return Ok(()) };
+        if frame.first_event_id() != self.next_event_id {
+            let what = format!(
+                "event ids are not contiguous: seq={} found={} expected={}",
+                frame.seq(),
+                frame.first_event_id(),
+                self.next_event_id
+            );
+            return Err(damaged(&reader.path(), offset, what));
+        }
+        self.offset = offset + frame.bytes().len() as u64;
+        self.next_event_id = frame.head().next_event_id();
+        self.crc = frame.crc();
+        self.witnessed = self.witnessed.max(frame.durable_upto());
+        let number = self.file(*index)?.header.number;
+        self.position = Some(Position { file: number, offset: self.offset, crc: self.crc });
+        self.next_seq += 1;
+        self.frames.push(Arc::new(frame));
+        Ok(())
+    }
+
+    /// Decides what the break is. Torn tail: how many bytes of it there are.
+    fn judge_break(&mut self) -> Result<u64> {
+        let missing = self.next_seq;
+        let (path, offset) = match &self.current {
+            Some((_, reader)) => (reader.path(), self.offset),
+            None => (self.dir.to_path_buf(), 0),
+        };
+        let lost =
+            |witness: &str| Err(damaged(&path, offset, format!("a durable frame is missing: seq={missing} {witness}")));
+        if self.promised.seq >= missing {
+            return lost(&format!("promised_seq={}", self.promised.seq));
+        }
+        if self.promised.next_event_id > self.next_event_id {
+            return lost(&format!("promised_event_id={}", self.promised.next_event_id));
+        }
+        if let Some((_, next)) = self.next_file() {
+            return lost(&format!("later_file={}", next.header.number));
+        }
+        let number = match &self.current {
+            Some((index, _)) => self.file(*index)?.header.number,
+            None => 0,
+        };
+        let end = self.read_rest()?;
+        match end {
+            Err(witness) => return lost(&format!("witness_offset={witness}")),
+            Ok(_) => {
+                for spare in self.folder.spares.iter().filter(|spare| spare.number > number) {
+                    if self.is_hidden_continuation(spare)? {
+                        return lost(&format!("lost_header_of={}", spare.number));
+                    }
+                }
+            }
+        }
+        Ok(end.unwrap_or(offset).saturating_sub(offset))
+    }
+
+    /// Tries every place of the rest of the file. `Err`: where a frame stands that shows the missing one was durable.
+    /// `Ok`: where the torn tail ends.
+    fn read_rest(&mut self) -> Result<std::result::Result<u64, u64>> {
+        let (missing, crc) = (self.next_seq, self.crc);
+        let Some((index, reader)) = &mut self.current else { return Ok(Ok(self.offset)) };
+        let salt = self.folder.in_use.get(*index).map_or(0, |file| file.header.salt);
+        let mut end = self.offset;
+        let mut from = self.offset;
+        while let Some((at, head)) = reader.next_head(from)? {
+            from = at + FRAME_ALIGN;
+            if head.seq < missing {
+                continue;
+            }
+            if reader.frame_at(at, salt)?.is_some() {
+                if head.durable_upto >= missing {
+                    return Ok(Err(at));
+                }
+                from = at + u64::from(head.length);
+                end = end.max(from);
+            } else if head.seq == missing && head.previous_crc == crc {
+                end = end.max(at + u64::from(head.length));
+            }
+        }
+        Ok(Ok(end))
+    }
+
+    /// Whether a file that looks like a spare continues the journal with frames that were durable, so that only its header
+    /// was lost. Without the header's salt nothing verifies; structure, seq and chain must do. Frames of an earlier use
+    /// have lower seqs, and those of a future that was cut never saw the missing seq durable.
+    fn is_hidden_continuation(&self, spare: &SpareFound) -> Result<bool> {
+        let mut reader = FileReader::open(self.vfs, &spare.path)?;
+        let continues = |head: &FrameHead| head.seq == self.next_seq && head.previous_crc == self.crc;
+        if !spare.damaged && !reader.head_at(FRAMES_START)?.is_some_and(|head| continues(&head)) {
+            return Ok(false);
+        }
+        let mut from = FRAMES_START;
+        while let Some((at, head)) = reader.next_head(from)? {
+            if head.durable_upto >= self.next_seq && reader.looks_whole_at(at, &head)? {
+                return Ok(true);
+            }
+            from = at + FRAME_ALIGN;
+        }
+        Ok(false)
+    }
+}
+
+fn damaged(file: &Path, offset: u64, what: String) -> Error {
+    Error::Corrupt { file: file.to_path_buf(), offset, what }
+}

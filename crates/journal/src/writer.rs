@@ -1,0 +1,198 @@
+//! Takes groups to the disk: one contiguous write per group and file, one flush when somebody wants it.
+//!
+//! Invariants: all of this happens under the one I/O mutex, whoever does it. A file that is left is flushed before the
+//! first byte goes into the next one, so only one file ever has unflushed frames (I4). A failed flush is never repeated
+//! (I5). What could not be written for lack of space stays here, whole, and is written again at the same place.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use ledgerstone_format::{PAGE_BYTES, align_up};
+use ledgerstone_vfs::{Clock, FileError, VfsFile};
+
+use crate::{
+    Error, Result,
+    error::Failure,
+    group::{JournalFile, Run},
+    stats::Counters,
+    watermarks::Watermarks,
+};
+
+/// Frames are gathered and written in pieces of at most this size; longer frames are written from where they are.
+const SLICE_BYTES: usize = 1 << 20;
+
+/// What a round does about flushing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flushing {
+    /// When somebody wants more to be durable than is.
+    IfWanted,
+    /// Never: the process is about to exit.
+    Never,
+    /// Whenever something is not durable.
+    Always,
+}
+
+/// What a round has come to.
+#[derive(Debug, Default)]
+pub(crate) struct Round {
+    /// Something was written or flushed.
+    pub(crate) progress: bool,
+    /// Something still waits for space.
+    pub(crate) no_space: Option<FileError>,
+}
+
+/// What is behind the I/O mutex.
+#[derive(Debug)]
+pub(crate) struct Io {
+    /// The file that was written last, and whether it has writes that no flush has covered.
+    file: Option<Arc<JournalFile>>,
+    unflushed: bool,
+    /// Runs that were taken and are not written: at most what one failure left, and the group just taken.
+    backlog: VecDeque<Run>,
+    /// The last frame in `file` or before: what a flush now would make durable.
+    written_seq: u64,
+    buffer: Vec<u8>,
+}
+
+/// What a round works with.
+pub(crate) struct Tools<'a> {
+    pub(crate) marks: &'a Watermarks,
+    pub(crate) counters: &'a Counters,
+    pub(crate) clock: &'a dyn Clock,
+    /// Asked again before anything is published (I5).
+    pub(crate) check: &'a dyn Fn() -> Result<()>,
+}
+
+impl Io {
+    pub(crate) fn new(file: Option<Arc<JournalFile>>, written_seq: u64) -> Self {
+        Self { file, unflushed: false, backlog: VecDeque::new(), written_seq, buffer: Vec::new() }
+    }
+
+    /// Whether everything that was taken is written.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.backlog.is_empty()
+    }
+
+    /// Writes what was taken before and `group`, then flushes if that is called for. Every error is poison.
+    pub(crate) fn round(&mut self, group: Vec<Run>, flushing: Flushing, tools: &Tools) -> Result<Round> {
+        let mut round = Round::default();
+        self.backlog.extend(group);
+        let mut frames = 0;
+        while let Some(run) = self.backlog.front() {
+            let (file, last_seq, count) = (Arc::clone(&run.file), run.last_seq(), run.frames.len() as u64);
+            self.change_file(&file, tools)?;
+            let Some(run) = self.backlog.front() else { break };
+            // From here on, also after a failure, the file has bytes that no flush has covered.
+            self.unflushed = true;
+            match write_run(&mut self.buffer, run, tools.counters) {
+                Ok(()) => {
+                    self.backlog.pop_front();
+                    self.written_seq = last_seq;
+                    frames += count;
+                    round.progress = true;
+                }
+                Err(error) if error.is_no_space() => {
+                    round.no_space = Some(error);
+                    break;
+                }
+                Err(error) => return Err(Error::Io(error)),
+            }
+        }
+        if frames > 0 {
+            tools.counters.group(frames);
+            (tools.check)()?;
+            tools.marks.publish_written(self.written_seq);
+        }
+        let wanted = match flushing {
+            Flushing::IfWanted => tools.marks.flush_wanted(),
+            Flushing::Never => false,
+            Flushing::Always => tools.marks.durable() < self.written_seq,
+        };
+        if wanted {
+            self.flush(tools)?;
+            round.progress = true;
+        }
+        Ok(round)
+    }
+
+    fn change_file(&mut self, next: &Arc<JournalFile>, tools: &Tools) -> Result<()> {
+        if self.file.as_ref().is_some_and(|file| Arc::ptr_eq(file, next)) {
+            return Ok(());
+        }
+        if self.unflushed {
+            self.flush(tools)?;
+        }
+        self.file = Some(Arc::clone(next));
+        Ok(())
+    }
+
+    fn flush(&mut self, tools: &Tools) -> Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let begun = tools.clock.monotonic();
+        file.handle.sync_data().map_err(|error| Failure::of_flush(error).into_error())?;
+        tools.counters.flushed(tools.clock.monotonic().saturating_sub(begun));
+        self.unflushed = false;
+        (tools.check)()?;
+        tools.marks.publish_written(self.written_seq);
+        tools.marks.publish_durable(self.written_seq);
+        Ok(())
+    }
+}
+
+/// Writes one run: header page if it is the file's first, frames, zeros to the end of the page.
+fn write_run(buffer: &mut Vec<u8>, run: &Run, counters: &Counters) -> ledgerstone_vfs::Result<()> {
+    let start = if run.header.is_some() { 0 } else { run.offset };
+    let mut writer = RunWriter { file: &*run.file.handle, buffer, offset: start };
+    writer.buffer.clear();
+    if let Some(header) = &run.header {
+        writer.buffer.extend_from_slice(&header.encode());
+        writer.buffer.resize(usize::try_from(run.offset).unwrap_or(0), 0);
+    }
+    for frame in &run.frames {
+        writer.push(frame.bytes())?;
+    }
+    writer.pad()?;
+    writer.write_out()?;
+    counters.wrote(writer.offset - start);
+    Ok(())
+}
+
+struct RunWriter<'a> {
+    file: &'a dyn VfsFile,
+    buffer: &'a mut Vec<u8>,
+    /// Where the first byte of the buffer goes.
+    offset: u64,
+}
+
+impl RunWriter<'_> {
+    fn push(&mut self, bytes: &[u8]) -> ledgerstone_vfs::Result<()> {
+        if self.buffer.len() + bytes.len() > SLICE_BYTES {
+            self.write_out()?;
+        }
+        if bytes.len() > SLICE_BYTES {
+            self.file.write_all_at(bytes, self.offset)?;
+            self.offset += bytes.len() as u64;
+        } else {
+            self.buffer.extend_from_slice(bytes);
+        }
+        Ok(())
+    }
+
+    fn pad(&mut self) -> ledgerstone_vfs::Result<()> {
+        let end = self.offset + self.buffer.len() as u64;
+        let padding = usize::try_from(align_up(end, PAGE_BYTES) - end).unwrap_or(0);
+        if self.buffer.len() + padding > SLICE_BYTES {
+            self.write_out()?;
+        }
+        self.buffer.resize(self.buffer.len() + padding, 0);
+        Ok(())
+    }
+
+    fn write_out(&mut self) -> ledgerstone_vfs::Result<()> {
+        if !self.buffer.is_empty() {
+            self.file.write_all_at(self.buffer, self.offset)?;
+            self.offset += self.buffer.len() as u64;
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+}
