@@ -213,6 +213,30 @@ fn the_length_of_a_failed_flush_becomes_durable_without_its_bytes() {
     assert!(outcomes.iter().any(|found| found == &[0; 2 * SECTOR]));
 }
 
+#[test]
+fn what_was_cut_off_before_a_power_cut_does_not_come_back_when_the_file_grew_again() {
+    let (disk, file) = disk_with(&[1; SECTOR]);
+    file.write_all_at(&[2; SECTOR], 0).unwrap();
+    file.set_len(100).unwrap();
+    file.set_len(511).unwrap();
+    let grown: Vec<Vec<u8>> = outcomes(&disk).filter(|found| found.len() == 511).collect();
+    assert!(grown.iter().any(|found| found[0] == 1) && grown.iter().any(|found| found[0] == 2));
+    assert!(grown.iter().all(|found| found[100..].iter().all(|byte| *byte == 0)));
+}
+
+#[test]
+fn a_failed_flush_cannot_hurt_what_was_cut_off_since() {
+    let (disk, file) = disk_with(&[1; 4 * SECTOR]);
+    file.write_all_at(&[2; 4 * SECTOR], 0).unwrap();
+    disk.fail_nth(SimOp::Sync, 1, Fault::SyncFails);
+    file.sync_data().unwrap_err();
+    file.set_len(2 * SECTOR as u64).unwrap();
+    file.set_len(4 * SECTOR as u64).unwrap();
+    file.sync_data().unwrap();
+    assert!(outcomes(&disk).all(|found| found[2 * SECTOR..] == [0; 2 * SECTOR]));
+    assert!(outcomes(&disk).all(|found| found[..2 * SECTOR] != [2; 2 * SECTOR]));
+}
+
 /// Random calls against a model of two arrays: the bytes written, and the bytes at the last flush.
 #[test]
 fn random_histories_agree_with_a_model() {
@@ -220,7 +244,7 @@ fn random_histories_agree_with_a_model() {
         let mut random = Steps(seed * 2 + 1);
         let (disk, file) = disk_with(&[]);
         let (mut now, mut durable): (Vec<u8>, Vec<u8>) = Default::default();
-        let mut dirty = BTreeSet::new();
+        let (mut dirty, mut written, mut failed) = <(BTreeSet<usize>, BTreeSet<usize>, BTreeSet<usize>)>::default();
         let mut lengths = BTreeSet::from([0]);
         for step in 0..random.below(40) {
             let (offset, len) = (random.below(9_000), random.below(3_000));
@@ -231,7 +255,7 @@ fn random_histories_agree_with_a_model() {
                     if len > 0 {
                         now.resize(now.len().max(offset + len), 0);
                         now[offset..offset + len].copy_from_slice(&bytes);
-                        dirty.extend(offset / SECTOR..(offset + len).div_ceil(SECTOR));
+                        written.extend(offset / SECTOR..(offset + len).div_ceil(SECTOR));
                     }
                 }
                 5 => {
@@ -239,9 +263,17 @@ fn random_histories_agree_with_a_model() {
                     // Cut and grown again: what lies behind the cut may be old or zero until the next flush.
                     dirty.extend(offset / SECTOR..now.len().div_ceil(SECTOR));
                     now.resize(offset, 0);
+                    failed.split_off(&offset.div_ceil(SECTOR));
+                }
+                6 if seed % 3 == 0 => {
+                    disk.fail_nth(SimOp::Sync, 1, Fault::SyncFails);
+                    file.sync_data().unwrap_err();
+                    failed.append(&mut written);
                 }
                 _ => {
                     file.sync_data().unwrap();
+                    failed.retain(|sector| !written.contains(sector));
+                    written.clear();
                     durable.clone_from(&now);
                     dirty.clear();
                     lengths.clear();
@@ -252,9 +284,19 @@ fn random_histories_agree_with_a_model() {
         }
         assert_eq!(disk.crash().read_file("/a").unwrap(), now, "seed {seed}");
         for cut in 0..8 {
-            let found = disk.power_cut_seeded(cut).read_file("/a").unwrap();
+            let after = disk.power_cut_seeded(cut);
+            let found = after.read_file("/a").unwrap();
+            let grown = after.open(Path::new("/a"), OpenHow::ReadWrite).unwrap();
+            grown.set_len(20_000).unwrap();
+            assert!(
+                after.read_file("/a").unwrap()[found.len()..].iter().all(|byte| *byte == 0),
+                "seed {seed} cut {cut}"
+            );
             assert!(lengths.contains(&found.len()), "seed {seed} cut {cut}: length {}", found.len());
-            for (sector, bytes) in found.chunks(SECTOR).enumerate().filter(|(sector, _)| !dirty.contains(sector)) {
+            for (sector, bytes) in found.chunks(SECTOR).enumerate() {
+                if [&dirty, &written, &failed].iter().any(|sectors| sectors.contains(&sector)) {
+                    continue;
+                }
                 let mut expected = vec![0; bytes.len()];
                 let old = durable.get(sector * SECTOR..).unwrap_or_default();
                 let old = &old[..old.len().min(bytes.len())];
@@ -262,6 +304,7 @@ fn random_histories_agree_with_a_model() {
                 assert_eq!(bytes, expected, "seed {seed} cut {cut} sector {sector}");
             }
         }
+        file.write_all_at(&now, 0).unwrap();
         file.sync_data().unwrap();
         assert!((0..8).all(|cut| disk.power_cut_seeded(cut).read_file("/a").unwrap() == now), "seed {seed}");
     }

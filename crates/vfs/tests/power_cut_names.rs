@@ -76,15 +76,18 @@ fn a_rename_into_another_folder_is_all_or_nothing() {
     create(&disk, "/from/x", b"x");
     create(&disk, "/to/y", b"y");
     rename(&disk, "/from/a", "/to/a");
+    create(&disk, "/to/w", b"w");
     for outcome in outcomes(&disk) {
         assert_eq!(outcome.matches("/a=1").count(), 1, "{outcome}");
         if outcome.contains("/to/a=1") {
             assert!(outcome.contains("/from/x") && outcome.contains("/to/y"), "what came before in both: {outcome}");
+        } else {
+            assert!(!outcome.contains("/to/w"), "what came after it in one: {outcome}");
         }
     }
     create(&disk, "/from/z", b"z");
     disk.sync_dir(Path::new("/to")).unwrap();
-    let all_but_z = "/from/x=x /to/a=1 /to/b=2 /to/y=y";
+    let all_but_z = "/from/x=x /to/a=1 /to/b=2 /to/w=w /to/y=y";
     assert_eq!(outcomes(&disk), set([all_but_z, &all_but_z.replace("x=x ", "x=x /from/z=z ")]));
 }
 

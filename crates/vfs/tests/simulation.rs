@@ -132,6 +132,7 @@ fn a_killed_process_loses_its_locks_and_nothing_else() {
     disk.open(Path::new("/b"), OpenHow::CreateNew).unwrap().write_all_at(b"too", 0).unwrap();
     let after = disk.crash();
     assert_eq!(files(&after), [("/b".into(), b"too".to_vec()), ("/lock".into(), vec![])]);
+    assert_eq!((disk.used_bytes(), after.used_bytes()), (12, 3), "only the living hold removed files");
     assert!(after.try_lock(Path::new("/lock")).unwrap().is_some());
     assert!(disk.try_lock(Path::new("/lock")).unwrap().is_none(), "the disk left behind is not changed");
     assert!((0..100).any(|seed| after.power_cut_seeded(seed).list().is_empty()), "written is not yet durable");

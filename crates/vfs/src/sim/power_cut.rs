@@ -147,7 +147,6 @@ fn content_after(inode: &Inode, random: &mut Random) -> Content {
             touched.entry(sector).or_default().push(index);
         }
     }
-    let mut dropped = BTreeSet::new();
     for (sector, touching) in &touched {
         let start = sector * SECTOR_BYTES as u64;
         if start >= content.len() {
@@ -156,10 +155,7 @@ fn content_after(inode: &Inode, random: &mut Random) -> Content {
         let freed = freed_later(inode, lengths_kept, start);
         let touching: Vec<usize> = touching.iter().copied().filter(|index| *index < freed).collect();
         let (index, garbage) = match fate.sector(&touching, random) {
-            Arrived::Old => {
-                dropped.insert(*sector);
-                continue;
-            }
+            Arrived::Old => continue,
             Arrived::Change(index) => (index, false),
             Arrived::Garbage(index) => (index, true),
         };
@@ -174,35 +170,28 @@ fn content_after(inode: &Inode, random: &mut Random) -> Content {
         zero_from(&mut bytes, start, content.len());
         content.put_sector(*sector, &bytes);
     }
-    let forgotten = inode.failed.iter().map(|sector| (*sector, touched.contains_key(sector)));
-    let forgotten: Vec<_> = forgotten.filter(|(sector, again)| !again || dropped.contains(sector)).collect();
-    lose_failed(inode, &mut content, &forgotten, random);
+    let forgotten = inode.failed.iter().copied().filter(|sector| !touched.contains_key(sector));
+    lose_failed(inode, &mut content, forgotten, random);
     content
 }
 
 /// The first change that cut off the sector at `start` without arriving. Blocks that a cut freed are used again only once
 /// it is durable: what was written there afterwards cannot show without it.
 fn freed_later(inode: &Inode, lengths_kept: usize, start: u64) -> usize {
-    let mut len = inode.durable.len();
-    for (index, change) in inode.pending.iter().enumerate() {
-        if index >= lengths_kept && change.len < len && change.len <= start {
-            return index;
-        }
-        len = change.len;
-    }
-    usize::MAX
+    let later = inode.pending.iter().skip(lengths_kept).position(|change| change.len <= start);
+    later.map_or(usize::MAX, |position| lengths_kept + position)
 }
 
 /// Sectors of a failed flush are lost or garbled; among several, some may have arrived.
-fn lose_failed(inode: &Inode, content: &mut Content, sectors: &[(u64, bool)], random: &mut Random) {
+fn lose_failed(inode: &Inode, content: &mut Content, sectors: impl Iterator<Item = u64>, random: &mut Random) {
     let all_lost = random.one_in(2);
     let mut hurt = false;
-    for (sector, rewritten) in sectors {
+    for sector in sectors {
         let start = sector * SECTOR_BYTES as u64;
-        let mut bytes = inode.now.sector(*sector);
+        let mut bytes = inode.now.sector(sector);
         match if all_lost { 3 } else { random.below(4) } {
             0 => garble(&mut bytes, random),
-            1 if hurt && !rewritten => {}
+            1 if hurt => {}
             _ => {
                 hurt = true;
                 continue;
@@ -211,7 +200,7 @@ fn lose_failed(inode: &Inode, content: &mut Content, sectors: &[(u64, bool)], ra
         hurt = true;
         zero_from(&mut bytes, start, content.len());
         if start < content.len() {
-            content.put_sector(*sector, &bytes);
+            content.put_sector(sector, &bytes);
         }
     }
 }

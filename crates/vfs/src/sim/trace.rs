@@ -82,13 +82,11 @@ fn hash_of(bytes: &[u8]) -> u64 {
             continue;
         }
         hash = mix(hash, page as u64);
-        for word in bytes.chunks(8) {
-            let mut padded = [0; 8];
-            for (to, from) in padded.iter_mut().zip(word) {
-                *to = *from;
-            }
-            hash = (hash ^ u64::from_le_bytes(padded)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            hash = (hash ^ u64::from_le_bytes(*word)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
         }
+        hash = rest.iter().fold(hash, |hash, byte| mix(hash, u64::from(*byte)));
     }
     hash
 }

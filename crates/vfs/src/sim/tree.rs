@@ -295,3 +295,26 @@ pub(super) fn names(path: &Path) -> Vec<OsString> {
     }
     names
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Node, ROOT, Tree};
+    use crate::sim::inode::Inode;
+
+    #[test]
+    fn a_file_is_freed_when_nothing_leads_to_it() {
+        let mut tree = Tree::new();
+        let file = || Node::File(Inode::default());
+        let old = tree.create(ROOT, "a".into(), file());
+        tree.create(ROOT, "b".into(), file());
+        tree.sync_folder(ROOT);
+        tree.rename(Path::new("b"), Path::new("a")).unwrap();
+        tree.forget_unused(old);
+        assert!(tree.file(old).is_some(), "a power cut may bring it back");
+        tree.sync_folder(ROOT);
+        assert!(tree.file(old).is_none());
+        assert_eq!(tree.nodes.len(), 2);
+    }
+}
