@@ -1,6 +1,6 @@
 // What a store must be able to do to take part, and the data that all of them get: the same bytes in the same order.
 
-export const KEY_BYTES = 16
+const KEY_BYTES = 16
 export const VALUE_BYTES = 100
 export const EVENT_BYTES = 200
 
