@@ -1,1 +1,39 @@
-//! State and events in one commit: the store that composes ledgerstone's parts.
+//! State and events in one commit: the store that composes ledgerstone's parts. The journal is the database; LMDB and the
+//! event log are its checkpoints; a commit costs one flush.
+//!
+//! [`open`] gives a handle to a [`Store`]. Writers fill a write set and [`commit`](Store::commit) it; readers use
+//! [`get`](Store::get), [`range`](Store::range), [`read_events`](Store::read_events) or a [`Snapshot`].
+
+mod catalog;
+mod checkpoint;
+mod clean_mark;
+mod delta;
+mod error;
+mod flush;
+mod identity;
+mod layout;
+mod listeners;
+mod meta;
+mod options;
+mod read;
+mod recovery;
+mod registry;
+mod sealed_record;
+mod stats;
+mod store;
+#[cfg(any(test, feature = "sim"))]
+pub mod testing;
+mod write;
+
+pub use catalog::{CollectionRef, STATE_COLLECTION};
+pub use checkpoint::Part;
+pub use error::{Detail, Error, Result};
+pub use flush::{FlushProbe, FlushStage};
+pub use identity::FORMAT_VERSION;
+pub use listeners::{Listener, ListenerId};
+pub use options::OpenOptions;
+pub use read::{Direction, Fill, KeyBounds, RangeCursor, ReadCache, Snapshot};
+pub use registry::{StoreHandle, hand_over_all, open};
+pub use stats::{Meta, RecoveryReport, Stats};
+pub use store::{Level, Marks, Store};
+pub use write::{CommitInfo, GateEntry, Owner, Stall};

@@ -1,0 +1,220 @@
+//! Which collections there are, from which commit to which. Replaced as a whole by each change, so that a reader never waits;
+//! changed only under the commit lock. Ids are never used again.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use parking_lot::RwLock;
+
+use crate::{Error, error::Result};
+
+/// The collection that every store has, with the codecs utf8 and json.
+pub const STATE_COLLECTION: &str = "state";
+pub(crate) const STATE_ID: u32 = 1;
+/// The longest name of a collection or a codec, in bytes.
+pub(crate) const MAX_NAME_BYTES: usize = 255;
+
+/// One collection, in its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CatalogEntry {
+    pub(crate) id: u32,
+    pub(crate) name: String,
+    pub(crate) key_codec: String,
+    pub(crate) value_codec: String,
+    /// The commit that made it.
+    pub(crate) created_seq: u64,
+    /// The commit that dropped it; 0 while it lives.
+    pub(crate) dropped_seq: u64,
+}
+
+impl CatalogEntry {
+    fn lives_at(&self, seq: u64) -> bool {
+        self.created_seq <= seq && (self.dropped_seq == 0 || seq < self.dropped_seq)
+    }
+
+    pub(crate) fn check_codecs(&self, key_codec: &str, value_codec: &str) -> Result<()> {
+        if self.key_codec == key_codec && self.value_codec == value_codec {
+            return Ok(());
+        }
+        Err(Error::CodecMismatch {
+            collection: Some(self.name.clone()),
+            expected: format!("{}/{}", self.key_codec, self.value_codec),
+            actual: format!("{key_codec}/{value_codec}"),
+        })
+    }
+}
+
+/// All collections, the dropped ones included until a flush has forgotten them.
+#[derive(Clone, Debug)]
+pub(crate) struct Catalog {
+    pub(crate) version: u32,
+    pub(crate) next_id: u32,
+    entries: Vec<Arc<CatalogEntry>>,
+    /// Index into `entries` of the living one.
+    living: HashMap<String, usize>,
+}
+
+impl Catalog {
+    /// A catalogue with `state` and what the checkpoint knows.
+    pub(crate) fn new(stored: Vec<CatalogEntry>, next_id: u32) -> Self {
+        let state = CatalogEntry {
+            id: STATE_ID,
+            name: STATE_COLLECTION.to_owned(),
+            key_codec: "utf8".to_owned(),
+            value_codec: "json".to_owned(),
+            created_seq: 0,
+            dropped_seq: 0,
+        };
+        let mut catalog =
+            Self { version: 1, next_id: next_id.max(STATE_ID + 1), entries: Vec::new(), living: HashMap::new() };
+        for entry in std::iter::once(state).chain(stored) {
+            catalog.next_id = catalog.next_id.max(entry.id.saturating_add(1));
+            catalog.insert(entry);
+        }
+        catalog
+    }
+
+    fn insert(&mut self, entry: CatalogEntry) {
+        if entry.dropped_seq == 0 {
+            self.living.insert(entry.name.clone(), self.entries.len());
+        }
+        self.entries.push(Arc::new(entry));
+    }
+
+    pub(crate) fn living(&self, name: &str) -> Option<&Arc<CatalogEntry>> {
+        self.entries.get(*self.living.get(name)?)
+    }
+
+    pub(crate) fn at(&self, name: &str, seq: u64) -> Option<&Arc<CatalogEntry>> {
+        match self.living(name) {
+            Some(entry) if entry.created_seq <= seq => Some(entry),
+            _ => self.entries.iter().find(|entry| entry.name == name && entry.lives_at(seq)),
+        }
+    }
+
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.living.keys().cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// What a flush stores: all entries but `state`.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = &Arc<CatalogEntry>> {
+        self.entries.iter().filter(|entry| entry.id != STATE_ID)
+    }
+
+    pub(crate) fn create(&mut self, entry: CatalogEntry) {
+        self.version = self.version.wrapping_add(1);
+        self.next_id = self.next_id.max(entry.id.saturating_add(1));
+        self.insert(entry);
+    }
+
+    /// The one with `id` lives no longer from `seq` on.
+    pub(crate) fn drop_at(&mut self, id: u32, seq: u64) {
+        self.version = self.version.wrapping_add(1);
+        for entry in &mut self.entries {
+            if entry.id == id && entry.dropped_seq == 0 {
+                self.living.remove(&entry.name);
+                *entry = Arc::new(CatalogEntry { dropped_seq: seq, ..(**entry).clone() });
+            }
+        }
+    }
+}
+
+/// The catalogue of an open store, shared by all its threads.
+#[derive(Debug)]
+pub(crate) struct SharedCatalog {
+    current: RwLock<Arc<Catalog>>,
+    version: AtomicU64,
+}
+
+impl SharedCatalog {
+    pub(crate) fn new(catalog: Catalog) -> Self {
+        Self { version: AtomicU64::new(u64::from(catalog.version)), current: RwLock::new(Arc::new(catalog)) }
+    }
+
+    pub(crate) fn current(&self) -> Arc<Catalog> {
+        Arc::clone(&self.current.read())
+    }
+
+    fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Under the commit lock.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Catalog)) {
+        let mut slot = self.current.write();
+        let mut catalog = (**slot).clone();
+        change(&mut catalog);
+        let version = u64::from(catalog.version);
+        *slot = Arc::new(catalog);
+        self.version.store(version, Ordering::Release);
+    }
+}
+
+/// A collection as a caller knows it: by name and codecs. Making one stores nothing; the id is looked up when it is used and
+/// kept for as long as the catalogue does not change.
+#[derive(Debug)]
+pub struct CollectionRef {
+    pub(crate) name: String,
+    pub(crate) key_codec: String,
+    pub(crate) value_codec: String,
+    /// Catalogue version in the upper half, id (0: there is none) in the lower.
+    cached: AtomicU64,
+}
+
+impl CollectionRef {
+    pub(crate) fn new(catalog: &SharedCatalog, name: &str, key_codec: &str, value_codec: &str) -> Result<Self> {
+        for (argument, text) in [("name", name), ("codecs.key", key_codec), ("codecs.value", value_codec)] {
+            if text.is_empty() || text.len() > MAX_NAME_BYTES {
+                let message = format!("a name is 1 to {MAX_NAME_BYTES} bytes long: argument={argument}");
+                return Err(Error::InvalidArgument { argument, message });
+            }
+        }
+        let made = Self {
+            name: name.to_owned(),
+            key_codec: key_codec.to_owned(),
+            value_codec: value_codec.to_owned(),
+            cached: AtomicU64::new(0),
+        };
+        made.id_now(catalog)?;
+        Ok(made)
+    }
+
+    /// The collection's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The id of the living collection, if there is one.
+    pub(crate) fn id_now(&self, catalog: &SharedCatalog) -> Result<Option<u32>> {
+        let version = catalog.version();
+        let cached = self.cached.load(Ordering::Acquire);
+        if cached >> 32 == version {
+            let id = u32::try_from(cached & 0xffff_ffff).unwrap_or(0);
+            return Ok((id != 0).then_some(id));
+        }
+        let current = catalog.current();
+        let id = match current.living(&self.name) {
+            Some(entry) => {
+                entry.check_codecs(&self.key_codec, &self.value_codec)?;
+                entry.id
+            }
+            None => 0,
+        };
+        self.cached.store((u64::from(current.version) << 32) | u64::from(id), Ordering::Release);
+        Ok((id != 0).then_some(id))
+    }
+
+    /// The id that the name had at `seq`.
+    pub(crate) fn id_at(&self, catalog: &Catalog, seq: u64) -> Result<Option<u32>> {
+        let Some(entry) = catalog.at(&self.name, seq) else { return Ok(None) };
+        entry.check_codecs(&self.key_codec, &self.value_codec)?;
+        Ok(Some(entry.id))
+    }
+}

@@ -1,0 +1,45 @@
+//! One flush, as the checkpoint gets it.
+
+use std::{collections::HashSet, sync::Arc};
+
+use crate::{catalog::CatalogEntry, delta::StoreDelta, meta::MetaRecord, sealed_record::put_text};
+
+/// The net operations of a frozen delta, and the account that goes with them.
+#[derive(Debug)]
+pub(crate) struct Batch<'a> {
+    pub(crate) delta: &'a StoreDelta,
+    pub(crate) meta: MetaRecord,
+    /// All collections but `state`, dropped ones included.
+    pub(crate) catalog: Vec<Arc<CatalogEntry>>,
+    /// Collections whose operations need not be written any more.
+    pub(crate) dropped: HashSet<u32>,
+}
+
+/// Where in a batch the checkpoint has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A part without the meta record is durable.
+    State(u32),
+    /// The last part, with the meta record, is durable.
+    Last,
+}
+
+/// A catalogue entry as it is stored, behind its id as the key.
+pub(super) fn encode_entry(entry: &CatalogEntry) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    bytes.extend_from_slice(&entry.created_seq.to_le_bytes());
+    bytes.extend_from_slice(&entry.dropped_seq.to_le_bytes());
+    for text in [&entry.name, &entry.key_codec, &entry.value_codec] {
+        put_text(&mut bytes, text);
+    }
+    bytes
+}
+
+/// Reads what [`encode_entry`] wrote.
+pub(super) fn decode_entry(id: u32, bytes: &[u8]) -> Option<CatalogEntry> {
+    let mut reader = ledgerstone_format::ByteReader::new(bytes);
+    let (created_seq, dropped_seq) = (reader.u64()?, reader.u64()?);
+    let [name, key_codec, value_codec] = [(); 3].map(|()| crate::sealed_record::text(&mut reader));
+    let (name, key_codec, value_codec) = (name?, key_codec?, value_codec?);
+    (reader.remaining() == 0).then_some(CatalogEntry { id, name, key_codec, value_codec, created_seq, dropped_seq })
+}

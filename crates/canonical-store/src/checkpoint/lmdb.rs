@@ -1,0 +1,350 @@
+//! LMDB through heed: the only file that opens it. Default sync flags only; read transactions without thread-local storage;
+//! a map that grows when no reader looks at it.
+
+use std::{
+    io,
+    ops::{Bound, ControlFlow},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use heed::{CommitOrAbort, Database, Env, EnvOpenOptions, MdbError, RoTxn, RwTxn, WithoutTls, types::Bytes};
+use ledgerstone_vfs::{FileError, Vfs};
+use parking_lot::{Mutex, RwLock};
+
+use super::{
+    Batch, Checkpoint, CheckpointRead, CheckpointSize, Loaded, Part,
+    batch::{decode_entry, encode_entry},
+    precheck::check_data_file,
+    value,
+};
+use crate::{Error, error::Result, meta::MetaRecord};
+
+const MAX_READERS: u32 = 1_024;
+const META_KEY: &[u8] = b"meta";
+/// A write transaction ends after this many operations or bytes: it keeps 4 KiB of heap for each leaf it touches.
+const PART_OPERATIONS: u32 = 16 * 1024;
+const PART_BYTES: usize = 32 << 20;
+const PURGE_SLICE: usize = 16 * 1024;
+
+type Bytewise = Database<'static, Bytes, Bytes>;
+
+#[derive(Clone, Copy, Debug)]
+struct Databases {
+    state: Bytewise,
+    meta: Bytewise,
+    catalog: Bytewise,
+}
+
+#[derive(Debug)]
+pub(crate) struct LmdbCheckpoint {
+    path: PathBuf,
+    /// `None` once closed.
+    env: RwLock<Option<Env<WithoutTls>>>,
+    databases: Databases,
+    /// Read transactions that are open; the map is not moved under them.
+    readers: Arc<AtomicUsize>,
+    map_bytes: AtomicU64,
+    /// One encoding buffer, kept between flushes.
+    scratch: Mutex<Vec<u8>>,
+}
+
+fn failed<'a>(path: &'a Path, call: &'static str) -> impl Fn(heed::Error) -> Error + 'a {
+    move |error| match error {
+        heed::Error::Io(source) => FileError::new(call, path, source).into(),
+        heed::Error::Mdb(MdbError::ReadersFull) => {
+            let max = u64::from(MAX_READERS);
+            Error::Limit { what: "too many snapshots and iterators are open", limit: "readers", size: max + 1, max }
+        }
+        heed::Error::Mdb(
+            error @ (MdbError::Corrupted | MdbError::PageNotFound | MdbError::Invalid | MdbError::VersionMismatch),
+        ) => Error::corrupt(path, 0, error.to_string()),
+        heed::Error::Mdb(MdbError::MapFull) => {
+            let what = "the address space for the state is used up and cannot grow while snapshots are open";
+            FileError::new(call, path, io::Error::new(io::ErrorKind::StorageFull, what)).into()
+        }
+        other => FileError::new(call, path, io::Error::other(other.to_string())).into(),
+    }
+}
+
+impl LmdbCheckpoint {
+    /// Opens the environment in `dir`, which exists; makes it when it is empty.
+    #[allow(unsafe_code, reason = "LMDB maps a file")]
+    pub(crate) fn open(vfs: &dyn Vfs, dir: &Path, map_bytes: u64) -> Result<Self> {
+        let path = dir.join("data.mdb");
+        check_data_file(vfs, &path)?;
+        let failed = failed(&path, "mdb_env_open");
+        let page = 1 << 16;
+        let map_bytes =
+            map_bytes.next_multiple_of(page).max(file_bytes(&path).next_multiple_of(page).saturating_mul(2));
+        let mut options = EnvOpenOptions::new().read_txn_without_tls();
+        options.max_dbs(3).max_readers(MAX_READERS).map_size(usize::try_from(map_bytes).unwrap_or(usize::MAX));
+        // SAFETY: the store's lock file keeps other processes out, the registry keeps this process from opening a path
+        // twice, and nothing but LMDB writes to the file while it is mapped. The pre-check has seen that it is whole.
+        let env = unsafe { options.open(dir) }.map_err(&failed)?;
+        env.clear_stale_readers().map_err(&failed)?;
+        let databases = open_databases(&env).map_err(&failed)?;
+        drop(failed);
+        Ok(Self {
+            path,
+            env: RwLock::new(Some(env)),
+            databases,
+            readers: Arc::default(),
+            map_bytes: AtomicU64::new(map_bytes),
+            scratch: Mutex::default(),
+        })
+    }
+
+    fn env(&self) -> Result<Env<WithoutTls>> {
+        self.env.read().clone().ok_or(Error::Closed { what: "the store" })
+    }
+
+    fn write_operations(&self, env: &Env<WithoutTls>, batch: &Batch<'_>, at: &dyn Fn(Part)) -> Result<()> {
+        let failed = failed(&self.path, "mdb_put");
+        let mut scratch = self.scratch.lock();
+        let mut transaction = Some(env.write_txn().map_err(&failed)?);
+        let (mut operations, mut bytes, mut parts) = (0, 0, 0);
+        batch.delta.for_each_net(|key, seq, value| {
+            let collection = key.first_chunk::<4>().map_or(0, |id| u32::from_be_bytes(*id));
+            if batch.dropped.contains(&collection) {
+                return Ok(());
+            }
+            if operations >= PART_OPERATIONS || bytes >= PART_BYTES {
+                if let Some(full) = transaction.take() {
+                    full.commit().map_err(&failed)?;
+                }
+                at(Part::State(parts));
+                transaction = Some(env.write_txn().map_err(&failed)?);
+                (operations, bytes, parts) = (0, 0, parts + 1);
+            }
+            let Some(open) = transaction.as_mut() else { return Ok(()) };
+            operations += 1;
+            match value {
+                Some(value) => {
+                    value::encode(&mut scratch, key, seq, value);
+                    bytes += key.len() + scratch.len();
+                    self.databases.state.put(open, key, &scratch).map_err(&failed)
+                }
+                None => self.databases.state.delete(open, key).map(drop).map_err(&failed),
+            }
+        })?;
+        scratch.shrink_to(1 << 20);
+        let Some(mut last) = transaction else { return Ok(()) };
+        self.write_account(&mut last, batch).map_err(&failed)?;
+        last.commit().map_err(&failed)?;
+        at(Part::Last);
+        Ok(())
+    }
+
+    fn write_account(&self, last: &mut RwTxn<'_>, batch: &Batch<'_>) -> heed::Result<()> {
+        let mut stored = Vec::new();
+        for entry in &batch.catalog {
+            let key = entry.id.to_be_bytes();
+            value::encode(&mut stored, &key, 0, &encode_entry(entry));
+            if self.databases.catalog.get(last, &key)? != Some(stored.as_slice()) {
+                self.databases.catalog.put(last, &key, &stored)?;
+            }
+        }
+        self.databases.meta.put(last, META_KEY, &batch.meta.encode())
+    }
+}
+
+fn file_bytes(path: &Path) -> u64 {
+    path.metadata().map_or(0, |metadata| metadata.len())
+}
+
+fn open_databases(env: &Env<WithoutTls>) -> heed::Result<Databases> {
+    let transaction = env.write_txn()?;
+    let opened = env.create_databases_and_commit(transaction, |opener, transaction| {
+        let state = opener.create_database::<Bytes, Bytes>(transaction, Some("state"))?;
+        let meta = opener.create_database::<Bytes, Bytes>(transaction, Some("meta"))?;
+        let catalog = opener.create_database::<Bytes, Bytes>(transaction, Some("catalog"))?;
+        Ok::<_, heed::Error>(CommitOrAbort::<_, ()>::Commit((state, meta, catalog)))
+    })?;
+    match opened {
+        CommitOrAbort::Commit((state, meta, catalog)) => Ok(Databases { state, meta, catalog }),
+        CommitOrAbort::Abort(()) => Err(heed::Error::Io(io::Error::other("opening the databases was aborted"))),
+    }
+}
+
+impl Checkpoint for LmdbCheckpoint {
+    fn load(&self) -> Result<Loaded> {
+        let env = self.env()?;
+        let failed = failed(&self.path, "mdb_get");
+        let transaction = env.read_txn().map_err(&failed)?;
+        let meta = match self.databases.meta.get(&transaction, META_KEY).map_err(&failed)? {
+            None => None,
+            Some(record) => match MetaRecord::decode(record) {
+                Ok(Some(meta)) => Some(meta),
+                Ok(None) => return Err(Error::corrupt(&self.path, 0, "the meta record of the state is damaged")),
+                Err(found) => return Err(Error::Format { found: found.to_string(), supported: "1".into() }),
+            },
+        };
+        let mut catalog = Vec::new();
+        for entry in self.databases.catalog.iter(&transaction).map_err(&failed)? {
+            let (key, stored) = entry.map_err(&failed)?;
+            let id = key.try_into().map(u32::from_be_bytes).ok();
+            let entry = id.and_then(|id| decode_entry(id, value::decode(key, stored)?));
+            catalog.push(entry.ok_or_else(|| Error::corrupt(&self.path, 0, "a catalogue entry is damaged"))?);
+        }
+        Ok(Loaded { meta, catalog })
+    }
+
+    fn begin(&self) -> Result<Box<dyn CheckpointRead>> {
+        let guard = self.env.read();
+        let env = guard.clone().ok_or(Error::Closed { what: "the store" })?;
+        self.readers.fetch_add(1, Ordering::AcqRel);
+        let counted = Counted(Arc::clone(&self.readers));
+        let transaction = env.static_read_txn().map_err(failed(&self.path, "mdb_txn_begin"))?;
+        drop(guard);
+        Ok(Box::new(LmdbRead { transaction, _counted: counted, state: self.databases.state, path: self.path.clone() }))
+    }
+
+    fn write(&self, batch: &Batch<'_>, at: &dyn Fn(Part)) -> Result<()> {
+        let env = self.env()?;
+        self.write_operations(&env, batch, at)?;
+        flush_file(&self.path)
+    }
+
+    fn purge(&self, collection: u32) -> Result<bool> {
+        let env = self.env()?;
+        let failed = failed(&self.path, "mdb_del");
+        let mut transaction = env.write_txn().map_err(&failed)?;
+        let from = collection.to_be_bytes();
+        let to = collection.saturating_add(1).to_be_bytes();
+        let range = (Bound::Included(from.as_slice()), Bound::Excluded(to.as_slice()));
+        let mut keys = Vec::new();
+        for entry in self.databases.state.range(&transaction, &range).map_err(&failed)?.take(PURGE_SLICE) {
+            keys.push(entry.map_err(&failed)?.0.to_vec());
+        }
+        for key in &keys {
+            self.databases.state.delete(&mut transaction, key).map_err(&failed)?;
+        }
+        let more = keys.len() == PURGE_SLICE;
+        if !more {
+            self.databases.catalog.delete(&mut transaction, &from).map_err(&failed)?;
+        }
+        transaction.commit().map_err(&failed)?;
+        Ok(more)
+    }
+
+    /// A full map is made larger at a moment without readers; other lack of space is the device's.
+    #[allow(unsafe_code, reason = "LMDB moves its map")]
+    fn can_retry(&self, error: &Error) -> bool {
+        let Error::NoSpace(failure) = error else { return false };
+        if failure.errno().is_some() {
+            return true;
+        }
+        let guard = self.env.write();
+        let Some(env) = guard.as_ref() else { return false };
+        if self.readers.load(Ordering::Acquire) == 0 {
+            let larger = self.map_bytes.load(Ordering::Relaxed).saturating_mul(2);
+            let bytes = usize::try_from(larger).unwrap_or(usize::MAX);
+            // SAFETY: no transaction is active: this is the only thread that writes, the count of readers is 0, and none
+            // can begin while the write lock on the environment is held.
+            if unsafe { env.resize(bytes) }.is_ok() {
+                self.map_bytes.store(larger, Ordering::Relaxed);
+            }
+        }
+        true
+    }
+
+    fn size(&self) -> CheckpointSize {
+        CheckpointSize { used: file_bytes(&self.path), mapped: self.map_bytes.load(Ordering::Relaxed) }
+    }
+
+    fn close(&self) {
+        let env = self.env.write().take();
+        if let Some(env) = env {
+            let closing = env.prepare_for_closing();
+            // Readers that are still out (a snapshot about to be released) keep the environment; it goes with the last.
+            closing.wait_timeout(std::time::Duration::from_secs(1));
+        }
+    }
+}
+
+/// On macOS LMDB's own flush stops at the drive's cache; one more of the kind that does not makes the flush durable.
+#[cfg(target_os = "macos")]
+#[allow(clippy::disallowed_methods, reason = "LMDB's file is not the Vfs's")]
+fn flush_file(path: &Path) -> Result<()> {
+    let flushed = std::fs::File::open(path).and_then(|file| file.sync_all());
+    flushed.map_err(|error| FileError::new("fcntl(F_FULLFSYNC)", path, error).into())
+}
+
+#[cfg(not(target_os = "macos"))]
+#[allow(clippy::unnecessary_wraps, reason = "the same shape on every platform")]
+fn flush_file(_path: &Path) -> Result<()> {
+    Ok(())
+}
+
+/// One open read transaction, counted while it lives.
+#[derive(Debug)]
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+struct LmdbRead {
+    transaction: RoTxn<'static, WithoutTls>,
+    /// After the transaction: it is counted until it has ended.
+    _counted: Counted,
+    state: Bytewise,
+    path: PathBuf,
+}
+
+impl std::fmt::Debug for LmdbRead {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LmdbRead").field("id", &self.transaction.id()).finish_non_exhaustive()
+    }
+}
+
+impl LmdbRead {
+    fn checked<'a>(&self, key: &[u8], stored: &'a [u8]) -> Result<&'a [u8]> {
+        value::decode(key, stored).ok_or_else(|| Error::corrupt(&self.path, 0, "a stored value is damaged"))
+    }
+}
+
+impl CheckpointRead for LmdbRead {
+    fn get(&self, key: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<bool> {
+        match self.state.get(&self.transaction, key).map_err(failed(&self.path, "mdb_get"))? {
+            None => Ok(false),
+            Some(stored) => {
+                take(self.checked(key, stored)?);
+                Ok(true)
+            }
+        }
+    }
+
+    fn scan(
+        &self,
+        bounds: (Bound<&[u8]>, Bound<&[u8]>),
+        reverse: bool,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let failed = failed(&self.path, "mdb_cursor_get");
+        let mut show = |entry: heed::Result<(&[u8], &[u8])>| -> Result<ControlFlow<()>> {
+            let (key, stored) = entry.map_err(&failed)?;
+            Ok(visit(key, self.checked(key, stored)?))
+        };
+        if reverse {
+            for entry in self.state.rev_range(&self.transaction, &bounds).map_err(&failed)? {
+                if show(entry)?.is_break() {
+                    break;
+                }
+            }
+        } else {
+            for entry in self.state.range(&self.transaction, &bounds).map_err(&failed)? {
+                if show(entry)?.is_break() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,65 @@
+//! Where flushed state rests. Two implementations: LMDB, and a twin on the simulated disk that has the same promises.
+
+mod batch;
+mod lmdb;
+mod precheck;
+#[cfg(any(test, feature = "sim"))]
+mod twin;
+mod value;
+
+use std::{fmt, ops::Bound, ops::ControlFlow};
+
+pub(crate) use batch::Batch;
+pub use batch::Part;
+pub(crate) use lmdb::LmdbCheckpoint;
+#[cfg(any(test, feature = "sim"))]
+pub(crate) use twin::TwinCheckpoint;
+
+use crate::{catalog::CatalogEntry, error::Result, meta::MetaRecord};
+
+/// What a checkpoint knows when it is opened. `meta` is `None` before the first flush.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) meta: Option<MetaRecord>,
+    pub(crate) catalog: Vec<CatalogEntry>,
+}
+
+/// Sizes, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CheckpointSize {
+    pub(crate) used: u64,
+    pub(crate) mapped: u64,
+}
+
+/// Flushed state: written by the flusher alone, read by everyone.
+pub(crate) trait Checkpoint: Send + Sync + fmt::Debug {
+    /// Reads what the last completed batch has left.
+    fn load(&self) -> Result<Loaded>;
+    /// A consistent view of now.
+    fn begin(&self) -> Result<Box<dyn CheckpointRead>>;
+    /// Writes a batch durably. Not atomic as a whole: the meta record comes with the last part, and what came before is
+    /// shadowed by the frozen delta. `at` is told each part's end, for tests that look in between.
+    fn write(&self, batch: &Batch<'_>, at: &dyn Fn(Part)) -> Result<()>;
+    /// Removes some of the entries of a dropped collection; whether there are more. With the last of them the collection
+    /// leaves the catalogue.
+    fn purge(&self, collection: u32) -> Result<bool>;
+    /// Whether a failed write can be tried again after making room; tries to make it.
+    fn can_retry(&self, error: &crate::Error) -> bool;
+    /// How much it takes.
+    fn size(&self) -> CheckpointSize;
+    /// Releases every resource. The last call.
+    fn close(&self);
+}
+
+/// One consistent view of a checkpoint. Moves between threads, is used by one at a time.
+pub(crate) trait CheckpointRead: Send + fmt::Debug {
+    /// Shows the value of a full key to `take`; whether there is one.
+    fn get(&self, key: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<bool>;
+    /// Shows keys and values in order, until `visit` breaks.
+    fn scan(
+        &self,
+        bounds: (Bound<&[u8]>, Bound<&[u8]>),
+        reverse: bool,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<()>;
+}

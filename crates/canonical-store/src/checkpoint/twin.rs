@@ -1,0 +1,224 @@
+//! The checkpoint's twin for simulations: a map in memory whose committed form is one file, replaced atomically on the
+//! simulated disk. Small stores only. Writes in parts like the real one, so that a crash between parts is met.
+
+use std::{
+    collections::BTreeMap,
+    ops::{Bound, ControlFlow},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use ledgerstone_format::{ByteReader, checksum::crc32c};
+use ledgerstone_vfs::{Vfs, read_small_file, write_atomically};
+use parking_lot::Mutex;
+
+use super::{
+    Batch, Checkpoint, CheckpointRead, CheckpointSize, Loaded, Part,
+    batch::{decode_entry, encode_entry},
+    value,
+};
+use crate::{Error, error::Result, meta::MetaRecord};
+
+/// Few, so that a small delta has several parts.
+const PART_OPERATIONS: usize = 3;
+const LIMIT_BYTES: usize = 1 << 30;
+
+type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
+
+#[derive(Clone, Debug, Default)]
+struct Committed {
+    state: Arc<Entries>,
+    catalog: BTreeMap<u32, Vec<u8>>,
+    meta: Option<Vec<u8>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct TwinCheckpoint {
+    vfs: Arc<dyn Vfs>,
+    path: PathBuf,
+    committed: Mutex<Committed>,
+}
+
+fn put_block(bytes: &mut Vec<u8>, block: &[u8]) {
+    bytes.extend_from_slice(&u32::try_from(block.len()).unwrap_or(u32::MAX).to_le_bytes());
+    bytes.extend_from_slice(block);
+}
+
+fn block<'a>(reader: &mut ByteReader<'a>) -> Option<&'a [u8]> {
+    let len = reader.u32()?;
+    reader.take(usize::try_from(len).ok()?)
+}
+
+impl Committed {
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        put_block(&mut bytes, self.meta.as_deref().unwrap_or_default());
+        put_block(&mut bytes, &u32::try_from(self.catalog.len()).unwrap_or(u32::MAX).to_le_bytes());
+        for (id, entry) in &self.catalog {
+            put_block(&mut bytes, &id.to_le_bytes());
+            put_block(&mut bytes, entry);
+        }
+        for (key, stored) in &*self.state {
+            put_block(&mut bytes, key);
+            put_block(&mut bytes, stored);
+        }
+        bytes.extend_from_slice(&crc32c(&bytes).to_le_bytes());
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (body, crc) = bytes.split_last_chunk::<4>()?;
+        if crc32c(body) != u32::from_le_bytes(*crc) {
+            return None;
+        }
+        let mut reader = ByteReader::new(body);
+        let meta = block(&mut reader)?;
+        let mut committed = Self { meta: (!meta.is_empty()).then(|| meta.to_vec()), ..Self::default() };
+        for _ in 0..u32::from_le_bytes(block(&mut reader)?.try_into().ok()?) {
+            let id = u32::from_le_bytes(block(&mut reader)?.try_into().ok()?);
+            committed.catalog.insert(id, block(&mut reader)?.to_vec());
+        }
+        let mut state = Entries::new();
+        while reader.remaining() > 0 {
+            state.insert(block(&mut reader)?.to_vec(), block(&mut reader)?.to_vec());
+        }
+        committed.state = Arc::new(state);
+        Some(committed)
+    }
+}
+
+impl TwinCheckpoint {
+    pub(crate) fn open(vfs: Arc<dyn Vfs>, dir: &Path) -> Result<Self> {
+        let path = dir.join("twin");
+        let committed = match read_small_file(&*vfs, &path, LIMIT_BYTES)? {
+            None => Committed::default(),
+            Some(bytes) => Committed::decode(&bytes).ok_or_else(|| Error::corrupt(&path, 0, "the twin is damaged"))?,
+        };
+        Ok(Self { vfs, path, committed: Mutex::new(committed) })
+    }
+
+    fn commit(&self, next: Committed) -> Result<()> {
+        write_atomically(&*self.vfs, &self.path, &next.encode())?;
+        *self.committed.lock() = next;
+        Ok(())
+    }
+}
+
+impl Checkpoint for TwinCheckpoint {
+    fn load(&self) -> Result<Loaded> {
+        let committed = self.committed.lock();
+        let meta = match &committed.meta {
+            None => None,
+            Some(record) => MetaRecord::decode(record).ok().flatten(),
+        };
+        let entry = |(id, stored): (&u32, &Vec<u8>)| decode_entry(*id, value::decode(&id.to_be_bytes(), stored)?);
+        let catalog = committed.catalog.iter().filter_map(entry).collect();
+        Ok(Loaded { meta, catalog })
+    }
+
+    fn begin(&self) -> Result<Box<dyn CheckpointRead>> {
+        Ok(Box::new(TwinRead { state: Arc::clone(&self.committed.lock().state), path: self.path.clone() }))
+    }
+
+    fn write(&self, batch: &Batch<'_>, at: &dyn Fn(Part)) -> Result<()> {
+        let mut pending = self.committed.lock().clone();
+        let (mut operations, mut parts) = (0, 0);
+        batch.delta.for_each_net(|key, seq, value| {
+            if key.first_chunk::<4>().is_some_and(|id| batch.dropped.contains(&u32::from_be_bytes(*id))) {
+                return Ok::<_, Error>(());
+            }
+            if operations == PART_OPERATIONS {
+                self.commit(pending.clone())?;
+                at(Part::State(parts));
+                (operations, parts) = (0, parts + 1);
+            }
+            operations += 1;
+            let state = Arc::make_mut(&mut pending.state);
+            match value {
+                Some(value) => {
+                    let mut stored = Vec::new();
+                    value::encode(&mut stored, key, seq, value);
+                    state.insert(key.to_vec(), stored);
+                }
+                None => {
+                    state.remove(key);
+                }
+            }
+            Ok(())
+        })?;
+        for entry in &batch.catalog {
+            let mut stored = Vec::new();
+            value::encode(&mut stored, &entry.id.to_be_bytes(), 0, &encode_entry(entry));
+            pending.catalog.insert(entry.id, stored);
+        }
+        pending.meta = Some(batch.meta.encode());
+        self.commit(pending)?;
+        at(Part::Last);
+        Ok(())
+    }
+
+    fn purge(&self, collection: u32) -> Result<bool> {
+        let mut next = self.committed.lock().clone();
+        let id = collection.to_be_bytes();
+        let keys: Vec<_> =
+            next.state.keys().filter(|key| key.starts_with(&id)).take(PART_OPERATIONS).cloned().collect();
+        let state = Arc::make_mut(&mut next.state);
+        for key in &keys {
+            state.remove(key);
+        }
+        let more = keys.len() == PART_OPERATIONS;
+        if !more {
+            next.catalog.remove(&collection);
+        }
+        self.commit(next)?;
+        Ok(more)
+    }
+
+    fn can_retry(&self, error: &Error) -> bool {
+        matches!(error, Error::NoSpace(_))
+    }
+
+    fn size(&self) -> CheckpointSize {
+        CheckpointSize::default()
+    }
+
+    fn close(&self) {}
+}
+
+#[derive(Debug)]
+struct TwinRead {
+    state: Arc<Entries>,
+    path: PathBuf,
+}
+
+impl TwinRead {
+    fn checked<'a>(&self, key: &[u8], stored: &'a [u8]) -> Result<&'a [u8]> {
+        value::decode(key, stored).ok_or_else(|| Error::corrupt(&self.path, 0, "a stored value is damaged"))
+    }
+}
+
+impl CheckpointRead for TwinRead {
+    fn get(&self, key: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<bool> {
+        let Some(stored) = self.state.get(key) else { return Ok(false) };
+        take(self.checked(key, stored)?);
+        Ok(true)
+    }
+
+    fn scan(
+        &self,
+        bounds: (Bound<&[u8]>, Bound<&[u8]>),
+        reverse: bool,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let entries = self.state.range::<[u8], _>(bounds);
+        let mut show = |(key, stored): (&Vec<u8>, &Vec<u8>)| Ok(visit(key, self.checked(key, stored)?));
+        let mut each: Box<dyn Iterator<Item = _>> = if reverse { Box::new(entries.rev()) } else { Box::new(entries) };
+        each.try_for_each(|entry| match show(entry) {
+            Ok(ControlFlow::Continue(())) => ControlFlow::Continue(()),
+            Ok(ControlFlow::Break(())) => ControlFlow::Break(Ok(())),
+            Err(error) => ControlFlow::Break(Err(error)),
+        })
+        .break_value()
+        .unwrap_or(Ok(()))
+    }
+}

@@ -1,0 +1,64 @@
+//! Says "certainly not here" without touching the index. Blocked: all bits of a key stand in one cache line. One writer,
+//! any readers; a bit is set, with Release, before the entry it stands for is visible.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const WORDS_PER_BLOCK: usize = 8;
+
+#[derive(Debug)]
+pub(super) struct Bloom {
+    blocks: Vec<[AtomicU64; WORDS_PER_BLOCK]>,
+}
+
+impl Bloom {
+    /// Sized for a delta of `delta_bytes`: about ten bits for an entry of 128 bytes, 4 KiB to 8 MiB in all.
+    pub(super) fn for_delta(delta_bytes: u64) -> Self {
+        let bytes = (delta_bytes / 100).clamp(4 << 10, 8 << 20).next_power_of_two();
+        let blocks = usize::try_from(bytes / 64).unwrap_or(64);
+        Self { blocks: (0..blocks).map(|_| Default::default()).collect() }
+    }
+
+    fn block(&self, hash: u64) -> Option<&[AtomicU64; WORDS_PER_BLOCK]> {
+        let index = usize::try_from(hash >> 36).unwrap_or(0) & (self.blocks.len() - 1);
+        self.blocks.get(index)
+    }
+
+    /// Four bits, each of nine bits of the hash: a word of the block and a place in the word.
+    fn bits(hash: u64) -> impl Iterator<Item = (usize, u64)> {
+        (0..4).map(move |turn| {
+            let nine = (hash >> (turn * 9)) & 0x1ff;
+            (usize::try_from(nine >> 6).unwrap_or(0), 1 << (nine & 63))
+        })
+    }
+
+    pub(super) fn insert(&self, hash: u64) {
+        let Some(block) = self.block(hash) else { return };
+        for (word, bit) in Self::bits(hash) {
+            if let Some(word) = block.get(word) {
+                word.fetch_or(bit, Ordering::Release);
+            }
+        }
+    }
+
+    pub(super) fn may_contain(&self, hash: u64) -> bool {
+        let Some(block) = self.block(hash) else { return true };
+        Self::bits(hash).all(|(word, bit)| block.get(word).is_none_or(|word| word.load(Ordering::Acquire) & bit != 0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Bloom;
+    use crate::delta::hash_parts;
+
+    #[test]
+    fn never_denies_what_is_there_and_mostly_denies_what_is_not() {
+        let bloom = Bloom::for_delta(1 << 20);
+        for key in 0u32..5_000 {
+            bloom.insert(hash_parts(1, &key.to_be_bytes()));
+        }
+        assert!((0u32..5_000).all(|key| bloom.may_contain(hash_parts(1, &key.to_be_bytes()))));
+        let wrong = (5_000u32..105_000).filter(|key| bloom.may_contain(hash_parts(1, &key.to_be_bytes()))).count();
+        assert!(wrong < 5_000, "{wrong} of 100000 keys that are not there were not denied");
+    }
+}

@@ -1,0 +1,147 @@
+//! The order of the delta's index: collection, key bytes, newest first. The first 16 bytes are compared as two integers;
+//! only keys that agree in them touch the commit's bytes.
+
+use std::{cmp::Ordering, ops::Range, sync::Arc};
+
+use ledgerstone_format::checksum::{crc32c, crc32c_append};
+use ledgerstone_journal::Frame;
+
+#[derive(Clone, Debug)]
+enum KeyBytes<'a> {
+    InFrame { frame: Arc<Frame>, start: u32, len: u16 },
+    Borrowed(&'a [u8]),
+}
+
+/// A key of the index. Owned keys refer into a frame; probes borrow, so that looking something up allocates nothing.
+#[derive(Clone, Debug)]
+pub(super) struct DeltaKey<'a> {
+    head: [u64; 2],
+    collection: u32,
+    bytes: KeyBytes<'a>,
+    pub(super) seq: u64,
+}
+
+fn head_of(collection: u32, key: &[u8]) -> [u64; 2] {
+    let mut bytes = [0; 16];
+    let (id, rest) = bytes.split_at_mut(4);
+    id.copy_from_slice(&collection.to_be_bytes());
+    for (to, from) in rest.iter_mut().zip(key) {
+        *to = *from;
+    }
+    let word = u128::from_be_bytes(bytes);
+    #[allow(clippy::cast_possible_truncation, reason = "the two halves of the word")]
+    let halves = [(word >> 64) as u64, word as u64];
+    halves
+}
+
+/// A key as the checkpoint stores it: collection id, big endian, then the bytes.
+pub(crate) fn full_key(collection: u32, key: &[u8]) -> Vec<u8> {
+    let mut full = Vec::with_capacity(4 + key.len());
+    full.extend_from_slice(&collection.to_be_bytes());
+    full.extend_from_slice(key);
+    full
+}
+
+/// A 64-bit hash for the filter, of two hardware checksums spread by a multiplication.
+pub(crate) fn hash_parts(collection: u32, key: &[u8]) -> u64 {
+    let low = u64::from(crc32c_append(collection, key));
+    let high = u64::from(crc32c(key.get(..key.len().min(8)).unwrap_or_default()));
+    let mixed = (low | (high << 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^ (mixed >> 29)
+}
+
+impl<'a> DeltaKey<'a> {
+    pub(super) fn probe(collection: u32, key: &'a [u8], seq: u64) -> Self {
+        Self { head: head_of(collection, key), collection, bytes: KeyBytes::Borrowed(key), seq }
+    }
+
+    pub(super) fn in_frame(frame: &Arc<Frame>, collection: u32, range: &Range<usize>, seq: u64) -> DeltaKey<'static> {
+        let key = frame.bytes().get(range.clone()).unwrap_or_default();
+        DeltaKey {
+            head: head_of(collection, key),
+            collection,
+            bytes: KeyBytes::InFrame {
+                frame: Arc::clone(frame),
+                start: u32::try_from(range.start).unwrap_or(u32::MAX),
+                len: u16::try_from(range.len()).unwrap_or(u16::MAX),
+            },
+            seq,
+        }
+    }
+
+    pub(super) fn key(&self) -> &[u8] {
+        match &self.bytes {
+            KeyBytes::InFrame { frame, start, len } => {
+                let start = *start as usize;
+                frame.bytes().get(start..start + usize::from(*len)).unwrap_or_default()
+            }
+            KeyBytes::Borrowed(key) => key,
+        }
+    }
+
+    /// The same key without the borrow; `None` for a probe.
+    pub(super) fn owned(&self) -> Option<DeltaKey<'static>> {
+        match &self.bytes {
+            KeyBytes::InFrame { frame, start, len } => Some(DeltaKey {
+                head: self.head,
+                collection: self.collection,
+                bytes: KeyBytes::InFrame { frame: Arc::clone(frame), start: *start, len: *len },
+                seq: self.seq,
+            }),
+            KeyBytes::Borrowed(_) => None,
+        }
+    }
+
+    pub(super) fn collection(&self) -> u32 {
+        self.collection
+    }
+
+    pub(super) fn frame(&self) -> Option<&Arc<Frame>> {
+        match &self.bytes {
+            KeyBytes::InFrame { frame, .. } => Some(frame),
+            KeyBytes::Borrowed(_) => None,
+        }
+    }
+
+    pub(super) fn is_same_key(&self, other: &DeltaKey<'_>) -> bool {
+        self.head == other.head && self.key() == other.key()
+    }
+}
+
+impl Ord for DeltaKey<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.head.cmp(&other.head).then_with(|| self.key().cmp(other.key())).then_with(|| other.seq.cmp(&self.seq))
+    }
+}
+
+impl PartialOrd for DeltaKey<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for DeltaKey<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for DeltaKey<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{DeltaKey, full_key};
+
+    proptest! {
+        #[test]
+        fn keys_sort_as_their_stored_bytes_and_newest_first(
+            a in (0u32..3, proptest::collection::vec(0u8..3, 0..20), 0u64..4),
+            b in (0u32..3, proptest::collection::vec(0u8..3, 0..20), 0u64..4),
+        ) {
+            let expected = full_key(a.0, &a.1).cmp(&full_key(b.0, &b.1)).then(b.2.cmp(&a.2));
+            prop_assert_eq!(DeltaKey::probe(a.0, &a.1, a.2).cmp(&DeltaKey::probe(b.0, &b.1, b.2)), expected);
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! One error type for the store, with the code, the details and the cause that cross into JavaScript. The table of codes
+//! and what a caller does about each is in the package's documentation.
+
+use std::{path::PathBuf, sync::Arc};
+
+use ledgerstone_vfs::FileError;
+
+/// The result of every operation of the store.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A value that belongs to an error.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Detail {
+    /// A count, a size or an id.
+    Number(u64),
+    /// A name or a path.
+    Text(String),
+}
+
+/// What went wrong. Cheap to clone: one failure is told to everyone who waits.
+#[derive(Clone, Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the fields are what the message names")]
+pub enum Error {
+    /// The call is wrong; nothing happened.
+    #[error("{message}")]
+    InvalidArgument { argument: &'static str, message: String },
+    /// Something is over its limit; nothing was applied.
+    #[error("{what}: limit=`{limit}` size={size} max={max}")]
+    Limit { what: &'static str, limit: &'static str, size: u64, max: u64 },
+    /// A collection, or the event log (`None`), was made with another codec.
+    #[error("{} was made with another codec: expected={expected} actual={actual}", describe(collection.as_deref()))]
+    CodecMismatch { collection: Option<String>, expected: String, actual: String },
+    /// There is no store, and none was to be made.
+    #[error("there is no store: path={}", path.display())]
+    StoreNotFound { path: PathBuf },
+    /// There is no such collection.
+    #[error("there is no such collection: name={name}")]
+    CollectionNotFound { name: String },
+    /// Another process has the store open.
+    #[error("the store is open in another process: path={} pid={}", path.display(), pid.map_or("unknown".to_owned(), |pid| pid.to_string()))]
+    Locked { path: PathBuf, pid: Option<u32> },
+    /// The store is open in this process with another value of this option.
+    #[error("the store is open with another value of an option: option={option}")]
+    OptionsMismatch { option: &'static str },
+    /// The handle has been closed or released.
+    #[error("{what} is closed")]
+    Closed { what: &'static str },
+    /// Flushing cannot keep up.
+    #[error("too much is waiting to be flushed: pendingBytes={pending_bytes}")]
+    Backpressure { pending_bytes: u64 },
+    /// Another thread's transaction did not end in time.
+    #[error("another thread's transaction did not end in time: waitedMs={waited_ms}")]
+    Busy { waited_ms: u64 },
+    /// This thread has a transaction open.
+    #[error("a transaction is open on this thread")]
+    TransactionOpen,
+    /// The transaction has ended.
+    #[error("the transaction has ended")]
+    TransactionFinished,
+    /// Bytes that were promised are damaged.
+    #[error("{what}: file={} offset={offset}", file.display())]
+    Corrupt { file: PathBuf, offset: u64, what: String },
+    /// The file is not ours, or newer than this version.
+    #[error("the format is not supported: found={found} supported={supported}")]
+    Format { found: String, supported: String },
+    /// The device is full.
+    #[error("no space is left on the device: {0}")]
+    NoSpace(FileError),
+    /// Another system call failed.
+    #[error("{0}")]
+    Io(FileError),
+    /// Writing has stopped after a failure; reads go on, opening again heals.
+    #[error("the store stopped writing after a failure: {0}")]
+    Poisoned(Arc<Error>),
+}
+
+fn describe(collection: Option<&str>) -> String {
+    collection.map_or_else(|| "the event log".to_owned(), |name| format!("the collection {name}"))
+}
+
+impl Error {
+    /// The stable code, `ERR_…`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidArgument { .. } => "ERR_INVALID_ARGUMENT",
+            Self::Limit { .. } => "ERR_LIMIT",
+            Self::CodecMismatch { .. } => "ERR_CODEC_MISMATCH",
+            Self::StoreNotFound { .. } | Self::CollectionNotFound { .. } => "ERR_NOT_FOUND",
+            Self::Locked { .. } => "ERR_LOCKED",
+            Self::OptionsMismatch { .. } => "ERR_OPTIONS_MISMATCH",
+            Self::Closed { .. } => "ERR_CLOSED",
+            Self::Backpressure { .. } => "ERR_BACKPRESSURE",
+            Self::Busy { .. } => "ERR_BUSY",
+            Self::TransactionOpen => "ERR_TRANSACTION_OPEN",
+            Self::TransactionFinished => "ERR_TRANSACTION_FINISHED",
+            Self::Corrupt { .. } => "ERR_CORRUPT",
+            Self::Format { .. } => "ERR_FORMAT",
+            Self::NoSpace(_) => "ERR_NO_SPACE",
+            Self::Io(_) => "ERR_IO",
+            Self::Poisoned(_) => "ERR_POISONED",
+        }
+    }
+
+    /// The fields that the code promises, by their public names.
+    pub fn details(&self) -> Vec<(&'static str, Detail)> {
+        let text = |value: &dyn ToString| Detail::Text(value.to_string());
+        match self {
+            Self::InvalidArgument { argument, .. } => vec![("argument", text(argument))],
+            Self::Limit { limit, size, max, .. } => {
+                vec![("limit", text(limit)), ("size", Detail::Number(*size)), ("max", Detail::Number(*max))]
+            }
+            Self::CodecMismatch { collection, expected, actual } => {
+                let mut details = vec![("expected", text(expected)), ("actual", text(actual))];
+                details.extend(collection.as_ref().map(|name| ("collection", text(name))));
+                details
+            }
+            Self::StoreNotFound { path } => vec![("path", text(&path.display()))],
+            Self::CollectionNotFound { name } => vec![("name", text(name))],
+            Self::Locked { path, pid } => {
+                let mut details = vec![("path", text(&path.display()))];
+                details.extend(pid.map(|pid| ("pid", Detail::Number(u64::from(pid)))));
+                details
+            }
+            Self::OptionsMismatch { option } => vec![("option", text(option))],
+            Self::Backpressure { pending_bytes } => vec![("pendingBytes", Detail::Number(*pending_bytes))],
+            Self::Busy { waited_ms } => vec![("waitedMs", Detail::Number(*waited_ms))],
+            Self::Corrupt { file, offset, .. } => {
+                vec![("file", text(&file.display())), ("offset", Detail::Number(*offset))]
+            }
+            Self::Format { found, supported } => vec![("found", text(found)), ("supported", text(supported))],
+            Self::NoSpace(error) | Self::Io(error) => {
+                let mut details = vec![("syscall", text(&error.syscall)), ("path", text(&error.path.display()))];
+                let errno = error.errno().and_then(|errno| u64::try_from(errno).ok());
+                details.extend(errno.map(|errno| ("errno", Detail::Number(errno))));
+                details
+            }
+            Self::Closed { .. } | Self::TransactionOpen | Self::TransactionFinished | Self::Poisoned(_) => Vec::new(),
+        }
+    }
+
+    /// The failure behind this one, where there is one of ours.
+    pub fn cause(&self) -> Option<&Error> {
+        match self {
+            Self::Poisoned(cause) => Some(cause),
+            _ => None,
+        }
+    }
+
+    /// A defect of ours, told as a failed call.
+    pub(crate) fn internal(what: impl Into<String>) -> Self {
+        Self::Io(FileError::new("ledgerstone", "", std::io::Error::other(what.into())))
+    }
+
+    pub(crate) fn corrupt(file: impl Into<PathBuf>, offset: u64, what: impl Into<String>) -> Self {
+        Self::Corrupt { file: file.into(), offset, what: what.into() }
+    }
+}
+
+impl From<FileError> for Error {
+    fn from(error: FileError) -> Self {
+        if error.is_no_space() { Self::NoSpace(error) } else { Self::Io(error) }
+    }
+}
+
+impl From<ledgerstone_journal::Error> for Error {
+    fn from(error: ledgerstone_journal::Error) -> Self {
+        use ledgerstone_journal::Error as Journal;
+        match error {
+            Journal::Io(error) => Self::Io(error),
+            Journal::NoSpace(error) => Self::NoSpace(error),
+            Journal::Corrupt { file, offset, what } => Self::Corrupt { file, offset, what },
+            Journal::Format { found, supported, .. } => {
+                Self::Format { found: found.to_string(), supported: supported.to_string() }
+            }
+            Journal::Poisoned(cause) => Self::Poisoned(Arc::new((*cause).clone().into())),
+            Journal::Limit { limit, size, max } => {
+                Self::Limit { what: "the commit is too large for the journal", limit, size, max }
+            }
+            Journal::Internal(what) => Self::internal(what),
+            Journal::Closed => Self::Closed { what: "the store" },
+        }
+    }
+}
+
+impl From<ledgerstone_event_log::Error> for Error {
+    fn from(error: ledgerstone_event_log::Error) -> Self {
+        use ledgerstone_event_log::Error as Log;
+        match error {
+            Log::Io(error) => Self::Io(error),
+            Log::NoSpace(error) => Self::NoSpace(error),
+            Log::Corrupt { file, offset, what } => Self::Corrupt { file, offset, what },
+            Log::Format { found, supported, .. } => {
+                Self::Format { found: found.to_string(), supported: supported.to_string() }
+            }
+            Log::Limit { limit, size, max } => Self::Limit { what: "the event is over a limit", limit, size, max },
+            Log::Poisoned(cause) => Self::Poisoned(Arc::new((*cause).clone().into())),
+            defect @ (Log::EventIdGap { .. } | Log::TimestampOrder { .. }) => Self::internal(defect.to_string()),
+        }
+    }
+}

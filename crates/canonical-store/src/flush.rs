@@ -1,0 +1,200 @@
+//! A flush of the store, in the order that keeps I2: freeze, journal durable to the end of the frozen delta, its events in
+//! the log, its state in the checkpoint with the account last, then the view, then recycling.
+
+use std::{collections::HashSet, sync::Arc, sync::atomic::Ordering};
+
+use ledgerstone_event_log::EventIn;
+use ledgerstone_format::Durability;
+use ledgerstone_write_coordinator::{FlushFailure, Flusher};
+
+use crate::{
+    Error, Store,
+    checkpoint::{Batch, Part},
+    delta::{FrozenAt, StoreDelta},
+    error::Result,
+    meta::MetaRecord,
+};
+
+/// Where a flush has come, for tests that stop it there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlushStage {
+    /// The delta is frozen; nothing is written.
+    Frozen,
+    /// Its events are in the log, durably.
+    EventsWritten,
+    /// A part of its state is in the checkpoint.
+    StateWritten(Part),
+    /// The view without it is published.
+    Published,
+}
+
+/// Called at each stage, on the flusher's thread.
+pub type FlushProbe = Arc<dyn Fn(FlushStage) + Send + Sync>;
+
+/// The probe of a store, if it has one.
+#[derive(Default)]
+pub(crate) struct FlushProbes(Option<FlushProbe>);
+
+impl std::fmt::Debug for FlushProbes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("FlushProbes").field(&self.0.is_some()).finish()
+    }
+}
+
+impl Store {
+    fn at(&self, stage: FlushStage) {
+        let probe = self.probe.lock().0.clone();
+        if let Some(probe) = probe {
+            probe(stage);
+        }
+    }
+
+    /// Has `probe` called at each stage of each flush from now on. For tests.
+    pub fn probe_flushes(&self, probe: Option<FlushProbe>) {
+        self.probe.lock().0 = probe;
+    }
+
+    fn write_out(&self, frozen: &StoreDelta) -> Result<()> {
+        let Some(at) = frozen.frozen_at() else {
+            return Err(Error::internal("a delta was flushed that nobody froze"));
+        };
+        self.at(FlushStage::Frozen);
+        self.journal.wait(Durability::Durable, at.seq)?;
+        self.write_events(frozen)?;
+        self.at(FlushStage::EventsWritten);
+        let purged = self.purged.lock().clone();
+        let catalog: Vec<_> = at.catalog.stored().filter(|entry| !purged.contains(&entry.id)).cloned().collect();
+        let dropped = catalog.iter().filter(|entry| entry.dropped_seq != 0).map(|entry| entry.id);
+        let batch = Batch {
+            delta: frozen,
+            meta: MetaRecord {
+                store_id: self.identity.store_id,
+                applied_seq: at.seq,
+                position: at.position.clone(),
+                next_event_id: at.next_event_id,
+                oldest_event_id: self.log.oldest_event_id(),
+                sealed_event_id: 0,
+                last_timestamp_ms: at.last_timestamp_ms,
+                next_collection_id: at.catalog.next_id,
+                schema_version: 0,
+                created_at_ms: self.identity.created_at_ms,
+                updated_at_ms: at.last_timestamp_ms,
+                epoch: at.epoch,
+                event_codec: at.event_codec.clone(),
+            },
+            dropped: dropped.collect::<HashSet<_>>(),
+            catalog,
+        };
+        self.checkpoint.write(&batch, &|part| self.at(FlushStage::StateWritten(part)))
+    }
+
+    /// Appends what the log does not have yet: an attempt that ran out of space may have left whole frames.
+    fn write_events(&self, frozen: &StoreDelta) -> Result<()> {
+        let next = self.log.next_event_id();
+        let frames = frozen.events().frames_from(next);
+        if !frames.is_empty() {
+            let mut events = frames.iter().flat_map(|frame| {
+                let skip = usize::try_from(next.saturating_sub(frame.first_event_id())).unwrap_or(usize::MAX);
+                frame.events().skip(skip).map(|range| EventIn {
+                    timestamp_ms: frame.timestamp_ms(),
+                    bytes: frame.bytes().get(range).unwrap_or_default(),
+                })
+            });
+            if let Err(error) = self.log.append(&mut events, next) {
+                let error = Error::from(error);
+                if matches!(error, Error::NoSpace(_)) {
+                    self.log.restore_end()?;
+                }
+                return Err(error);
+            }
+        }
+        Ok(self.log.sync()?)
+    }
+
+    fn purge_slice(&self) -> Result<bool> {
+        let flushed = self.coordinator.flushed_seq();
+        let catalog = self.catalog.current();
+        let due = {
+            let purged = self.purged.lock();
+            catalog
+                .stored()
+                .find(|entry| entry.dropped_seq != 0 && entry.dropped_seq <= flushed && !purged.contains(&entry.id))
+                .map(|entry| entry.id)
+        };
+        let Some(id) = due else { return Ok(false) };
+        if !self.checkpoint.purge(id)? {
+            self.purged.lock().insert(id);
+        }
+        Ok(true)
+    }
+
+    fn classify(&self, error: Error) -> FlushFailure<Error> {
+        match error {
+            error if self.checkpoint.can_retry(&error) => FlushFailure::Retry(error),
+            Error::Limit { .. } => FlushFailure::Retry(error),
+            error => FlushFailure::Fatal(error),
+        }
+    }
+}
+
+impl Flusher<StoreDelta> for Store {
+    type Error = Error;
+
+    fn freeze(&self, swap: &mut dyn FnMut(Arc<StoreDelta>) -> Arc<StoreDelta>) {
+        let mut state = self.commit.lock();
+        let fresh = Arc::new(StoreDelta::new(state.next_event_id, self.settings.flush_bytes));
+        let frozen_at = FrozenAt {
+            seq: state.last_seq,
+            position: state.position.clone(),
+            next_event_id: state.next_event_id,
+            last_timestamp_ms: state.last_timestamp_ms,
+            catalog: self.catalog.current(),
+            event_codec: self.stored_event_codec.get().cloned().unwrap_or_default(),
+            epoch: self.coordinator.view().epoch,
+        };
+        state.active = Arc::clone(&fresh);
+        swap(fresh).freeze(frozen_at);
+    }
+
+    fn flush(&self, frozen: &Arc<StoreDelta>) -> std::result::Result<(), FlushFailure<Error>> {
+        if let Some(failure) = self.failure() {
+            return Err(FlushFailure::Fatal(failure));
+        }
+        self.write_out(frozen).map_err(|error| self.classify(error))
+    }
+
+    fn published(&self, frozen: &Arc<StoreDelta>) {
+        self.caches.take_back(self.coordinator.version());
+        if let Some(at) = frozen.frozen_at() {
+            if let Err(error) = self.journal.recycle(at.seq) {
+                self.poison.set(error);
+            }
+        }
+        self.at(FlushStage::Published);
+        self.listeners.advanced();
+    }
+
+    fn chore(&self) -> std::result::Result<bool, FlushFailure<Error>> {
+        if self.closing.load(Ordering::Acquire) {
+            return Ok(false);
+        }
+        self.purge_slice().map_err(|error| self.classify(error))
+    }
+
+    fn failed(&self, why: Option<Error>, what: &str) -> Error {
+        let cause = match why {
+            Some(Error::Io(error) | Error::NoSpace(error)) => ledgerstone_journal::Error::Io(error),
+            Some(Error::Corrupt { file, offset, what }) => ledgerstone_journal::Error::Corrupt { file, offset, what },
+            Some(Error::Poisoned(_)) => return self.failure().unwrap_or_else(|| Error::internal(what)),
+            Some(other) => ledgerstone_journal::Error::Io(io_error(&other.to_string())),
+            None => ledgerstone_journal::Error::Io(io_error(what)),
+        };
+        self.poison.set(cause);
+        self.listeners.advanced();
+        self.failure().unwrap_or_else(|| Error::internal(what))
+    }
+}
+
+fn io_error(what: &str) -> ledgerstone_vfs::FileError {
+    ledgerstone_vfs::FileError::new("flush", "", std::io::Error::other(what.to_owned()))
+}

@@ -1,0 +1,157 @@
+//! What can be chosen at open, with the defaults and the ranges.
+
+use std::time::Duration;
+
+use crate::{Error, error::Result};
+
+/// What the caller of [`open`](crate::open) asks for; `None` is left out, and a left-out option never contradicts.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// Make the store when there is none.
+    pub create: bool,
+    /// Name of the codec of the event payloads.
+    pub event_codec: String,
+    /// Longest key, in bytes: 1 to 1,978; default 1,024.
+    pub key_bytes: Option<u64>,
+    /// Longest value, in bytes: 1 to 1 GiB; default 16 MiB.
+    pub value_bytes: Option<u64>,
+    /// Longest event, in bytes: 1 to 1 GiB; default 4 MiB.
+    pub event_bytes: Option<u64>,
+    /// Largest write set of one transaction, in bytes: 1 KiB to 2 GiB; default 64 MiB.
+    pub transaction_bytes: Option<u64>,
+    /// A delta of this size is flushed at once: at least 64 KiB; default 64 MiB.
+    pub flush_bytes: Option<u64>,
+    /// A delta of this age is flushed: at least 1 ms; default 1,000 ms.
+    pub flush_interval_ms: Option<u64>,
+    /// Whether a lone awaited commit may flush on its own thread when the device is fast; default yes.
+    pub inline_flush: Option<bool>,
+    /// LMDB's address space: at least 1 MiB; grows by itself; default 64 GiB.
+    pub map_size_bytes: Option<u64>,
+    /// Size of an event-log segment: at least 64 KiB; default 64 MiB.
+    pub segment_bytes: Option<u64>,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self {
+            create: true,
+            event_codec: "json".to_owned(),
+            key_bytes: None,
+            value_bytes: None,
+            event_bytes: None,
+            transaction_bytes: None,
+            flush_bytes: None,
+            flush_interval_ms: None,
+            inline_flush: None,
+            map_size_bytes: None,
+            segment_bytes: None,
+        }
+    }
+}
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+/// LMDB takes keys of 1,982 bytes; four of them are the collection's id.
+pub(crate) const MAX_KEY_BYTES: u64 = 1_978;
+
+/// What a write is checked against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) key_bytes: u64,
+    pub(crate) value_bytes: u64,
+    pub(crate) event_bytes: u64,
+    pub(crate) transaction_bytes: u64,
+}
+
+/// The options of an open store, all decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub(crate) limits: Limits,
+    pub(crate) flush_bytes: u64,
+    pub(crate) flush_interval: Duration,
+    pub(crate) inline_flush: bool,
+    pub(crate) map_size_bytes: u64,
+    pub(crate) segment_bytes: u64,
+}
+
+fn within(argument: &'static str, value: Option<u64>, default: u64, min: u64, max: u64) -> Result<u64> {
+    let value = value.unwrap_or(default);
+    if (min..=max).contains(&value) {
+        return Ok(value);
+    }
+    let message = format!("an option is out of range: option={argument} value={value} min={min} max={max}");
+    Err(Error::InvalidArgument { argument, message })
+}
+
+impl OpenOptions {
+    pub(crate) fn settings(&self) -> Result<Settings> {
+        Ok(Settings {
+            limits: Limits {
+                key_bytes: within("limits.keyBytes", self.key_bytes, 1_024, 1, MAX_KEY_BYTES)?,
+                value_bytes: within("limits.valueBytes", self.value_bytes, 16 * MIB, 1, GIB)?,
+                event_bytes: within("limits.eventBytes", self.event_bytes, 4 * MIB, 1, GIB)?,
+                transaction_bytes: within("limits.transactionBytes", self.transaction_bytes, 64 * MIB, KIB, 2 * GIB)?,
+            },
+            flush_bytes: within("flush.bytes", self.flush_bytes, 64 * MIB, 64 * KIB, 4 * GIB)?,
+            flush_interval: Duration::from_millis(within(
+                "flush.intervalMs",
+                self.flush_interval_ms,
+                1_000,
+                1,
+                86_400_000,
+            )?),
+            inline_flush: self.inline_flush.unwrap_or(true),
+            map_size_bytes: within("mapSizeBytes", self.map_size_bytes, 64 * GIB, MIB, 1 << 46)?,
+            segment_bytes: within("segmentBytes", self.segment_bytes, 64 * MIB, 64 * KIB, 16 * GIB)?,
+        })
+    }
+
+    /// A second open in the process must not contradict the first explicitly.
+    pub(crate) fn agree_with(&self, open: &Settings) -> Result<()> {
+        let limits = open.limits;
+        let interval = u64::try_from(open.flush_interval.as_millis()).unwrap_or(u64::MAX);
+        let pairs: [(&'static str, Option<u64>, u64); 8] = [
+            ("limits.keyBytes", self.key_bytes, limits.key_bytes),
+            ("limits.valueBytes", self.value_bytes, limits.value_bytes),
+            ("limits.eventBytes", self.event_bytes, limits.event_bytes),
+            ("limits.transactionBytes", self.transaction_bytes, limits.transaction_bytes),
+            ("flush.bytes", self.flush_bytes, open.flush_bytes),
+            ("flush.intervalMs", self.flush_interval_ms, interval),
+            ("mapSizeBytes", self.map_size_bytes, open.map_size_bytes),
+            ("segmentBytes", self.segment_bytes, open.segment_bytes),
+        ];
+        self.settings()?;
+        for (option, asked, actual) in pairs {
+            if asked.is_some_and(|asked| asked != actual) {
+                return Err(Error::OptionsMismatch { option });
+            }
+        }
+        if self.inline_flush.is_some_and(|asked| asked != open.inline_flush) {
+            return Err(Error::OptionsMismatch { option: "inlineFlush" });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::OpenOptions;
+
+    #[test]
+    fn options_out_of_range_are_refused_by_name() {
+        let options = OpenOptions { flush_bytes: Some(1), ..OpenOptions::default() };
+        let error = options.settings().unwrap_err();
+        assert_eq!(error.code(), "ERR_INVALID_ARGUMENT");
+        assert!(error.to_string().contains("flush.bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_left_out_option_never_contradicts() {
+        let open = OpenOptions { flush_bytes: Some(1 << 20), ..OpenOptions::default() }.settings().unwrap();
+        OpenOptions::default().agree_with(&open).unwrap();
+        let other = OpenOptions { flush_bytes: Some(1 << 21), ..OpenOptions::default() };
+        assert_eq!(other.agree_with(&open).unwrap_err().code(), "ERR_OPTIONS_MISMATCH");
+    }
+}

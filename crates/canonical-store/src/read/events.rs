@@ -1,0 +1,124 @@
+//! Events by id: those of the active and the frozen generation first, the log only for ids below both. Looked up anew for
+//! each page, so that a long iteration pins nothing.
+
+use std::ops::ControlFlow;
+
+use super::Snapshot;
+use crate::{Error, Store, error::Result};
+
+/// In which direction ids are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// The oldest first.
+    Forward,
+    /// The newest first.
+    Backward,
+}
+
+/// Commits looked at under one taking of the lock.
+const BLOCKS_PER_PAGE: usize = 1_024;
+
+type Visit<'a> = dyn FnMut(u64, u64, &[u8]) -> ControlFlow<()> + 'a;
+
+impl Store {
+    /// The id that the next event will get.
+    pub fn next_event_id(&self) -> u64 {
+        self.next_event_id.load(std::sync::atomic::Ordering::Acquire)
+    }
+
+    /// The first event that is there; the next id when there is none.
+    pub fn oldest_event_id(&self) -> u64 {
+        self.log.oldest_event_id()
+    }
+
+    /// Shows the events `from..to` that are there, with their timestamps, until `visit` breaks.
+    pub fn read_events(&self, from: u64, to: u64, direction: Direction, visit: &mut Visit<'_>) -> Result<()> {
+        self.check_open()?;
+        let (mut from, mut to) = (from.max(self.oldest_event_id()), to.min(self.next_event_id()));
+        while from < to {
+            let view = self.coordinator.view();
+            let frozen = view.frozen.as_ref();
+            let in_active = view.active.events().first_id();
+            let in_deltas = frozen.map_or(in_active, |frozen| frozen.events().first_id());
+            let newest_first = direction == Direction::Backward;
+            let probe = if newest_first { to - 1 } else { from };
+            if probe < in_deltas {
+                let end = to.min(in_deltas);
+                if self.read_log(from, end, direction, visit)?.is_break() {
+                    return Ok(());
+                }
+                if newest_first {
+                    to = from
+                } else {
+                    from = end
+                }
+                continue;
+            }
+            let (delta, first, end) = match frozen {
+                Some(frozen) if probe < in_active => (frozen, in_deltas, in_active),
+                _ => (&view.active, in_active, u64::MAX),
+            };
+            let (start, end) = (from.max(first), to.min(end));
+            let page = delta.events().page(start, end, BLOCKS_PER_PAGE, newest_first);
+            let mut id = probe;
+            while let Some((timestamp_ms, bytes)) = page.get(id).filter(|_| (start..end).contains(&id)) {
+                if visit(id, timestamp_ms, bytes).is_break() {
+                    return Ok(());
+                }
+                if newest_first { id -= 1 } else { id += 1 }
+            }
+            if id == probe {
+                return Err(Error::corrupt(&self.path, 0, format!("an event is missing in memory: id={id}")));
+            }
+            if newest_first { to = id + 1 } else { from = id }
+        }
+        Ok(())
+    }
+
+    fn read_log(&self, from: u64, to: u64, direction: Direction, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
+        let direction = match direction {
+            Direction::Forward => ledgerstone_event_log::Direction::Forward,
+            Direction::Backward => ledgerstone_event_log::Direction::Backward,
+        };
+        let mut flow = ControlFlow::Continue(());
+        self.log.read(from, to, direction, &mut |id, timestamp_ms, bytes| {
+            flow = visit(id, timestamp_ms, bytes);
+            flow
+        })?;
+        Ok(flow)
+    }
+
+    /// The first event whose timestamp is at least `timestamp_ms`; the next id when there is none.
+    pub fn first_event_at(&self, timestamp_ms: u64) -> Result<u64> {
+        self.check_open()?;
+        loop {
+            let view = self.coordinator.view();
+            let in_active = view.active.events().first_id();
+            let in_deltas = view.frozen.as_ref().map_or(in_active, |frozen| frozen.events().first_id());
+            let in_log = self.log.first_at(timestamp_ms)?;
+            if self.coordinator.version() != view.version {
+                continue;
+            }
+            if in_log < in_deltas {
+                return Ok(in_log);
+            }
+            let deltas = [view.frozen.as_ref(), Some(&view.active)].into_iter().flatten();
+            let found = deltas.filter_map(|delta| delta.events().first_at(timestamp_ms)).next();
+            return Ok(found.unwrap_or_else(|| self.next_event_id()));
+        }
+    }
+}
+
+impl Snapshot {
+    /// Shows the events `from..to` that the snapshot holds.
+    pub fn read_events(&self, from: u64, to: u64, direction: Direction, visit: &mut Visit<'_>) -> Result<()> {
+        self.with(|_| Ok(()))?;
+        self.store().read_events(from, to.min(self.next_event_id()), direction, visit)
+    }
+
+    /// The first event of the snapshot whose timestamp is at least `timestamp_ms`.
+    pub fn first_event_at(&self, timestamp_ms: u64) -> Result<u64> {
+        self.with(|_| Ok(()))?;
+        Ok(self.store().first_event_at(timestamp_ms)?.min(self.next_event_id()))
+    }
+}

@@ -1,0 +1,16 @@
+//! Reading: what a reader captures, and how a key, a range and the events are found in it.
+
+mod cache;
+mod capture;
+mod events;
+mod point;
+mod range;
+mod snapshot;
+
+pub use cache::ReadCache;
+pub(crate) use cache::ReadCaches;
+pub(crate) use capture::Capture;
+pub use events::Direction;
+pub use range::{Fill, KeyBounds, RangeCursor};
+pub(crate) use snapshot::Readers;
+pub use snapshot::Snapshot;

@@ -1,0 +1,346 @@
+//! Opening: everything is looked at and judged first, then files are changed (I10), then the journal's rest is replayed.
+
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    path::Path,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64},
+    },
+};
+
+use ledgerstone_event_log::{EventLog, EventLogOptions};
+use ledgerstone_format::StoreId;
+use ledgerstone_journal::{Frame, FrameKind, Journal, JournalOptions, OpKind, Poison, Promise, ScanFrom};
+use ledgerstone_vfs::{Clock, FileLock, OpenHow, Vfs, read_small_file};
+use ledgerstone_write_coordinator::{Coordinator, Pacing};
+use parking_lot::Mutex;
+
+use crate::{
+    Error, Store,
+    catalog::{Catalog, CatalogEntry, SharedCatalog},
+    checkpoint::{Checkpoint, Loaded},
+    clean_mark::CleanMark,
+    delta::StoreDelta,
+    error::Result,
+    identity::Identity,
+    layout::Layout,
+    listeners::Listeners,
+    options::{OpenOptions, Settings},
+    read::{ReadCaches, Readers},
+    sealed_record::text,
+    stats::RecoveryReport,
+    write::{CommitState, EVENT_CODEC_KEY, Gate},
+};
+
+/// Opens the checkpoint in a folder.
+pub(crate) type OpenCheckpoint = dyn Fn(&Arc<dyn Vfs>, &Path, &Settings) -> Result<Arc<dyn Checkpoint>> + Send + Sync;
+
+/// What a store stands on.
+pub(crate) struct Ground {
+    pub(crate) vfs: Arc<dyn Vfs>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) open_checkpoint: Arc<OpenCheckpoint>,
+    pub(crate) journal: JournalOptions,
+    /// The identity of a store that is made.
+    pub(crate) new_id: fn() -> StoreId,
+    /// Whether the engine has threads of its own, or somebody calls [`Store::step`].
+    pub(crate) threads: bool,
+}
+
+/// An identity of the operating system's randomness.
+pub(crate) fn random_id() -> StoreId {
+    let word = || RandomState::new().build_hasher().finish().to_le_bytes();
+    let (mut bytes, first, second) = ([0; 16], word(), word());
+    for (to, from) in bytes.iter_mut().zip(first.into_iter().chain(second)) {
+        *to = from;
+    }
+    StoreId::from_random(bytes)
+}
+
+/// The journal, the log and the checkpoint of a store that has been found sound, with the journal's rest replayed.
+struct Opened {
+    identity: Identity,
+    journal: Arc<Journal>,
+    log: Arc<EventLog>,
+    checkpoint: Arc<dyn Checkpoint>,
+    loaded: Loaded,
+    replayed: Replayed,
+    bytes_cut: u64,
+    marked_clean: bool,
+}
+
+/// What the journal's rest makes of the checkpoint.
+struct Replayed {
+    delta: StoreDelta,
+    catalog: Catalog,
+    event_codec: String,
+    frames: u64,
+    last_seq: u64,
+    next_event_id: u64,
+    last_timestamp_ms: u64,
+}
+
+impl Ground {
+    /// Opens the store at `path`; makes it when there is none and it may.
+    pub(crate) fn open(&self, path: &Path, options: &OpenOptions) -> Result<Arc<Store>> {
+        let settings = options.settings()?;
+        let layout = Layout::new(path);
+        if !options.create && !self.vfs.exists(&layout.identity())? {
+            return Err(Error::StoreNotFound { path: path.to_path_buf() });
+        }
+        self.vfs.create_dir_all(path)?;
+        let lock = self.take_lock(&layout)?;
+        let poison = Arc::new(Poison::new());
+        let opened = match Identity::read(&*self.vfs, &layout.identity())? {
+            Some(identity) => self.recover(&layout, &settings, options, identity, &poison)?,
+            None => self.make(&layout, &settings, &poison)?,
+        };
+        self.assemble(layout, settings, options, poison, lock, opened)
+    }
+
+    fn take_lock(&self, layout: &Layout) -> Result<Box<dyn FileLock>> {
+        let Some(lock) = self.vfs.try_lock(&layout.lock())? else {
+            let owner = read_small_file(&*self.vfs, &layout.owner(), 64)?.unwrap_or_default();
+            let pid = String::from_utf8_lossy(&owner).lines().next().and_then(|pid| pid.trim().parse().ok());
+            return Err(Error::Locked { path: layout.root.clone(), pid });
+        };
+        // A hint for whoever is refused; nothing depends on it, so nothing waits for it to be durable.
+        let file = self.vfs.open(&layout.owner(), OpenHow::CreateOrTruncate)?;
+        file.write_all_at(format!("{}\n{}\n", std::process::id(), self.clock.wall_ms()).as_bytes(), 0)?;
+        Ok(lock)
+    }
+
+    fn log_options(settings: &Settings) -> EventLogOptions {
+        EventLogOptions {
+            segment_bytes: settings.segment_bytes,
+            max_event_bytes: settings.limits.event_bytes.max(1 << 30),
+        }
+    }
+
+    /// A store is made once: its folder is complete when the identity file is there. What an attempt that died has left is
+    /// cleared, unless it holds anything that was ever committed.
+    fn make(&self, layout: &Layout, settings: &Settings, poison: &Arc<Poison>) -> Result<Opened> {
+        let vfs = &self.vfs;
+        let folders = [layout.journal(), layout.events(), layout.state()];
+        if ledgerstone_journal::holds_frames(&**vfs, &layout.journal())?
+            || ledgerstone_event_log::holds_events(&**vfs, &layout.events())?
+        {
+            return Err(Error::corrupt(
+                layout.identity(),
+                0,
+                "the identity file is missing from a store that has data",
+            ));
+        }
+        for folder in &folders {
+            vfs.create_dir_all(folder)?;
+            for name in vfs.read_dir(folder)? {
+                vfs.remove_file(&folder.join(name))?;
+            }
+            vfs.sync_dir(folder)?;
+        }
+        let identity = Identity { store_id: (self.new_id)(), created_at_ms: self.clock.wall_ms() };
+        let id = identity.store_id;
+        let checkpoint = (self.open_checkpoint)(vfs, &layout.state(), settings)?;
+        let log = EventLog::create(Arc::clone(vfs), &layout.events(), id, Self::log_options(settings), 1)?;
+        let journal = Journal::create(
+            Arc::clone(vfs),
+            Arc::clone(&self.clock),
+            &layout.journal(),
+            id,
+            self.journal.clone(),
+            Arc::clone(poison),
+        )?;
+        identity.write(&**vfs, &layout.identity())?;
+        let loaded = Loaded { meta: None, catalog: Vec::new() };
+        let replayed = Replayed::start(&loaded, settings);
+        Ok(Opened { identity, journal, log, checkpoint, loaded, replayed, bytes_cut: 0, marked_clean: false })
+    }
+
+    fn recover(
+        &self,
+        layout: &Layout,
+        settings: &Settings,
+        options: &OpenOptions,
+        identity: Identity,
+        poison: &Arc<Poison>,
+    ) -> Result<Opened> {
+        let (vfs, id) = (&self.vfs, identity.store_id);
+        let state = layout.state();
+        if !vfs.exists(&state)? {
+            return Err(Error::corrupt(state, 0, "the folder of the state is missing"));
+        }
+        let checkpoint = (self.open_checkpoint)(vfs, &state, settings)?;
+        let loaded = checkpoint.load()?;
+        if loaded.meta.as_ref().is_some_and(|meta| meta.store_id != id) {
+            return Err(Error::corrupt(state, 0, "the state belongs to another store"));
+        }
+        let mark = CleanMark::read(&**vfs, &layout.clean_mark(), id)?;
+        let log = ledgerstone_event_log::scan(vfs, &layout.events(), id)?;
+        let applied_seq = loaded.meta.as_ref().map_or(0, |meta| meta.applied_seq);
+        let next_event_id = loaded.meta.as_ref().map_or(1, |meta| meta.next_event_id);
+        let log_end = log.next_event_id();
+        let promise = Promise {
+            seq: applied_seq.max(mark.map_or(0, |mark| mark.seq)),
+            next_event_id: next_event_id.max(log_end).max(mark.map_or(0, |mark| mark.next_event_id)),
+        };
+        let from = ScanFrom {
+            applied_seq,
+            next_event_id,
+            position: loaded.meta.as_ref().and_then(|meta| meta.position.clone()),
+            promised: promise,
+        };
+        let journal = ledgerstone_journal::scan(Arc::clone(vfs), &layout.journal(), id, from)?;
+        judge(layout, next_event_id, log_end, journal.next_event_id)?;
+        let mut replayed = Replayed::start(&loaded, settings);
+        for frame in &journal.frames {
+            replayed.add(frame, layout)?;
+        }
+        if !replayed.event_codec.is_empty() && replayed.event_codec != options.event_codec {
+            return Err(Error::CodecMismatch {
+                collection: None,
+                expected: replayed.event_codec,
+                actual: options.event_codec.clone(),
+            });
+        }
+        // Everything has passed. From here on files are changed.
+        let bytes_cut = journal.bytes_cut + log.torn_bytes();
+        let log = log.open(Self::log_options(settings), Some(next_event_id))?;
+        let journal = journal.open(Arc::clone(&self.clock), self.journal.clone(), Arc::clone(poison))?;
+        let marked_clean = vfs.exists(&layout.clean_mark())?;
+        Ok(Opened { identity, journal, log, checkpoint, loaded, replayed, bytes_cut, marked_clean })
+    }
+
+    fn assemble(
+        &self,
+        layout: Layout,
+        settings: Settings,
+        options: &OpenOptions,
+        poison: Arc<Poison>,
+        lock: Box<dyn FileLock>,
+        opened: Opened,
+    ) -> Result<Arc<Store>> {
+        let Opened { identity, journal, log, checkpoint, loaded, replayed, bytes_cut, marked_clean } = opened;
+        let epoch = loaded.meta.as_ref().map_or(0, |meta| meta.epoch) + 1;
+        let flushed_seq = loaded.meta.as_ref().map_or(0, |meta| meta.applied_seq);
+        let position = journal.end().position.or_else(|| loaded.meta.and_then(|meta| meta.position));
+        let stored_event_codec = OnceLock::new();
+        if !replayed.event_codec.is_empty() {
+            let _ = stored_event_codec.set(replayed.event_codec);
+        }
+        let active = Arc::new(replayed.delta);
+        let pacing = Pacing { flush_bytes: settings.flush_bytes, flush_interval: settings.flush_interval };
+        let coordinator = Coordinator::new(Arc::clone(&self.clock), pacing, Arc::clone(&active), epoch, flushed_seq);
+        let listeners = Arc::new(Listeners::default());
+        journal.add_listener(Arc::clone(&listeners) as Arc<dyn ledgerstone_journal::Listener>);
+        let store = Arc::new(Store {
+            path: layout.root.clone(),
+            layout,
+            identity,
+            settings,
+            event_codec: options.event_codec.clone(),
+            stored_event_codec,
+            vfs: Arc::clone(&self.vfs),
+            clock: Arc::clone(&self.clock),
+            poison,
+            journal,
+            log,
+            checkpoint,
+            coordinator: Arc::new(coordinator),
+            gate: Gate::default(),
+            commit: Mutex::new(CommitState {
+                last_seq: replayed.last_seq,
+                last_timestamp_ms: replayed.last_timestamp_ms,
+                next_event_id: replayed.next_event_id,
+                position,
+                active,
+            }),
+            applied: AtomicU64::new(replayed.last_seq),
+            next_event_id: AtomicU64::new(replayed.next_event_id),
+            catalog: SharedCatalog::new(replayed.catalog),
+            purged: Mutex::default(),
+            caches: ReadCaches::default(),
+            readers: Readers::default(),
+            listeners,
+            recovery: RecoveryReport { epoch, frames: replayed.frames, bytes_cut },
+            marked_clean: AtomicBool::new(marked_clean),
+            closing: AtomicBool::new(false),
+            probe: Mutex::default(),
+            lock: Mutex::new(Some(lock)),
+        });
+        if self.threads {
+            store.journal.spawn()?;
+            let flusher = Arc::clone(&store);
+            store.coordinator.spawn(flusher).map_err(|error| Error::internal(format!("no thread: {error}")))?;
+        }
+        Ok(store)
+    }
+}
+
+/// The log's end is a promise too: what it holds beyond the account must stand in the journal, and it must not fall short.
+fn judge(layout: &Layout, next_event_id: u64, log_end: u64, journal_next_event_id: u64) -> Result<()> {
+    let events = layout.events();
+    if log_end < next_event_id {
+        let what = format!("the event log ends too early: next={log_end} promised={next_event_id}");
+        return Err(Error::corrupt(events, 0, what));
+    }
+    if log_end > next_event_id && journal_next_event_id < log_end {
+        let what = format!("the journal lost what the event log has: journal={journal_next_event_id} log={log_end}");
+        return Err(Error::corrupt(layout.journal(), 0, what));
+    }
+    Ok(())
+}
+
+impl Replayed {
+    fn start(loaded: &Loaded, settings: &Settings) -> Self {
+        let meta = loaded.meta.as_ref();
+        let next_event_id = meta.map_or(1, |meta| meta.next_event_id);
+        Self {
+            delta: StoreDelta::new(next_event_id, settings.flush_bytes),
+            catalog: Catalog::new(loaded.catalog.clone(), meta.map_or(0, |meta| meta.next_collection_id)),
+            event_codec: meta.map_or_else(String::new, |meta| meta.event_codec.clone()),
+            frames: 0,
+            last_seq: meta.map_or(0, |meta| meta.applied_seq),
+            next_event_id,
+            last_timestamp_ms: meta.map_or(0, |meta| meta.last_timestamp_ms),
+        }
+    }
+
+    fn add(&mut self, frame: &Arc<Frame>, layout: &Layout) -> Result<()> {
+        let damaged = |what: &str| Error::corrupt(layout.journal(), 0, format!("{what}: seq={}", frame.seq()));
+        if frame.kind() != FrameKind::Commit {
+            return Err(Error::Format {
+                found: format!("a frame of kind {:?}", frame.kind()),
+                supported: "commit".into(),
+            });
+        }
+        for op in frame.ops() {
+            let key = frame.bytes().get(op.key).unwrap_or_default();
+            let value = frame.bytes().get(op.value).unwrap_or_default();
+            match op.kind {
+                OpKind::Put | OpKind::Delete => {}
+                OpKind::CreateCollection => {
+                    let mut reader = ledgerstone_format::ByteReader::new(value);
+                    let (Some(key_codec), Some(value_codec)) = (text(&mut reader), text(&mut reader)) else {
+                        return Err(damaged("a frame makes a collection without codecs"));
+                    };
+                    let name = String::from_utf8(key.to_vec()).map_err(|_| damaged("a collection has no name"))?;
+                    let created_seq = frame.seq();
+                    let id = op.collection;
+                    self.catalog.create(CatalogEntry { id, name, key_codec, value_codec, created_seq, dropped_seq: 0 });
+                }
+                OpKind::DropCollection => self.catalog.drop_at(op.collection, frame.seq()),
+                OpKind::SetMeta if key == EVENT_CODEC_KEY => {
+                    self.event_codec = String::from_utf8(value.to_vec()).map_err(|_| damaged("a codec has no name"))?;
+                }
+                OpKind::SetMeta => return Err(damaged("a frame sets an unknown field")),
+            }
+        }
+        self.delta.insert(frame);
+        self.frames += 1;
+        self.last_seq = frame.seq();
+        self.next_event_id = frame.first_event_id() + u64::from(frame.event_count());
+        self.last_timestamp_ms = self.last_timestamp_ms.max(frame.timestamp_ms());
+        Ok(())
+    }
+}

@@ -1,0 +1,105 @@
+//! The store in figures.
+
+use ledgerstone_write_coordinator::Delta as _;
+
+use crate::{Marks, Store, identity::FORMAT_VERSION};
+
+/// What recovery found at open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecoveryReport {
+    /// Number of the delta generation that recovery began.
+    pub epoch: u64,
+    /// Frames replayed from the journal.
+    pub frames: u64,
+    /// Bytes of torn tails that were cut, in the journal and the log.
+    pub bytes_cut: u64,
+}
+
+/// What a store is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meta {
+    /// Its identity, a UUID.
+    pub store_id: String,
+    /// The format of its files.
+    pub format_version: u16,
+    /// The application's schema version.
+    pub schema_version: u32,
+    /// Milliseconds since the epoch.
+    pub created_at_ms: u64,
+    /// The newest commit's time; without commits the creation's. Milliseconds since the epoch.
+    pub updated_at_ms: u64,
+    /// The id that the next event will get.
+    pub next_event_id: u64,
+}
+
+/// Counts and sizes of now. Sizes are in bytes.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "each field is named as in the public API, where it is described")]
+pub struct Stats {
+    pub marks: Marks,
+    pub event_count: u64,
+    pub oldest_event_id: u64,
+    pub next_event_id: u64,
+    pub event_bytes: u64,
+    pub event_segments: u64,
+    pub state_bytes: u64,
+    pub map_bytes: u64,
+    pub delta_bytes: u64,
+    pub delta_entries: u64,
+    pub journal: ledgerstone_journal::JournalStats,
+    pub flush_runs: u64,
+    pub last_flush_ms: f64,
+    pub snapshots: u64,
+    pub oldest_reader_ms: u64,
+    pub pinned_bytes: u64,
+    pub recovery: RecoveryReport,
+}
+
+impl Store {
+    /// What it is.
+    pub fn meta(&self) -> Meta {
+        let (last_timestamp_ms, next_event_id) = {
+            let state = self.commit.lock();
+            (state.last_timestamp_ms, state.next_event_id)
+        };
+        Meta {
+            store_id: self.identity.store_id.to_string(),
+            format_version: FORMAT_VERSION,
+            schema_version: 0,
+            created_at_ms: self.identity.created_at_ms,
+            updated_at_ms: last_timestamp_ms.max(self.identity.created_at_ms),
+            next_event_id,
+        }
+    }
+
+    /// How it is.
+    pub fn stats(&self) -> Stats {
+        let log = self.log.stats();
+        let view = self.coordinator.view();
+        let deltas: Vec<_> = [Some(&view.active), view.frozen.as_ref()].into_iter().flatten().collect();
+        let size = self.checkpoint.size();
+        let (flush_runs, last_flush) = self.coordinator.runs();
+        let (snapshots, oldest) = self.readers.open();
+        let age = oldest.map_or(0, |since| self.clock.monotonic().saturating_sub(since).as_millis());
+        let (oldest_event_id, next_event_id) = (self.oldest_event_id(), self.next_event_id());
+        Stats {
+            marks: self.marks(),
+            event_count: next_event_id - oldest_event_id.min(next_event_id),
+            oldest_event_id,
+            next_event_id,
+            event_bytes: log.bytes,
+            event_segments: log.segments,
+            state_bytes: size.used,
+            map_bytes: size.mapped,
+            delta_bytes: deltas.iter().map(|delta| delta.bytes()).sum(),
+            delta_entries: deltas.iter().map(|delta| delta.entries()).sum(),
+            journal: self.journal.stats(),
+            flush_runs,
+            last_flush_ms: last_flush.as_secs_f64() * 1_000.0,
+            snapshots,
+            oldest_reader_ms: u64::try_from(age).unwrap_or(u64::MAX),
+            pinned_bytes: self.coordinator.pinned_bytes(),
+            recovery: self.recovery,
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The open store: what all its parts share, and the end of it.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use ledgerstone_event_log::EventLog;
+use ledgerstone_format::Durability;
+use ledgerstone_journal::{Journal, Led, Poison};
+use ledgerstone_vfs::{Clock, FileLock, Vfs};
+use ledgerstone_write_coordinator::Coordinator;
+use parking_lot::Mutex;
+
+use crate::{
+    CollectionRef, Error, Listener, ListenerId,
+    catalog::SharedCatalog,
+    checkpoint::Checkpoint,
+    clean_mark::CleanMark,
+    delta::StoreDelta,
+    error::Result,
+    flush::FlushProbes,
+    identity::Identity,
+    layout::Layout,
+    listeners::Listeners,
+    options::Settings,
+    read::{ReadCaches, Readers},
+    stats::RecoveryReport,
+    write::{CommitState, Gate},
+};
+
+/// What somebody waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// A commit handed to the operating system.
+    Written,
+    /// A commit flushed to the device.
+    Durable,
+    /// A commit in the checkpoint and in the event log.
+    Flushed,
+    /// Room for the next transaction; the sequence number does not count.
+    Room,
+}
+
+/// How far the store has come. Each number only grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// Every commit up to here is seen by readers.
+    pub applied: u64,
+    /// Every commit up to here is with the operating system.
+    pub written: u64,
+    /// Every commit up to here is on the device.
+    pub durable: u64,
+    /// Every commit up to here is in the checkpoint.
+    pub flushed: u64,
+    /// Transactions should wait.
+    pub crowded: bool,
+    /// Writing has stopped for good.
+    pub failed: bool,
+    /// The last flush found no room on the device.
+    pub no_space: bool,
+}
+
+/// An open store, shared by all its handles. Reads and writes may come from any thread.
+#[derive(Debug)]
+pub struct Store {
+    pub(crate) path: PathBuf,
+    pub(crate) layout: Layout,
+    pub(crate) identity: Identity,
+    pub(crate) settings: Settings,
+    /// The codec of the events that this process writes.
+    pub(crate) event_codec: String,
+    /// The one that the store has recorded, once it has an event.
+    pub(crate) stored_event_codec: OnceLock<String>,
+    pub(crate) vfs: Arc<dyn Vfs>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) poison: Arc<Poison>,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) log: Arc<EventLog>,
+    pub(crate) checkpoint: Arc<dyn Checkpoint>,
+    pub(crate) coordinator: Arc<Coordinator<StoreDelta, Error>>,
+    pub(crate) gate: Gate,
+    pub(crate) commit: Mutex<CommitState>,
+    pub(crate) applied: AtomicU64,
+    pub(crate) next_event_id: AtomicU64,
+    pub(crate) catalog: SharedCatalog,
+    /// Dropped collections of which nothing is left in the checkpoint.
+    pub(crate) purged: Mutex<std::collections::HashSet<u32>>,
+    pub(crate) caches: ReadCaches,
+    pub(crate) readers: Readers,
+    pub(crate) listeners: Arc<Listeners>,
+    pub(crate) recovery: RecoveryReport,
+    /// A clean mark is on disk that the next write makes untrue.
+    pub(crate) marked_clean: AtomicBool,
+    pub(crate) closing: AtomicBool,
+    pub(crate) probe: Mutex<FlushProbes>,
+    pub(crate) lock: Mutex<Option<Box<dyn FileLock>>>,
+}
+
+impl Store {
+    /// Its folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A collection by name and codecs; stores nothing. `ERR_CODEC_MISMATCH` when it is known with other codecs.
+    pub fn collection(&self, name: &str, key_codec: &str, value_codec: &str) -> Result<Arc<CollectionRef>> {
+        self.check_open()?;
+        Ok(Arc::new(CollectionRef::new(&self.catalog, name, key_codec, value_codec)?))
+    }
+
+    /// The names of the collections, sorted; `state` is always one.
+    pub fn collections(&self) -> Result<Vec<String>> {
+        self.check_open()?;
+        Ok(self.catalog.current().names())
+    }
+
+    /// How far everything has come.
+    pub fn marks(&self) -> Marks {
+        Marks {
+            // The lower marks first: none may seem to be ahead of the one above it.
+            flushed: self.coordinator.flushed_seq(),
+            durable: self.journal.durable(),
+            written: self.journal.written(),
+            applied: self.applied_seq(),
+            crowded: self.coordinator.is_crowded(),
+            failed: self.poison.get().is_some(),
+            no_space: self.coordinator.blocked_by().is_some(),
+        }
+    }
+
+    pub(crate) fn applied_seq(&self) -> u64 {
+        self.applied.load(Ordering::Acquire)
+    }
+
+    /// Why writing has stopped, if it has: `ERR_POISONED` with the first failure as its cause.
+    pub fn failure(&self) -> Option<Error> {
+        self.poison.get().map(|cause| match Error::from(cause) {
+            poisoned @ Error::Poisoned(_) => poisoned,
+            cause => Error::Poisoned(Arc::new(cause)),
+        })
+    }
+
+    pub(crate) fn check_open(&self) -> Result<()> {
+        if self.closing.load(Ordering::Acquire) { Err(Error::Closed { what: "the store" }) } else { Ok(()) }
+    }
+
+    /// Somebody waits: the work is begun. Returns at once.
+    pub fn want(&self, level: Level, seq: u64) {
+        match level {
+            Level::Written => self.journal.want(Durability::Written, seq),
+            Level::Durable => self.journal.want(Durability::Durable, seq),
+            Level::Flushed => self.coordinator.request(seq),
+            Level::Room => self.coordinator.nudge(),
+        }
+    }
+
+    /// A lone waiter for `durable`: flushes on this thread when nothing is under way and the device is fast.
+    pub fn try_lead(&self, seq: u64) -> Result<()> {
+        let may_lead = self.settings.inline_flush && self.journal.flush_is_fast();
+        if !may_lead || matches!(self.journal.try_lead(seq)?, Led::Busy) {
+            self.journal.want(Durability::Durable, seq);
+        }
+        Ok(())
+    }
+
+    /// Blocks until everything up to `seq` has reached `level`. Not for a thread that runs JavaScript.
+    pub fn wait(&self, level: Level, seq: u64) -> Result<()> {
+        match level {
+            Level::Written => Ok(self.journal.wait(Durability::Written, seq)?),
+            Level::Durable => Ok(self.journal.wait(Durability::Durable, seq)?),
+            Level::Flushed => self.coordinator.wait_flushed(seq),
+            Level::Room => Ok(()),
+        }
+    }
+
+    /// Has `listener` told of every move from now on.
+    pub fn add_listener(&self, listener: Arc<dyn Listener>) -> ListenerId {
+        self.listeners.add(listener)
+    }
+
+    /// No longer. A call that is under way may still come.
+    pub fn remove_listener(&self, id: ListenerId) {
+        self.listeners.remove(id);
+    }
+
+    /// The process is about to exit: all that is applied is handed to the operating system.
+    pub fn hand_over(&self) {
+        self.journal.hand_over();
+    }
+
+    /// The mark of a clean close goes before the first write that it does not know of.
+    pub(crate) fn forget_clean_mark(&self) -> Result<()> {
+        if self.marked_clean.load(Ordering::Acquire) {
+            CleanMark::remove(&*self.vfs, &self.layout.clean_mark())?;
+            self.marked_clean.store(false, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// One round of both engine threads' work, for stores that have none: whether anything was done.
+    pub fn step(&self) -> Result<bool> {
+        let wrote = self.journal.step()?;
+        let flushed = self.coordinator.step(self);
+        Ok(wrote || flushed == ledgerstone_write_coordinator::Step::Worked)
+    }
+
+    /// Ends everything, in this order: intake, flusher, journal, mark, checkpoint, lock. Everything is freed whatever
+    /// happens; the first failure is told.
+    pub(crate) fn shut_down(&self) -> Result<()> {
+        self.gate.close(Duration::from_secs(5));
+        self.coordinator.close();
+        let journal = self.journal.close().map_err(Error::from);
+        self.closing.store(true, Ordering::Release);
+        self.readers.release_all();
+        self.caches.take_back(u64::MAX);
+        let outcome = match self.failure() {
+            Some(failure) => Err(failure),
+            None => journal.and_then(|()| self.leave_clean_mark()),
+        };
+        self.checkpoint.close();
+        *self.lock.lock() = None;
+        outcome
+    }
+
+    fn leave_clean_mark(&self) -> Result<()> {
+        let (seq, next_event_id) = {
+            let state = self.commit.lock();
+            (state.last_seq, state.next_event_id)
+        };
+        let whole = self.coordinator.flushed_seq() == seq;
+        if !whole || self.marked_clean.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let mark = CleanMark { seq, next_event_id };
+        match mark.write(&*self.vfs, &self.layout.clean_mark(), self.identity.store_id) {
+            // Without room there is no mark: the next open looks closer, nothing is lost.
+            Err(Error::NoSpace(_)) => Ok(()),
+            done => done,
+        }
+    }
+}

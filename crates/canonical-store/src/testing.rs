@@ -1,0 +1,146 @@
+//! What tests and simulations need: write sets by hand, and stores on a simulated disk whose engine is stepped by the test.
+
+use std::{path::Path, sync::Arc};
+
+use ledgerstone_format::StoreId;
+use ledgerstone_journal::JournalOptions;
+use ledgerstone_vfs::sim::{SimClock, SimDisk};
+
+use crate::{
+    OpenOptions, Store,
+    checkpoint::{LmdbCheckpoint, TwinCheckpoint},
+    error::Result,
+    recovery::Ground,
+};
+
+/// A write set in the making, as JavaScript fills it.
+#[derive(Clone, Debug, Default)]
+pub struct WriteSet {
+    bytes: Vec<u8>,
+}
+
+impl WriteSet {
+    fn record(mut self, kind: u8, slot: u32, key: &[u8], value: &[u8]) -> Self {
+        self.bytes.extend_from_slice(&[kind, 0]);
+        self.bytes.extend_from_slice(&u16::try_from(key.len()).unwrap_or(u16::MAX).to_le_bytes());
+        self.bytes.extend_from_slice(&slot.to_le_bytes());
+        self.bytes.extend_from_slice(&u32::try_from(value.len()).unwrap_or(u32::MAX).to_le_bytes());
+        self.bytes.extend_from_slice(key);
+        self.bytes.extend_from_slice(value);
+        self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
+        self
+    }
+
+    /// Sets a key.
+    #[must_use]
+    pub fn put(self, slot: u32, key: &[u8], value: &[u8]) -> Self {
+        self.record(1, slot, key, value)
+    }
+
+    /// Removes a key.
+    #[must_use]
+    pub fn delete(self, slot: u32, key: &[u8]) -> Self {
+        self.record(2, slot, key, &[])
+    }
+
+    /// Appends an event.
+    #[must_use]
+    pub fn event(self, payload: &[u8]) -> Self {
+        self.record(3, 0, &[], payload)
+    }
+
+    /// Drops a collection.
+    #[must_use]
+    pub fn drop_collection(self, slot: u32) -> Self {
+        self.record(4, slot, &[], &[])
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Small journal files, so that few commits meet many file changes.
+fn small_journal() -> JournalOptions {
+    JournalOptions { first_file_bytes: 16 << 10, max_file_bytes: 64 << 10, ..JournalOptions::default() }
+}
+
+/// Opens a store that is wholly on a simulated disk, with the checkpoint's twin. No threads: the caller steps it.
+pub fn open_simulated(disk: &SimDisk, clock: &SimClock, path: &Path, options: &OpenOptions) -> Result<Arc<Store>> {
+    let ground = Ground {
+        vfs: Arc::new(disk.clone()),
+        clock: Arc::new(clock.clone()),
+        open_checkpoint: Arc::new(|vfs, dir, _| Ok(Arc::new(TwinCheckpoint::open(Arc::clone(vfs), dir)?))),
+        journal: small_journal(),
+        new_id: || StoreId::from_random([42; 16]),
+        threads: false,
+    };
+    ground.open(path, options)
+}
+
+/// Opens a store on the real disk with LMDB, without threads: the caller steps it.
+pub fn open_stepped(path: &Path, options: &OpenOptions) -> Result<Arc<Store>> {
+    let ground = Ground {
+        vfs: Arc::new(ledgerstone_vfs::OsVfs),
+        clock: Arc::new(ledgerstone_vfs::SystemClock::new()),
+        open_checkpoint: Arc::new(|vfs, dir, settings| {
+            Ok(Arc::new(LmdbCheckpoint::open(&**vfs, dir, settings.map_size_bytes)?))
+        }),
+        journal: small_journal(),
+        new_id: crate::recovery::random_id,
+        threads: false,
+    };
+    ground.open(path, options)
+}
+
+/// Ends a store that was opened here: everything flushed first, as its threads would.
+pub fn close_stepped(store: &Store) -> Result<()> {
+    store.want(crate::Level::Flushed, store.marks().applied);
+    while store.step()? {}
+    store.shut_down()
+}
+
+/// Frames as a journal makes them, for tests of what refers to frames.
+#[cfg(test)]
+pub(crate) struct Frames {
+    journal: Arc<ledgerstone_journal::Journal>,
+    seq: u64,
+    next_event_id: u64,
+}
+
+#[cfg(test)]
+impl Frames {
+    pub(crate) fn new() -> Self {
+        let journal = ledgerstone_journal::Journal::create(
+            Arc::new(SimDisk::new(1)),
+            Arc::new(SimClock::new(0)),
+            Path::new("/"),
+            StoreId::from_random([1; 16]),
+            small_journal(),
+            Arc::new(ledgerstone_journal::Poison::new()),
+        );
+        Self { journal: journal.unwrap(), seq: 0, next_event_id: 1 }
+    }
+
+    /// The next commit: events, and (collection, key, value or deletion).
+    pub(crate) fn next(
+        &mut self,
+        events: &[&[u8]],
+        ops: &[(u32, &[u8], Option<&[u8]>)],
+    ) -> Arc<ledgerstone_journal::Frame> {
+        use ledgerstone_journal::{FrameBuilder, FrameKind, OpKind, Stamp};
+        let mut builder = FrameBuilder::new(FrameKind::Commit, 0, events.iter().copied()).unwrap();
+        for (collection, key, value) in ops {
+            let kind = if value.is_some() { OpKind::Put } else { OpKind::Delete };
+            builder.op(kind, *collection, key, value.unwrap_or_default()).unwrap();
+        }
+        self.journal.reserve(builder.encoded_len()).unwrap();
+        self.seq += 1;
+        let stamp = Stamp { seq: self.seq, first_event_id: self.next_event_id, timestamp_ms: self.seq };
+        self.next_event_id += events.len() as u64;
+        let frame = self.journal.append(builder, stamp).unwrap().frame;
+        self.journal.step().unwrap();
+        frame
+    }
+}

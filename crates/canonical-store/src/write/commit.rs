@@ -1,0 +1,347 @@
+//! The commit itself. Everything that can fail comes first (I3); then, under the short commit lock, numbers are given out,
+//! the frame joins the journal's group and the active delta, and the applied mark rises. Nothing here waits for a device
+//! unless a journal file has to be prepared.
+
+use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
+
+use ledgerstone_journal::{FrameBuilder, FrameKind, OpKind, Position, Stamp};
+use ledgerstone_write_coordinator::Delta as _;
+
+use super::{GateError, Owner, Record, RecordKind, Summary, records, summarize};
+use crate::{
+    CollectionRef, Error, Store,
+    catalog::{Catalog, CatalogEntry, STATE_COLLECTION},
+    delta::StoreDelta,
+    error::Result,
+    sealed_record::put_text,
+};
+
+/// How long a writer waits for another thread's transaction, or for room.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// JavaScript counts exactly up to here.
+const MAX_ID: u64 = (1 << 53) - 1;
+/// The name under which the codec of the events is stored.
+pub(crate) const EVENT_CODEC_KEY: &[u8] = b"event-codec";
+
+/// How a commit comes to the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GateEntry {
+    /// It takes the gate itself: nothing was read.
+    Blind,
+    /// Its owner has the gate since [`Store::begin`].
+    Held,
+}
+
+/// What to do when too much waits to be flushed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stall {
+    /// Go in all the same: the caller has seen to it.
+    No,
+    /// Wait for room, at most 5 s, then fail with `ERR_BACKPRESSURE`.
+    Yes,
+}
+
+/// What a commit was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CommitInfo {
+    /// Its number; of an empty commit the newest applied one.
+    pub seq: u64,
+    /// Milliseconds since the epoch, never going back.
+    pub timestamp_ms: u64,
+    /// Id of its first event.
+    pub first_event_id: Option<u64>,
+    /// How many events it has.
+    pub events_written: u32,
+    /// Distinct keys whose last operation was a put.
+    pub keys_written: u32,
+    /// Distinct keys whose last operation was a deletion.
+    pub keys_deleted: u32,
+    /// Too much waits to be flushed: the next transaction should wait.
+    pub crowded: bool,
+}
+
+/// What the next commit continues. Guarded by the commit lock.
+#[derive(Debug)]
+pub(crate) struct CommitState {
+    pub(crate) last_seq: u64,
+    pub(crate) last_timestamp_ms: u64,
+    pub(crate) next_event_id: u64,
+    /// Behind the last frame.
+    pub(crate) position: Option<Position>,
+    pub(crate) active: Arc<StoreDelta>,
+}
+
+/// Collections that a write set is the first to write to.
+struct Creations<'a> {
+    first_id: u32,
+    made: Vec<&'a CollectionRef>,
+}
+
+impl<'a> Creations<'a> {
+    fn id_of(&mut self, store: &Store, collection: &'a CollectionRef, make: bool) -> Result<Option<u32>> {
+        if let Some(id) = collection.id_now(&store.catalog)? {
+            return Ok(Some(id));
+        }
+        let known = self.made.iter().position(|made| made.name == collection.name);
+        let index = match known {
+            Some(index) => {
+                self.entry(index, 0).check_codecs(&collection.key_codec, &collection.value_codec)?;
+                index
+            }
+            None if make => {
+                self.made.push(collection);
+                self.made.len() - 1
+            }
+            None => return Ok(None),
+        };
+        Ok(u32::try_from(index).ok().and_then(|index| self.first_id.checked_add(index)))
+    }
+
+    fn entry(&self, index: usize, created_seq: u64) -> CatalogEntry {
+        let made = self.made.get(index);
+        let text = |part: fn(&CollectionRef) -> &String| made.map(|made| part(made).clone()).unwrap_or_default();
+        CatalogEntry {
+            id: self.first_id.saturating_add(u32::try_from(index).unwrap_or(u32::MAX)),
+            name: text(|made| &made.name),
+            key_codec: text(|made| &made.key_codec),
+            value_codec: text(|made| &made.value_codec),
+            created_seq,
+            dropped_seq: 0,
+        }
+    }
+}
+
+impl Store {
+    /// Takes the gate for `owner`, who then reads, and commits with [`GateEntry::Held`] or aborts. The next event's id.
+    pub fn begin(&self, owner: Owner, stall: Stall) -> Result<u64> {
+        if self.gate.is_held_by(owner) {
+            return Err(Error::TransactionOpen);
+        }
+        self.check_writable()?;
+        if stall == Stall::Yes {
+            self.wait_for_room()?;
+        }
+        self.enter(owner)?;
+        if let Err(error) = self.check_writable() {
+            self.gate.release(owner);
+            return Err(error);
+        }
+        Ok(self.next_event_id())
+    }
+
+    /// Gives the gate back without a commit. Harmless when `owner` does not have it.
+    pub fn abort(&self, owner: Owner) {
+        self.gate.release(owner);
+    }
+
+    /// Applies a write set whole, or fails and leaves no trace. The gate is given back either way.
+    pub fn commit(
+        &self,
+        owner: Owner,
+        entry: GateEntry,
+        write_set: &[u8],
+        collections: &[Arc<CollectionRef>],
+    ) -> Result<CommitInfo> {
+        match entry {
+            GateEntry::Blind => {
+                self.check_writable()?;
+                self.enter(owner)?;
+            }
+            GateEntry::Held if self.gate.is_held_by(owner) => {}
+            GateEntry::Held => return Err(Error::TransactionFinished),
+        }
+        let outcome = self.commit_inside(write_set, collections);
+        self.gate.release(owner);
+        if outcome.is_ok() {
+            self.journal.after_append();
+        }
+        outcome
+    }
+
+    fn enter(&self, owner: Owner) -> Result<()> {
+        self.gate.acquire(owner, PATIENCE, &*self.clock).map_err(|error| match error {
+            GateError::Held => Error::TransactionOpen,
+            GateError::Closed => Error::Closed { what: "the store" },
+            GateError::TimedOut(waited) => {
+                Error::Busy { waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX) }
+            }
+        })
+    }
+
+    fn check_writable(&self) -> Result<()> {
+        self.check_open()?;
+        match self.failure() {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+    }
+
+    fn wait_for_room(&self) -> Result<()> {
+        if !self.coordinator.is_crowded() || self.coordinator.wait_for_room(PATIENCE) {
+            return Ok(());
+        }
+        self.check_writable()?;
+        match self.coordinator.blocked_by() {
+            Some(error) => Err(error),
+            None => Err(Error::Backpressure { pending_bytes: self.coordinator.pending_bytes() }),
+        }
+    }
+
+    fn commit_inside(&self, write_set: &[u8], collections: &[Arc<CollectionRef>]) -> Result<CommitInfo> {
+        self.check_writable()?;
+        let summary = summarize(write_set, collections.len(), &self.settings.limits)?;
+        if summary.records == 0 {
+            return Ok(self.empty_commit());
+        }
+        let catalog = self.catalog.current();
+        let mut creations = Creations { first_id: catalog.next_id, made: Vec::new() };
+        let (builder, dropped) = match self.drop_of(write_set, &summary, collections, &catalog)? {
+            Some(id) => {
+                let frame_bytes = FrameBuilder::frame_bytes(0, 0, 1, 0);
+                let mut builder = FrameBuilder::new(FrameKind::Commit, frame_bytes, std::iter::empty())?;
+                builder.op(OpKind::DropCollection, id, &[], &[])?;
+                (builder, Some(id))
+            }
+            None => (self.build(write_set, &summary, collections, &mut creations)?, None),
+        };
+        self.forget_clean_mark()?;
+        self.journal.reserve(builder.encoded_len())?;
+        self.make_visible(builder, &summary, &creations, dropped)
+    }
+
+    fn empty_commit(&self) -> CommitInfo {
+        let state = self.commit.lock();
+        CommitInfo {
+            seq: state.last_seq,
+            timestamp_ms: state.last_timestamp_ms.max(self.identity.created_at_ms),
+            crowded: self.coordinator.is_crowded(),
+            ..CommitInfo::default()
+        }
+    }
+
+    /// The collection that a write set drops; such a write set has nothing else in it.
+    fn drop_of(
+        &self,
+        write_set: &[u8],
+        summary: &Summary,
+        collections: &[Arc<CollectionRef>],
+        catalog: &Catalog,
+    ) -> Result<Option<u32>> {
+        let Some(record) = records(write_set).find(|record| record.kind == RecordKind::DropCollection) else {
+            return Ok(None);
+        };
+        let name = collection_of(collections, &record).map(|collection| collection.name.clone()).unwrap_or_default();
+        if summary.records != 1 || name == STATE_COLLECTION {
+            let message = format!("the collection cannot be dropped: name={name}");
+            return Err(Error::InvalidArgument { argument: "name", message });
+        }
+        match catalog.living(&name) {
+            Some(entry) => Ok(Some(entry.id)),
+            None => Err(Error::CollectionNotFound { name }),
+        }
+    }
+
+    fn build<'a>(
+        &self,
+        write_set: &'a [u8],
+        summary: &Summary,
+        collections: &'a [Arc<CollectionRef>],
+        creations: &mut Creations<'a>,
+    ) -> Result<FrameBuilder> {
+        let mut ops = 0;
+        for record in records(write_set).filter(|record| record.kind != RecordKind::Event) {
+            let Some(collection) = collection_of(collections, &record) else { continue };
+            if creations.id_of(self, collection, record.kind == RecordKind::Put)?.is_some() {
+                ops += 1;
+            }
+        }
+        let names_event_codec = summary.events > 0 && self.stored_event_codec.get().is_none();
+        let next_event_id = self.next_event_id().saturating_add(u64::from(summary.events));
+        if next_event_id > MAX_ID {
+            return Err(Error::Limit {
+                what: "there are no event ids left",
+                limit: "eventId",
+                size: next_event_id,
+                max: MAX_ID,
+            });
+        }
+        let events = records(write_set).filter(|record| record.kind == RecordKind::Event).map(|record| record.value);
+        // What a creation and the codec's name take is a guess: only an allocation hangs on it.
+        let extra = creations.made.len() + usize::from(names_event_codec);
+        let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        let frame_bytes = FrameBuilder::frame_bytes(
+            size(u64::from(summary.events)),
+            size(summary.event_bytes),
+            ops + extra,
+            size(summary.op_bytes).saturating_add(extra * 64),
+        );
+        let mut builder = FrameBuilder::new(FrameKind::Commit, frame_bytes, events)?;
+        for index in 0..creations.made.len() {
+            let entry = creations.entry(index, 0);
+            let mut codecs = Vec::new();
+            put_text(&mut codecs, &entry.key_codec);
+            put_text(&mut codecs, &entry.value_codec);
+            builder.op(OpKind::CreateCollection, entry.id, entry.name.as_bytes(), &codecs)?;
+        }
+        if names_event_codec {
+            builder.op(OpKind::SetMeta, 0, EVENT_CODEC_KEY, self.event_codec.as_bytes())?;
+        }
+        for record in records(write_set).filter(|record| record.kind != RecordKind::Event) {
+            let Some(collection) = collection_of(collections, &record) else { continue };
+            let Some(id) = creations.id_of(self, collection, false)? else { continue };
+            let kind = if record.kind == RecordKind::Put { OpKind::Put } else { OpKind::Delete };
+            builder.op(kind, id, record.key, record.value)?;
+        }
+        Ok(builder)
+    }
+
+    /// Under the commit lock. Only a defect can make the first step fail, and then nothing was appended.
+    fn make_visible(
+        &self,
+        builder: FrameBuilder,
+        summary: &Summary,
+        creations: &Creations<'_>,
+        dropped: Option<u32>,
+    ) -> Result<CommitInfo> {
+        let mut state = self.commit.lock();
+        let seq = state.last_seq + 1;
+        let timestamp_ms = state.last_timestamp_ms.max(self.clock.wall_ms());
+        let first_event_id = state.next_event_id;
+        let appended = self.journal.append(builder, Stamp { seq, first_event_id, timestamp_ms })?;
+        let first = state.active.last_seq() == 0;
+        let inserted = state.active.insert(&appended.frame);
+        if dropped.is_some() || !creations.made.is_empty() {
+            self.catalog.change(|catalog| {
+                for index in 0..creations.made.len() {
+                    catalog.create(creations.entry(index, seq));
+                }
+                if let Some(id) = dropped {
+                    catalog.drop_at(id, seq);
+                }
+            });
+        }
+        if summary.events > 0 {
+            let _ = self.stored_event_codec.set(self.event_codec.clone());
+        }
+        state.last_seq = seq;
+        state.last_timestamp_ms = timestamp_ms;
+        state.next_event_id += u64::from(summary.events);
+        state.position = Some(appended.position);
+        self.next_event_id.store(state.next_event_id, Ordering::Release);
+        self.applied.store(seq, Ordering::Release);
+        self.coordinator.note_write(inserted.bytes, first);
+        Ok(CommitInfo {
+            seq,
+            timestamp_ms,
+            first_event_id: (summary.events > 0).then_some(first_event_id),
+            events_written: summary.events,
+            keys_written: inserted.keys_written,
+            keys_deleted: inserted.keys_deleted,
+            crowded: self.coordinator.is_crowded(),
+        })
+    }
+}
+
+fn collection_of<'a>(collections: &'a [Arc<CollectionRef>], record: &Record<'_>) -> Option<&'a CollectionRef> {
+    usize::try_from(record.slot).ok().and_then(|slot| collections.get(slot)).map(|collection| &**collection)
+}

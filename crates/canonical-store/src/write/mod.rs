@@ -1,0 +1,11 @@
+//! From a write set to an applied commit: the gate orders the writers, the commit gives out numbers and makes it visible.
+
+mod commit;
+mod gate;
+mod write_set;
+
+pub use commit::{CommitInfo, GateEntry, Stall};
+pub(crate) use commit::{CommitState, EVENT_CODEC_KEY};
+pub use gate::Owner;
+pub(crate) use gate::{Gate, GateError};
+pub(crate) use write_set::{Record, RecordKind, Summary, records, summarize};

@@ -1,0 +1,142 @@
+//! The store's behaviour through its public interface, on the real disk with LMDB.
+
+mod support;
+
+use std::{ops::Bound, sync::Arc};
+
+use ledgerstone_canonical_store::{
+    Direction, Fill, GateEntry, KeyBounds, Level, OpenOptions, Owner, Stall, StoreHandle, open, testing::WriteSet,
+};
+use support::TempDir;
+
+fn all(reverse: bool) -> KeyBounds {
+    KeyBounds { lower: Bound::Unbounded, upper: Bound::Unbounded, reverse, limit: None }
+}
+
+fn read_range(store: &StoreHandle, name: &str, bounds: KeyBounds) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let collection = store.collection(name, "utf8", "json").unwrap();
+    let mut cursor = store.range(&collection, bounds).unwrap();
+    let mut entries = Vec::new();
+    while !cursor
+        .fill(&mut |key, value| {
+            entries.push((key.to_vec(), value.to_vec()));
+            Fill::Taken
+        })
+        .unwrap()
+    {}
+    entries
+}
+
+fn read_events(store: &StoreHandle, direction: Direction) -> Vec<(u64, Vec<u8>)> {
+    let mut events = Vec::new();
+    store
+        .read_events(0, u64::MAX, direction, &mut |id, _, bytes| {
+            events.push((id, bytes.to_vec()));
+            std::ops::ControlFlow::Continue(())
+        })
+        .unwrap();
+    events
+}
+
+#[test]
+fn a_commit_is_seen_at_once_and_after_flushing_and_after_reopening() {
+    let dir = TempDir::new("basic");
+    let owner = Owner::new();
+    let expected_events = vec![(1, b"one".to_vec()), (2, b"two".to_vec())];
+    let expected_state = vec![(b"a".to_vec(), b"1".to_vec()), (b"b".to_vec(), Vec::new())];
+    {
+        let store = open(dir.path(), &OpenOptions::default()).unwrap();
+        let state = store.collection("state", "utf8", "json").unwrap();
+        let other = store.collection("other", "utf8", "json").unwrap();
+        let slots = [Arc::clone(&state), Arc::clone(&other)];
+        let set =
+            WriteSet::default().put(0, b"a", b"1").event(b"one").put(0, b"b", b"").event(b"two").put(1, b"x", b"y");
+        let info = store.commit(owner, GateEntry::Blind, set.bytes(), &slots).unwrap();
+        assert_eq!((info.seq, info.first_event_id, info.events_written, info.keys_written), (1, Some(1), 2, 3));
+        for _ in 0..2 {
+            assert_eq!(read_range(&store, "state", all(false)), expected_state);
+            assert_eq!(read_range(&store, "other", all(false)), vec![(b"x".to_vec(), b"y".to_vec())]);
+            assert_eq!(read_events(&store, Direction::Forward), expected_events);
+            let mut reversed = read_events(&store, Direction::Backward);
+            reversed.reverse();
+            assert_eq!(reversed, expected_events);
+            store.wait(Level::Flushed, 1).unwrap();
+        }
+        assert_eq!(store.collections().unwrap(), ["other", "state"]);
+        store.close().unwrap();
+    }
+    let store = open(dir.path(), &OpenOptions { create: false, ..OpenOptions::default() }).unwrap();
+    assert_eq!(read_range(&store, "state", all(false)), expected_state);
+    assert_eq!(read_events(&store, Direction::Forward), expected_events);
+    assert_eq!(store.stats().recovery.frames, 0);
+    assert_eq!(store.next_event_id(), 3);
+}
+
+#[test]
+fn the_gate_is_taken_once_and_given_back_by_commit_or_abort() {
+    let dir = TempDir::new("gate");
+    let store = open(dir.path(), &OpenOptions::default()).unwrap();
+    let owner = Owner::new();
+    assert_eq!(store.begin(owner, Stall::No).unwrap(), 1);
+    assert_eq!(store.begin(owner, Stall::No).unwrap_err().code(), "ERR_TRANSACTION_OPEN");
+    assert_eq!(store.commit(owner, GateEntry::Blind, &[], &[]).unwrap_err().code(), "ERR_TRANSACTION_OPEN");
+    store.abort(owner);
+    assert_eq!(store.commit(owner, GateEntry::Held, &[], &[]).unwrap_err().code(), "ERR_TRANSACTION_FINISHED");
+    store.begin(owner, Stall::No).unwrap();
+    let set = WriteSet::default().event(b"x");
+    assert_eq!(store.commit(owner, GateEntry::Held, set.bytes(), &[]).unwrap().seq, 1);
+    let empty = store.commit(owner, GateEntry::Blind, &[], &[]).unwrap();
+    assert_eq!((empty.seq, empty.first_event_id), (1, None));
+}
+
+#[test]
+fn a_dropped_collection_is_gone_at_once_but_not_from_an_older_snapshot() {
+    let dir = TempDir::new("drop");
+    let store = open(dir.path(), &OpenOptions::default()).unwrap();
+    let owner = Owner::new();
+    let slots = [store.collection("old", "utf8", "json").unwrap()];
+    for flushed in [false, true] {
+        let put = WriteSet::default().put(0, b"k", b"v");
+        let seq = store.commit(owner, GateEntry::Blind, put.bytes(), &slots).unwrap().seq;
+        if flushed {
+            store.wait(Level::Flushed, seq).unwrap();
+        }
+        let snapshot = store.snapshot().unwrap();
+        let cache = store.new_read_cache();
+        let dropped = WriteSet::default().drop_collection(0);
+        let seq = store.commit(owner, GateEntry::Blind, dropped.bytes(), &slots).unwrap().seq;
+        for _ in 0..2 {
+            assert_eq!(store.get(&cache, &slots[0], b"k", <[u8]>::to_vec).unwrap(), None);
+            assert_eq!(snapshot.get(&slots[0], b"k", <[u8]>::to_vec).unwrap(), Some(b"v".to_vec()));
+            store.wait(Level::Flushed, seq).unwrap();
+        }
+        let again = store.commit(owner, GateEntry::Blind, dropped.bytes(), &slots).unwrap_err();
+        assert_eq!(again.code(), "ERR_NOT_FOUND");
+    }
+    assert_eq!(store.collections().unwrap(), ["state"]);
+}
+
+#[test]
+fn a_second_handle_is_the_same_store_and_the_last_one_closes_it() {
+    let dir = TempDir::new("handles");
+    let first = open(dir.path(), &OpenOptions::default()).unwrap();
+    let second = open(dir.path(), &OpenOptions::default()).unwrap();
+    assert_eq!(first.key(), second.key());
+    first.close().unwrap();
+    let set = WriteSet::default().event(b"x");
+    assert_eq!(second.commit(Owner::new(), GateEntry::Blind, set.bytes(), &[]).unwrap().seq, 1);
+    second.close().unwrap();
+    let clash = OpenOptions { event_codec: "binary".into(), ..OpenOptions::default() };
+    assert_eq!(open(dir.path(), &clash).unwrap_err().code(), "ERR_CODEC_MISMATCH");
+    let third = open(dir.path(), &OpenOptions::default()).unwrap();
+    assert_eq!(third.next_event_id(), 2);
+}
+
+#[test]
+fn a_store_that_is_not_there_is_not_made_unless_asked_for() {
+    let dir = TempDir::new("missing");
+    let path = dir.path().join("nothing");
+    let options = OpenOptions { create: false, ..OpenOptions::default() };
+    assert_eq!(open(&path, &options).unwrap_err().code(), "ERR_NOT_FOUND");
+    assert!(!path.exists());
+}
