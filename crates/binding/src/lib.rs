@@ -1,1 +1,23 @@
-//! The only crate that knows Node-API.
+//! The only crate that knows Node-API. It translates and holds handles; it decides nothing about data.
+//!
+//! Cold calls are `#[napi]` functions, hot ones raw callbacks (`fast_path`). Everything belongs to one environment (`env_state`)
+//! and ends with it; the engine's threads reach an environment only through its `completion`.
+
+#![cfg_attr(test, allow(dead_code, reason = "`#[napi]` exports nothing to a test binary"))]
+
+mod arguments;
+mod binding_error;
+mod binding_store;
+mod completion;
+mod counters;
+mod demand;
+mod env_state;
+mod exit_hook;
+mod fast_path;
+mod page;
+mod pool;
+mod reader;
+mod slab;
+mod store_entry;
+mod store_report;
+mod watch;

@@ -1,0 +1,157 @@
+//! The arguments of a raw callback, taken one by one with every status checked. A wrong type is an error record, never a
+//! crash: unlike `napi_get_buffer_info`, the calls used here check what they are given.
+
+#![allow(unsafe_code, reason = "raw Node-API values")]
+
+use std::ptr;
+
+use napi::sys;
+
+use crate::{
+    binding_error::{ErrorRecord, Failure},
+    pool::Pool,
+    slab::{Handle, safe_integer},
+};
+
+/// The `N` arguments of one call; those that were left out are `undefined`.
+pub(crate) struct Arguments<const N: usize> {
+    env: sys::napi_env,
+    values: [sys::napi_value; N],
+}
+
+impl<const N: usize> Arguments<N> {
+    /// The arguments and the data pointer of the callback.
+    ///
+    /// # Safety
+    ///
+    /// `env` and `info` are those of the running callback, and the result is not used after it.
+    pub(crate) unsafe fn of(
+        env: sys::napi_env,
+        info: sys::napi_callback_info,
+    ) -> Option<(Self, *mut std::ffi::c_void)> {
+        let mut values = [ptr::null_mut(); N];
+        let mut count = N;
+        let mut data = ptr::null_mut();
+        // SAFETY: room for `count` values; the data pointer is ours.
+        let status = unsafe {
+            sys::napi_get_cb_info(env, info, &raw mut count, values.as_mut_ptr(), ptr::null_mut(), &raw mut data)
+        };
+        (status == sys::Status::napi_ok).then_some((Self { env, values }, data))
+    }
+
+    fn value(&self, place: usize) -> sys::napi_value {
+        self.values.get(place).copied().unwrap_or(ptr::null_mut())
+    }
+
+    pub(crate) fn number(&self, place: usize, name: &'static str) -> Result<f64, Failure> {
+        let mut number = 0.0;
+        // SAFETY: a value of the running call; a null or another type is refused by its status.
+        let status = unsafe { sys::napi_get_value_double(self.env, self.value(place), &raw mut number) };
+        if status == sys::Status::napi_ok { Ok(number) } else { Err(ErrorRecord::invalid(name, "a number is needed")) }
+    }
+
+    /// An integer from 0 to 2^53 - 1.
+    pub(crate) fn integer(&self, place: usize, name: &'static str) -> Result<u64, Failure> {
+        safe_integer(self.number(place, name)?)
+            .ok_or_else(|| ErrorRecord::invalid(name, "an integer from 0 to 2^53 - 1 is needed"))
+    }
+
+    pub(crate) fn index(&self, place: usize, name: &'static str) -> Result<usize, Failure> {
+        usize::try_from(self.integer(place, name)?).map_err(|_| ErrorRecord::invalid(name, "the number is too large"))
+    }
+
+    pub(crate) fn flag(&self, place: usize, name: &'static str) -> Result<bool, Failure> {
+        match self.integer(place, name)? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(ErrorRecord::invalid(name, "0 or 1 is needed")),
+        }
+    }
+
+    pub(crate) fn handle(&self, place: usize, name: &'static str) -> Result<Handle, Failure> {
+        Ok(Handle::from_number(self.number(place, name)?))
+    }
+
+    /// The bytes of a Buffer or another `Uint8Array`. A detached one is empty.
+    pub(crate) fn bytes(&self, place: usize, name: &'static str) -> Result<Pool, Failure> {
+        self.typed_array(place, sys::TypedarrayType::uint8_array, 1, ptr::null_mut())
+            .ok_or_else(|| ErrorRecord::invalid(name, "a Buffer or Uint8Array is needed"))
+    }
+
+    pub(crate) fn float64s(&self, place: usize, name: &'static str) -> Result<Pool, Failure> {
+        self.typed_array(place, sys::TypedarrayType::float64_array, 8, ptr::null_mut())
+            .ok_or_else(|| ErrorRecord::invalid(name, "a Float64Array is needed"))
+    }
+
+    /// Bytes that no other thread can change while the call runs: memory that is shared is refused.
+    pub(crate) fn own_bytes(&self, place: usize, name: &'static str) -> Result<Pool, Failure> {
+        let mut memory = ptr::null_mut();
+        let bytes = self
+            .typed_array(place, sys::TypedarrayType::uint8_array, 1, &raw mut memory)
+            .ok_or_else(|| ErrorRecord::invalid(name, "a Buffer or Uint8Array is needed"))?;
+        let mut is_own = false;
+        // SAFETY: a value that Node just made in the scope of this call.
+        let status = unsafe { sys::napi_is_arraybuffer(self.env, memory, &raw mut is_own) };
+        if status != sys::Status::napi_ok || !is_own {
+            return Err(ErrorRecord::invalid(name, "shared memory is not taken"));
+        }
+        Ok(bytes)
+    }
+
+    fn typed_array(
+        &self,
+        place: usize,
+        wanted: sys::napi_typedarray_type,
+        element_bytes: usize,
+        memory: *mut sys::napi_value,
+    ) -> Option<Pool> {
+        let mut kind = 0;
+        let mut elements = 0;
+        let mut data = ptr::null_mut();
+        // SAFETY: a value of the running call, refused by its status when it is no typed array; the results are ours, and
+        // `memory` is null or a place of ours.
+        let status = unsafe {
+            sys::napi_get_typedarray_info(
+                self.env,
+                self.value(place),
+                &raw mut kind,
+                &raw mut elements,
+                &raw mut data,
+                memory,
+                ptr::null_mut(),
+            )
+        };
+        if status != sys::Status::napi_ok || kind != wanted {
+            return None;
+        }
+        let len = if data.is_null() { 0 } else { elements.checked_mul(element_bytes)? };
+        // SAFETY: Node's own account of the array. No JavaScript runs before the callback returns, so it stays true.
+        Some(unsafe { Pool::new(data.cast(), len) })
+    }
+
+    /// Writes a key, a string as UTF-8 or the bytes of a `Uint8Array`, into `into`. `None`: empty, or too long for any key.
+    pub(crate) fn key<'a>(&self, place: usize, into: &'a mut [u8]) -> Result<Option<&'a [u8]>, Failure> {
+        /// A string may end this many bytes early rather than with half a character; one more is the terminator.
+        const UTF8_SLACK: usize = 4;
+        let mut len = 0;
+        // SAFETY: at most `into.len()` bytes are written; another type is refused by its status.
+        let status = unsafe {
+            sys::napi_get_value_string_utf8(
+                self.env,
+                self.value(place),
+                into.as_mut_ptr().cast(),
+                into.len(),
+                &raw mut len,
+            )
+        };
+        if status == sys::Status::napi_ok {
+            let whole = len > 0 && len + UTF8_SLACK < into.len();
+            return Ok(if whole { into.get(..len) } else { None });
+        }
+        let bytes = self
+            .typed_array(place, sys::TypedarrayType::uint8_array, 1, ptr::null_mut())
+            .ok_or_else(|| ErrorRecord::invalid("key", "a string, Buffer or Uint8Array is needed"))?;
+        let Some(key) = into.get_mut(..bytes.len()) else { return Ok(None) };
+        Ok(if !key.is_empty() && bytes.take(0, key) { Some(key) } else { None })
+    }
+}

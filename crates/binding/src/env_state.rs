@@ -1,0 +1,284 @@
+//! All that one JavaScript environment holds: its stores, snapshots and cursors by id, the error or the value that waits to be
+//! taken, its completion. Lives on the environment's thread, from `hotCalls` to the environment's cleanup hook.
+
+#![allow(unsafe_code, reason = "the environment's instance data and its cleanup hook")]
+
+use std::{
+    cell::{Cell, RefCell},
+    ffi::c_void,
+    ptr,
+    rc::Rc,
+    sync::Arc,
+};
+
+use ledgerstone_canonical_store::{Owner, StoreHandle};
+use napi::{Env, sys};
+
+use crate::{
+    binding_error::{ErrorRecord, Failure},
+    completion::Completion,
+    counters::Counters,
+    fast_path::contain,
+    reader::{Cursor, Reader},
+    slab::{Handle, Slab},
+    store_entry::StoreEntry,
+};
+
+/// Longer than any key can be; a string that fills it is none.
+pub(crate) const KEY_BUFFER_BYTES: usize = 4096;
+
+pub(crate) struct EnvState {
+    pub(crate) owner: Owner,
+    pub(crate) counters: Counters,
+    /// The key of the running call.
+    pub(crate) key: RefCell<Box<[u8]>>,
+    /// The error record that `takeError` takes.
+    pub(crate) error: RefCell<Option<Failure>>,
+    /// The value that was too big for its pool, until `takeValue`.
+    pub(crate) value: RefCell<Option<Vec<u8>>>,
+    pub(crate) cursors: RefCell<Slab<Cursor>>,
+    readers: RefCell<Slab<Reader>>,
+    /// Stores whose close is under way: nothing is read or written any more, but waiters are still served.
+    closing: RefCell<Vec<(Handle, Rc<StoreEntry>)>>,
+    completion: Arc<Completion>,
+    env: sys::napi_env,
+    /// Whether the completion keeps the event loop alive.
+    referenced: Cell<bool>,
+}
+
+impl EnvState {
+    /// Makes the state of `env`; once.
+    ///
+    /// # Safety
+    ///
+    /// On the thread of `env`, with `on_wake` a live value of it.
+    pub(crate) unsafe fn install(env: sys::napi_env, on_wake: sys::napi_value) -> Result<*const Self, Failure> {
+        // SAFETY: on the environment's thread.
+        if unsafe { Self::of(env) }.is_some() {
+            return Err(ErrorRecord::invalid("onWake", "the hot calls of this environment exist already"));
+        }
+        // SAFETY: the caller's promise.
+        let completion = unsafe { Completion::new(env, on_wake) }?;
+        let state = Box::into_raw(Box::new(Self {
+            owner: Owner::new(),
+            counters: Counters::default(),
+            key: RefCell::new(vec![0; KEY_BUFFER_BYTES].into_boxed_slice()),
+            error: RefCell::new(None),
+            value: RefCell::new(None),
+            cursors: RefCell::new(Slab::new()),
+            readers: RefCell::new(Slab::new()),
+            closing: RefCell::new(Vec::new()),
+            completion: Arc::new(completion),
+            env,
+            referenced: Cell::new(false),
+        }));
+        // SAFETY: the hook is added after the threadsafe function was made, so it runs before that is closed (last in, first
+        // out), and it is the only one to free the state.
+        let statuses = unsafe {
+            [
+                sys::napi_set_instance_data(env, state.cast(), None, ptr::null_mut()),
+                sys::napi_add_env_cleanup_hook(env, Some(end), state.cast()),
+            ]
+        };
+        if statuses != [sys::Status::napi_ok; 2] {
+            // SAFETY: the hook was not added; the state is forgotten, not freed, because instance data may name it.
+            unsafe { sys::napi_set_instance_data(env, ptr::null_mut(), None, ptr::null_mut()) };
+            return Err(ErrorRecord::closed("the environment"));
+        }
+        Ok(state)
+    }
+
+    /// The state of `env`, if it has one: not before `hotCalls`, not after its cleanup hook.
+    ///
+    /// # Safety
+    ///
+    /// On the thread of `env`. The reference must not be kept beyond the call into native code that asked for it.
+    pub(crate) unsafe fn of<'call>(env: sys::napi_env) -> Option<&'call Self> {
+        let mut data = ptr::null_mut();
+        // SAFETY: live environment; the result is ours.
+        let status = unsafe { sys::napi_get_instance_data(env, &raw mut data) };
+        // SAFETY: only `install` sets it, and the hook that frees the state clears it.
+        if status == sys::Status::napi_ok { unsafe { data.cast::<Self>().as_ref() } } else { None }
+    }
+
+    /// The same, for generated functions, which run on the thread of their environment.
+    pub(crate) fn of_env(env: &Env) -> Option<&Self> {
+        // SAFETY: an `Env` exists on its thread only, within the running call.
+        unsafe { Self::of(env.raw()) }
+    }
+
+    pub(crate) fn completion(&self) -> &Completion {
+        &self.completion
+    }
+
+    /// Takes in an opened store.
+    pub(crate) fn adopt(&self, handle: Arc<StoreHandle>) -> Result<Handle, Failure> {
+        let cache = handle.new_read_cache();
+        let entry = Rc::new(StoreEntry::new(handle, Arc::clone(&self.completion)));
+        let added = self.add_reader(Reader::Store { entry: Rc::clone(&entry), cache });
+        if added.is_err() {
+            entry.detach();
+        }
+        added
+    }
+
+    pub(crate) fn add_reader(&self, reader: Reader) -> Result<Handle, Failure> {
+        self.readers.borrow_mut().insert(reader).ok_or_else(|| too_many("too many readers are open"))
+    }
+
+    pub(crate) fn add_cursor(&self, cursor: Cursor) -> Result<Handle, Failure> {
+        self.cursors.borrow_mut().insert(cursor).ok_or_else(|| too_many("too many ranges are open"))
+    }
+
+    pub(crate) fn with_reader<R>(
+        &self,
+        id: Handle,
+        work: impl FnOnce(&Reader) -> Result<R, Failure>,
+    ) -> Result<R, Failure> {
+        work(self.readers.borrow().get(id).ok_or_else(|| ErrorRecord::closed("the reader"))?)
+    }
+
+    /// An open store; a snapshot's id is none.
+    pub(crate) fn with_store<R>(
+        &self,
+        id: Handle,
+        work: impl FnOnce(&Rc<StoreEntry>) -> Result<R, Failure>,
+    ) -> Result<R, Failure> {
+        match self.readers.borrow().get(id) {
+            Some(Reader::Store { entry, .. }) => work(entry),
+            _ => Err(ErrorRecord::closed("the store")),
+        }
+    }
+
+    /// An open store, or one that is closing.
+    pub(crate) fn with_waiting_store<R>(
+        &self,
+        id: Handle,
+        work: impl FnOnce(&Rc<StoreEntry>) -> Result<R, Failure>,
+    ) -> Result<R, Failure> {
+        if let Some((_, entry)) = self.closing.borrow().iter().find(|(closing, _)| *closing == id) {
+            return work(entry);
+        }
+        self.with_store(id, work)
+    }
+
+    /// Releases a snapshot with its cursors; a stale id and a store's id are left alone.
+    pub(crate) fn release_snapshot(&self, id: Handle) {
+        if matches!(self.readers.borrow().get(id), Some(Reader::Snapshot { .. })) {
+            self.drop_reader(id);
+        }
+    }
+
+    fn drop_reader(&self, id: Handle) {
+        self.cursors.borrow_mut().remove_where(|cursor| cursor.reader == id);
+        let reader = self.readers.borrow_mut().remove(id);
+        if let Some(reader) = reader {
+            reader.release();
+        }
+    }
+
+    /// Ends all use of a store but the waiting, and returns the handle that is to be closed off this thread.
+    pub(crate) fn begin_close(&self, id: Handle) -> Result<Arc<StoreHandle>, Failure> {
+        let entry = self.with_store(id, |entry| Ok(Rc::clone(entry)))?;
+        entry.abort(self.owner);
+        let its_readers: Vec<_> = self
+            .readers
+            .borrow()
+            .iter()
+            .filter(|(_, reader)| Rc::ptr_eq(reader.entry(), &entry))
+            .map(|(id, _)| id)
+            .collect();
+        for reader in its_readers {
+            self.drop_reader(reader);
+        }
+        let handle = Arc::clone(entry.handle());
+        self.closing.borrow_mut().push((id, entry));
+        Ok(handle)
+    }
+
+    /// The handle has been closed: nothing more will be told.
+    pub(crate) fn finish_close(&self, id: Handle) {
+        let mut closing = self.closing.borrow_mut();
+        closing.retain(|(closed, entry)| {
+            if *closed == id {
+                entry.detach();
+            }
+            *closed != id
+        });
+        drop(closing);
+        self.settle_keep_alive();
+    }
+
+    /// A commit was made here: the event loop stays alive until `settle_keep_alive` finds it durable.
+    pub(crate) fn keep_alive(&self) {
+        self.set_reference(true);
+    }
+
+    /// Keeps the event loop alive as long as anything of this environment is under way, and no longer.
+    pub(crate) fn settle_keep_alive(&self) {
+        let mut busy = false;
+        for entry in self.entries() {
+            busy |= entry.keeps_alive();
+        }
+        self.set_reference(busy);
+    }
+
+    fn set_reference(&self, referenced: bool) {
+        if self.referenced.replace(referenced) != referenced {
+            // SAFETY: the state does not leave the thread of its environment, and is freed before that ends.
+            unsafe { self.completion.set_reference(self.env, referenced) };
+        }
+    }
+
+    /// Every open store of this environment hands what is applied to the operating system.
+    pub(crate) fn hand_over(&self) {
+        for entry in self.entries() {
+            entry.handle().hand_over();
+        }
+    }
+
+    fn entries(&self) -> Vec<Rc<StoreEntry>> {
+        let readers = self.readers.borrow();
+        let open = readers.iter().filter_map(|(_, reader)| match reader {
+            Reader::Store { entry, .. } => Some(Rc::clone(entry)),
+            Reader::Snapshot { .. } => None,
+        });
+        open.chain(self.closing.borrow().iter().map(|(_, entry)| Rc::clone(entry))).collect()
+    }
+
+    /// The order matters: first nothing calls in any more; then what others wait for goes back; then the stores close.
+    fn end(&self) {
+        self.completion.detach();
+        let entries = self.entries();
+        for entry in &entries {
+            entry.detach();
+            entry.abort(self.owner);
+        }
+        self.cursors.borrow_mut().remove_where(|_| true);
+        for reader in self.readers.borrow_mut().remove_where(|_| true) {
+            reader.release();
+        }
+        self.closing.borrow_mut().clear();
+        for entry in entries {
+            // Nobody is left to hear of a failure; what was not stored is found at the next open.
+            let _ = entry.handle().close();
+        }
+    }
+}
+
+#[allow(clippy::unnecessary_box_returns, reason = "a failure")]
+fn too_many(what: &str) -> Failure {
+    const MAX: u64 = 1 << 20;
+    ErrorRecord::limit(what, "readers", MAX + 1, MAX)
+}
+
+/// The environment's cleanup hook.
+unsafe extern "C" fn end(data: *mut c_void) {
+    contain(|| {
+        // SAFETY: `install` gave the state to this hook alone, which runs once.
+        let state = unsafe { Box::from_raw(data.cast::<EnvState>()) };
+        // SAFETY: the environment lives until its hooks have run. What completes later finds no state.
+        unsafe { sys::napi_set_instance_data(state.env, ptr::null_mut(), None, ptr::null_mut()) };
+        state.end();
+    });
+}

@@ -1,0 +1,78 @@
+//! What a reader id stands for: a store, read as it is now, or a snapshot. Both answer the same questions.
+
+use std::{ops::ControlFlow, rc::Rc, sync::Arc};
+
+use ledgerstone_canonical_store::{Direction, KeyBounds, RangeCursor, ReadCache, Snapshot};
+
+use crate::{binding_error::Failure, slab::Handle, store_entry::StoreEntry};
+
+/// Takes an event's id, timestamp and payload.
+type VisitEvent<'a> = dyn FnMut(u64, u64, &[u8]) -> ControlFlow<()> + 'a;
+
+pub(crate) enum Reader {
+    Store { entry: Rc<StoreEntry>, cache: Arc<ReadCache> },
+    Snapshot { entry: Rc<StoreEntry>, snapshot: Arc<Snapshot> },
+}
+
+/// An open range, and whose.
+pub(crate) struct Cursor {
+    pub(crate) range: RangeCursor,
+    pub(crate) keys_only: bool,
+    pub(crate) reader: Handle,
+}
+
+impl Reader {
+    pub(crate) fn entry(&self) -> &Rc<StoreEntry> {
+        match self {
+            Self::Store { entry, .. } | Self::Snapshot { entry, .. } => entry,
+        }
+    }
+
+    pub(crate) fn get<R>(&self, slot: usize, key: &[u8], take: impl FnOnce(&[u8]) -> R) -> Result<Option<R>, Failure> {
+        self.entry().with_slot(slot, |collection| match self {
+            Self::Store { entry, cache } => entry.handle().get(cache, collection, key, take),
+            Self::Snapshot { snapshot, .. } => snapshot.get(collection, key, take),
+        })
+    }
+
+    pub(crate) fn has(&self, slot: usize, key: &[u8]) -> Result<bool, Failure> {
+        self.entry().with_slot(slot, |collection| match self {
+            Self::Store { entry, cache } => entry.handle().has(cache, collection, key),
+            Self::Snapshot { snapshot, .. } => snapshot.has(collection, key),
+        })
+    }
+
+    pub(crate) fn range(&self, slot: usize, bounds: KeyBounds) -> Result<RangeCursor, Failure> {
+        self.entry().with_slot(slot, |collection| match self {
+            Self::Store { entry, cache } => entry.handle().range(cache, collection, bounds),
+            Self::Snapshot { snapshot, .. } => snapshot.range(collection, bounds),
+        })
+    }
+
+    pub(crate) fn read_events(
+        &self,
+        from: u64,
+        to: u64,
+        direction: Direction,
+        visit: &mut VisitEvent<'_>,
+    ) -> Result<(), Failure> {
+        Ok(match self {
+            Self::Store { entry, .. } => entry.handle().read_events(from, to, direction, visit),
+            Self::Snapshot { snapshot, .. } => snapshot.read_events(from, to, direction, visit),
+        }?)
+    }
+
+    pub(crate) fn first_event_at(&self, timestamp_ms: u64) -> Result<u64, Failure> {
+        Ok(match self {
+            Self::Store { entry, .. } => entry.handle().first_event_at(timestamp_ms),
+            Self::Snapshot { snapshot, .. } => snapshot.first_event_at(timestamp_ms),
+        }?)
+    }
+
+    /// Gives back what a snapshot holds; a store's reader holds only its cache.
+    pub(crate) fn release(&self) {
+        if let Self::Snapshot { snapshot, .. } = self {
+            snapshot.release();
+        }
+    }
+}

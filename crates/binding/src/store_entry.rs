@@ -1,0 +1,280 @@
+//! One open store as one environment sees it: its collections by slot, the gate if held here, and who waits for what.
+//! Lives on the environment's thread.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    sync::Arc,
+};
+
+use ledgerstone_canonical_store::{
+    CollectionRef, CommitInfo, Error, GateEntry, Level, ListenerId, Marks, Owner, Stall, StoreHandle,
+};
+
+use crate::{
+    binding_error::{ErrorRecord, Failure},
+    completion::Completion,
+    demand::{Demand, NOBODY},
+    watch::Watch,
+};
+
+/// What JavaScript waits for at the end of a turn: the highest seq at each level, 0 for nobody.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wishes {
+    pub(crate) written: u64,
+    pub(crate) durable: u64,
+    pub(crate) flushed: u64,
+    /// Somebody waits until the store is not crowded.
+    pub(crate) room: bool,
+    /// There is exactly one waiter, so its flush may run on this thread.
+    pub(crate) lone: bool,
+}
+
+#[derive(Default)]
+struct Demands {
+    written: Demand,
+    durable: Demand,
+    flushed: Demand,
+    room: bool,
+}
+
+impl Demands {
+    fn is_empty(&self) -> bool {
+        !self.room && [&self.written, &self.durable, &self.flushed].iter().all(|demand| demand.next() == NOBODY)
+    }
+}
+
+/// A collection's name and the names of its codecs.
+type SlotName = (String, String, String);
+
+pub(crate) struct StoreEntry {
+    handle: Arc<StoreHandle>,
+    watch: Arc<Watch>,
+    listener: ListenerId,
+    slots: RefCell<Vec<Arc<CollectionRef>>>,
+    slot_names: RefCell<HashMap<SlotName, usize>>,
+    holds_gate: Cell<bool>,
+    demands: RefCell<Demands>,
+    /// The first commit since JavaScript last said what it waits for; 0 for none.
+    first_commit_of_turn: Cell<u64>,
+    /// The newest commit of this environment, until it is durable; 0 for none.
+    last_commit: Cell<u64>,
+    /// No commit of the future has this seq or a lower one.
+    newest_known: Cell<u64>,
+}
+
+/// Gives the gate back unless the commit has done so: after a panic.
+struct GateReturn<'a> {
+    entry: &'a StoreEntry,
+    owner: Owner,
+}
+
+impl GateReturn<'_> {
+    fn forget(self) {
+        self.entry.holds_gate.set(false);
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for GateReturn<'_> {
+    fn drop(&mut self) {
+        self.entry.holds_gate.set(false);
+        self.entry.handle.abort(self.owner);
+    }
+}
+
+impl StoreEntry {
+    pub(crate) fn new(handle: Arc<StoreHandle>, completion: Arc<Completion>) -> Self {
+        let watch = Arc::new(Watch::new(completion, Arc::clone(&**handle)));
+        let newest = handle.marks().applied;
+        let listener = handle.add_listener(Arc::clone(&watch) as Arc<_>);
+        Self {
+            handle,
+            watch,
+            listener,
+            slots: RefCell::default(),
+            slot_names: RefCell::default(),
+            holds_gate: Cell::new(false),
+            demands: RefCell::default(),
+            first_commit_of_turn: Cell::new(0),
+            last_commit: Cell::new(0),
+            newest_known: Cell::new(newest),
+        }
+    }
+
+    pub(crate) fn handle(&self) -> &Arc<StoreHandle> {
+        &self.handle
+    }
+
+    /// The number of a collection; the same for the same names.
+    pub(crate) fn slot(&self, name: String, key_codec: String, value_codec: String) -> Result<usize, Failure> {
+        let names = (name, key_codec, value_codec);
+        if let Some(slot) = self.slot_names.borrow().get(&names) {
+            return Ok(*slot);
+        }
+        let collection = self.handle.collection(&names.0, &names.1, &names.2)?;
+        let mut slots = self.slots.borrow_mut();
+        slots.push(collection);
+        self.slot_names.borrow_mut().insert(names, slots.len() - 1);
+        Ok(slots.len() - 1)
+    }
+
+    pub(crate) fn with_slot<R>(
+        &self,
+        slot: usize,
+        work: impl FnOnce(&CollectionRef) -> Result<R, Error>,
+    ) -> Result<R, Failure> {
+        let slots = self.slots.borrow();
+        let collection =
+            slots.get(slot).ok_or_else(|| ErrorRecord::invalid("slot", "there is no such collection slot"))?;
+        Ok(work(collection)?)
+    }
+
+    pub(crate) fn begin(&self, owner: Owner, stall: Stall) -> Result<u64, Failure> {
+        let next_event_id = self.handle.begin(owner, stall)?;
+        self.holds_gate.set(true);
+        Ok(next_event_id)
+    }
+
+    pub(crate) fn abort(&self, owner: Owner) {
+        if self.holds_gate.replace(false) {
+            self.handle.abort(owner);
+        }
+    }
+
+    /// Whatever becomes of it, a gate that was held is given back.
+    pub(crate) fn commit(&self, owner: Owner, entry: GateEntry, write_set: &[u8]) -> Result<CommitInfo, Failure> {
+        let gate = GateReturn { entry: self, owner };
+        if self.last_commit.get() == 0 {
+            // At most the seq that the commit will have. Wished for before anybody can flush it, so its wake-up is not missed.
+            self.watch.keep(self.newest_known.get() + 1);
+        }
+        let outcome = self.handle.commit(owner, entry, write_set, &self.slots.borrow());
+        gate.forget();
+        match &outcome {
+            Ok(info) => self.note_commit(info),
+            Err(_) if self.last_commit.get() == 0 => self.watch.keep(NOBODY),
+            Err(_) => {}
+        }
+        Ok(outcome?)
+    }
+
+    fn note_commit(&self, info: &CommitInfo) {
+        self.newest_known.set(info.seq);
+        self.last_commit.set(info.seq);
+        self.watch.keep(info.seq);
+        if self.first_commit_of_turn.get() == 0 {
+            self.first_commit_of_turn.set(info.seq);
+        }
+    }
+
+    /// Registers who waits, lets the engine work for them, and returns the durable seq: whoever waits for that or less, at
+    /// the levels written and durable, is to be served now. Others are woken.
+    pub(crate) fn want(&self, wishes: Wishes) -> Result<u64, Failure> {
+        let mut marks = self.handle.marks();
+        if wishes.lone && wishes.durable > marks.durable && !marks.failed {
+            self.watch.leading(|| self.handle.try_lead(wishes.durable))?;
+            marks = self.handle.marks();
+        }
+        if marks.failed {
+            self.give_up_waiting();
+            return Err(self.handle.failure().map_or_else(|| ErrorRecord::closed("the store"), Failure::from));
+        }
+        self.register(wishes, &marks);
+        self.publish();
+        for (level, seq, mark) in [
+            (Level::Written, wishes.written, marks.written),
+            (Level::Durable, wishes.durable, marks.durable),
+            (Level::Flushed, wishes.flushed, marks.flushed),
+        ] {
+            if seq > mark {
+                self.handle.want(level, seq);
+            }
+        }
+        if wishes.room {
+            self.handle.want(Level::Room, marks.applied);
+        }
+        let durable = self.handle.marks().durable;
+        {
+            let mut demands = self.demands.borrow_mut();
+            demands.written.told(durable);
+            demands.durable.told(durable);
+        }
+        self.publish_and_look();
+        Ok(durable)
+    }
+
+    fn register(&self, wishes: Wishes, marks: &Marks) {
+        let first = match self.first_commit_of_turn.replace(0) {
+            0 => u64::MAX,
+            first => first,
+        };
+        let mut demands = self.demands.borrow_mut();
+        if wishes.written > marks.durable {
+            demands.written.add(first.min(wishes.written), wishes.written);
+        }
+        if wishes.durable > marks.durable {
+            demands.durable.add(first.min(wishes.durable), wishes.durable);
+        }
+        if wishes.flushed > 0 {
+            demands.flushed.add(wishes.flushed, wishes.flushed);
+        }
+        demands.room |= wishes.room;
+    }
+
+    /// What JavaScript is told now, and need not be woken for again.
+    pub(crate) fn poll(&self) -> Marks {
+        let marks = self.handle.marks();
+        if marks.failed {
+            self.give_up_waiting();
+            return marks;
+        }
+        {
+            let mut demands = self.demands.borrow_mut();
+            demands.written.told(marks.written);
+            demands.durable.told(marks.durable);
+            demands.flushed.told(marks.flushed);
+            demands.room &= marks.crowded;
+        }
+        self.publish_and_look();
+        marks
+    }
+
+    /// Whether this store keeps the event loop alive: a commit from here is not yet durable, or somebody waits. Not after a
+    /// failure, when nothing more will become durable.
+    pub(crate) fn keeps_alive(&self) -> bool {
+        let last_commit = self.last_commit.get();
+        if last_commit > 0 {
+            let marks = self.handle.marks();
+            if marks.failed || marks.durable >= last_commit {
+                self.last_commit.set(0);
+                self.watch.keep(NOBODY);
+            }
+        }
+        self.last_commit.get() > 0 || !self.demands.borrow().is_empty()
+    }
+
+    /// After this nothing of the engine refers to the environment.
+    pub(crate) fn detach(&self) {
+        self.watch.detach();
+        self.handle.remove_listener(self.listener);
+    }
+
+    fn give_up_waiting(&self) {
+        self.watch.failure_is_told();
+        *self.demands.borrow_mut() = Demands::default();
+        self.publish();
+    }
+
+    fn publish(&self) {
+        let demands = self.demands.borrow();
+        self.watch.wish(demands.written.next(), demands.durable.next(), demands.flushed.next(), demands.room);
+    }
+
+    fn publish_and_look(&self) {
+        self.publish();
+        if self.watch.is_reached_by(&self.handle.marks()) {
+            self.watch.wake();
+        }
+    }
+}

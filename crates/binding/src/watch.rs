@@ -1,0 +1,108 @@
+//! What one environment wants to hear from one store. The engine's threads ask it after each group, flush or failure; it
+//! wakes the environment only when somebody there waits for what has been reached.
+//!
+//! No wake-up is lost: this side publishes a wish, then looks at the marks; the engine publishes marks, then looks at the
+//! wishes; a full fence stands between the two steps on both sides, so at least one of them sees the other.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering, fence},
+};
+
+use ledgerstone_canonical_store::{Listener, Marks, Store};
+use parking_lot::Mutex;
+
+use crate::{completion::Completion, demand::NOBODY};
+
+pub(crate) struct Watch {
+    completion: Arc<Completion>,
+    /// Borrowed under the lock and never cloned, so that it is never dropped by a thread of the engine.
+    store: Mutex<Option<Arc<Store>>>,
+    written: AtomicU64,
+    durable: AtomicU64,
+    flushed: AtomicU64,
+    /// The last commit of this environment, while it keeps the event loop alive.
+    kept: AtomicU64,
+    room: AtomicBool,
+    told_of_failure: AtomicBool,
+    /// This environment's thread is flushing itself and looks at the marks afterwards.
+    leading: AtomicBool,
+}
+
+impl Watch {
+    pub(crate) fn new(completion: Arc<Completion>, store: Arc<Store>) -> Self {
+        Self {
+            completion,
+            store: Mutex::new(Some(store)),
+            written: AtomicU64::new(NOBODY),
+            durable: AtomicU64::new(NOBODY),
+            flushed: AtomicU64::new(NOBODY),
+            kept: AtomicU64::new(NOBODY),
+            room: AtomicBool::new(false),
+            told_of_failure: AtomicBool::new(false),
+            leading: AtomicBool::new(false),
+        }
+    }
+
+    /// Publishes from which marks on somebody is to be told. Look at the marks afterwards.
+    pub(crate) fn wish(&self, written: u64, durable: u64, flushed: u64, room: bool) {
+        self.written.store(written, Ordering::Relaxed);
+        self.durable.store(durable, Ordering::Relaxed);
+        self.flushed.store(flushed, Ordering::Relaxed);
+        self.room.store(room, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Publishes the commit that keeps the event loop alive, or [`NOBODY`]. Either before that commit is made, or look at the
+    /// marks afterwards.
+    pub(crate) fn keep(&self, seq: u64) {
+        self.kept.store(seq, Ordering::Relaxed);
+    }
+
+    /// From now until the end of `lead` the engine's word is not heard. Look at the marks afterwards.
+    pub(crate) fn leading<R>(&self, lead: impl FnOnce() -> R) -> R {
+        self.leading.store(true, Ordering::Relaxed);
+        let result = lead();
+        self.leading.store(false, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        result
+    }
+
+    /// Whether somebody is to be told of these marks.
+    pub(crate) fn is_reached_by(&self, marks: &Marks) -> bool {
+        let at = |level: &AtomicU64| level.load(Ordering::Relaxed);
+        marks.written >= at(&self.written)
+            || marks.durable >= at(&self.durable).min(at(&self.kept))
+            || marks.flushed >= at(&self.flushed)
+            || (!marks.crowded && self.room.load(Ordering::Relaxed))
+            || (marks.failed && !self.told_of_failure.swap(true, Ordering::AcqRel))
+    }
+
+    /// JavaScript knows that the store has failed.
+    pub(crate) fn failure_is_told(&self) {
+        self.told_of_failure.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn wake(&self) {
+        self.completion.wake();
+    }
+
+    /// The store is not asked any more, nor the environment woken for it.
+    pub(crate) fn detach(&self) {
+        let store = self.store.lock().take();
+        drop(store);
+    }
+}
+
+impl Listener for Watch {
+    fn advanced(&self) {
+        fence(Ordering::SeqCst);
+        if self.leading.load(Ordering::Relaxed) {
+            return;
+        }
+        let reached = self.store.lock().as_ref().is_some_and(|store| self.is_reached_by(&store.marks()));
+        if reached {
+            self.wake();
+        }
+    }
+}
