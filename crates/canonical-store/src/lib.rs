@@ -31,7 +31,7 @@ pub use error::{Detail, Error, Result};
 pub use flush::{FlushProbe, FlushStage};
 pub use identity::FORMAT_VERSION;
 pub use listeners::{Listener, ListenerId};
-pub use options::OpenOptions;
+pub use options::{Limits, OpenOptions};
 pub use read::{Direction, Fill, KeyBounds, RangeCursor, ReadCache, Snapshot};
 pub use registry::{StoreHandle, hand_over_all, open};
 pub use stats::{Meta, RecoveryReport, Stats};

@@ -58,11 +58,16 @@ pub(crate) const MAX_KEY_BYTES: u64 = 1_978;
 
 /// What a write is checked against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Limits {
-    pub(crate) key_bytes: u64,
-    pub(crate) value_bytes: u64,
-    pub(crate) event_bytes: u64,
-    pub(crate) transaction_bytes: u64,
+#[allow(clippy::struct_field_names, reason = "units stand last in names")]
+pub struct Limits {
+    /// Longest key.
+    pub key_bytes: u64,
+    /// Longest value.
+    pub value_bytes: u64,
+    /// Longest event.
+    pub event_bytes: u64,
+    /// Largest write set of one transaction.
+    pub transaction_bytes: u64,
 }
 
 /// The options of an open store, all decided.

@@ -27,7 +27,7 @@ use crate::{
     identity::Identity,
     layout::Layout,
     listeners::Listeners,
-    options::Settings,
+    options::{Limits, Settings},
     read::{ReadCaches, Readers},
     stats::RecoveryReport,
     write::{CommitState, Gate},
@@ -105,6 +105,11 @@ impl Store {
     /// Its folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What writes are checked against.
+    pub fn limits(&self) -> Limits {
+        self.settings.limits
     }
 
     /// A collection by name and codecs; stores nothing. `ERR_CODEC_MISMATCH` when it is known with other codecs.
