@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    frame::{Frame, Place},
+    frame::{FRAME_ALIGNMENT, Frame, Place},
 };
 
 /// A segment, opened for reading.
@@ -55,9 +55,13 @@ impl SegmentReader {
         let len = span.end_offset.saturating_sub(span.offset);
         let Ok(len) = usize::try_from(len) else { return Err(self.corrupt(span.offset, "a block is too large")) };
         buffer.resize(len, 0);
-        if self.file.read_full_at(buffer, span.offset)? != len {
+        let read = self.file.read_full_at(buffer, span.offset)?;
+        let missing = buffer.get_mut(read..).unwrap_or_default();
+        // A last frame is whole without its padding.
+        if missing.len() as u64 >= FRAME_ALIGNMENT {
             return Err(self.corrupt(span.offset, "the file ends within its frames"));
         }
+        missing.fill(0);
         Ok(())
     }
 

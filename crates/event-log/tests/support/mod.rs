@@ -1,5 +1,7 @@
 //! What the tests share: a log on a simulated disk, and events whose bytes follow from their id.
 #![allow(dead_code, reason = "each test file uses a part")]
+#![allow(unreachable_pub, reason = "a module of each test")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::{
     ops::ControlFlow,
@@ -38,7 +40,8 @@ pub fn open(disk: &SimDisk, options: EventLogOptions, truncate_from: Option<u64>
 
 /// An event whose bytes nobody else has: 8 bytes of its id, then a pattern.
 pub fn event(id: u64, len: usize) -> Event {
-    let bytes = id.to_le_bytes().into_iter().chain((0..).map(|n: u64| (n * 31 + id) as u8)).take(len).collect();
+    let bytes = id.to_le_bytes().into_iter().cycle().zip(0_u8..=255).map(|(id, n)| id ^ n);
+    let bytes = bytes.cycle().take(len).collect();
     (id / 3 * 10, bytes)
 }
 

@@ -1,0 +1,128 @@
+//! Random operations against a `Vec`: whatever is appended, flushed, reopened, killed and truncated, in whatever order, the
+//! log holds what the vector holds.
+
+mod support;
+
+use std::sync::Arc;
+
+use ledgerstone_event_log::{Direction, EventLog, EventLogOptions};
+use ledgerstone_vfs::sim::SimDisk;
+use proptest::prelude::*;
+use support::{Event, append, assert_holds, create, file_bytes, open, read};
+
+#[derive(Clone, Debug)]
+enum Step {
+    Append(Vec<(u8, usize)>),
+    Sync,
+    /// Closes, opens again.
+    Reopen,
+    /// The process is killed and everything above the last flush is truncated, as a store does.
+    Kill,
+    /// Truncates at this share of the log.
+    Truncate(u8),
+    TruncateAtOpening(u8),
+    Read(u8, u8),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let len = prop_oneof![6 => 0_usize..40, 4 => 40_usize..1_500, 1 => 1_500_usize..20_000, 1 => 60_000_usize..70_000];
+    let events = prop::collection::vec((0_u8..4, len), 0..12);
+    let step = prop_oneof![
+        8 => events.prop_map(Step::Append),
+        4 => Just(Step::Sync),
+        1 => Just(Step::Reopen),
+        1 => Just(Step::Kill),
+        1 => any::<u8>().prop_map(Step::Truncate),
+        1 => any::<u8>().prop_map(Step::TruncateAtOpening),
+        2 => (any::<u8>(), any::<u8>()).prop_map(|(from, to)| Step::Read(from, to)),
+    ];
+    prop::collection::vec(step, 1..40)
+}
+
+struct Run {
+    disk: SimDisk,
+    options: EventLogOptions,
+    log: Arc<EventLog>,
+    model: Vec<Event>,
+    flushed: usize,
+    made: u64,
+}
+
+impl Run {
+    fn share(&self, share: u8) -> usize {
+        self.model.len() * usize::from(share) / 255
+    }
+
+    fn reopen(&mut self, truncate_from: Option<u64>) {
+        self.log = open(&self.disk, self.options, truncate_from).unwrap();
+    }
+
+    fn truncated(&mut self, len: usize) {
+        self.model.truncate(len);
+        self.flushed = self.flushed.min(len);
+    }
+
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Append(events) => {
+                let mut timestamp_ms = self.model.last().map_or(1_000, |event| event.0);
+                let mut batch = Vec::new();
+                for (later, len) in events {
+                    timestamp_ms += u64::from(*later);
+                    self.made += 1;
+                    batch.push((timestamp_ms, support::event(self.made, *len).1));
+                }
+                append(&self.log, &batch).unwrap();
+                self.model.extend(batch);
+            }
+            Step::Sync => {
+                self.log.sync().unwrap();
+                self.flushed = self.model.len();
+            }
+            Step::Reopen => self.reopen(None),
+            Step::Kill => {
+                self.disk = self.disk.crash();
+                self.reopen(Some(self.flushed as u64 + 1));
+                self.truncated(self.flushed);
+            }
+            Step::Truncate(share) => {
+                let len = self.share(*share);
+                self.log.truncate_from(len as u64 + 1).unwrap();
+                self.truncated(len);
+            }
+            Step::TruncateAtOpening(share) => {
+                let len = self.share(*share);
+                self.reopen(Some(len as u64 + 1));
+                self.truncated(len);
+            }
+            Step::Read(from, to) => {
+                let (from, to) = (self.share(*from), self.share(*to));
+                let mut expected: Vec<(u64, Event)> =
+                    (from..to).map(|position| (position as u64 + 1, self.model[position].clone())).collect();
+                let (from, to) = (from as u64 + 1, to as u64 + 1);
+                assert!(read(&self.log, from, to, Direction::Forward).unwrap() == expected);
+                expected.reverse();
+                assert!(read(&self.log, from, to, Direction::Backward).unwrap() == expected);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn the_log_holds_what_the_model_holds(steps in steps(), segment_bytes in prop_oneof![Just(6_000_u64), Just(20_000), Just(300_000)]) {
+        let disk = SimDisk::new(3);
+        let options = EventLogOptions { segment_bytes, max_event_bytes: 1 << 20 };
+        let log = create(&disk, options).unwrap();
+        let mut run = Run { disk, options, log, model: Vec::new(), flushed: 0, made: 0 };
+        for step in &steps {
+            run.take(step);
+            assert_eq!(run.log.next_event_id(), run.model.len() as u64 + 1);
+            assert_eq!(run.log.stats().bytes, file_bytes(&run.disk), "after {step:?}");
+        }
+        assert_holds(&run.log, 1, &run.model);
+        run.reopen(None);
+        assert_holds(&run.log, 1, &run.model);
+    }
+}
