@@ -70,7 +70,7 @@ impl Store {
             meta: MetaRecord {
                 store_id: self.identity.store_id,
                 applied_seq: at.seq,
-                position: at.position.clone(),
+                position: at.position,
                 next_event_id: at.next_event_id,
                 oldest_event_id: self.log.oldest_event_id(),
                 sealed_event_id: 0,
@@ -129,11 +129,12 @@ impl Store {
     }
 
     fn classify(&self, error: Error) -> FlushFailure<Error> {
-        match error {
-            error if self.checkpoint.can_retry(&error) => FlushFailure::Retry(error),
-            Error::Limit { .. } => FlushFailure::Retry(error),
-            error => FlushFailure::Fatal(error),
+        let passing = matches!(error, Error::Limit { .. }) || self.checkpoint.can_retry(&error);
+        if !passing {
+            return FlushFailure::Fatal(error);
         }
+        self.listeners.advanced();
+        FlushFailure::Retry(error)
     }
 }
 
@@ -145,7 +146,7 @@ impl Flusher<StoreDelta> for Store {
         let fresh = Arc::new(StoreDelta::new(state.next_event_id, self.settings.flush_bytes));
         let frozen_at = FrozenAt {
             seq: state.last_seq,
-            position: state.position.clone(),
+            position: state.position,
             next_event_id: state.next_event_id,
             last_timestamp_ms: state.last_timestamp_ms,
             catalog: self.catalog.current(),
@@ -165,10 +166,11 @@ impl Flusher<StoreDelta> for Store {
 
     fn published(&self, frozen: &Arc<StoreDelta>) {
         self.caches.take_back(self.coordinator.version());
-        if let Some(at) = frozen.frozen_at() {
-            if let Err(error) = self.journal.recycle(at.seq) {
-                self.poison.set(error);
-            }
+        if let Some(at) = frozen.frozen_at()
+            && let Err(error) = self.journal.recycle(at.seq)
+        {
+            self.poison.set(error);
+            self.journal.announce_poison();
         }
         self.at(FlushStage::Published);
         self.listeners.advanced();
@@ -190,6 +192,7 @@ impl Flusher<StoreDelta> for Store {
             None => ledgerstone_journal::Error::Io(io_error(what)),
         };
         self.poison.set(cause);
+        self.journal.announce_poison();
         self.listeners.advanced();
         self.failure().unwrap_or_else(|| Error::internal(what))
     }

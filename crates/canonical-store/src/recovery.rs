@@ -148,7 +148,7 @@ impl Ground {
             Arc::clone(&self.clock),
             &layout.journal(),
             id,
-            self.journal.clone(),
+            self.journal,
             Arc::clone(poison),
         )?;
         identity.write(&**vfs, &layout.identity())?;
@@ -187,7 +187,7 @@ impl Ground {
         let from = ScanFrom {
             applied_seq,
             next_event_id,
-            position: loaded.meta.as_ref().and_then(|meta| meta.position.clone()),
+            position: loaded.meta.as_ref().and_then(|meta| meta.position),
             promised: promise,
         };
         let journal = ledgerstone_journal::scan(Arc::clone(vfs), &layout.journal(), id, from)?;
@@ -206,7 +206,7 @@ impl Ground {
         // Everything has passed. From here on files are changed.
         let bytes_cut = journal.bytes_cut + log.torn_bytes();
         let log = log.open(Self::log_options(settings), Some(next_event_id))?;
-        let journal = journal.open(Arc::clone(&self.clock), self.journal.clone(), Arc::clone(poison))?;
+        let journal = journal.open(Arc::clone(&self.clock), self.journal, Arc::clone(poison))?;
         let marked_clean = vfs.exists(&layout.clean_mark())?;
         Ok(Opened { identity, journal, log, checkpoint, loaded, replayed, bytes_cut, marked_clean })
     }

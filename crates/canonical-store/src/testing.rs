@@ -101,6 +101,10 @@ pub fn close_stepped(store: &Store) -> Result<()> {
     store.shut_down()
 }
 
+/// Collection, key, value or deletion.
+#[cfg(test)]
+pub(crate) type TestOp<'a> = (u32, &'a [u8], Option<&'a [u8]>);
+
 /// Frames as a journal makes them, for tests of what refers to frames.
 #[cfg(test)]
 pub(crate) struct Frames {
@@ -124,11 +128,7 @@ impl Frames {
     }
 
     /// The next commit: events, and (collection, key, value or deletion).
-    pub(crate) fn next(
-        &mut self,
-        events: &[&[u8]],
-        ops: &[(u32, &[u8], Option<&[u8]>)],
-    ) -> Arc<ledgerstone_journal::Frame> {
+    pub(crate) fn next(&mut self, events: &[&[u8]], ops: &[TestOp<'_>]) -> Arc<ledgerstone_journal::Frame> {
         use ledgerstone_journal::{FrameBuilder, FrameKind, OpKind, Stamp};
         let mut builder = FrameBuilder::new(FrameKind::Commit, 0, events.iter().copied()).unwrap();
         for (collection, key, value) in ops {

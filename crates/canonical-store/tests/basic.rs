@@ -1,5 +1,12 @@
 //! The store's behaviour through its public interface, on the real disk with LMDB.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::missing_docs_in_private_items,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use std::{ops::Bound, sync::Arc};

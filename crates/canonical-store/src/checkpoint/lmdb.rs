@@ -16,7 +16,7 @@ use ledgerstone_vfs::{FileError, Vfs};
 use parking_lot::{Mutex, RwLock};
 
 use super::{
-    Batch, Checkpoint, CheckpointRead, CheckpointSize, Loaded, Part,
+    Batch, Checkpoint, CheckpointRead, CheckpointSize, Loaded, Part, Visit,
     batch::{decode_entry, encode_entry},
     precheck::check_data_file,
     value,
@@ -321,12 +321,7 @@ impl CheckpointRead for LmdbRead {
         }
     }
 
-    fn scan(
-        &self,
-        bounds: (Bound<&[u8]>, Bound<&[u8]>),
-        reverse: bool,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<()> {
+    fn scan(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>), reverse: bool, visit: &mut Visit<'_>) -> Result<()> {
         let failed = failed(&self.path, "mdb_cursor_get");
         let mut show = |entry: heed::Result<(&[u8], &[u8])>| -> Result<ControlFlow<()>> {
             let (key, stored) = entry.map_err(&failed)?;

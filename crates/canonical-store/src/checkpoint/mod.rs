@@ -31,6 +31,9 @@ pub(crate) struct CheckpointSize {
     pub(crate) mapped: u64,
 }
 
+/// Is shown keys and values; says whether to go on.
+pub(crate) type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
+
 /// Flushed state: written by the flusher alone, read by everyone.
 pub(crate) trait Checkpoint: Send + Sync + fmt::Debug {
     /// Reads what the last completed batch has left.
@@ -56,10 +59,5 @@ pub(crate) trait CheckpointRead: Send + fmt::Debug {
     /// Shows the value of a full key to `take`; whether there is one.
     fn get(&self, key: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<bool>;
     /// Shows keys and values in order, until `visit` breaks.
-    fn scan(
-        &self,
-        bounds: (Bound<&[u8]>, Bound<&[u8]>),
-        reverse: bool,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<()>;
+    fn scan(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>), reverse: bool, visit: &mut Visit<'_>) -> Result<()>;
 }

@@ -13,7 +13,7 @@ use ledgerstone_vfs::{Vfs, read_small_file, write_atomically};
 use parking_lot::Mutex;
 
 use super::{
-    Batch, Checkpoint, CheckpointRead, CheckpointSize, Loaded, Part,
+    Batch, Checkpoint, CheckpointRead, CheckpointSize, Loaded, Part, Visit,
     batch::{decode_entry, encode_entry},
     value,
 };
@@ -204,12 +204,7 @@ impl CheckpointRead for TwinRead {
         Ok(true)
     }
 
-    fn scan(
-        &self,
-        bounds: (Bound<&[u8]>, Bound<&[u8]>),
-        reverse: bool,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<()> {
+    fn scan(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>), reverse: bool, visit: &mut Visit<'_>) -> Result<()> {
         let entries = self.state.range::<[u8], _>(bounds);
         let mut show = |(key, stored): (&Vec<u8>, &Vec<u8>)| Ok(visit(key, self.checked(key, stored)?));
         let mut each: Box<dyn Iterator<Item = _>> = if reverse { Box::new(entries.rev()) } else { Box::new(entries) };

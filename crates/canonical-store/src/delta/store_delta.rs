@@ -122,18 +122,15 @@ impl StoreDelta {
             let mut index = self.index.write();
             for op in ops.by_ref().take(SLICE) {
                 let key = DeltaKey::in_frame(frame, op.collection, &op.key, seq);
-                let value = match op.kind {
-                    OpKind::Put => {
-                        added.keys_written += 1;
-                        DeltaValue::Put {
-                            start: u32::try_from(op.value.start).unwrap_or(u32::MAX),
-                            len: u32::try_from(op.value.len()).unwrap_or(u32::MAX),
-                        }
+                let value = if op.kind == OpKind::Put {
+                    added.keys_written += 1;
+                    DeltaValue::Put {
+                        start: u32::try_from(op.value.start).unwrap_or(u32::MAX),
+                        len: u32::try_from(op.value.len()).unwrap_or(u32::MAX),
                     }
-                    _ => {
-                        added.keys_deleted += 1;
-                        DeltaValue::Delete
-                    }
+                } else {
+                    added.keys_deleted += 1;
+                    DeltaValue::Delete
                 };
                 self.bloom.insert(hash_parts(op.collection, key.key()));
                 match index.insert(key, value) {

@@ -120,10 +120,10 @@ impl DeltaStream {
                     self.ready.extend(std::mem::replace(&mut group, next).and_then(|group| group.chosen));
                 }
                 looked += 1;
-                if let Some(group) = group.as_mut().filter(|group| self.reverse || group.chosen.is_none()) {
-                    if key.seq <= self.seq {
-                        group.chosen = key.owned().map(|key| DeltaItem { key, value: *value });
-                    }
+                if key.seq <= self.seq
+                    && let Some(group) = group.as_mut().filter(|group| self.reverse || group.chosen.is_none())
+                {
+                    group.chosen = key.owned().map(|key| DeltaItem { key, value: *value });
                 }
             }
         }

@@ -40,10 +40,10 @@ impl ReadCaches {
     pub(crate) fn take_back(&self, version: u64) {
         let caches: Vec<_> = self.all.lock().iter().filter_map(Weak::upgrade).collect();
         for cache in caches {
-            let mut cached = cache.cached.lock();
-            if cached.view.as_ref().is_some_and(|view| view.version != version) {
-                let old = std::mem::take(&mut *cached);
-                drop(cached);
+            let mut slot = cache.cached.lock();
+            if slot.view.as_ref().is_some_and(|view| view.version != version) {
+                let old = std::mem::take(&mut *slot);
+                drop(slot);
                 drop(old);
             }
         }

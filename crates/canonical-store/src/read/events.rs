@@ -48,9 +48,9 @@ impl Store {
                     return Ok(());
                 }
                 if newest_first {
-                    to = from
+                    to = from;
                 } else {
-                    from = end
+                    from = end;
                 }
                 continue;
             }
@@ -65,12 +65,20 @@ impl Store {
                 if visit(id, timestamp_ms, bytes).is_break() {
                     return Ok(());
                 }
-                if newest_first { id -= 1 } else { id += 1 }
+                if newest_first {
+                    id -= 1;
+                } else {
+                    id += 1;
+                }
             }
             if id == probe {
                 return Err(Error::corrupt(&self.path, 0, format!("an event is missing in memory: id={id}")));
             }
-            if newest_first { to = id + 1 } else { from = id }
+            if newest_first {
+                to = id + 1;
+            } else {
+                from = id;
+            }
         }
         Ok(())
     }
@@ -102,8 +110,8 @@ impl Store {
             if in_log < in_deltas {
                 return Ok(in_log);
             }
-            let deltas = [view.frozen.as_ref(), Some(&view.active)].into_iter().flatten();
-            let found = deltas.filter_map(|delta| delta.events().first_at(timestamp_ms)).next();
+            let mut deltas = [view.frozen.as_ref(), Some(&view.active)].into_iter().flatten();
+            let found = deltas.find_map(|delta| delta.events().first_at(timestamp_ms));
             return Ok(found.unwrap_or_else(|| self.next_event_id()));
         }
     }

@@ -145,13 +145,11 @@ impl Page<'_> {
     }
 
     fn show_item(&mut self, item: &DeltaItem) -> ControlFlow<()> {
-        match item.value() {
-            Some(value) => self.show(item.key(), value),
-            None => {
-                self.pass(item.key());
-                ControlFlow::Continue(())
-            }
-        }
+        let Some(value) = item.value() else {
+            self.pass(item.key());
+            return ControlFlow::Continue(());
+        };
+        self.show(item.key(), value)
     }
 
     fn pass(&mut self, key: &[u8]) {

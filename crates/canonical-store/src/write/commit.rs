@@ -195,7 +195,7 @@ impl Store {
         }
         let catalog = self.catalog.current();
         let mut creations = Creations { first_id: catalog.next_id, made: Vec::new() };
-        let (builder, dropped) = match self.drop_of(write_set, &summary, collections, &catalog)? {
+        let (builder, dropped) = match Self::drop_of(write_set, &summary, collections, &catalog)? {
             Some(id) => {
                 let frame_bytes = FrameBuilder::frame_bytes(0, 0, 1, 0);
                 let mut builder = FrameBuilder::new(FrameKind::Commit, frame_bytes, std::iter::empty())?;
@@ -221,7 +221,6 @@ impl Store {
 
     /// The collection that a write set drops; such a write set has nothing else in it.
     fn drop_of(
-        &self,
         write_set: &[u8],
         summary: &Summary,
         collections: &[Arc<CollectionRef>],
