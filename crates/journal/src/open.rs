@@ -4,7 +4,7 @@
 //! before a file is made that continues the chain; the tail's new file is complete and flushed before it has its name, so
 //! a second recovery sees the old tail or the new one, never half of it.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use ledgerstone_format::{PAGE_BYTES, align_up};
 use ledgerstone_vfs::{Clock, OpenHow, Vfs, VfsFile};
@@ -14,6 +14,7 @@ use crate::{
     file_header::{FRAMES_START, FileHeader, make_salt},
     file_name::{UNFINISHED_TAIL, journal_path},
     folder::SpareFound,
+    frame_head::FrameHead,
     group::{FileEntry, JournalFile, Origin},
     journal::Parts,
     prepared_file::{POOL_LIMIT, PreparedFile},
@@ -38,7 +39,7 @@ impl Scan {
         if !tail.is_empty() {
             next_number += 1;
         }
-        let mut shelf = Shelf { vfs: &*vfs, dir: &dir, next_number, changed: false, keep: Vec::new() };
+        let mut sorting = Shelf { vfs: &*vfs, dir: &dir, next_number, changed: false, keep: Vec::new() };
         let above = if tail.is_empty() { folder.in_use.last().map_or(0, |file| file.header.number) } else { u64::MAX };
         let cut_number = cut.as_ref().map(|file| file.header.number);
         folder.spares.extend(cut.map(|file| SpareFound {
@@ -47,8 +48,8 @@ impl Scan {
             len: file.len,
             damaged: false,
         }));
-        shelf.sort_out(folder.spares, options.first_file_bytes, above, cut_number)?;
-        let (spares, next_number) = (shelf.keep, shelf.next_number);
+        sorting.sort_out(folder.spares, options.first_file_bytes, above, cut_number)?;
+        let (spares, next_number) = (sorting.keep, sorting.next_number);
 
         let mut files: Vec<_> = folder
             .in_use
@@ -67,12 +68,12 @@ impl Scan {
             };
             let monotonic = u64::try_from(clock.monotonic().as_nanos()).unwrap_or(u64::MAX);
             header.salt = make_salt(&header, [clock.wall_ms(), monotonic]);
-            let making = TailFile { vfs: &*vfs, header, capacity: options.next_file_bytes(used_bytes) };
-            let made = making.make(&dir, &tail)?;
-            files.push(FileEntry { number: tail_number, first_seq: first.seq(), capacity: made.file.capacity });
-            last_crc = made.last_crc;
-            position = Some(Position { file: tail_number, offset: made.end, crc: made.last_crc });
-            current = Some((Arc::new(made.file), align_up(made.end, PAGE_BYTES)));
+            let file = TailFile { vfs: &*vfs, header, capacity: options.next_file_bytes(used_bytes) };
+            let copy = file.make(&dir, &tail)?;
+            files.push(FileEntry { number: tail_number, first_seq: first.seq(), capacity: copy.file.capacity });
+            last_crc = copy.last_crc;
+            position = Some(Position { file: tail_number, offset: copy.end, crc: copy.last_crc });
+            current = Some((Arc::new(copy.file), align_up(copy.end, PAGE_BYTES)));
         }
         let origin = Origin { store_id, last_seq: self.last_seq, last_crc, position, current, files };
         Ok(Journal::assemble(Parts { vfs, dir, origin, spares, next_number }, clock, options, poison))
@@ -82,7 +83,7 @@ impl Scan {
 /// Sorts out the files that are not in use.
 struct Shelf<'a> {
     vfs: &'a dyn Vfs,
-    dir: &'a PathBuf,
+    dir: &'a Path,
     next_number: u64,
     changed: bool,
     keep: Vec<PreparedFile>,
@@ -137,7 +138,7 @@ struct TailMade {
 
 impl TailFile<'_> {
     /// Writes header, frames and zeros aside, flushes, puts the file in place and flushes the folder.
-    fn make(self, dir: &PathBuf, tail: &[Arc<Frame>]) -> Result<TailMade> {
+    fn make(self, dir: &Path, tail: &[Arc<Frame>]) -> Result<TailMade> {
         let frames_bytes: u64 = tail.iter().map(|frame| frame.bytes().len() as u64).sum();
         let capacity = align_up(self.capacity.max(FRAMES_START + frames_bytes), PAGE_BYTES);
         let aside = dir.join(UNFINISHED_TAIL);
@@ -149,11 +150,8 @@ impl TailFile<'_> {
         for frame in tail {
             let mut bytes = frame.bytes().to_vec();
             // When this file has its name, all of it is durable.
-            let mut head = crate::frame_head::FrameHead {
-                previous_crc: crc,
-                durable_upto: frame.seq().saturating_sub(1),
-                ..*frame.head()
-            };
+            let mut head =
+                FrameHead { previous_crc: crc, durable_upto: frame.seq().saturating_sub(1), ..*frame.head() };
             head.stamp(&mut bytes, self.header.salt)?;
             crc = head.crc;
             writer.push(&bytes)?;

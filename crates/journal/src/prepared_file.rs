@@ -22,8 +22,7 @@ use crate::{
 pub(crate) const POOL_LIMIT: usize = 2;
 
 /// Zeros are written and flushed in pieces of this size, so that a commit never waits behind a whole file of them.
-const SLICE_BYTES: u64 = 1 << 20;
-static ZEROS: [u8; SLICE_BYTES as usize] = [0; SLICE_BYTES as usize];
+static ZEROS: [u8; 1 << 20] = [0; 1 << 20];
 
 /// A file that is ready to be written in place.
 #[derive(Debug)]
@@ -142,8 +141,9 @@ impl Pool {
         }
         let Some(unfinished) = &mut self.unfinished else { return Ok(false) };
         unfinished.capacity = unfinished.capacity.max(capacity);
-        let len = (unfinished.capacity - unfinished.written).min(SLICE_BYTES);
-        let zeros = ZEROS.get(..usize::try_from(len).unwrap_or(0)).unwrap_or_default();
+        let missing = usize::try_from(unfinished.capacity - unfinished.written).unwrap_or(usize::MAX);
+        let zeros = ZEROS.get(..missing).unwrap_or(&ZEROS);
+        let len = zeros.len() as u64;
         unfinished.handle.write_all_at(zeros, unfinished.written).map_err(Failure::of_write)?;
         self.counts.bytes += len;
         self.counts.flushes += 1;

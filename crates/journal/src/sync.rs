@@ -1,4 +1,4 @@
-//! The primitives under the two kernels that loom checks (watermarks, bell): parking_lot's and std's, or loom's.
+//! The primitives under the two kernels that loom checks (watermarks, bell): the real ones, or loom's.
 
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};

@@ -1,0 +1,179 @@
+//! Every truncation and a flip at every byte of a small journal: the right data or a typed error, never a panic, and never
+//! the silent loss of what a later frame saw durable.
+
+use std::{path::PathBuf, sync::Arc};
+
+use ledgerstone_journal::{Error, JournalOptions};
+use ledgerstone_vfs::{Vfs, sim::SimDisk};
+
+use crate::rig::{Commit, DIR, Rig, is_corrupt};
+
+const SMALLEST: JournalOptions =
+    JournalOptions { first_file_bytes: 12 << 10, max_file_bytes: 12 << 10, group_wake_bytes: 1 << 20, keep_bytes: 0 };
+
+fn bare(disk: &SimDisk) -> Arc<dyn Vfs> {
+    Arc::new(disk.clone())
+}
+
+/// Five commits, each durable before the next: two to a file, the last one alone. And one spare.
+fn five_durable_commits() -> Rig {
+    let mut rig = Rig::with(3, SMALLEST);
+    for n in 1..=5 {
+        rig.append(Commit::numbered(n, 40)).unwrap();
+        rig.durable().unwrap();
+    }
+    while rig.journal.step().unwrap() {}
+    assert_eq!(rig.journal.stats().files, 3);
+    rig.move_to(rig.disk.crash(), bare);
+    rig
+}
+
+/// The answer must be right, and reach `at_least`, or be a typed error; whether it was one.
+fn check_answer(rig: &Rig, at_least: u64, context: &str) -> bool {
+    match rig.scan() {
+        Ok(scan) => {
+            rig.check(&scan, at_least).unwrap_or_else(|wrong| panic!("{context}: {wrong}"));
+            false
+        }
+        Err(Error::Corrupt { .. } | Error::Format { .. }) => true,
+        Err(error) => panic!("{context}: {error}"),
+    }
+}
+
+fn journal_files(rig: &Rig) -> Vec<(PathBuf, Vec<u8>)> {
+    rig.disk.list().into_iter().map(|path| (path.clone(), rig.disk.read_file(path).unwrap())).collect()
+}
+
+#[test]
+fn a_flip_at_any_byte_is_noticed_or_harmless() {
+    let rig = five_durable_commits();
+    let mut corrupt = 0;
+    for (path, bytes) in journal_files(&rig) {
+        for offset in 0..bytes.len() as u64 {
+            let is_padding = offset % 4096 > 256;
+            if is_padding && offset % 61 != 0 {
+                continue;
+            }
+            let mask = 1 << (offset % 8);
+            assert!(rig.disk.flip(&path, offset, mask));
+            // Frames 1 to 4 have a later witness.
+            corrupt += u64::from(check_answer(&rig, 4, &format!("{} byte {offset}", path.display())));
+            assert!(rig.disk.flip(&path, offset, mask));
+        }
+    }
+    // Of two headers and of the four frames with a witness, every byte.
+    assert_eq!(corrupt, 2 * 58 + 4 * rig.commits[0].build().encoded_len());
+    rig.check(&rig.scan().unwrap(), 5).unwrap();
+}
+
+#[test]
+fn every_flip_within_what_was_promised_is_damage() {
+    let mut rig = five_durable_commits();
+    rig.from.promised.seq = 5;
+    let frame_len = rig.commits[0].build().encoded_len();
+    let last = PathBuf::from(format!("{DIR}/journal-{:020}.wal", 3));
+    for offset in (0..58).chain(4096..4096 + frame_len) {
+        assert!(rig.disk.flip(&last, offset, 0x10));
+        assert!(is_corrupt(&rig.scan()), "byte {offset}");
+        assert!(rig.disk.flip(&last, offset, 0x10));
+    }
+}
+
+#[test]
+fn a_truncation_at_any_length_is_noticed_or_leaves_a_right_prefix() {
+    let mut rig = five_durable_commits();
+    for (path, bytes) in journal_files(&rig) {
+        for len in 0..bytes.len() {
+            rig.disk.write_file(&path, &bytes[..len]);
+            // What is cut off takes its witnesses along; a file that follows is one.
+            let witnessed = if path.ends_with(format!("journal-{:020}.wal", 3)) { 4 } else { 0 };
+            check_answer(&rig, witnessed, &format!("{} cut at {len}", path.display()));
+            if len % 64 == 0 {
+                rig.from.promised.seq = 5;
+                check_answer(&rig, 5, &format!("{} cut at {len}, promised", path.display()));
+                rig.from.promised.seq = 0;
+            }
+        }
+        rig.disk.write_file(&path, &bytes);
+    }
+}
+
+#[test]
+fn garbage_in_any_sector_is_noticed_or_leaves_a_right_prefix() {
+    let rig = five_durable_commits();
+    for (path, bytes) in journal_files(&rig) {
+        for start in (0..bytes.len()).step_by(512) {
+            let mut damaged = bytes.clone();
+            for (at, byte) in damaged[start..].iter_mut().take(512).enumerate() {
+                *byte = (at as u8).wrapping_mul(31) ^ 0xa5;
+            }
+            rig.disk.write_file(&path, &damaged);
+            check_answer(&rig, 4, &format!("{} sector at {start}", path.display()));
+        }
+        rig.disk.write_file(&path, &bytes);
+    }
+}
+
+/// The salt is in the header: without it no frame of the file verifies, yet they are there.
+#[test]
+fn a_lost_header_does_not_hide_durable_frames() {
+    for (from, to, fill) in [(0, 58, 0), (0, 512, 0xff), (0, 8, 0)] {
+        let mut rig = Rig::with(3, SMALLEST);
+        rig.append(Commit::numbered(1, 5000)).unwrap();
+        rig.durable().unwrap();
+        for n in 2..=3 {
+            rig.append(Commit::numbered(n, 1000)).unwrap();
+            rig.durable().unwrap();
+        }
+        rig.move_to(rig.disk.crash(), bare);
+        let path = format!("{DIR}/journal-{:020}.wal", 2);
+        let mut bytes = rig.disk.read_file(&path).unwrap();
+        bytes[from..to].fill(fill);
+        rig.disk.write_file(&path, &bytes);
+        assert!(is_corrupt(&rig.scan()), "{from}..{to}");
+    }
+}
+
+#[test]
+fn missing_files_are_noticed_where_something_later_shows_it() {
+    let rig = five_durable_commits();
+    for number in 1..=2 {
+        let path = PathBuf::from(format!("{DIR}/journal-{number:020}.wal"));
+        let bytes = rig.disk.read_file(&path).unwrap();
+        rig.vfs.remove_file(&path).unwrap();
+        assert!(is_corrupt(&rig.scan()), "{number}");
+        rig.disk.write_file(&path, &bytes);
+    }
+}
+
+#[test]
+fn files_in_each_others_place_are_noticed() {
+    let rig = five_durable_commits();
+    let files = journal_files(&rig);
+    for (left, (path, bytes)) in files.iter().enumerate() {
+        for (other, other_bytes) in &files[left + 1..] {
+            rig.disk.write_file(path, other_bytes);
+            rig.disk.write_file(other, bytes);
+            let has_frames = path.ends_with(format!("journal-{:020}.wal", 3));
+            check_answer(&rig, if has_frames { 4 } else { 0 }, &format!("{} and {}", path.display(), other.display()));
+            rig.disk.write_file(other, other_bytes);
+        }
+        rig.disk.write_file(path, bytes);
+    }
+}
+
+#[test]
+fn foreign_names_and_sizes_do_no_harm() {
+    let mut rig = five_durable_commits();
+    for name in
+        ["journal-1.wal", "journal-99999999999999999999.wal", "journal.wal", "lock", "journal-00000000000000000077.wal"]
+    {
+        rig.disk.write_file(format!("{DIR}/{name}"), b"not a journal");
+    }
+    rig.reopen(5).unwrap();
+    rig.append_many(3).unwrap();
+    rig.durable().unwrap();
+    rig.move_to(rig.disk.power_cut(), bare);
+    rig.reopen(8).unwrap();
+    assert!(rig.disk.read_file(format!("{DIR}/journal.wal")).is_some());
+}
