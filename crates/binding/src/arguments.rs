@@ -60,7 +60,14 @@ impl<const N: usize> Arguments<N> {
         usize::try_from(self.integer(place, name)?).map_err(|_| ErrorRecord::invalid(name, "the number is too large"))
     }
 
+    /// 0 or 1, or a boolean.
     pub(crate) fn flag(&self, place: usize, name: &'static str) -> Result<bool, Failure> {
+        let mut flag = false;
+        // SAFETY: a value of the running call; a null or another type is refused by its status.
+        let status = unsafe { sys::napi_get_value_bool(self.env, self.value(place), &raw mut flag) };
+        if status == sys::Status::napi_ok {
+            return Ok(flag);
+        }
         match self.integer(place, name)? {
             0 => Ok(false),
             1 => Ok(true),

@@ -44,7 +44,7 @@ impl Reader {
 
     pub(crate) fn range(&self, slot: usize, bounds: KeyBounds) -> Result<RangeCursor, Failure> {
         self.entry().with_slot(slot, |collection| match self {
-            Self::Store { entry, cache } => entry.handle().range(cache, collection, bounds),
+            Self::Store { entry, .. } => entry.handle().range(collection, bounds),
             Self::Snapshot { snapshot, .. } => snapshot.range(collection, bounds),
         })
     }

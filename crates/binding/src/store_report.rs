@@ -32,42 +32,95 @@ impl From<Meta> for NativeMeta {
     }
 }
 
-macro_rules! report {
-    ($(#[doc = $doc:literal] $name:ident { $($field:ident: $type:ty),* $(,)? })*) => {
-        $(
-            #[doc = $doc]
-            #[napi(object)]
-            #[allow(missing_docs, reason = "each field is described in the public API")]
-            pub struct $name { $(pub $field: $type),* }
-        )*
-    };
+/// How far the store has come, by seq.
+#[napi(object)]
+#[allow(missing_docs, reason = "each field is described in the public API")]
+pub struct NativeLevels {
+    pub applied: f64,
+    pub written: f64,
+    pub durable: f64,
+    pub flushed: f64,
 }
 
-report! {
-    /// How far the store has come, by seq.
-    NativeLevels { applied: f64, written: f64, durable: f64, flushed: f64 }
-    /// The event log.
-    NativeEventStats { count: f64, oldest: f64, next: f64, bytes: f64, segments: f64 }
-    /// LMDB.
-    NativeStateStats { bytes: f64, map_bytes: f64 }
-    /// What is not yet flushed.
-    NativeDeltaStats { bytes: f64, entries: f64 }
-    /// The journal; histograms by powers of two.
-    NativeJournalStats {
-        files: f64, bytes: f64, groups: f64, flushes: f64, preparation_flushes: f64, bytes_written: f64,
-        group_sizes: Vec<f64>, flush_micros: Vec<f64>,
-    }
-    /// The flusher.
-    NativeFlusherStats { runs: f64, last_ms: f64 }
-    /// What is held open for reading.
-    NativeReaderStats { snapshots: f64, oldest_ms: f64, bytes: f64 }
-    /// What the last opening found.
-    NativeRecovery { epoch: f64, frames: f64, bytes_cut: f64 }
-    /// Counts and sizes in bytes, as of now.
-    NativeStats {
-        levels: NativeLevels, events: NativeEventStats, state: NativeStateStats, delta: NativeDeltaStats,
-        journal: NativeJournalStats, flusher: NativeFlusherStats, readers: NativeReaderStats, recovery: NativeRecovery,
-    }
+/// The event log.
+#[napi(object)]
+#[allow(missing_docs, reason = "each field is described in the public API")]
+pub struct NativeEventStats {
+    pub count: f64,
+    pub oldest: f64,
+    pub next: f64,
+    pub bytes: f64,
+    pub segments: f64,
+}
+
+/// LMDB.
+#[napi(object)]
+#[allow(missing_docs, reason = "each field is described in the public API")]
+pub struct NativeStateStats {
+    pub bytes: f64,
+    pub map_bytes: f64,
+}
+
+/// What is not yet flushed.
+#[napi(object)]
+#[allow(missing_docs, reason = "each field is described in the public API")]
+pub struct NativeDeltaStats {
+    pub bytes: f64,
+    pub entries: f64,
+}
+
+/// The journal; histograms by powers of two.
+#[napi(object)]
+#[allow(missing_docs, reason = "each field is described in the public API")]
+pub struct NativeJournalStats {
+    pub files: f64,
+    pub bytes: f64,
+    pub groups: f64,
+    pub flushes: f64,
+    pub preparation_flushes: f64,
+    pub bytes_written: f64,
+    pub group_sizes: Vec<f64>,
+    pub flush_micros: Vec<f64>,
+}
+
+/// The flusher.
+#[napi(object)]
+#[allow(missing_docs, reason = "each field is described in the public API")]
+pub struct NativeFlusherStats {
+    pub runs: f64,
+    pub last_ms: f64,
+}
+
+/// What is held open for reading.
+#[napi(object)]
+#[allow(missing_docs, reason = "each field is described in the public API")]
+pub struct NativeReaderStats {
+    pub snapshots: f64,
+    pub oldest_ms: f64,
+    pub bytes: f64,
+}
+
+/// What the last opening found.
+#[napi(object)]
+#[allow(missing_docs, reason = "each field is described in the public API")]
+pub struct NativeRecovery {
+    pub epoch: f64,
+    pub frames: f64,
+    pub bytes_cut: f64,
+}
+
+/// Counts and sizes in bytes, as of now.
+#[napi(object)]
+#[allow(missing_docs, reason = "each field is described in the public API")]
+pub struct NativeStats {
+    pub levels: NativeLevels,
+    pub events: NativeEventStats,
+    pub state: NativeStateStats,
+    pub delta: NativeDeltaStats,
+    pub journal: NativeJournalStats,
+    pub flusher: NativeFlusherStats,
+    pub readers: NativeReaderStats,
+    pub recovery: NativeRecovery,
 }
 
 impl From<Stats> for NativeStats {
