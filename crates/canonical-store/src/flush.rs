@@ -4,7 +4,6 @@
 use std::{collections::HashSet, sync::Arc, sync::atomic::Ordering};
 
 use ledgerstone_event_log::EventIn;
-use ledgerstone_format::Durability;
 use ledgerstone_write_coordinator::{FlushFailure, Flusher};
 
 use crate::{
@@ -59,7 +58,7 @@ impl Store {
             return Err(Error::internal("a delta was flushed that nobody froze"));
         };
         self.at(FlushStage::Frozen);
-        self.journal.wait(Durability::Durable, at.seq)?;
+        self.journal.flush_to(at.seq)?;
         self.write_events(frozen)?;
         self.at(FlushStage::EventsWritten);
         let purged = self.purged.lock().clone();

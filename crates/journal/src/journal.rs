@@ -253,6 +253,21 @@ impl Journal {
         Ok(())
     }
 
+    /// Makes `seq` durable on this thread. Unlike in [`wait`](Self::wait) lack of space is an answer: [`Error::NoSpace`].
+    pub fn flush_to(&self, seq: u64) -> Result<()> {
+        if self.marks.reached(Durability::Durable, seq) {
+            return Ok(());
+        }
+        self.check_open()?;
+        self.marks.want_durable(seq);
+        let round = self.round(self.io.lock(), Flushing::IfWanted)?;
+        match round.no_space {
+            _ if self.marks.reached(Durability::Durable, seq) => Ok(()),
+            Some(error) => Err(Error::NoSpace(error)),
+            None => Err(Error::Internal("a flush of a seq that was never appended")),
+        }
+    }
+
     /// Makes `seq` durable on this thread if nobody else is at it; never blocks for the I/O mutex.
     pub fn try_lead(&self, seq: u64) -> Result<Led> {
         if self.marks.reached(Durability::Durable, seq) {
