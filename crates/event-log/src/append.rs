@@ -11,7 +11,7 @@ use crate::{
     Error, EventIn, EventLog, Result,
     error::WriteFailure,
     frame::{FrameBuilder, MAX_EVENT_BYTES, MAX_EVENT_ID},
-    segment::{Segment, header::SegmentHeader, segment_name, writer::SegmentWriter},
+    segment::{Segment, aside_name, header::SegmentHeader, writer::SegmentWriter},
 };
 
 /// The end of the log as the one who appends sees it.
@@ -152,8 +152,8 @@ impl EventLog {
         match &mut appender.tail {
             Tail::Active(writer) => writer.restore(),
             Tail::Sealed => {
-                // The file that was to become the next segment.
-                let path = self.dir.join(segment_name(appender.next_id));
+                // What was to become the next segment.
+                let path = self.dir.join(aside_name(appender.next_id));
                 if self.vfs.exists(&path)? {
                     self.vfs.remove_file(&path)?;
                     self.vfs.sync_dir(&self.dir).map_err(WriteFailure::flush)?;

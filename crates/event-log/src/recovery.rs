@@ -47,8 +47,6 @@ pub struct Scan {
     file_bytes: u64,
     newest_file_len: u64,
     torn: Option<TornTail>,
-    /// The first id of a newest file whose creation was cut short.
-    unborn: Option<u64>,
     leftovers: Vec<PathBuf>,
 }
 
@@ -77,7 +75,6 @@ pub fn scan(vfs: &Arc<dyn Vfs>, dir: &Path, store_id: StoreId) -> Result<Scan> {
         file_bytes: 0,
         newest_file_len: 0,
         torn: None,
-        unborn: None,
         leftovers: names.leftovers.iter().map(|name| dir.join(name)).collect(),
     };
     let following = names.ids.iter().copied().skip(1).map(Some).chain([None]);
@@ -126,12 +123,12 @@ impl Names {
 impl Scan {
     /// The id behind the last event; 0 when there is no segment at all.
     pub fn next_event_id(&self) -> u64 {
-        self.segments.last().map_or(self.unborn.unwrap_or(0), |segment| segment.end().id)
+        self.segments.last().map_or(0, |segment| segment.end().id)
     }
 
     /// The first id of the oldest segment; 0 when there is no segment at all.
     pub fn oldest_event_id(&self) -> u64 {
-        self.segments.first().map_or(self.unborn.unwrap_or(0), |segment| segment.first_id())
+        self.segments.first().map_or(0, |segment| segment.first_id())
     }
 
     /// The timestamp of the last event in milliseconds; 0 when there is none.
@@ -163,12 +160,6 @@ impl Scan {
             return Err(corrupt(&*file, 0, format!("the segment before it ends at event {before}")));
         }
         let Some(header) = SegmentHeader::read(&*file)? else {
-            // A header is flushed before the first frame is written.
-            if next_first_id.is_none() && file_len <= SEGMENT_HEADER_BYTES {
-                self.unborn = Some(first_id);
-                self.leftovers.push(path);
-                return Ok(());
-            }
             return Err(corrupt(&*file, 0, "the segment's header does not verify"));
         };
         if header.store_id != self.store_id {
@@ -210,9 +201,6 @@ impl Scan {
     /// everything from `truncate_from` on, and flushes.
     pub fn open(self, options: EventLogOptions, truncate_from: Option<u64>) -> Result<Arc<EventLog>> {
         let (vfs, dir) = (Arc::clone(&self.vfs), self.dir.clone());
-        if self.segments.is_empty() && self.unborn.is_none() {
-            return Err(Error::Corrupt { file: dir, offset: 0, what: "there is no segment".to_owned() });
-        }
         for path in &self.leftovers {
             vfs.remove_file(path)?;
         }
@@ -227,31 +215,34 @@ impl Scan {
     }
 
     fn assemble(self, options: EventLogOptions) -> Result<EventLog> {
-        let Self { vfs, dir, store_id, mut segments, mut file_bytes, .. } = self;
-        let tail = if let Some(newest) = segments.last() {
-            open_tail(&*vfs, newest)?
-        } else {
-            let header = SegmentHeader::new(store_id, self.unborn.unwrap_or(0), 0);
-            let writer = SegmentWriter::create(&*vfs, &dir, header, 0).map_err(|failure| failure.error)?;
-            segments.push(Arc::clone(writer.segment()));
-            Tail::Active(writer)
+        let Self { vfs, dir, store_id, mut segments, mut file_bytes, newest_file_len, .. } = self;
+        let Some(newest) = segments.pop() else {
+            return Err(Error::Corrupt { file: dir, offset: 0, what: "there is no segment".to_owned() });
         };
+        let (newest, tail) = open_tail(&*vfs, &dir, newest)?;
+        segments.push(newest);
         if matches!(tail, Tail::Active(_)) {
-            file_bytes = file_bytes.saturating_sub(self.newest_file_len);
+            file_bytes = file_bytes.saturating_sub(newest_file_len);
         }
         Ok(EventLog::assemble(vfs, &dir, store_id, options, segments, tail, file_bytes))
     }
 }
 
-/// The appender's side of the newest segment: one without a footer grows on.
-pub(crate) fn open_tail(vfs: &dyn Vfs, newest: &Arc<Segment>) -> Result<Tail> {
-    match &newest.body {
-        Body::Sealed(_) => Ok(Tail::Sealed),
-        Body::Indexed(_) => {
-            let writer = SegmentWriter::reopen(vfs, Arc::clone(newest)).map_err(|failure| failure.error)?;
-            Ok(Tail::Active(writer))
-        }
+/// The newest segment and the appender's side of it: one without a footer grows on.
+pub(crate) fn open_tail(vfs: &dyn Vfs, dir: &Path, newest: Arc<Segment>) -> Result<(Arc<Segment>, Tail)> {
+    if matches!(newest.body, Body::Sealed(_)) {
+        return Ok((newest, Tail::Sealed));
     }
+    let end = newest.end();
+    let writer = if end.id == newest.first_id() {
+        // What is read of its header may be in memory only, if flushing it failed and ended the last process: a later
+        // flush would succeed without storing it.
+        SegmentWriter::create(vfs, dir, newest.header, end.timestamp_ms)
+    } else {
+        SegmentWriter::reopen(vfs, newest)
+    };
+    let writer = writer.map_err(|failure| failure.error)?;
+    Ok((Arc::clone(writer.segment()), Tail::Active(writer)))
 }
 
 fn corrupt(file: &dyn VfsFile, offset: u64, what: impl Into<String>) -> Error {

@@ -46,9 +46,9 @@ impl EventLog {
         self.publish(appender);
         let newest = self.remove_later_segments(id)?;
         let newest = if newest.end().id > id { self.cut(&newest, id)? } else { newest };
-        self.replace_newest(Arc::clone(&newest));
         self.readers.clear();
-        let tail = open_tail(&*self.vfs, &newest)?;
+        let (newest, tail) = open_tail(&*self.vfs, &self.dir, newest)?;
+        self.replace_newest(Arc::clone(&newest));
         let sealed_bytes = self.sealed_bytes(&tail)?;
         appender.move_to(tail, id, newest.end().timestamp_ms, sealed_bytes);
         self.publish(appender);

@@ -3,7 +3,7 @@
 //! ```text
 //! 0 magic "LGST-EVT" | 8 format u16 | 10 zero u16 | 12 store id 16 bytes | 28 first id u64 | 36 salt u64 | 44 crc32c u32 | zeros to 4096
 //! ```
-//! It is flushed before the first frame is written, so a file longer than this page has a header or is damaged.
+//! It is durable before the file gets its name: a segment without a header is damaged.
 
 use std::path::Path;
 

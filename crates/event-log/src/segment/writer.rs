@@ -8,7 +8,7 @@ use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
 use parking_lot::RwLock;
 
 use super::{
-    Body, Segment,
+    Body, Segment, aside_name,
     footer::Footer,
     header::{SEGMENT_HEADER_BYTES, SegmentHeader},
     index::SegmentIndex,
@@ -32,13 +32,18 @@ pub(crate) struct SegmentWriter {
 }
 
 impl SegmentWriter {
-    /// Makes the segment's file, header and name durable before any frame is written. `last` is the end of the log.
+    /// Makes a segment without frames, or makes it again; `last_ms` is the timestamp of the last event before it. Written
+    /// aside, flushed, renamed, folder flushed: who finds the name finds the header, and both before the first frame.
     pub(crate) fn create(vfs: &dyn Vfs, dir: &Path, header: SegmentHeader, last_ms: u64) -> Result<Self, WriteFailure> {
         let path = dir.join(segment_name(header.first_id));
-        let file = vfs.open(&path, OpenHow::CreateNew)?;
-        file.write_all_at(&header.encode(), 0)?;
-        file.sync_data().map_err(WriteFailure::flush)?;
+        let aside_path = dir.join(aside_name(header.first_id));
+        let aside = vfs.open(&aside_path, OpenHow::CreateOrTruncate)?;
+        aside.write_all_at(&header.encode(), 0)?;
+        aside.sync_data().map_err(WriteFailure::flush)?;
+        drop(aside);
+        vfs.rename(&aside_path, &path)?;
         vfs.sync_dir(dir).map_err(WriteFailure::flush)?;
+        let file = vfs.open(&path, OpenHow::ReadWrite)?;
         let index = SegmentIndex::empty(header.first_id, last_ms);
         let segment = Arc::new(Segment { path, header, body: Body::Indexed(RwLock::new(index)) });
         Ok(Self {
