@@ -1,0 +1,137 @@
+// The boundary to native code: the only file that loads the generated loader. It declares what crosses and proves, once, that the binary is
+// there and belongs to this package. What the numbers mean is said here; what they are for is said by the rooms that call.
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import type * as Generated from '../index.js'
+import { type ErrorRecord, errorFromRecord, errorOf } from './errors.ts'
+
+/** `get`: no such key. */
+export const MISSING = -1
+/** `get`: the value is larger than the pool and waits for `takeValue`. A page: the next entry needs as many bytes as the page's first u32 says. */
+export const TOO_BIG = -2
+
+/**
+ * The calls on the hot path: raw Node-API callbacks, made once per environment. -3 always means that an error record waits for `takeError`.
+ * A *reader* is a store handle or a snapshot; a *slot* a collection, as the store handle knows it.
+ */
+export interface HotCalls {
+  /** The value's length, written at `pool[offset..]`; `MISSING`, `TOO_BIG`. */
+  get(reader: number, slot: number, key: string | Uint8Array, pool: Buffer, offset: number): number
+  /** 1 or 0. */
+  has(reader: number, slot: number, key: string | Uint8Array): number
+  /** Answers as many keys of `keys[at..length]` as fit, from one point in time; 0: the first does not fit and needs the u32 at `pool[0]`. */
+  getMany(reader: number, slot: number, keys: Buffer, at: number, keysLength: number, pool: Buffer): number
+  /** Opens a cursor; `limit` -1: none. */
+  rangeOpen(reader: number, slot: number, bounds: Buffer, limit: number): number
+  /** Fills a page and tells the bytes used; `TOO_BIG`. */
+  rangePage(cursor: number, pool: Buffer): number
+  /** Fills a page with events from `from` to `to` (exclusive), downwards when `reverse`; `TOO_BIG`. */
+  eventsPage(reader: number, from: number, to: number, reverse: boolean, pool: Buffer): number
+  /** Takes the gate and tells the next event id; waits at most 5 s for other threads and, with `stall` 1, at most 5 s for room. */
+  begin(store: number, stall: number): number
+  /** Commits the records of a write set; `mode` 0 takes the gate itself, 1 has it and gives it back whatever happens. 0 when applied. */
+  commit(store: number, writeSet: Buffer, length: number, mode: number): number
+  /** Gives the gate back. */
+  abort(store: number): void
+  /** Somebody waits: the highest seq for each level, 0 for none. `lone` 1: exactly one does. Answers the durable seq. */
+  want(store: number, written: number, durable: number, flushed: number, room: number, lone: number): number
+  /** Fills in applied, written, durable, flushed, flags (1 crowded, 2 failed, 4 no space). */
+  poll(store: number, marks: Float64Array): void
+}
+
+/** The options of a store as native code takes them: what is left out is absent. */
+export interface NativeOptions {
+  create: boolean
+  eventCodec: string
+  keyBytes?: number
+  valueBytes?: number
+  eventBytes?: number
+  transactionBytes?: number
+  flushBytes?: number
+  flushIntervalMs?: number
+  inlineFlush?: boolean
+  mapSizeBytes?: number
+  segmentBytes?: number
+}
+
+/** What opening a store gives. Handles with the same `storeKey` are the same store. */
+export interface OpenedStore {
+  store: number
+  storeKey: number
+  storeId: string
+  /** The limits in force, which an earlier handle may have set. */
+  limits: { keyBytes: number; valueBytes: number; eventBytes: number; transactionBytes: number }
+}
+
+/** The calls off the hot path. Those that fail throw what {@link nativeError} understands. */
+export interface ColdCalls {
+  version(): string
+  hotCalls(onWake: () => void): HotCalls
+  openStore(path: string, options: NativeOptions): Promise<OpenedStore>
+  closeStore(store: number): Promise<void>
+  storeMeta(store: number): Record<string, unknown>
+  storeStats(store: number): Record<string, unknown>
+  /** The slot of a collection with these codecs; empty codec names stand for whatever is stored. */
+  collectionSlot(store: number, name: string, keyCodec: string, valueCodec: string): number
+  collections(store: number): string[]
+  openSnapshot(store: number): { reader: number; seq: number; nextEventId: number }
+  releaseReader(reader: number): void
+  closeCursor(cursor: number): void
+  /** How many entries a cursor has; closes it. */
+  rangeCount(cursor: number): number
+  firstEventAt(reader: number, timestampMs: number): number
+  oldestEventId(reader: number): number
+  nextEventId(store: number): number
+  takeError(): ErrorRecord
+  takeValue(): Buffer
+  handOver(): void
+}
+
+let loaded: ColdCalls | undefined
+
+/**
+ * The native half of this package, loaded at the first call.
+ *
+ * @throws `ERR_NATIVE_MISSING` when there is no binary for this platform, `ERR_VERSION_MISMATCH` when it belongs to another version
+ */
+export function binding(): ColdCalls {
+  return (loaded ??= load())
+}
+
+/** What a cold call threw, as an error of this package. Its message is the error record. */
+export function nativeError(thrown: unknown): unknown {
+  if (!(thrown instanceof Error) || !thrown.message.startsWith('{"code":')) return thrown
+  return errorFromRecord(JSON.parse(thrown.message) as ErrorRecord)
+}
+
+function load(): ColdCalls {
+  const require = createRequire(import.meta.url)
+  let calls: ColdCalls
+  try {
+    calls = require('../index.js') as typeof Generated as unknown as ColdCalls
+  } catch (cause) {
+    throw missing(cause)
+  }
+  const { version: expected } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+  const actual = calls.version?.() ?? 'unknown'
+  if (actual !== expected) {
+    throw errorOf('ERR_VERSION_MISMATCH', `the native binary belongs to another version; reinstall the package: expected=${expected} actual=${actual}`, { expected, actual })
+  }
+  return calls
+}
+
+function missing(cause: unknown): Error {
+  const { platform, arch } = process
+  const libc = platform === 'linux' ? libcOf() : undefined
+  const abi = platform === 'win32' ? ['-msvc'] : platform === 'linux' ? [libc === 'musl' ? '-musl' : '-gnu'] : ['']
+  const packages = abi.map((suffix) => `ledgerstone-${platform}-${arch}${suffix}`)
+  const target = `platform=${platform} arch=${arch}${libc === undefined ? '' : ` libc=${libc}`}`
+  const remedy = 'reinstall with optional dependencies (npm install --include=optional; a lock file or node_modules made on another platform has to be made anew), or build from source'
+  const fields = { platform, arch, ...(libc === undefined ? {} : { libc }), packages }
+  return errorOf('ERR_NATIVE_MISSING', `no native binary for this platform: ${target} tried=${packages.join(',')}; ${remedy}`, fields, cause)
+}
+
+function libcOf(): 'glibc' | 'musl' {
+  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined
+  return report?.header?.glibcVersionRuntime === undefined ? 'musl' : 'glibc'
+}

@@ -1,0 +1,299 @@
+// The store as its users see it: interfaces only, none of which says how or where the data is kept.
+import type { Codec, Json, KeyCodec, KeyPrefix } from '../codecs/codec.ts'
+import type { Durability } from '../durability.ts'
+import type { LedgerstoneError } from '../errors.ts'
+
+/** The number of an event, from 1 on, without gaps; 0 means "before everything". A safe integer. */
+export type EventId = number
+/** The number of a commit, from 1 on, without gaps. A safe integer. */
+export type Seq = number
+
+/** What a single write may say for itself. */
+export interface WriteOptions {
+  /** What the promise waits for; the store's level by default. */
+  durability?: Durability | undefined
+  /** Counts until the commit is applied; from then on the commit stands. */
+  signal?: AbortSignal | undefined
+}
+/** {@link WriteOptions}, for `transact`. */
+export interface TransactOptions extends WriteOptions {}
+/** What can be given up. */
+export interface SignalOptions { signal?: AbortSignal | undefined }
+
+/** A typed key space of a store. `In` is what its value codec takes, `V` what it gives. */
+export interface Collection<K, V, In = V> {
+  /** The name it is stored under. */
+  readonly name: string
+  /** {@link Reader.get} of this collection. */
+  get(key: K): V | undefined
+  /** {@link Reader.getMany} of this collection. */
+  getMany(keys: readonly K[]): (V | undefined)[]
+  /** {@link Reader.has} of this collection. */
+  has(key: K): boolean
+  /** {@link Reader.range} of this collection. */
+  range(range?: KeyRange<K>): Range<K, V>
+  /**
+   * Writes one value in a commit of its own. Rejects with what {@link CanonicalStore.transact} rejects with, and with `ERR_INVALID_ARGUMENT`
+   * for an empty key or one of the wrong type, `ERR_LIMIT`, `ERR_CODEC`, `ERR_VALIDATION`.
+   */
+  put(key: K, value: In, options?: WriteOptions): Promise<CommitInfo>
+  /** Deletes one key in a commit of its own; a key that is not there makes an empty one. */
+  delete(key: K, options?: WriteOptions): Promise<CommitInfo>
+}
+
+/**
+ * Which keys, in which order. Lower: `gte` or `gt`; upper: `lt` or `lte`; bounds may be any bytes, also ones that no key could be. A prefix and
+ * bounds intersect; crossing bounds are an empty range.
+ */
+export interface KeyRange<K> {
+  gte?: K | undefined; gt?: K | undefined; lt?: K | undefined; lte?: K | undefined
+  /** utf8 and binary keys: the bytes that a key begins with. */
+  prefix?: KeyPrefix<K> | undefined
+  /** From the last key to the first. */
+  reverse?: boolean | undefined
+  /** How many entries at most: an integer >= 0, or Infinity. */
+  limit?: number | undefined
+}
+
+/**
+ * A lazy, repeatable view. Each iteration sees one point in time, the one at which it started, complete and in order, even while others
+ * write. Leaving a loop early releases what it held.
+ */
+export interface Range<K, V> extends Iterable<[key: K, value: V]> {
+  /** The keys alone; the values are not read. */
+  keys(): Iterable<K>
+  /** The values alone. */
+  values(): Iterable<V>
+  /** How many entries there are now. */
+  count(): number
+  /** All entries, now. */
+  toArray(): [key: K, value: V][]
+}
+
+/**
+ * What can be read: a store, a snapshot, a transaction. What is missing is `undefined`, and so is a key that cannot exist (empty or too long).
+ * All raise `ERR_INVALID_ARGUMENT` for a key of the wrong type or a collection of another store, `ERR_CODEC` for a key that cannot be encoded or
+ * bytes that cannot be decoded, `ERR_CORRUPT`, `ERR_IO`, and `ERR_CLOSED` (`ERR_TRANSACTION_FINISHED`) after the end.
+ */
+export interface Reader {
+  /** The value at a key. */
+  get<K, V>(from: Collection<K, V, never>, key: NoInfer<K>): V | undefined
+  /** The values at many keys, in the order of the keys, all at one point in time. */
+  getMany<K, V>(from: Collection<K, V, never>, keys: readonly NoInfer<K>[]): (V | undefined)[]
+  /** Whether there is a value. */
+  has<K, V>(from: Collection<K, V, never>, key: NoInfer<K>): boolean
+  /** A view of the keys between two bounds; without bounds all. Nothing is read before it is iterated. */
+  range<K, V>(from: Collection<K, V, never>, range?: KeyRange<NoInfer<K>>): Range<K, V>
+}
+
+/** Which events, in which order. All conditions hold together. */
+export interface EventRange {
+  /** Inclusive; 0 or nothing: the oldest. */
+  from?: EventId | undefined
+  /** The last id consumed, 0 for none; not together with `from`. */
+  after?: EventId | undefined
+  /** Exclusive. */
+  to?: EventId | undefined
+  /** Ms since the epoch, inclusive. */
+  since?: number | undefined
+  /** From the newest to the oldest. */
+  reverse?: boolean | undefined
+  /** How many at most: an integer >= 0, or Infinity. With `reverse`, the last ones. */
+  limit?: number | undefined
+}
+/** An event as it is stored. `timestamp` is that of its commit, in ms since the epoch, and never goes backwards. */
+export interface EventRecord<E> { readonly id: EventId; readonly timestamp: number; readonly event: E }
+/** A repeatable view of events; each iteration fixes its end when it starts. */
+export interface EventReader<E> extends Iterable<EventRecord<E>> {
+  /** The same events, as many at a time as came in one read; never an empty page. */
+  pages(): Iterable<EventRecord<E>[]>
+  /** How many there are now. */
+  count(): number
+}
+
+/** One point in time of a store, until it is released. It holds on to memory and disk space: release it soon. */
+export interface Snapshot<E> extends Reader, Disposable {
+  /** The newest commit that it sees. */
+  readonly seq: Seq
+  /** The first event id that it does not see. */
+  readonly nextEventId: EventId
+  /** The events at this point in time. */
+  events(range?: EventRange): EventReader<E>
+  /** Ends it; doing so twice is harmless. Afterwards everything is `ERR_CLOSED`. */
+  release(): void
+}
+
+/**
+ * What a transaction's function works with. Reads see its own writes. A call that fails has written nothing; if the function catches the error
+ * the transaction goes on. After the end every call is `ERR_TRANSACTION_FINISHED`.
+ */
+export interface Transaction<E> extends Reader {
+  /** Writes a value; an empty one is a value too. */
+  put<K, V, In>(into: Collection<K, V, In>, key: NoInfer<K>, value: NoInfer<In>): void
+  /** Deletes a key and tells whether it was there; when it was not, nothing is written. */
+  delete<K, V>(from: Collection<K, V, never>, key: NoInfer<K>): boolean
+  /** Deletes every key of a range and tells how many there were. `ERR_LIMIT` (`transactionBytes`) when they are too many for one transaction. */
+  deleteRange<K, V>(from: Collection<K, V, never>, range: Omit<KeyRange<NoInfer<K>>, 'reverse' | 'limit'>): number
+  /** Appends an event; the result is the id it will have. An abort burns none. */
+  append(event: E): EventId
+  /** Appends events, all or none; `undefined` for none. */
+  appendAll(events: readonly E[]): { first: EventId; last: EventId } | undefined
+}
+
+/** A transaction in the explicit form. One still open when the next microtask runs (at the first `await`) is aborted. */
+export interface WriteTxn<E> extends Transaction<E>, Disposable {
+  /** Applies what was written. */
+  commit(): WriteHandle<void>
+  /** Ends it without a trace; after the end it does nothing. */
+  abort(): void
+}
+
+/** What a commit did. */
+export interface CommitInfo {
+  /** Its number; a commit that wrote nothing has the number of the newest before it. */
+  readonly seq: Seq
+  /** Ms since the epoch, never going backwards. */
+  readonly timestamp: number
+  readonly eventsWritten: number
+  /** Absent when there are none. */
+  readonly firstEventId?: EventId
+  /** Absent when there are none. */
+  readonly lastEventId?: EventId
+  /** Distinct keys whose last operation was a put. */
+  readonly keysWritten: number
+  /** Distinct keys whose last operation was a delete. */
+  readonly keysDeleted: number
+}
+/** {@link CommitInfo} and what the transaction's function returned. */
+export interface Commit<T> extends CommitInfo { readonly result: T }
+
+/** A commit that is applied. A handle that nobody waits for costs nothing and rejects nothing. */
+export interface WriteHandle<T> {
+  /** What the transaction's function returned. */
+  readonly result: T
+  readonly commit: CommitInfo
+  /** Resolves when the commit has reached `level`, by default the store's. Rejects with `ERR_POISONED` when it never will. */
+  wait(level?: Durability): Promise<CommitInfo>
+}
+
+/** Turns a promise returned by a synchronous callback into a compile error that says why. */
+export type Sync<T> = T extends PromiseLike<unknown> ? { 'a transaction callback is synchronous; await before or after it': never } : T
+
+/** Who the store is. */
+export interface StoreMeta {
+  /** A UUID, made with the store. */
+  storeId: string
+  /** The version of the format on disk. */
+  formatVersion: number
+  /** Ms since the epoch. */
+  createdAt: number
+  /** Ms since the epoch: the newest commit, or the creation. */
+  updatedAt: number
+  nextEventId: EventId
+}
+
+/** How the store is doing. Histograms are by powers of two: entry n counts what is below 2^n and not below 2^(n-1). */
+export interface StoreStats {
+  /** The newest commit at each level; `flushed` is in LMDB and in the event log. */
+  levels: { applied: Seq; written: Seq; durable: Seq; flushed: Seq }
+  events: { count: number; oldest: EventId; next: EventId; bytes: number; segments: number }
+  state: { bytes: number; mapBytes: number }
+  /** What is applied and not yet flushed. */
+  delta: { bytes: number; entries: number }
+  journal: { files: number; bytes: number; groups: number; flushes: number; groupSizes: number[]; flushMicros: number[] }
+  flusher: { runs: number; lastMs: number }
+  readers: { snapshots: number; oldestMs: number; bytes: number }
+  /** What the last opening found: journal frames replayed, bytes of a torn end cut. */
+  recovery: { epoch: number; frames: number; bytesCut: number }
+}
+
+/**
+ * A store of typed state and an event log, committed together. Reads are synchronous; writes apply synchronously and are awaited for a
+ * {@link Durability}. One writer at a time, over all threads of the process.
+ */
+export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposable {
+  /** The store's folder, absolute. */
+  readonly path: string
+  /** Always there: text keys, JSON values. */
+  readonly state: Collection<string, Json>
+  /** The id that the next event will get. */
+  readonly nextEventId: EventId
+  /** The oldest event kept; {@link nextEventId} when there is none. */
+  readonly oldestEventId: EventId
+  /** Why the store stopped taking writes, if it did. */
+  readonly failure: LedgerstoneError | undefined
+  /**
+   * A typed key space. The name and the names of the codecs are stored by the first commit that writes to it; making the object stores
+   * nothing. Same name and same codecs: the same collection. Keys are utf8 and values json by default.
+   *
+   * @throws {@link CodecError} `ERR_CODEC_MISMATCH` when it is stored with codecs of other names
+   * @throws {@link InvalidArgumentError}
+   */
+  collection<K extends string = string, V = Json, In = V>(name: string, options?: { key?: KeyCodec<K> | undefined; value?: Codec<V, In> | undefined }): Collection<K, V, In>
+  /** A typed key space whose keys are not strings. */
+  collection<K, V = Json, In = V>(name: string, options: { key: KeyCodec<K>; value?: Codec<V, In> | undefined }): Collection<K, V, In>
+  /** The names of the collections that are stored. */
+  collections(): string[]
+  /** Removes a collection with all it holds, in one commit. Rejects with `ERR_NOT_FOUND` when there is none; `state` cannot be dropped. */
+  dropCollection(name: string, options?: WriteOptions): Promise<CommitInfo>
+  /** A read transaction on the newest state. Release it. */
+  snapshot(): Snapshot<E>
+  /**
+   * Runs `fn` at once, as the only writer, and applies what it wrote. Throwing in `fn` aborts, leaves no trace, and the error passes
+   * through unchanged. While `fn` runs, reads through the store see its writes, and a write attempted through the store aborts it.
+   *
+   * Throws `ERR_ASYNC_TRANSACTION` (fn returned a promise), `ERR_TRANSACTION_OPEN`, `ERR_BUSY` after 5 s behind another thread,
+   * `ERR_BACKPRESSURE` after 5 s of too much unflushed data, `ERR_LIMIT`, `ERR_CODEC_MISMATCH`, `ERR_NO_SPACE`, `ERR_POISONED`, `ERR_CLOSED`.
+   */
+  apply<T>(fn: (tx: Transaction<In>) => Sync<T>): WriteHandle<T>
+  /**
+   * {@link apply}, then waits for a durability level. Waits first, in the order of the calls, while the store has too much unflushed
+   * data; otherwise `fn` runs within the call.
+   */
+  transact<T>(fn: (tx: Transaction<In>) => Sync<T>, options?: TransactOptions): Promise<Commit<T>>
+  /** A transaction in the explicit form. */
+  writeTxn(): WriteTxn<In>
+  /** Appends one event, or those of an array, in a commit of their own. */
+  append(events: In | readonly In[], options?: WriteOptions): Promise<CommitInfo>
+  /** Appends events in a commit of their own, also when an event is an array. */
+  appendAll(events: readonly In[], options?: WriteOptions): Promise<CommitInfo>
+  /** A view of events. */
+  events(range?: EventRange): EventReader<E>
+  /** One event; `undefined` when there is none with this id. */
+  event(id: EventId): EventRecord<E> | undefined
+  /** Who the store is. */
+  meta(): StoreMeta
+  /** How the store is doing. */
+  stats(): StoreStats
+  /** Resolves when all that is applied now is durable. */
+  sync(options?: SignalOptions): Promise<void>
+  /** Resolves when all that is applied now is in LMDB and in the event log. */
+  flush(options?: SignalOptions): Promise<void>
+  /**
+   * Refuses new work, releases snapshots, makes all durable and closes this handle; the last one closes the store. Idempotent. Rejects
+   * with `ERR_POISONED` when writing had failed; everything is freed all the same.
+   */
+  close(): Promise<void>
+}
+
+/** How to open a store. The options beside `durability`, `create` and `signal` belong to the store: see {@link open}. */
+export interface OpenOptions<E = Json, In = E> {
+  /** How event payloads become bytes; `json()` by default. Its name is stored by the first commit with events. */
+  events?: Codec<E, In> | undefined
+  /** What `transact`, `append`, `put` and `delete` of this handle wait for; `durable` by default. */
+  durability?: Durability | undefined
+  /** `false`: a missing store is `ERR_NOT_FOUND`; `true` by default. */
+  create?: boolean | undefined
+  /** Bytes at most: a key 1,024, a value 16 MiB, an event 4 MiB, what one transaction writes 64 MiB by default. */
+  limits?: { keyBytes?: number | undefined; valueBytes?: number | undefined; eventBytes?: number | undefined; transactionBytes?: number | undefined } | undefined
+  /** When memory is flushed: at so many bytes (at least 64 KiB; 64 MiB by default), or so many ms (1,000) after the first write. */
+  flush?: { bytes?: number | undefined; intervalMs?: number | undefined } | undefined
+  /** Whether a lone awaited commit may flush on this thread when the device is fast; `auto` by default. */
+  inlineFlush?: 'auto' | 'never' | undefined
+  /** LMDB's address space, in bytes; it grows by itself when it is full. */
+  mapSizeBytes?: number | undefined
+  /** The size of an event-log segment, in bytes: at least 64 KiB; 64 MiB by default. */
+  segmentBytes?: number | undefined
+  /** Gives up waiting for the opening. */
+  signal?: AbortSignal | undefined
+}

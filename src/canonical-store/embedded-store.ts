@@ -1,0 +1,202 @@
+// The store that `open` gives: the handle, its writer and its collections behind the public interface. It checks that it is open and passes on.
+import type { Codec, Json, KeyCodec } from '../codecs/codec.ts'
+import { json } from '../codecs/json.ts'
+import { utf8 } from '../codecs/utf8.ts'
+import { invalidArgument, type LedgerstoneError } from '../errors.ts'
+import { isWellFormed } from '../internal/bytes.ts'
+import { checkInteger, checkOptions, checkSignal } from '../internal/validate.ts'
+import type {
+  CanonicalStore, Collection, Commit, CommitInfo, EventId, EventRange, EventReader, EventRecord, KeyRange, Range, SignalOptions, Snapshot, StoreMeta, StoreStats,
+  Sync, TransactOptions, Transaction, WriteHandle, WriteOptions, WriteTxn,
+} from './canonical-store.ts'
+import { EmbeddedCollection, spaceOf } from './collection.ts'
+import { EmbeddedEventReader, type EventSource } from './event-reader.ts'
+import { KeyBounds, RANGE_OPTIONS } from './key-bounds.ts'
+import { EmbeddedRange } from './range.ts'
+import { EmbeddedSnapshot } from './snapshot.ts'
+import type { StoreHandle } from './store-handle.ts'
+import { DURABLE, FLUSHED, type Level } from './waiters.ts'
+import { Writer } from './writer.ts'
+
+const COLLECTION_OPTIONS: ReadonlySet<string> = new Set(['key', 'value'])
+const SIGNAL_OPTIONS: ReadonlySet<string> = new Set(['signal'])
+const STATE = 'state'
+
+type AnyCollection = Collection<unknown, unknown>
+
+/** A store in this process. */
+export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
+  readonly path: string
+  readonly state: Collection<string, Json>
+  readonly #handle: StoreHandle
+  readonly #writer: Writer
+  readonly #events: EventSource
+  /** By key codec, value codec and name: the codecs are objects, and those made for one call are not to be kept. */
+  readonly #collections = new WeakMap<object, WeakMap<object, Map<string, AnyCollection>>>()
+  #closing: Promise<void> | undefined
+
+  constructor(path: string, handle: StoreHandle) {
+    this.path = path
+    this.#handle = handle
+    this.#writer = new Writer(handle)
+    this.#events = eventSource(handle)
+    this.state = this.collection(STATE)
+  }
+
+  get nextEventId(): EventId {
+    this.#handle.check()
+    return this.#events.nextEventId()
+  }
+
+  get oldestEventId(): EventId {
+    this.#handle.check()
+    return this.#handle.environment.call((cold) => cold.oldestEventId(this.#handle.id))
+  }
+
+  get failure(): LedgerstoneError | undefined {
+    this.#handle.check()
+    return this.#handle.shared.failure
+  }
+
+  collection<K extends string = string, V = Json, In = V>(name: string, options?: { key?: KeyCodec<K> | undefined; value?: Codec<V, In> | undefined }): Collection<K, V, In>
+  collection<K, V = Json, In = V>(name: string, options: { key: KeyCodec<K>; value?: Codec<V, In> | undefined }): Collection<K, V, In>
+  collection(name: string, options?: { key?: KeyCodec<unknown> | undefined; value?: Codec<unknown> | undefined }): AnyCollection {
+    this.#handle.check()
+    checkOptions(options, COLLECTION_OPTIONS, 'options')
+    const keys = options?.key ?? (utf8() as unknown as KeyCodec<unknown>)
+    const values = options?.value ?? (json() as Codec<unknown>)
+    const known = typeof keys === 'object' && typeof values === 'object' ? this.#collections.get(keys)?.get(values)?.get(name) : undefined
+    if (known !== undefined) return known
+    const made: AnyCollection = new EmbeddedCollection(this.#handle.space(name, keys, values), this.#writer)
+    entry(entry(this.#collections, keys, () => new WeakMap<object, Map<string, AnyCollection>>()), values, () => new Map<string, AnyCollection>()).set(name, made)
+    return made
+  }
+
+  collections(): string[] {
+    this.#handle.check()
+    return this.#handle.environment.call((cold) => cold.collections(this.#handle.id))
+  }
+
+  async dropCollection(name: string, options?: WriteOptions): Promise<CommitInfo> {
+    if (typeof name !== 'string' || name === '' || !isWellFormed(name)) throw invalidArgument('name', 'the name of a collection is a string that is not empty')
+    if (name === STATE) throw invalidArgument('name', '`state` cannot be dropped')
+    return this.#writer.drop(() => this.#handle.slot(name, '', ''), options)
+  }
+
+  get<K, V>(from: Collection<K, V, never>, key: NoInfer<K>): V | undefined {
+    return this.#handle.get(spaceOf(from), key)
+  }
+
+  getMany<K, V>(from: Collection<K, V, never>, keys: readonly NoInfer<K>[]): (V | undefined)[] {
+    return this.#handle.getMany(spaceOf(from), keys)
+  }
+
+  has<K, V>(from: Collection<K, V, never>, key: NoInfer<K>): boolean {
+    return this.#handle.has(spaceOf(from), key)
+  }
+
+  range<K, V>(from: Collection<K, V, never>, range?: KeyRange<NoInfer<K>>): Range<K, V> {
+    const space = spaceOf(from)
+    this.#handle.check()
+    this.#handle.slotOf(space)
+    return new EmbeddedRange(this.#handle, space, KeyBounds.of(space, range, RANGE_OPTIONS))
+  }
+
+  snapshot(): Snapshot<E> {
+    return new EmbeddedSnapshot<E>(this.#handle)
+  }
+
+  apply<T>(fn: (tx: Transaction<In>) => Sync<T>): WriteHandle<T> {
+    return this.#writer.apply(fn as (tx: Transaction<never>) => T)
+  }
+
+  transact<T>(fn: (tx: Transaction<In>) => Sync<T>, options?: TransactOptions): Promise<Commit<T>> {
+    return this.#writer.transact(fn as (tx: Transaction<never>) => T, options)
+  }
+
+  writeTxn(): WriteTxn<In> {
+    return this.#writer.writeTxn() as WriteTxn<unknown>
+  }
+
+  append(events: In | readonly In[], options?: WriteOptions): Promise<CommitInfo> {
+    return this.#writer.appendAll(Array.isArray(events) ? events : [events], options)
+  }
+
+  appendAll(events: readonly In[], options?: WriteOptions): Promise<CommitInfo> {
+    return this.#writer.appendAll(events, options)
+  }
+
+  events(range?: EventRange): EventReader<E> {
+    this.#handle.check()
+    return new EmbeddedEventReader<E>(this.#events, range)
+  }
+
+  event(id: EventId): EventRecord<E> | undefined {
+    this.#handle.check()
+    if (id === undefined) throw invalidArgument('id', 'the id of an event is needed')
+    checkInteger(id, 0, 'id')
+    const [record] = new EmbeddedEventReader<E>(this.#events, { from: Math.max(id, 1), to: id + 1 })
+    return record
+  }
+
+  meta(): StoreMeta {
+    this.#handle.check()
+    return this.#handle.environment.call((cold) => cold.storeMeta(this.#handle.id)) as unknown as StoreMeta
+  }
+
+  stats(): StoreStats {
+    this.#handle.check()
+    return this.#handle.environment.call((cold) => cold.storeStats(this.#handle.id)) as unknown as StoreStats
+  }
+
+  sync(options?: SignalOptions): Promise<void> {
+    return this.#reach(DURABLE, options)
+  }
+
+  flush(options?: SignalOptions): Promise<void> {
+    return this.#reach(FLUSHED, options)
+  }
+
+  close(): Promise<void> {
+    if (this.#closing === undefined) {
+      this.#handle.beginClosing()
+      this.#closing = this.#handle.finishClosing()
+    }
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** Resolves when all that is applied now has come to a level. */
+  async #reach(level: Level, options: SignalOptions | undefined): Promise<void> {
+    checkOptions(options, SIGNAL_OPTIONS, 'options')
+    const signal = options?.signal
+    checkSignal(signal, 'signal')
+    this.#handle.check()
+    signal?.throwIfAborted()
+    const { shared } = this.#handle
+    const seq = shared.applied
+    const reached = shared.reached(level, seq)
+    if (reached === undefined) return
+    shared.confirm(level, seq, await (signal === undefined ? reached : shared.aborts.race(reached, signal)))
+  }
+}
+
+function eventSource(handle: StoreHandle): EventSource {
+  const { environment, events, id } = handle
+  return {
+    environment,
+    events,
+    reader: id,
+    check: () => handle.check(),
+    nextEventId: () => environment.call((cold) => cold.nextEventId(id)),
+  }
+}
+
+function entry<K extends object, V>(map: WeakMap<K, V>, key: K, make: () => V): V {
+  let value = map.get(key)
+  if (value === undefined) map.set(key, (value = make()))
+  return value
+}

@@ -1,0 +1,88 @@
+// A collection without its public face: which store it belongs to, the slot native code knows it by, and how its keys and values become bytes.
+import type { KeyCodec, KeyPrefix } from '../codecs/codec.ts'
+import { BinaryCodec } from '../codecs/binary.ts'
+import { codecFailed, type PayloadCodec } from '../codecs/payload-codec.ts'
+import { TextCodec } from '../codecs/text-codec.ts'
+import { UTF8 } from '../codecs/utf8.ts'
+import { InvalidArgumentError, invalidArgument } from '../errors.ts'
+import { isBytes, isWellFormed } from '../internal/bytes.ts'
+import { view } from './pool.ts'
+import type { StoreHandle } from './store-handle.ts'
+
+/** A named key space, as one handle of the store sees it. */
+export class KeySpace<K, V> {
+  readonly handle: StoreHandle
+  readonly name: string
+  readonly values: PayloadCodec<V>
+  /** By which native code knows name and codecs, for this handle. */
+  readonly slot: number
+  /** The name of the codec of its keys. */
+  readonly keyName: string
+  /** Set when keys are best decoded from a string that the reader has at hand. */
+  readonly keysAreText: boolean
+  readonly #keys: KeyCodec<K>
+  readonly #isUtf8: boolean
+  readonly #isBinary: boolean
+
+  constructor(handle: StoreHandle, name: string, keys: KeyCodec<K>, values: PayloadCodec<V>) {
+    this.handle = handle
+    this.name = name
+    this.values = values
+    this.slot = handle.slot(name, keys.name, values.name)
+    this.keyName = keys.name
+    this.keysAreText = keys instanceof TextCodec
+    this.#keys = keys
+    this.#isUtf8 = (keys as unknown) === UTF8
+    this.#isBinary = keys instanceof BinaryCodec
+  }
+
+  /** The key's bytes, for writing or as a bound. */
+  key(key: K): string | Uint8Array {
+    if (this.#isUtf8 && typeof key === 'string' && isWellFormed(key)) return key
+    return this.#encode(() => this.#keys.encode(key))
+  }
+
+  /** The key's bytes for reading; `undefined` when no such key can exist. */
+  readableKey(key: K): string | Uint8Array | undefined {
+    const encoded = this.key(key)
+    const { keyBytes } = this.handle.limits
+    const units = encoded.length
+    if (units === 0 || units > keyBytes) return undefined
+    if (typeof encoded === 'string' && units * 3 > keyBytes && Buffer.byteLength(encoded, 'utf8') > keyBytes) return undefined
+    return encoded
+  }
+
+  /** The bytes that the keys with this prefix begin with. */
+  prefix(prefix: KeyPrefix<K>): string | Uint8Array {
+    if (this.#keys.encodePrefix === undefined) throw invalidArgument('prefix', `keys of the codec ${this.keyName} have no prefixes`)
+    return this.#encode(() => (this.#keys.encodePrefix as (prefix: KeyPrefix<K>) => string | Uint8Array)(prefix))
+  }
+
+  /** A key from text, if {@link keysAreText}. */
+  keyFromText(text: string): K {
+    return this.#isUtf8 ? (text as K) : (this.#keys as unknown as TextCodec<K>).decodeText(text)
+  }
+
+  /** A key from bytes; those become the user's. */
+  keyFromBytes(memory: ArrayBufferLike, offset: number, length: number): K {
+    const bytes = view(memory, offset, length)
+    if (this.#isBinary) return bytes as K
+    try {
+      return this.#keys.decode(bytes)
+    } catch (cause) {
+      throw codecFailed('decode', 'a key', this.keyName, this.name, cause)
+    }
+  }
+
+  #encode(encode: () => string | Uint8Array): string | Uint8Array {
+    let encoded: string | Uint8Array
+    try {
+      encoded = encode()
+    } catch (cause) {
+      if (cause instanceof InvalidArgumentError) throw cause
+      throw codecFailed('encode', 'a key', this.keyName, this.name, cause)
+    }
+    if (typeof encoded === 'string' ? isWellFormed(encoded) : isBytes(encoded)) return encoded
+    throw codecFailed('encode', 'a key', this.keyName, this.name, new TypeError('a codec encodes to bytes, or a string without lone surrogates'))
+  }
+}

@@ -1,0 +1,96 @@
+// Opening a store: the options are checked here, before anything happens; what they mean is the engine's business.
+import { resolve } from 'node:path'
+import type { NativeOptions } from '../binding.ts'
+import { checkCodec } from '../codecs/check-codec.ts'
+import type { Codec, Json } from '../codecs/codec.ts'
+import { json } from '../codecs/json.ts'
+import { rankOf } from '../durability.ts'
+import { invalidArgument } from '../errors.ts'
+import { AbortWatch } from '../internal/abort.ts'
+import { checkBoolean, checkedPath, checkInteger, checkOptions, checkSignal } from '../internal/validate.ts'
+import type { CanonicalStore, OpenOptions } from './canonical-store.ts'
+import { EmbeddedStore } from './embedded-store.ts'
+import { Environment } from './environment.ts'
+import { SharedStore } from './shared-store.ts'
+import { StoreHandle } from './store-handle.ts'
+
+const OPTIONS: ReadonlySet<string> = new Set([
+  'events', 'durability', 'create', 'limits', 'flush', 'inlineFlush', 'mapSizeBytes', 'segmentBytes', 'signal',
+])
+const LIMITS: ReadonlySet<string> = new Set(['keyBytes', 'valueBytes', 'eventBytes', 'transactionBytes'])
+const FLUSH: ReadonlySet<string> = new Set(['bytes', 'intervalMs'])
+const MIN_FLUSH_BYTES = 64 * 1024
+const MIN_SEGMENT_BYTES = 64 * 1024
+
+/**
+ * Opens the store in a folder, making it when there is none.
+ *
+ * A second open of the same path in this process, from any thread, is another handle of the same store; `durability` is the handle's own,
+ * `create` and `signal` are the call's, all other options belong to the store: a second open that contradicts them is
+ * `ERR_OPTIONS_MISMATCH`, one that leaves them out never does.
+ *
+ * Rejects with `ERR_INVALID_ARGUMENT`; `ERR_NOT_FOUND` (`create: false`); `ERR_LOCKED` (another process has it, with its `pid`);
+ * `ERR_CODEC_MISMATCH` (its events have another codec); `ERR_FORMAT`, `ERR_CORRUPT`, `ERR_IO`, `ERR_NO_SPACE`, `ERR_POISONED` (it failed in this
+ * process and is not closed yet); `ERR_NATIVE_MISSING`, `ERR_VERSION_MISMATCH`; the signal's reason.
+ *
+ * @example
+ * ```ts
+ * const store = await open('./bank')
+ * await store.state.put('answer', 42)
+ * await store.close()
+ * ```
+ */
+export async function open<E = Json, In = E>(path: string | URL, options?: OpenOptions<E, In>): Promise<CanonicalStore<E, In>> {
+  const folder = resolve(checkedPath(path, 'path'))
+  checkOptions(options, OPTIONS, 'options')
+  const { events = json(), durability = 'durable', signal } = (options ?? {}) as OpenOptions<unknown>
+  checkCodec(events, 'events')
+  const rank = rankOf(durability, 'durability')
+  const native = nativeOptions(options ?? {}, events)
+  checkSignal(signal, 'signal')
+  signal?.throwIfAborted()
+
+  const environment = Environment.current()
+  const opening = environment.callAsync((cold) => cold.openStore(folder, native))
+  const opened = signal === undefined ? await opening : await new AbortWatch().race(opening, signal).catch((error: unknown) => {
+    // It cannot be called back: what comes of it is closed. A failure of its own is nobody's.
+    opening.then(({ store }) => environment.cold.closeStore(store)).catch(() => {})
+    throw error
+  })
+  const shared = environment.stores.get(opened.storeKey) ?? new SharedStore(environment, opened.storeKey)
+  const handle = new StoreHandle(environment, shared, { id: opened.store, limits: opened.limits, events, rank })
+  return new EmbeddedStore<E, In>(folder, handle)
+}
+
+function nativeOptions(options: Omit<OpenOptions<never>, 'events'>, events: Codec<unknown>): NativeOptions {
+  const { create, limits, flush, inlineFlush, mapSizeBytes, segmentBytes } = options
+  checkBoolean(create, 'create')
+  checkOptions(limits, LIMITS, 'limits')
+  for (const name of LIMITS) checkInteger((limits as Record<string, unknown> | undefined)?.[name], 1, `limits.${name}`)
+  checkOptions(flush, FLUSH, 'flush')
+  checkInteger(flush?.bytes, MIN_FLUSH_BYTES, 'flush.bytes')
+  checkInteger(flush?.intervalMs, 1, 'flush.intervalMs')
+  if (inlineFlush !== undefined && inlineFlush !== 'auto' && inlineFlush !== 'never') throw invalidArgument('inlineFlush', "'auto' or 'never' is needed")
+  checkInteger(mapSizeBytes, 1, 'mapSizeBytes')
+  checkInteger(segmentBytes, MIN_SEGMENT_BYTES, 'segmentBytes')
+  return {
+    create: create ?? true,
+    eventCodec: events.name,
+    ...present({
+      keyBytes: limits?.keyBytes,
+      valueBytes: limits?.valueBytes,
+      eventBytes: limits?.eventBytes,
+      transactionBytes: limits?.transactionBytes,
+      flushBytes: flush?.bytes,
+      flushIntervalMs: flush?.intervalMs,
+      inlineFlush: inlineFlush === undefined ? undefined : inlineFlush === 'auto',
+      mapSizeBytes,
+      segmentBytes,
+    }),
+  }
+}
+
+/** Without what was left out. */
+function present<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> }
+}

@@ -1,0 +1,88 @@
+// Memory that values come out in. Two kinds, never mixed: what is handed out to users is written once and never again (fresh), what is decoded
+// on the spot is used over and over (scratch). Neither can be transferred away under our feet.
+import { markAsUntransferable } from 'node:worker_threads'
+
+const SLAB_BYTES = 64 * 1024
+/** A slab with less left than this is given up; a value of this size always finds room in one. */
+const SMALL_BYTES = 4096
+
+type ViewOf = new (memory: ArrayBufferLike, offset: number, length: number) => Buffer
+/** Makes a Buffer over memory without `Buffer.from`'s checks; twice as fast. */
+const FastBuffer = (Buffer as unknown as { readonly [Symbol.species]: ViewOf })[Symbol.species]
+
+/** A view, which the memory's owner promises not to write to again. */
+export function view(memory: ArrayBufferLike, offset: number, length: number): Buffer {
+  return new FastBuffer(memory, offset, length)
+}
+
+/** A Buffer of its own, not zeroed, that cannot be transferred. */
+export function allocate(bytes: number): Buffer {
+  const buffer = Buffer.allocUnsafeSlow(bytes)
+  markAsUntransferable(buffer.buffer)
+  return buffer
+}
+
+/** Where small values go that users keep: one slab after the other, each byte handed out once. */
+export class Slab {
+  buffer: Buffer = allocate(SLAB_BYTES)
+  /** The first byte not yet handed out; a multiple of 8. */
+  offset = 0
+
+  /** Makes room for a small value, before native code is given `buffer` and `offset`. */
+  prepare(): void {
+    if (SLAB_BYTES - this.offset >= SMALL_BYTES) return
+    this.buffer = allocate(SLAB_BYTES)
+    this.offset = 0
+  }
+
+  /** Hands out the next `length` bytes. */
+  take(length: number): Buffer {
+    const { buffer, offset } = this
+    this.offset = (offset + length + 7) & ~7
+    return new FastBuffer(buffer.buffer, offset, length)
+  }
+
+  /** A page of `bytes` at the end of the slab, or memory of its own when it is larger; {@link keep} tells what of it is used. */
+  page(bytes: number): Buffer {
+    if (bytes > SMALL_BYTES) return allocate(bytes)
+    this.prepare()
+    return new FastBuffer(this.buffer.buffer, this.offset, bytes)
+  }
+
+  /** The first `used` bytes of a page stay handed out; the rest is free again. */
+  keep(page: Buffer, used: number): void {
+    if (page.buffer === this.buffer.buffer && page.byteOffset === this.offset) this.offset = (this.offset + used + 7) & ~7
+  }
+
+  /** A copy that belongs to the user. */
+  copy(from: Buffer, start: number, end: number): Buffer {
+    const length = end - start
+    if (length > SMALL_BYTES) {
+      const own = allocate(length)
+      from.copy(own, 0, start, end)
+      return own
+    }
+    this.prepare()
+    const own = this.take(length)
+    from.copy(own, 0, start, end)
+    return own
+  }
+}
+
+/** The sizes a scan's pages grow through. */
+export const PAGE_BYTES: readonly [number, number, number] = [4 * 1024, 16 * 1024, 64 * 1024]
+const KEPT_PAGES = 8
+
+/** Pages that are decoded and then used again. */
+export class ScratchPages {
+  readonly #free = new Map<number, Buffer[]>(PAGE_BYTES.map((bytes) => [bytes, []]))
+
+  take(bytes: number): Buffer {
+    return this.#free.get(bytes)?.pop() ?? allocate(bytes)
+  }
+
+  give(page: Buffer): void {
+    const free = this.#free.get(page.length)
+    if (free !== undefined && free.length < KEPT_PAGES) free.push(page)
+  }
+}

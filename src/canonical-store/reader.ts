@@ -1,0 +1,168 @@
+// Point reads: one native call for a value. Text is decoded from memory used over and over, bytes come out in memory that the user keeps.
+import { MISSING, TOO_BIG } from '../binding.ts'
+import type { PayloadCodec } from '../codecs/payload-codec.ts'
+import { invalidArgument } from '../errors.ts'
+import { readUtf8, writeUtf8 } from '../internal/bytes.ts'
+import type { Environment } from './environment.ts'
+import type { KeySpace } from './key-space.ts'
+import { allocate, PAGE_BYTES, view } from './pool.ts'
+
+const ABSENT = 0xffff_ffff
+const LENGTH_BYTES = 4
+const FIRST_KEYS_BYTES = 16 * 1024
+/** What a first page of `getMany` is sized by, before anything is known of the values. */
+const GUESSED_VALUE_BYTES = 128
+const MAX_FIRST_PAGE_BYTES = 1024 * 1024
+
+/** Reads of a store handle or a snapshot, as native code knows it. */
+export class PointReader {
+  readonly #environment: Environment
+  /** The store handle or snapshot. */
+  readonly id: number
+  #valueBytes = GUESSED_VALUE_BYTES
+
+  constructor(environment: Environment, id: number) {
+    this.#environment = environment
+    this.id = id
+  }
+
+  get<V>(values: PayloadCodec<V>, slot: number, key: string | Uint8Array): V | undefined {
+    const { hot, scratch, slab } = this.#environment
+    let length: number
+    if (values.isText) {
+      length = hot.get(this.id, slot, key, scratch, 0)
+      if (length >= 0) return values.fromText(readUtf8(scratch, 0, length))
+    } else {
+      slab.prepare()
+      length = hot.get(this.id, slot, key, slab.buffer, slab.offset)
+      if (length >= 0) return values.fromBytes(slab.take(length))
+    }
+    if (length === MISSING) return undefined
+    if (length !== TOO_BIG) throw this.#environment.error()
+    const large = this.#environment.cold.takeValue()
+    return values.isText ? values.fromText(readUtf8(large, 0, large.length)) : values.fromBytes(large)
+  }
+
+  has(slot: number, key: string | Uint8Array): boolean {
+    const there = this.#environment.hot.has(this.id, slot, key)
+    if (there < 0) throw this.#environment.error()
+    return there === 1
+  }
+
+  /**
+   * The values of many keys. `isStable` tells that nothing changes between two native calls; otherwise, when they do not all fit into one
+   * page, `atOnePoint` runs the reading against a reader of which it is true.
+   */
+  getMany<K, V>(space: KeySpace<K, V>, slot: number, keys: readonly K[], atOnePoint: (<T>(read: (reader: PointReader) => T) => T) | undefined): (V | undefined)[] {
+    const packed = this.#environment.takeKeys()
+    try {
+      const found = new Array<V | undefined>(keys.length).fill(undefined)
+      const places = packed.pack(space, keys)
+      if (places.length === 0) return found
+      if (this.#readMany(space, slot, packed, places, found, atOnePoint !== undefined)) return found
+      return (atOnePoint as <T>(read: (reader: PointReader) => T) => T)((reader) => {
+        reader.#readMany(space, slot, packed, places, found, false)
+        return found
+      })
+    } finally {
+      this.#environment.giveKeys(packed)
+    }
+  }
+
+  /** False, with nothing decoded, when it was to be one page and that did not do. */
+  #readMany<K, V>(space: KeySpace<K, V>, slot: number, packed: PackedKeys, places: readonly number[], found: (V | undefined)[], onePage: boolean): boolean {
+    const { hot } = this.#environment
+    let answered = 0
+    let needed = 0
+    while (answered < places.length) {
+      const left = places.length - answered
+      const page = this.#takePage(space.values.isText, Math.max(needed, Math.min(MAX_FIRST_PAGE_BYTES, left * (this.#valueBytes + LENGTH_BYTES))))
+      const count = hot.getMany(this.id, slot, packed.buffer, packed.starts[answered] as number, packed.length, page)
+      if (count < 0) throw this.#environment.error()
+      if (count === 0) {
+        needed = page.readUInt32LE(0)
+        continue
+      }
+      if (onePage && count < left) {
+        this.#valueBytes *= 2
+        return false
+      }
+      this.#decode(space.values, page, count, places, answered, found)
+      answered += count
+    }
+    return true
+  }
+
+  #decode<V>(values: PayloadCodec<V>, page: Buffer, count: number, places: readonly number[], from: number, found: (V | undefined)[]): void {
+    const data = new DataView(page.buffer, page.byteOffset, page.length)
+    const ends: number[] = []
+    let used = 0
+    for (let i = 0; i < count; i++) {
+      const length = data.getUint32(used, true)
+      ends.push(length === ABSENT ? -1 : used + LENGTH_BYTES + length)
+      const end = used + LENGTH_BYTES + (length === ABSENT ? 0 : length)
+      used = end + (-end & 3)
+    }
+    this.#valueBytes = Math.ceil((this.#valueBytes + used / count) / 2)
+    if (!values.isText) this.#environment.slab.keep(page, used)
+    let at = 0
+    for (let i = 0; i < count; i++) {
+      const end = ends[i] as number
+      const start = at + LENGTH_BYTES
+      at = end < 0 ? start : end + (-end & 3)
+      if (end < 0) continue
+      const value = values.isText ? values.fromText(readUtf8(page, start, end)) : values.fromBytes(view(page.buffer, page.byteOffset + start, end - start))
+      found[places[from + i] as number] = value
+    }
+    if (values.isText) this.#environment.pages.give(page)
+  }
+
+  #takePage(isText: boolean, needed: number): Buffer {
+    const bytes = PAGE_BYTES.find((size) => size >= needed) ?? needed + (-needed & 0xfff)
+    if (!isText) return this.#environment.slab.page(bytes)
+    return bytes <= PAGE_BYTES[2] ? this.#environment.pages.take(bytes) : allocate(bytes)
+  }
+}
+
+/** The keys of one `getMany`: `[u32 length][bytes]`, padded to 4, one after the other. */
+export class PackedKeys {
+  buffer: Buffer = Buffer.allocUnsafeSlow(FIRST_KEYS_BYTES)
+  length = 0
+  /** Where each key begins. */
+  readonly starts: number[] = []
+
+  /** Packs the keys that can exist and tells the place of each in `keys`. */
+  pack<K, V>(space: KeySpace<K, V>, keys: readonly K[]): number[] {
+    if (!Array.isArray(keys)) throw invalidArgument('keys', 'an array of keys is needed')
+    this.length = 0
+    this.starts.length = 0
+    const places: number[] = []
+    for (let i = 0; i < keys.length; i++) {
+      const key = space.readableKey(keys[i] as K)
+      if (key === undefined) continue
+      this.#add(key)
+      places.push(i)
+    }
+    return places
+  }
+
+  #add(key: string | Uint8Array): void {
+    const start = this.length
+    const room = start + LENGTH_BYTES + key.length * 3 + 3
+    if (room > this.buffer.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(room, this.buffer.length * 2))
+      this.buffer.copy(larger, 0, 0, start)
+      this.buffer = larger
+    }
+    const at = start + LENGTH_BYTES
+    let length: number
+    if (typeof key === 'string') length = writeUtf8(this.buffer, key, at)
+    else {
+      this.buffer.set(key, at)
+      length = key.length
+    }
+    this.buffer.writeUInt32LE(length, start)
+    this.starts.push(start)
+    this.length = at + length + (-length & 3)
+  }
+}

@@ -1,0 +1,189 @@
+// A store as one environment sees it, whatever the number of handles: its marks, its open transaction, who waits for what. All waiting
+// is told to native code by one microtask per turn, and settled by one look at the marks per wake.
+import { errorOf, type LedgerstoneError } from '../errors.ts'
+import { AbortWatch } from '../internal/abort.ts'
+import { Admission } from './admission.ts'
+import type { Environment } from './environment.ts'
+import type { OpenTransaction } from './open-transaction.ts'
+import { DURABLE, FLUSHED, WRITTEN, Waiters, type Level } from './waiters.ts'
+
+/** Where the marks stand in the array that native code fills; a {@link Level} is its own index. */
+const APPLIED = 0
+const FLAGS = 4
+const IS_CROWDED = 1
+const HAS_FAILED = 2
+
+/** One store in one environment. */
+export class SharedStore {
+  readonly environment: Environment
+  readonly key: number
+  readonly aborts: AbortWatch = new AbortWatch()
+  /** The transaction that runs on this thread, if one does. */
+  open: OpenTransaction | undefined
+  /** Too much is waiting to be flushed, as far as this environment has heard. */
+  crowded = false
+  readonly #marks = new Float64Array(5)
+  readonly #handles = new Set<number>()
+  readonly #waiters = new Waiters()
+  readonly #admission = new Admission()
+  #failure: LedgerstoneError | undefined
+  #turnIsScheduled = false
+
+  constructor(environment: Environment, key: number) {
+    this.environment = environment
+    this.key = key
+  }
+
+  /** The error that stopped writing, if one did. */
+  get failure(): LedgerstoneError | undefined {
+    if (this.#failure === undefined) return undefined
+    const { cause } = this.#failure
+    return cause instanceof Error ? (cause as LedgerstoneError) : this.#failure
+  }
+
+  /** The newest applied commit, of any thread. */
+  get applied(): number {
+    this.#poll()
+    return this.#marks[APPLIED] as number
+  }
+
+  /** New writes have to queue: there is no room, or others are before them. */
+  get mustQueue(): boolean {
+    return this.crowded || !this.#admission.isEmpty
+  }
+
+  addHandle(id: number): void {
+    this.#handles.add(id)
+    this.environment.stores.set(this.key, this)
+  }
+
+  /** A handle has closed; with the last one in this environment what still waits has the outcome of the closing. */
+  removeHandle(id: number, failure: Error | undefined): void {
+    this.#handles.delete(id)
+    if (this.#handles.size > 0) return
+    if (this.environment.stores.get(this.key) === this) this.environment.stores.delete(this.key)
+    if (failure === undefined) {
+      this.#marks.fill(Infinity, 0, FLAGS) // closing has made all durable and flushed it, or left that to the next open
+      this.#settle()
+    } else {
+      this.#failure ??= failure as LedgerstoneError
+      this.#waiters.fail(failure)
+    }
+  }
+
+  /** @throws `ERR_POISONED` when writing has stopped */
+  checkWritable(): void {
+    if (this.#failure !== undefined) throw this.#poisoned()
+  }
+
+  /** The error of a commit or of taking the gate; remembers it when it is the end of writing. */
+  writeError(): LedgerstoneError {
+    const error = this.environment.error()
+    if (error.code === 'ERR_POISONED') this.#failure ??= error
+    return error
+  }
+
+  /** The transaction on this thread is over; what waited for room meanwhile may run. */
+  closeTransaction(transaction: OpenTransaction): void {
+    if (this.open !== transaction) return
+    this.open = undefined
+    if (!this.#admission.isEmpty) this.#scheduleTurn()
+  }
+
+  /** Runs `attempt` when there is room and its turn has come. */
+  hold<T>(owner: object, attempt: () => T, signal: AbortSignal | undefined): Promise<T> {
+    const held = this.#admission.hold(owner, attempt, signal, this.aborts)
+    this.#scheduleTurn()
+    return held
+  }
+
+  /** Rejects the writes of one handle that wait for room. */
+  refuse(reason: () => unknown, owner: object): void {
+    this.#admission.refuse(reason, owner)
+  }
+
+  /**
+   * A promise when the level with this rank has yet to reach commit `seq`; `undefined` when it has, as far as is known here. What the promise
+   * resolves with goes to {@link confirm}.
+   */
+  reached(rank: 0 | Level, seq: number): Promise<Error | undefined> | undefined {
+    if (rank === 0 || seq <= (this.#marks[rank] as number)) return undefined
+    if (this.#failure !== undefined) return Promise.resolve(this.#poisoned())
+    const reached = this.#waiters.add(rank, seq)
+    this.#scheduleTurn()
+    return reached
+  }
+
+  /** @throws the failure that {@link reached} told of, unless this commit was there before it */
+  confirm(rank: 0 | Level, seq: number, failure: Error | undefined): void {
+    if (failure !== undefined && rank !== 0 && seq > (this.#marks[rank] as number)) throw failure
+  }
+
+  /** Native code has news: reads the marks, settles whom they reach, lets in whom there is room for. */
+  look(): void {
+    this.#lookNow()
+    if (!this.#admission.isEmpty) this.#scheduleTurn()
+  }
+
+  #scheduleTurn(): void {
+    if (this.#turnIsScheduled) return
+    this.#turnIsScheduled = true
+    queueMicrotask(() => this.#endTurn())
+  }
+
+  /** Tells native code what this turn waits for. With a single waiter the flush may happen in here. */
+  #endTurn(): void {
+    this.#turnIsScheduled = false
+    const [store] = this.#handles
+    if (store === undefined) return
+    const waiters = this.#waiters
+    const room = this.#admission.isEmpty ? 0 : 1
+    const lone = waiters.count === 1 && room === 0 ? 1 : 0
+    const written = waiters.takeWanted(WRITTEN)
+    const durable = waiters.takeWanted(DURABLE)
+    const flushed = waiters.takeWanted(FLUSHED)
+    if (written + durable + flushed + room === 0) return
+    const mark = this.environment.hot.want(store, written, durable, flushed, room, lone)
+    if (mark >= 0) {
+      if (mark > (this.#marks[DURABLE] as number)) this.#marks[DURABLE] = mark
+      if (mark > (this.#marks[WRITTEN] as number)) this.#marks[WRITTEN] = mark
+      this.#settle()
+    } else {
+      this.writeError()
+    }
+    // What was reached before native code knew of the wish makes no wake of its own.
+    if (waiters.count > 0 || room === 1) this.#lookNow()
+  }
+
+  #lookNow(): void {
+    this.#poll()
+    this.#settle()
+    if (((this.#marks[FLAGS] as number) & HAS_FAILED) !== 0) this.#fail()
+    this.#admission.admit(() => !this.crowded && this.open === undefined && this.#failure === undefined)
+  }
+
+  #poll(): void {
+    const [store] = this.#handles
+    if (store === undefined) return
+    this.environment.hot.poll(store, this.#marks)
+    this.crowded = ((this.#marks[FLAGS] as number) & IS_CROWDED) !== 0
+  }
+
+  #settle(): void {
+    for (const level of [WRITTEN, DURABLE, FLUSHED] as const) this.#waiters.settle(level, this.#marks[level] as number)
+  }
+
+  #fail(): void {
+    const [store] = this.#handles
+    if (this.#failure === undefined && store !== undefined && this.environment.hot.want(store, 0, 0, 0, 0, 0) < 0) this.writeError()
+    if (this.#failure === undefined) return
+    this.#waiters.fail(this.#poisoned())
+    this.#admission.refuse(() => this.#poisoned())
+  }
+
+  /** One of its own for everyone who is told: its stack says where. */
+  #poisoned(): LedgerstoneError {
+    const { message, cause } = this.#failure as LedgerstoneError
+    return errorOf('ERR_POISONED', message, undefined, cause)
+  }
+}

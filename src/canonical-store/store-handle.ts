@@ -1,0 +1,189 @@
+// One open() of a store, without its public face: what the store object, its collections, snapshots and iterators hold on to together. When none of
+// them is left, the handle is closed in the background.
+import { checkCodec, checkKeyCodec } from '../codecs/check-codec.ts'
+import type { Codec, KeyCodec } from '../codecs/codec.ts'
+import { PayloadCodec } from '../codecs/payload-codec.ts'
+import { closed, invalidArgument } from '../errors.ts'
+import { Lease } from '../internal/lease.ts'
+import { type Cursor, NativeCursor } from './cursor.ts'
+import type { Environment } from './environment.ts'
+import type { KeyBounds } from './key-bounds.ts'
+import { KeySpace } from './key-space.ts'
+import type { RangeSource } from './range.ts'
+import { PointReader } from './reader.ts'
+import type { SharedStore } from './shared-store.ts'
+import type { Limits } from './write-set.ts'
+
+/** What a handle is made from. */
+export interface HandleOptions {
+  readonly id: number
+  readonly limits: Limits
+  readonly events: Codec<unknown>
+  /** The level that writes wait for unless they say otherwise: 0 applied, 1 written, 2 durable. */
+  readonly rank: 0 | 1 | 2
+}
+
+/** A handle of a store. */
+export class StoreHandle implements RangeSource {
+  readonly environment: Environment
+  readonly shared: SharedStore
+  /** The handle as native code knows it. */
+  readonly id: number
+  readonly limits: Limits
+  readonly rank: 0 | 1 | 2
+  readonly events: PayloadCodec
+  /** What ends with the handle: snapshots and cursors. */
+  readonly leases: Set<Lease> = new Set()
+  readonly reader: PointReader
+  readonly #slots = new Map<string, number>()
+  readonly #lease: Lease
+  #isClosed = false
+
+  constructor(environment: Environment, shared: SharedStore, options: HandleOptions) {
+    this.environment = environment
+    this.shared = shared
+    this.id = options.id
+    this.limits = options.limits
+    this.rank = options.rank
+    this.events = new PayloadCodec(options.events, undefined)
+    this.reader = new PointReader(environment, options.id)
+    this.#lease = leaseOf(this, shared, this.leases)
+    shared.addHandle(options.id)
+  }
+
+  /** @throws `ERR_CLOSED` */
+  check(): void {
+    if (this.#isClosed) throw closed('store')
+  }
+
+  /** @throws `ERR_CLOSED`, `ERR_POISONED`: a write would not come through */
+  checkWritable(): void {
+    if (this.#isClosed) throw closed('store')
+    this.shared.checkWritable()
+  }
+
+  /** A key space with checked codecs. */
+  space(name: string, keys: KeyCodec<unknown>, values: Codec<unknown>): KeySpace<unknown, unknown> {
+    if (typeof name !== 'string' || name === '') throw invalidArgument('name', 'the name of a collection is a string that is not empty')
+    checkKeyCodec(keys, 'key')
+    checkCodec(values, 'value')
+    return new KeySpace(this, name, keys, new PayloadCodec(values, name))
+  }
+
+  /** By which number native code knows a collection with these codecs. */
+  slot(name: string, keys: string, values: string): number {
+    const id = JSON.stringify([name, keys, values])
+    let slot = this.#slots.get(id)
+    if (slot === undefined) {
+      slot = this.environment.call((cold) => cold.collectionSlot(this.id, name, keys, values))
+      this.#slots.set(id, slot)
+    }
+    return slot
+  }
+
+  /**
+   * The slot of a collection made by any handle of the same store.
+   *
+   * @throws `ERR_INVALID_ARGUMENT` when it belongs to another store
+   */
+  slotOf<K, V>(space: KeySpace<K, V>): number {
+    if (space.handle === this) return space.slot
+    if (space.handle.shared !== this.shared) throw invalidArgument('collection', 'the collection belongs to another store')
+    return this.slot(space.name, space.keyName, space.values.name)
+  }
+
+  get<K, V>(space: KeySpace<K, V>, key: K): V | undefined {
+    this.check()
+    const { open } = this.shared
+    if (open !== undefined) return open.get(space, key)
+    const slot = this.slotOf(space)
+    const encoded = space.readableKey(key)
+    return encoded === undefined ? undefined : this.reader.get(space.values, slot, encoded)
+  }
+
+  has<K, V>(space: KeySpace<K, V>, key: K): boolean {
+    this.check()
+    const { open } = this.shared
+    if (open !== undefined) return open.has(space, key)
+    const slot = this.slotOf(space)
+    const encoded = space.readableKey(key)
+    return encoded !== undefined && this.reader.has(slot, encoded)
+  }
+
+  getMany<K, V>(space: KeySpace<K, V>, keys: readonly K[]): (V | undefined)[] {
+    this.check()
+    const { open } = this.shared
+    if (open !== undefined) return open.getMany(space, keys)
+    return this.reader.getMany(space, this.slotOf(space), keys, (read) => this.#atOnePoint(read))
+  }
+
+  current(): RangeSource {
+    this.check()
+    return this.shared.open ?? this
+  }
+
+  openCursor<K, V>(space: KeySpace<K, V>, bounds: KeyBounds, keysOnly: boolean): Cursor<K, V> {
+    const { environment, id: reader, leases } = this
+    return new NativeCursor({ environment, reader, slot: this.slotOf(space), leases }, space, bounds, bounds.limit, keysOnly)
+  }
+
+  count<K, V>(space: KeySpace<K, V>, bounds: KeyBounds): number {
+    return countEntries(this.environment, this.id, this.slotOf(space), bounds)
+  }
+
+  /** Refuses work from now on and gives back what ends with the handle. */
+  beginClosing(): void {
+    this.#isClosed = true
+    const { open } = this.shared
+    if (open !== undefined && open.handle === this) {
+      open.doom(closed('store'))
+      open.abort()
+    }
+    this.shared.refuse(() => closed('store'), this)
+    for (const lease of this.leases) lease.close()
+  }
+
+  /** Closes the native handle. */
+  async finishClosing(): Promise<void> {
+    this.#lease.settle()
+    await closeNative(this.shared, this.id)
+  }
+
+  #atOnePoint<T>(read: (reader: PointReader) => T): T {
+    const { environment } = this
+    const { reader } = environment.call((cold) => cold.openSnapshot(this.id))
+    try {
+      return read(new PointReader(environment, reader))
+    } finally {
+      environment.cold.releaseReader(reader)
+    }
+  }
+}
+
+/** How many entries a range has, counted natively. */
+export function countEntries(environment: Environment, reader: number, slot: number, bounds: KeyBounds): number {
+  const { hot } = environment
+  const cursor = hot.rangeOpen(reader, slot, bounds.packed(true), bounds.limit === Infinity ? -1 : bounds.limit)
+  if (cursor < 0) throw environment.error()
+  return environment.call((cold) => cold.rangeCount(cursor))
+}
+
+async function closeNative(shared: SharedStore, id: number): Promise<void> {
+  const { environment } = shared
+  let failure: Error | undefined
+  try {
+    await environment.callAsync((cold) => cold.closeStore(id))
+  } catch (error) {
+    failure = error as Error
+  }
+  shared.removeHandle(id, failure)
+  if (failure !== undefined) throw failure
+}
+
+/** A function of its own: the lease must not hold on to the handle whose end it waits for. */
+function leaseOf(handle: StoreHandle, shared: SharedStore, leases: Set<Lease>): Lease {
+  return new Lease('store', handle.id, handle, undefined, (id) => {
+    for (const lease of leases) lease.close()
+    closeNative(shared, id).catch(() => {}) // nobody is left to tell
+  })
+}

@@ -1,0 +1,157 @@
+// How writes get in: checked, held back while there is no room, run or committed at once otherwise, and then awaited. The only place that
+// knows what may not happen while a transaction is open.
+import { types } from 'node:util'
+import { rankOf } from '../durability.ts'
+import { errorOf, invalidArgument } from '../errors.ts'
+import { owned } from '../internal/bytes.ts'
+import { checkFunction, checkOptions, checkSignal } from '../internal/validate.ts'
+import type { Commit, CommitInfo, Transaction, WriteOptions, WriteTxn } from './canonical-store.ts'
+import { commitWrites } from './commit.ts'
+import type { KeySpace } from './key-space.ts'
+import { OpenTransaction } from './open-transaction.ts'
+import type { StoreHandle } from './store-handle.ts'
+import { EmbeddedTransaction, EmbeddedWriteTxn } from './transaction.ts'
+import { EmbeddedWriteHandle } from './write-handle.ts'
+import type { WriteSet } from './write-set.ts'
+
+const WRITE_OPTIONS: ReadonlySet<string> = new Set(['durability', 'signal'])
+
+interface Outcome<T> { readonly result: T; readonly commit: CommitInfo }
+
+/** The writes of one handle. */
+export class Writer {
+  readonly #handle: StoreHandle
+
+  constructor(handle: StoreHandle) {
+    this.#handle = handle
+  }
+
+  apply<T>(fn: (tx: Transaction<never>) => T): EmbeddedWriteHandle<T> {
+    checkFunction(fn, 'fn')
+    this.#enter()
+    const { result, commit } = this.#run(fn, true)
+    return new EmbeddedWriteHandle(result, commit, this.#handle.shared, this.#handle.rank)
+  }
+
+  async transact<T>(fn: (tx: Transaction<never>) => T, options: WriteOptions | undefined): Promise<Commit<T>> {
+    checkFunction(fn, 'fn')
+    const rank = this.#rankOf(options)
+    const admitted = this.#admit(() => this.#run(fn, false), options)
+    const { result, commit } = admitted instanceof Promise ? await admitted : admitted
+    const reached = this.#handle.shared.reached(rank, commit.seq)
+    if (reached !== undefined) this.#handle.shared.confirm(rank, commit.seq, await reached)
+    return { ...commit, result }
+  }
+
+  writeTxn(): WriteTxn<never> {
+    this.#enter()
+    const open = new OpenTransaction(this.#handle, true)
+    return new EmbeddedWriteTxn(open, () => new EmbeddedWriteHandle<void>(undefined, open.commit(), this.#handle.shared, this.#handle.rank))
+  }
+
+  put<K, V>(space: KeySpace<K, V>, key: K, value: unknown, options: WriteOptions | undefined): Promise<CommitInfo> {
+    return this.#write(options, (writes, { limits }) => writes.put(space.slot, space.key(key), space.values.encode(value), limits))
+  }
+
+  async delete<K, V>(space: KeySpace<K, V>, key: K, options: WriteOptions | undefined): Promise<CommitInfo> {
+    const rank = this.#rankOf(options)
+    const encoded = owned(space.key(key))
+    const { commit } = await this.#admit(() => this.#execute((open) => open.deleteEncoded(space.slot, encoded), false), options)
+    const reached = this.#handle.shared.reached(rank, commit.seq)
+    if (reached !== undefined) this.#handle.shared.confirm(rank, commit.seq, await reached)
+    return commit
+  }
+
+  appendAll(events: readonly unknown[], options: WriteOptions | undefined): Promise<CommitInfo> {
+    if (!Array.isArray(events)) return Promise.reject(invalidArgument('events', 'an array of events is needed'))
+    return this.#write(options, (writes, handle) => {
+      for (const event of events) writes.event(handle.events.encode(event), handle.limits)
+    })
+  }
+
+  drop(slot: () => number, options: WriteOptions | undefined): Promise<CommitInfo> {
+    return this.#write(options, (writes, { limits }) => writes.drop(slot(), limits))
+  }
+
+  /** A commit that no function runs for: what it writes is encoded, and so copied, at the call. */
+  async #write(options: WriteOptions | undefined, fill: (writes: WriteSet, handle: StoreHandle) => void): Promise<CommitInfo> {
+    const handle = this.#handle
+    const rank = this.#rankOf(options)
+    this.#enter(options?.signal)
+    const writes = handle.environment.takeWriteSet()
+    let commit: CommitInfo | Promise<CommitInfo>
+    try {
+      fill(writes, handle)
+      commit = handle.shared.mustQueue ? this.#hold(writes.compact(), options?.signal) : commitWrites(handle, writes, false)
+    } finally {
+      handle.environment.giveWriteSet(writes)
+    }
+    const applied = commit instanceof Promise ? await commit : commit
+    const reached = handle.shared.reached(rank, applied.seq)
+    if (reached !== undefined) handle.shared.confirm(rank, applied.seq, await reached)
+    return applied
+  }
+
+  #hold(writes: WriteSet, signal: AbortSignal | undefined): Promise<CommitInfo> {
+    const handle = this.#handle
+    return handle.shared.hold(handle, () => commitWrites(handle, writes, false), signal)
+  }
+
+  /** Runs `attempt` within this call, or later when it has to queue. */
+  #admit<T>(attempt: () => T, options: WriteOptions | undefined): T | Promise<T> {
+    this.#enter(options?.signal)
+    const { shared } = this.#handle
+    return shared.mustQueue ? shared.hold(this.#handle, attempt, options?.signal) : attempt()
+  }
+
+  #run<T>(fn: (tx: Transaction<never>) => T, stalls: boolean): Outcome<T> {
+    return this.#execute((open) => {
+      const result = fn(new EmbeddedTransaction(open))
+      if (isThenable(result)) throw asyncTransaction(result)
+      return result
+    }, stalls)
+  }
+
+  #execute<T>(work: (open: OpenTransaction) => T, stalls: boolean): Outcome<T> {
+    const open = new OpenTransaction(this.#handle, stalls)
+    let result: T
+    try {
+      result = work(open)
+    } catch (error) {
+      open.abort()
+      throw error
+    }
+    return { result, commit: open.commit() }
+  }
+
+  /** A write begins: not on a closed or failed store, not inside a transaction, not when it has been given up already. */
+  #enter(signal?: AbortSignal | undefined): void {
+    const handle = this.#handle
+    handle.check()
+    const { open } = handle.shared
+    if (open !== undefined) {
+      const error = errorOf('ERR_TRANSACTION_OPEN', 'a write was begun inside an open transaction, which is aborted; write through the transaction')
+      open.doom(error)
+      throw error
+    }
+    handle.checkWritable()
+    signal?.throwIfAborted()
+  }
+
+  #rankOf(options: WriteOptions | undefined): 0 | 1 | 2 {
+    if (options === undefined) return this.#handle.rank
+    checkOptions(options, WRITE_OPTIONS, 'options')
+    checkSignal(options.signal, 'signal')
+    return options.durability === undefined ? this.#handle.rank : rankOf(options.durability, 'durability')
+  }
+}
+
+function isThenable(value: unknown): boolean {
+  return ((typeof value === 'object' && value !== null) || typeof value === 'function') && typeof (value as { then?: unknown }).then === 'function'
+}
+
+function asyncTransaction(result: unknown): Error {
+  // It is going to fail, because its transaction has ended; that must not become an unhandled rejection beside the error it gets here.
+  if (types.isPromise(result)) result.catch(() => {})
+  return errorOf('ERR_ASYNC_TRANSACTION', 'the callback of a transaction returned a promise; the transaction is aborted')
+}

@@ -1,0 +1,34 @@
+// Bytes as they are, as a key or as a value.
+import { invalidArgument } from '../errors.ts'
+import { isBytes } from '../internal/bytes.ts'
+import type { Codec, KeyCodec } from './codec.ts'
+
+/**
+ * Bytes as they are; the codec's name is `binary`. Takes any `Uint8Array`, which is copied at the call, and gives a `Buffer` that is never
+ * written again. Keys are ordered byte by byte. Anything else is `ERR_INVALID_ARGUMENT` as a key and `ERR_CODEC` as a value.
+ */
+export function binary(): KeyCodec<Uint8Array> & Codec<Buffer, Uint8Array> {
+  return BINARY
+}
+
+/** Bytes. @internal */
+export class BinaryCodec {
+  readonly name = 'binary'
+  readonly ordered = true
+
+  encode(bytes: Uint8Array): Uint8Array {
+    if (!isBytes(bytes)) throw invalidArgument('key', 'a binary key is a Uint8Array')
+    return bytes
+  }
+
+  encodePrefix(prefix: Uint8Array): Uint8Array {
+    return this.encode(prefix)
+  }
+
+  decode(bytes: Buffer): Buffer {
+    return bytes
+  }
+}
+
+/** The one instance. @internal */
+export const BINARY: BinaryCodec = Object.freeze(new BinaryCodec())

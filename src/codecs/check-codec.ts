@@ -1,0 +1,20 @@
+// Whether something is a codec, before a store takes it.
+import { invalidArgument } from '../errors.ts'
+import type { Codec, KeyCodec } from './codec.ts'
+
+const MAX_NAME_BYTES = 255
+
+/** A codec of values or events. */
+export function checkCodec(codec: unknown, argument: string): asserts codec is Codec<unknown> {
+  const { name, encode, decode } = (codec ?? {}) as Partial<Codec<unknown>>
+  if (typeof encode !== 'function' || typeof decode !== 'function') throw invalidArgument(argument, 'a codec has encode and decode')
+  if (typeof name !== 'string' || name === '' || Buffer.byteLength(name, 'utf8') > MAX_NAME_BYTES) {
+    throw invalidArgument(argument, `a codec has a name of 1 to ${MAX_NAME_BYTES} bytes`)
+  }
+}
+
+/** A codec of keys. */
+export function checkKeyCodec(codec: unknown, argument: string): asserts codec is KeyCodec<unknown> {
+  checkCodec(codec, argument)
+  if ((codec as Partial<KeyCodec<unknown>>).ordered !== true) throw invalidArgument(argument, 'a codec of keys preserves their order (`ordered: true`)')
+}

@@ -1,0 +1,82 @@
+// The default codec of values and events: JSON text, checked against a schema on the way in where one is given.
+import { errorOf } from '../errors.ts'
+import type { Codec, Json } from './codec.ts'
+import type { StandardSchemaV1 } from './standard-schema.ts'
+import { TextCodec } from './text-codec.ts'
+
+/** What of `T` survives JSON unchanged; a part that does not is `never`. */
+export type JsonSafe<T> =
+  unknown extends T ? T
+  : T extends string | number | boolean | null | undefined ? T
+  // oxlint-disable-next-line typescript/no-explicit-any -- any map, set or function at all
+  : T extends bigint | symbol | Uint8Array | ReadonlyMap<any, any> | ReadonlySet<any> | ((...args: any[]) => any) | { toJSON(): unknown } ? never
+  : { [K in keyof T]: JsonSafe<T[K]> }
+/** Refuses, at compile time, a schema whose output JSON would change. */
+export type JsonOutput<S extends StandardSchemaV1> = StandardSchemaV1.InferOutput<S> extends JsonSafe<StandardSchemaV1.InferOutput<S>> ? unknown
+  : { 'JSON would change the output of this schema (a Date, Map, bigint, bytes …)': never }
+
+/**
+ * Values and events as JSON text; the codec's name is `json`. Without a schema the type is a promise of the caller's; with one, any
+ * [Standard Schema](https://standardschema.dev) (zod, valibot, arktype), each value is validated when it is written and the schema's output is
+ * stored. A schema is not run on reading.
+ *
+ * Writing raises `ERR_VALIDATION` with the schema's issues, and `ERR_CODEC` for what JSON cannot say (`undefined`, a function, a BigInt,
+ * a cycle) and for a schema that validates asynchronously.
+ *
+ * @throws {@link InvalidArgumentError} when `schema` is no Standard Schema
+ */
+export function json<T = Json>(): Codec<T>
+export function json<S extends StandardSchemaV1>(schema: S & JsonOutput<S>): Codec<StandardSchemaV1.InferOutput<S>, StandardSchemaV1.InferInput<S>>
+export function json(schema?: StandardSchemaV1): Codec<unknown> {
+  if (schema === undefined) return PLAIN as Codec<unknown>
+  if (typeof (schema as StandardSchemaV1 | null)?.['~standard']?.validate !== 'function') {
+    throw errorOf('ERR_INVALID_ARGUMENT', 'a schema follows Standard Schema v1: argument=`schema`', { argument: 'schema' })
+  }
+  return Object.freeze(new JsonCodec(schema)) as Codec<unknown>
+}
+
+/** JSON, with or without a schema. @internal */
+export class JsonCodec extends TextCodec<unknown> {
+  override readonly name = 'json'
+  readonly #schema: StandardSchemaV1 | undefined
+
+  constructor(schema: StandardSchemaV1 | undefined) {
+    super()
+    this.#schema = schema
+  }
+
+  encode(value: unknown): string {
+    const checked = this.#schema === undefined ? value : validate(this.#schema, value)
+    const text = JSON.stringify(checked) as string | undefined
+    if (text === undefined) throw new TypeError(`JSON has no ${checked === undefined ? 'undefined' : typeof checked}`)
+    return text
+  }
+
+  override decodeText(text: string): unknown {
+    return JSON.parse(text)
+  }
+}
+
+const PLAIN = Object.freeze(new JsonCodec(undefined))
+
+function validate(schema: StandardSchemaV1, value: unknown): unknown {
+  const result = schema['~standard'].validate(value)
+  if (result instanceof Promise) {
+    result.catch(() => {}) // refused below; its own outcome is nobody's
+    throw new TypeError('the schema validates asynchronously')
+  }
+  if (result.issues === undefined) return result.value
+  const [first] = result.issues
+  throw errorOf('ERR_VALIDATION', `the schema refused the value: issues=${result.issues.length} path=${pathOf(first)}`, { issues: result.issues })
+}
+
+/** Where the first issue is, as one would write it: `lines[0].n`; `.` is the value itself. */
+function pathOf(issue: StandardSchemaV1.Issue | undefined): string {
+  let path = ''
+  for (const segment of issue?.path ?? []) {
+    const key = typeof segment === 'object' ? segment.key : segment
+    if (typeof key === 'number') path += `[${key}]`
+    else path += path === '' ? String(key) : `.${String(key)}`
+  }
+  return path === '' ? '.' : path
+}

@@ -1,0 +1,77 @@
+// A codec at work on the values of a collection or on events: what it throws or wrongly gives becomes an error that names the codec and the
+// place.
+import { errorOf, ValidationError, type LedgerstoneError } from '../errors.ts'
+import { isBytes, isWellFormed } from '../internal/bytes.ts'
+import type { Codec } from './codec.ts'
+import { JsonCodec } from './json.ts'
+import { TextCodec } from './text-codec.ts'
+
+/** Encodes and decodes values or event payloads. */
+export class PayloadCodec<T = unknown> {
+  readonly name: string
+  /** Set when payloads are best decoded from a string that the reader has at hand: then {@link fromText} serves, else {@link fromBytes}. */
+  readonly isText: boolean
+  readonly #codec: Codec<T, unknown>
+  readonly #text: TextCodec<unknown> | undefined
+  readonly #wellFormed: boolean
+  readonly #collection: string | undefined
+
+  /** `collection` is absent for events. */
+  constructor(codec: Codec<T, unknown>, collection: string | undefined) {
+    this.#codec = codec
+    this.#text = codec instanceof TextCodec ? codec : undefined
+    this.#wellFormed = codec instanceof JsonCodec // JSON escapes lone surrogates
+    this.#collection = collection
+    this.name = codec.name
+    this.isText = this.#text !== undefined
+  }
+
+  /** Bytes to store, or text to store as UTF-8. */
+  encode(value: unknown): string | Uint8Array {
+    let encoded: string | Uint8Array
+    try {
+      encoded = this.#codec.encode(value)
+    } catch (cause) {
+      if (cause instanceof ValidationError) throw cause
+      throw this.#error('encode', cause)
+    }
+    if (typeof encoded === 'string') {
+      if (this.#wellFormed || isWellFormed(encoded)) return encoded
+      throw this.#error('encode', new TypeError('the text has a lone surrogate'))
+    }
+    if (isBytes(encoded)) return encoded
+    throw this.#error('encode', new TypeError('a codec encodes to bytes or a string'))
+  }
+
+  fromText(text: string): T {
+    let value: unknown
+    try {
+      value = (this.#text as TextCodec<unknown>).decodeText(text)
+    } catch (cause) {
+      throw this.#error('decode', cause)
+    }
+    return value as T
+  }
+
+  /** `bytes` become the codec's, and through it the user's. */
+  fromBytes(bytes: Buffer): T {
+    let value: T
+    try {
+      value = this.#codec.decode(bytes)
+    } catch (cause) {
+      throw this.#error('decode', cause)
+    }
+    if (value === undefined) throw this.#error('decode', new TypeError('decode gave undefined, which means missing'))
+    return value
+  }
+
+  #error(what: 'encode' | 'decode', cause: unknown): LedgerstoneError {
+    return codecFailed(what, this.#collection === undefined ? 'an event' : 'a value', this.name, this.#collection, cause)
+  }
+}
+
+/** `ERR_CODEC`. */
+export function codecFailed(what: 'encode' | 'decode', of: string, codec: string, collection: string | undefined, cause: unknown): LedgerstoneError {
+  const place = collection === undefined ? '' : ` collection=${JSON.stringify(collection)}`
+  return errorOf('ERR_CODEC', `the codec cannot ${what} ${of}: codec=${codec}${place}`, { codec, ...(collection === undefined ? {} : { collection }) }, cause)
+}

@@ -1,0 +1,36 @@
+// Text, as a key or as a value. UTF-8 bytes compare as code points do, so it keeps its order.
+import { invalidArgument } from '../errors.ts'
+import { isWellFormed } from '../internal/bytes.ts'
+import type { Codec, KeyCodec } from './codec.ts'
+import { TextCodec } from './text-codec.ts'
+
+/**
+ * Strings as UTF-8; the codec's name is `utf8`. Keys are ordered by code point. A string with a lone surrogate cannot be said in UTF-8:
+ * `ERR_CODEC`. As a value anything but a string is `ERR_CODEC` too, as a key it is `ERR_INVALID_ARGUMENT`.
+ */
+export function utf8<T extends string = string>(): Codec<T> & KeyCodec<T> {
+  return UTF8 as unknown as Codec<T> & KeyCodec<T>
+}
+
+/** Strings. @internal */
+export class Utf8Codec extends TextCodec<string> {
+  override readonly name = 'utf8'
+  readonly ordered = true
+
+  encode(text: string): string {
+    if (typeof text !== 'string') throw invalidArgument('key', 'a utf8 key is a string')
+    if (!isWellFormed(text)) throw new TypeError('the string has a lone surrogate')
+    return text
+  }
+
+  encodePrefix(prefix: string): string {
+    return this.encode(prefix)
+  }
+
+  override decodeText(text: string): string {
+    return text
+  }
+}
+
+/** The one instance. @internal */
+export const UTF8: Utf8Codec = Object.freeze(new Utf8Codec())

@@ -1,0 +1,213 @@
+// Every error of the package: one table of codes, and a class wherever a program would catch by class. Nothing else in `src` makes an error
+// that a caller sees; what a user's own function throws is never wrapped here.
+import type { StandardSchemaV1 } from './codecs/standard-schema.ts'
+
+/** The codes an error of this package can carry. They are stable: programs compare them. */
+export type ErrorCode =
+  | 'ERR_INVALID_ARGUMENT' | 'ERR_LIMIT' | 'ERR_VALIDATION' | 'ERR_CODEC' | 'ERR_CODEC_MISMATCH' | 'ERR_NOT_FOUND' | 'ERR_LOCKED'
+  | 'ERR_OPTIONS_MISMATCH' | 'ERR_CLOSED' | 'ERR_BACKPRESSURE' | 'ERR_BUSY' | 'ERR_TRANSACTION_OPEN' | 'ERR_TRANSACTION_FINISHED'
+  | 'ERR_ASYNC_TRANSACTION' | 'ERR_CORRUPT' | 'ERR_FORMAT' | 'ERR_NO_SPACE' | 'ERR_IO' | 'ERR_POISONED' | 'ERR_NATIVE_MISSING'
+  | 'ERR_VERSION_MISMATCH'
+
+/** The fields an error carries beside its code, by their documented names. */
+export type ErrorFields = Readonly<Record<string, unknown>>
+
+const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ERR_BACKPRESSURE', 'ERR_BUSY', 'ERR_NO_SPACE'])
+
+/**
+ * What every error of this package is. `code` tells what happened, `retryable` whether the same call may succeed later without any change,
+ * `cause` the error underneath, where there is one. Codes without a class of their own carry their fields as plain properties: `path` or
+ * `name` (`ERR_NOT_FOUND`), `option` (`ERR_OPTIONS_MISMATCH`), `expected` and `actual` (`ERR_VERSION_MISMATCH`).
+ */
+export class LedgerstoneError extends Error {
+  readonly code: ErrorCode
+  /** The same call may succeed later, unchanged. */
+  readonly retryable: boolean
+
+  constructor(code: ErrorCode, message: string, fields?: ErrorFields, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.code = code
+    this.retryable = RETRYABLE.has(code)
+    if (fields !== undefined) Object.assign(this, fields)
+  }
+}
+// On the prototype and not on each error: enumerable own properties are the documented fields only.
+name(LedgerstoneError, 'LedgerstoneError')
+
+/** `ERR_INVALID_ARGUMENT`: the call is wrong (a type, an unknown option, a bad bound, an empty key). Nothing has happened. Fix the call. */
+export class InvalidArgumentError extends LedgerstoneError {
+  declare readonly code: 'ERR_INVALID_ARGUMENT'
+  /** The argument or option that is wrong. */
+  declare readonly argument: string
+}
+name(InvalidArgumentError, 'InvalidArgumentError')
+
+/** `ERR_LIMIT`: a key, value, event, transaction or id is over its limit. Split it, or raise the limit in {@link OpenOptions}. */
+export class LimitError extends LedgerstoneError {
+  declare readonly code: 'ERR_LIMIT'
+  /** The name of the limit, as in the options (`keyBytes`, `valueBytes`, `eventBytes`, `transactionBytes`, …). */
+  declare readonly limit: string
+  /** What was asked for, in the limit's unit. */
+  declare readonly size: number
+  /** What is allowed, in the limit's unit. */
+  declare readonly max: number
+}
+name(LimitError, 'LimitError')
+
+/** `ERR_VALIDATION`: a schema refused a value; nothing was written. */
+export class ValidationError extends LedgerstoneError {
+  declare readonly code: 'ERR_VALIDATION'
+  /** What the schema found, first problem first. */
+  declare readonly issues: readonly StandardSchemaV1.Issue[]
+}
+name(ValidationError, 'ValidationError')
+
+/**
+ * `ERR_CODEC`: a codec could not encode or decode (its own error is the `cause`).
+ * `ERR_CODEC_MISMATCH`: a collection, or the event log, was made with another codec; `expected` is its name.
+ */
+export class CodecError extends LedgerstoneError {
+  declare readonly code: 'ERR_CODEC' | 'ERR_CODEC_MISMATCH'
+  /** `ERR_CODEC`: the codec's name. */
+  declare readonly codec?: string
+  /** The collection's name; absent for events. */
+  declare readonly collection?: string
+  /** `ERR_CODEC_MISMATCH`: the codec that is stored. */
+  declare readonly expected?: string
+  /** `ERR_CODEC_MISMATCH`: the codec that was given. */
+  declare readonly actual?: string
+}
+name(CodecError, 'CodecError')
+
+/** `ERR_LOCKED`: another process has the store open. Close it there. */
+export class LockedError extends LedgerstoneError {
+  declare readonly code: 'ERR_LOCKED'
+  /** The store's folder. */
+  declare readonly path: string
+  /** The process that holds it. */
+  declare readonly pid: number
+}
+name(LockedError, 'LockedError')
+
+/** `ERR_CLOSED`: the store, snapshot or iterator has been closed. */
+export class ClosedError extends LedgerstoneError {
+  declare readonly code: 'ERR_CLOSED'
+}
+name(ClosedError, 'ClosedError')
+
+/** `ERR_BACKPRESSURE` (retryable): `apply` stalled 5 s because flushing cannot keep up. `await store.flush()`, or use `transact`. */
+export class BackpressureError extends LedgerstoneError {
+  declare readonly code: 'ERR_BACKPRESSURE'
+  /** What is applied and not yet flushed, in bytes. */
+  declare readonly pendingBytes: number
+}
+name(BackpressureError, 'BackpressureError')
+
+/** `ERR_BUSY` (retryable): another thread's transaction lasted longer than this one was willing to wait. */
+export class BusyError extends LedgerstoneError {
+  declare readonly code: 'ERR_BUSY'
+  /** How long this call has waited, in ms. */
+  declare readonly waitedMs: number
+}
+name(BusyError, 'BusyError')
+
+/** `ERR_CORRUPT`: a checksum or a structure is wrong where data was promised. Restore from a backup. */
+export class CorruptionError extends LedgerstoneError {
+  declare readonly code: 'ERR_CORRUPT'
+  /** The damaged file. */
+  declare readonly file: string
+  /** Where in it, in bytes from its start. */
+  declare readonly offset: number
+}
+name(CorruptionError, 'CorruptionError')
+
+/** `ERR_FORMAT`: not a store of ours, or one in a newer format. */
+export class FormatError extends LedgerstoneError {
+  declare readonly code: 'ERR_FORMAT'
+  /** The version found. */
+  declare readonly found: number
+  /** The newest version this build reads. */
+  declare readonly supported: number
+}
+name(FormatError, 'FormatError')
+
+/** `ERR_NO_SPACE` (retryable): the device is full. Free space; the store heals by itself. */
+export class NoSpaceError extends LedgerstoneError {
+  declare readonly code: 'ERR_NO_SPACE'
+}
+name(NoSpaceError, 'NoSpaceError')
+
+/** `ERR_IO`: a system call failed. */
+export class IoError extends LedgerstoneError {
+  declare readonly code: 'ERR_IO'
+  /** The system's error number. */
+  declare readonly errno?: number
+  /** The call that failed. */
+  declare readonly syscall?: string
+  /** The file it was about. */
+  declare readonly path?: string
+}
+name(IoError, 'IoError')
+
+/** `ERR_POISONED`: an earlier write failed half way (the `cause`); nothing more is acknowledged. Close the store and open it again. */
+export class PoisonedError extends LedgerstoneError {
+  declare readonly code: 'ERR_POISONED'
+}
+name(PoisonedError, 'PoisonedError')
+
+type ErrorClass = new (code: ErrorCode, message: string, fields?: ErrorFields, cause?: unknown) => LedgerstoneError
+
+const CLASSES: Partial<Record<ErrorCode, ErrorClass>> = {
+  ERR_INVALID_ARGUMENT: InvalidArgumentError,
+  ERR_LIMIT: LimitError,
+  ERR_VALIDATION: ValidationError,
+  ERR_CODEC: CodecError,
+  ERR_CODEC_MISMATCH: CodecError,
+  ERR_LOCKED: LockedError,
+  ERR_CLOSED: ClosedError,
+  ERR_BACKPRESSURE: BackpressureError,
+  ERR_BUSY: BusyError,
+  ERR_CORRUPT: CorruptionError,
+  ERR_FORMAT: FormatError,
+  ERR_NO_SPACE: NoSpaceError,
+  ERR_IO: IoError,
+  ERR_POISONED: PoisonedError,
+}
+
+/** An error as it crosses from native code. @internal */
+export interface ErrorRecord {
+  readonly code: string
+  readonly message: string
+  readonly details: Readonly<Record<string, number | string>>
+  readonly cause?: ErrorRecord | undefined
+}
+
+/** Makes an error of the class its code has. @internal */
+export function errorOf(code: ErrorCode, message: string, fields?: ErrorFields, cause?: unknown): LedgerstoneError {
+  return new (CLASSES[code] ?? LedgerstoneError)(code, message, fields, cause)
+}
+
+/** Turns a native record, its causes included, into an error. @internal */
+export function errorFromRecord(record: ErrorRecord): LedgerstoneError {
+  const cause = record.cause == null ? undefined : errorFromRecord(record.cause)
+  return errorOf(record.code as ErrorCode, record.message, record.details, cause)
+}
+
+/** `ERR_INVALID_ARGUMENT` about one argument. @internal */
+export function invalidArgument(argument: string, what: string): LedgerstoneError {
+  return errorOf('ERR_INVALID_ARGUMENT', `${what}: argument=\`${argument}\``, { argument })
+}
+
+/** `ERR_LIMIT`; `what` is too large (bytes) or there is too much of it. @internal */
+export function limitExceeded(what: string, limit: string, size: number, max: number): LedgerstoneError {
+  return errorOf('ERR_LIMIT', `${what} is too large: limit=\`${limit}\` size=${size} max=${max}`, { limit, size, max })
+}
+
+/** `ERR_CLOSED`. @internal */
+export function closed(what: string): LedgerstoneError {
+  return errorOf('ERR_CLOSED', `the ${what} is closed`)
+}
+
+function name(of: { readonly prototype: object }, value: string): void {
+  Object.defineProperty(of.prototype, 'name', { value, configurable: true, writable: true })
+}

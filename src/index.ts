@@ -1,0 +1,22 @@
+// The public surface of `ledgerstone`, on one screen.
+/// <reference types="node" preserve="true" />
+/// <reference lib="esnext.disposable" preserve="true" />
+export { open } from './canonical-store/open.ts'
+export { binary } from './codecs/binary.ts'
+export { json } from './codecs/json.ts'
+export { utf8 } from './codecs/utf8.ts'
+export { compareDurability } from './durability.ts'
+export {
+  BackpressureError, BusyError, ClosedError, CodecError, CorruptionError, FormatError, InvalidArgumentError, IoError, LedgerstoneError, LimitError,
+  LockedError, NoSpaceError, PoisonedError, ValidationError,
+} from './errors.ts'
+
+export type {
+  CanonicalStore, Collection, Commit, CommitInfo, EventId, EventRange, EventReader, EventRecord, KeyRange, OpenOptions, Range, Reader, Seq, SignalOptions,
+  Snapshot, StoreMeta, StoreStats, Sync, TransactOptions, Transaction, WriteHandle, WriteOptions, WriteTxn,
+} from './canonical-store/canonical-store.ts'
+export type { Codec, Json, KeyCodec, KeyPrefix } from './codecs/codec.ts'
+export type { JsonOutput, JsonSafe } from './codecs/json.ts'
+export type { StandardSchemaV1 } from './codecs/standard-schema.ts'
+export type { Durability } from './durability.ts'
+export type { ErrorCode, ErrorFields } from './errors.ts'

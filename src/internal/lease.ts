@@ -1,0 +1,59 @@
+// What native code keeps for a JavaScript object, and who gives it back when the object is forgotten. A lease is closed once, by its holder,
+// by its owner's end or, when the holder was garbage-collected, in the background with one warning per kind.
+
+/** What a forgotten lease was for, as the warning says it. */
+export type LeaseKind = 'store' | 'snapshot' | 'range'
+
+const REMEDY: Record<LeaseKind, string> = { store: 'close()', snapshot: 'release()', range: 'return() of its iterator' }
+const warned = new Set<LeaseKind>()
+
+/** A native resource that is open until it is closed. */
+export class Lease {
+  readonly id: number
+  readonly #kind: LeaseKind
+  readonly #owner: Set<Lease> | undefined
+  #close: ((id: number) => void) | undefined
+
+  /** `holder` is whose garbage collection ends the lease; `owner` lists the leases that end with something larger. */
+  constructor(kind: LeaseKind, id: number, holder: object, owner: Set<Lease> | undefined, close: (id: number) => void) {
+    this.id = id
+    this.#kind = kind
+    this.#owner = owner
+    this.#close = close
+    owner?.add(this)
+    forgotten.register(holder, this, this)
+  }
+
+  get open(): boolean {
+    return this.#close !== undefined
+  }
+
+  /** Gives the resource back; harmless the second time. */
+  close(): void {
+    const close = this.#close
+    if (close === undefined) return
+    this.settle()
+    close(this.id)
+  }
+
+  /** Marks it closed without a call: native code has closed it already. */
+  settle(): void {
+    this.#close = undefined
+    this.#owner?.delete(this)
+    forgotten.unregister(this)
+  }
+
+  /** The holder is gone. */
+  abandon(): void {
+    if (!this.open) return
+    this.close()
+    if (warned.has(this.#kind)) return
+    warned.add(this.#kind)
+    process.emitWarning(`a ${this.#kind} was garbage-collected without ${REMEDY[this.#kind]}; it has been released in the background`, {
+      type: 'LedgerstoneWarning',
+      code: 'LEDGERSTONE_UNRELEASED',
+    })
+  }
+}
+
+const forgotten = new FinalizationRegistry<Lease>((lease) => lease.abandon())

@@ -1,0 +1,53 @@
+// Checks of arguments. Each says which argument is wrong and what it should have been, and happens before anything else does.
+import { fileURLToPath } from 'node:url'
+import { invalidArgument } from '../errors.ts'
+
+/** An options object with none but the `known` names; `undefined` is an empty one. */
+export function checkOptions<T extends object>(value: T | undefined, known: ReadonlySet<string>, argument: string): void {
+  if (value === undefined) return
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidArgument(argument, 'options are an object')
+  for (const name in value) if (!known.has(name)) throw invalidArgument(argument === 'options' ? name : `${argument}.${name}`, 'unknown option')
+}
+
+/** A safe integer from `min` on, or left out. */
+export function checkInteger(value: unknown, min: number, argument: string): void {
+  if (value === undefined) return
+  if (!Number.isSafeInteger(value) || (value as number) < min) throw invalidArgument(argument, `an integer from ${min} on is needed`)
+}
+
+/** A count: an integer >= 0 or Infinity; left out is Infinity. */
+export function checkedLimit(value: unknown, argument: string): number {
+  if (value === undefined || value === Infinity) return Infinity
+  checkInteger(value, 0, argument)
+  return value as number
+}
+
+/** A boolean, or left out. */
+export function checkBoolean(value: unknown, argument: string): void {
+  if (value !== undefined && typeof value !== 'boolean') throw invalidArgument(argument, 'a boolean is needed')
+}
+
+/** An AbortSignal, or left out. */
+export function checkSignal(value: unknown, argument: string): void {
+  if (value !== undefined && !(value instanceof AbortSignal)) throw invalidArgument(argument, 'an AbortSignal is needed')
+}
+
+/** A function. */
+export function checkFunction(value: unknown, argument: string): void {
+  if (typeof value !== 'function') throw invalidArgument(argument, 'a function is needed')
+}
+
+/** A path in the file system, given as a string or a `file:` URL. */
+export function checkedPath(value: unknown, argument: string): string {
+  let path = value
+  if (value instanceof URL) {
+    if (value.protocol !== 'file:') throw invalidArgument(argument, 'a URL of the file system begins with file:')
+    try {
+      path = fileURLToPath(value)
+    } catch {
+      throw invalidArgument(argument, 'the URL names no path of this system')
+    }
+  }
+  if (typeof path !== 'string' || path === '' || path.includes('\0')) throw invalidArgument(argument, 'a path is a string that is not empty, or a file: URL')
+  return path
+}
