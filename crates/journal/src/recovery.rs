@@ -266,10 +266,16 @@ impl<'a> Walk<'a> {
         let salt = self.folder.in_use.get(*index).map_or(0, |file| file.header.salt);
         let page = align_up(self.offset, PAGE_BYTES);
         for offset in [self.offset, page] {
-            let frame = reader.frame_at(offset, salt)?;
-            let chained = |frame: &Frame| frame.seq() == self.next_seq && frame.head().previous_crc == self.crc;
-            if let Some(frame) = frame.filter(chained) {
-                return Ok(Some((offset, frame)));
+            match reader.frame_at(offset, salt)? {
+                Some(frame) if frame.seq() == self.next_seq && frame.head().previous_crc == self.crc => {
+                    return Ok(Some((offset, frame)));
+                }
+                // Nobody writes these places twice: two histories have met, or the position is not this file's.
+                Some(frame) if frame.seq() <= self.next_seq => {
+                    let what = format!("the chain is broken: seq={} expected={}", frame.seq(), self.next_seq);
+                    return Err(damaged(&reader.path(), offset, what));
+                }
+                _ => {}
             }
             if offset == page {
                 break;
