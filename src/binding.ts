@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type * as Generated from '../index.js'
+import type { StoreMeta, StoreStats } from './canonical-store/canonical-store.ts'
 import { type ErrorRecord, errorFromRecord, errorOf } from './errors.ts'
 
 /** `get`: no such key. */
@@ -66,11 +67,11 @@ export interface OpenedStore {
 /** The calls off the hot path. Those that fail throw what {@link nativeError} understands. */
 export interface ColdCalls {
   version(): string
-  hotCalls(onWake: () => void): HotCalls
+  hotCalls(onWake: () => void): unknown
   openStore(path: string, options: NativeOptions): Promise<OpenedStore>
   closeStore(store: number): Promise<void>
-  storeMeta(store: number): Record<string, unknown>
-  storeStats(store: number): Record<string, unknown>
+  storeMeta(store: number): StoreMeta
+  storeStats(store: number): StoreStats
   /** The slot of a collection with these codecs; empty codec names stand for whatever is stored. */
   collectionSlot(store: number, name: string, keyCodec: string, valueCodec: string): number
   collections(store: number): string[]
@@ -82,7 +83,7 @@ export interface ColdCalls {
   firstEventAt(reader: number, timestampMs: number): number
   oldestEventId(reader: number): number
   nextEventId(store: number): number
-  takeError(): ErrorRecord
+  takeError(): { code: string; message: string; details: Record<string, number | string>; cause?: unknown }
   takeValue(): Buffer
   handOver(): void
 }
@@ -106,18 +107,22 @@ export function nativeError(thrown: unknown): unknown {
 
 function load(): ColdCalls {
   const require = createRequire(import.meta.url)
-  let calls: ColdCalls
+  let calls: typeof Generated
   try {
-    calls = require('../index.js') as typeof Generated as unknown as ColdCalls
+    calls = require('../index.js') as typeof Generated
   } catch (cause) {
     throw missing(cause)
   }
   const { version: expected } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
-  const actual = calls.version?.() ?? 'unknown'
+  const actual = versionOf(calls)
   if (actual !== expected) {
     throw errorOf('ERR_VERSION_MISMATCH', `the native binary belongs to another version; reinstall the package: expected=${expected} actual=${actual}`, { expected, actual })
   }
   return calls
+}
+
+function versionOf(calls: Partial<ColdCalls>): string {
+  return calls.version?.() ?? 'unknown'
 }
 
 function missing(cause: unknown): Error {

@@ -63,8 +63,8 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
   collection(name: string, options?: { key?: KeyCodec<unknown> | undefined; value?: Codec<unknown> | undefined }): AnyCollection {
     this.#handle.check()
     checkOptions(options, COLLECTION_OPTIONS, 'options')
-    const keys = options?.key ?? (utf8() as unknown as KeyCodec<unknown>)
-    const values = options?.value ?? (json() as Codec<unknown>)
+    const keys = options?.key ?? utf8()
+    const values = options?.value ?? json()
     const known = typeof keys === 'object' && typeof values === 'object' ? this.#collections.get(keys)?.get(values)?.get(name) : undefined
     if (known !== undefined) return known
     const made: AnyCollection = new EmbeddedCollection(this.#handle.space(name, keys, values), this.#writer)
@@ -115,7 +115,7 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
   }
 
   writeTxn(): WriteTxn<In> {
-    return this.#writer.writeTxn() as WriteTxn<unknown>
+    return this.#writer.writeTxn()
   }
 
   append(events: In | readonly In[], options?: WriteOptions): Promise<CommitInfo> {
@@ -141,12 +141,15 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
 
   meta(): StoreMeta {
     this.#handle.check()
-    return this.#handle.environment.call((cold) => cold.storeMeta(this.#handle.id)) as unknown as StoreMeta
+    const { storeId, formatVersion, createdAt, updatedAt, nextEventId } = this.#handle.environment.call((cold) => cold.storeMeta(this.#handle.id))
+    return { storeId, formatVersion, createdAt, updatedAt, nextEventId }
   }
 
   stats(): StoreStats {
     this.#handle.check()
-    return this.#handle.environment.call((cold) => cold.storeStats(this.#handle.id)) as unknown as StoreStats
+    const stats = this.#handle.environment.call((cold) => cold.storeStats(this.#handle.id))
+    const { files, bytes, groups, flushes, groupSizes, flushMicros } = stats.journal
+    return { ...stats, journal: { files, bytes, groups, flushes, groupSizes, flushMicros } }
   }
 
   sync(options?: SignalOptions): Promise<void> {

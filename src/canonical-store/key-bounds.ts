@@ -45,7 +45,7 @@ export class KeyBounds {
       this.#upper = bytesOf(space.key(lte ?? lt))
       this.#upperIsInclusive = lte !== undefined
     }
-    if (prefix !== undefined) this.#intersect(bytesOf(space.prefix(prefix as never)))
+    if (prefix !== undefined) this.#intersect(bytesOf(space.prefix(prefix)))
     // No key is empty: a lower bound that is says nothing, and LMDB does not take it.
     if (this.#lower === '') this.#lower = undefined
     this.#packed = this.#pack()
@@ -53,7 +53,7 @@ export class KeyBounds {
 
   /** @throws `ERR_INVALID_ARGUMENT` for what a range cannot say, `ERR_CODEC` for a bound that cannot be encoded */
   static of<K, V>(space: KeySpace<K, V>, range: KeyRange<K> | undefined, known: ReadonlySet<string>): KeyBounds {
-    return new KeyBounds(space as unknown as KeySpace<unknown, unknown>, range as KeyRange<unknown> | undefined, known)
+    return new KeyBounds(space, range, known)
   }
 
   /** Nothing can lie between the bounds. */

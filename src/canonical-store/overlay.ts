@@ -67,7 +67,7 @@ export class Overlay {
     if (writes === undefined) return []
     const { sorted } = writes
     const own = sorted.slice(...bounds.slice(sorted)).map((key) => ({ key, at: writes.records.get(key) as number }))
-    return bounds.reverse ? own.reverse() : own
+    return bounds.reverse ? own.toReversed() : own
   }
 
   #slot(slot: number): SlotWrites {

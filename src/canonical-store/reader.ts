@@ -56,7 +56,7 @@ export class PointReader {
   getMany<K, V>(space: KeySpace<K, V>, slot: number, keys: readonly K[], atOnePoint: (<T>(read: (reader: PointReader) => T) => T) | undefined): (V | undefined)[] {
     const packed = this.#environment.takeKeys()
     try {
-      const found = new Array<V | undefined>(keys.length).fill(undefined)
+      const found = Array.from<V | undefined>({ length: keys.length })
       const places = packed.pack(space, keys)
       if (places.length === 0) return found
       if (this.#readMany(space, slot, packed, places, found, atOnePoint !== undefined)) return found

@@ -121,8 +121,12 @@ export class SharedStore {
 
   /** Native code has news: reads the marks, settles whom they reach, lets in whom there is room for. */
   look(): void {
-    this.#lookNow()
-    if (!this.#admission.isEmpty) this.#scheduleTurn()
+    this.#poll()
+    this.#settle()
+    if (((this.#marks[FLAGS] as number) & HAS_FAILED) !== 0) this.#fail()
+    if (this.crowded) return // native code goes on looking for room
+    this.#admission.admit(() => !this.crowded && this.open === undefined && this.#failure === undefined)
+    if (!this.#admission.isEmpty && this.open === undefined) this.#scheduleTurn()
   }
 
   #scheduleTurn(): void {
@@ -152,14 +156,7 @@ export class SharedStore {
       this.writeError()
     }
     // What was reached before native code knew of the wish makes no wake of its own.
-    if (waiters.count > 0 || room === 1) this.#lookNow()
-  }
-
-  #lookNow(): void {
-    this.#poll()
-    this.#settle()
-    if (((this.#marks[FLAGS] as number) & HAS_FAILED) !== 0) this.#fail()
-    this.#admission.admit(() => !this.crowded && this.open === undefined && this.#failure === undefined)
+    if (waiters.count > 0 || room === 1) this.look()
   }
 
   #poll(): void {

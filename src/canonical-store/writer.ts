@@ -125,7 +125,7 @@ export class Writer {
   }
 
   /** A write begins: not on a closed or failed store, not inside a transaction, not when it has been given up already. */
-  #enter(signal?: AbortSignal | undefined): void {
+  #enter(signal?: AbortSignal): void {
     const handle = this.#handle
     handle.check()
     const { open } = handle.shared

@@ -27,16 +27,7 @@ export class AbortWatch {
   race<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
     const { promise: outcome, resolve, reject } = new Deferred<T>()
     const release = this.add(signal, reject)
-    promise.then(
-      (value) => {
-        release()
-        resolve(value)
-      },
-      (error: unknown) => {
-        release()
-        reject(error)
-      },
-    )
+    promise.finally(release).then(resolve, reject)
     return outcome
   }
 

@@ -37,8 +37,10 @@ impl CatalogEntry {
         self.created_seq <= seq && (self.dropped_seq == 0 || seq < self.dropped_seq)
     }
 
+    /// Codecs without names are whatever there is: enough to drop a collection.
     pub(crate) fn check_codecs(&self, key_codec: &str, value_codec: &str) -> Result<()> {
-        if self.key_codec == key_codec && self.value_codec == value_codec {
+        let unnamed = key_codec.is_empty() && value_codec.is_empty();
+        if unnamed || (self.key_codec == key_codec && self.value_codec == value_codec) {
             return Ok(());
         }
         Err(Error::CodecMismatch {
@@ -170,8 +172,10 @@ pub struct CollectionRef {
 
 impl CollectionRef {
     pub(crate) fn new(catalog: &SharedCatalog, name: &str, key_codec: &str, value_codec: &str) -> Result<Self> {
+        let unnamed = key_codec.is_empty() && value_codec.is_empty();
         for (argument, text) in [("name", name), ("codecs.key", key_codec), ("codecs.value", value_codec)] {
-            if text.is_empty() || text.len() > MAX_NAME_BYTES {
+            let may_be_empty = unnamed && argument != "name";
+            if (text.is_empty() && !may_be_empty) || text.len() > MAX_NAME_BYTES {
                 let message = format!("a name is 1 to {MAX_NAME_BYTES} bytes long: argument={argument}");
                 return Err(Error::InvalidArgument { argument, message });
             }

@@ -88,6 +88,10 @@ impl<'a> Creations<'a> {
                 self.entry(index, 0).check_codecs(&collection.key_codec, &collection.value_codec)?;
                 index
             }
+            None if make && collection.key_codec.is_empty() => {
+                let message = format!("a collection is made with its codecs: name={}", collection.name);
+                return Err(Error::InvalidArgument { argument: "codecs", message });
+            }
             None if make => {
                 self.made.push(collection);
                 self.made.len() - 1
