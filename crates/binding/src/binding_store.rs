@@ -1,5 +1,6 @@
-//! The cold calls on stores, snapshots and cursors: ordinary generated functions with typed objects. What can block runs off the
-//! JavaScript thread. Errors are thrown as `Error`s whose message is the error record as JSON.
+//! The cold calls on stores: ordinary generated functions with typed objects. What can block runs off the JavaScript thread and
+//! returns a promise, which is rejected also when the call itself is wrong. Errors are `Error`s whose message is the error
+//! record as JSON.
 
 #![allow(clippy::trivially_copy_pass_by_ref, reason = "a result may borrow from the `Env` that it is made in")]
 #![allow(unreachable_pub, reason = "`#[napi]` asks for `pub`; the addon itself is the only caller")]
@@ -7,23 +8,18 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
-    rc::Rc,
     sync::Arc,
 };
 
 use ledgerstone_canonical_store::{OpenOptions, StoreHandle, open};
-use napi::{
-    Env, Task,
-    bindgen_prelude::{AsyncTask, BufferSlice, Object, Unknown},
-};
+use napi::{Env, Task, bindgen_prelude::AsyncTask};
 use napi_derive::napi;
 
 use crate::{
+    binding_env::{number, on_state},
     binding_error::{ErrorRecord, Failure},
-    counters::HotCall,
     env_state::EnvState,
     exit_hook,
-    reader::Reader,
     slab::{Handle, safe_integer},
     store_report::{NativeMeta, NativeStats},
 };
@@ -82,65 +78,33 @@ pub struct OpenedStore {
     pub limits: NativeLimits,
 }
 
-/// A point in time that is held until it is released.
-#[napi(object)]
-pub struct OpenedSnapshot {
-    /// Its reader id.
-    pub reader: f64,
-    /// The newest commit in it.
-    pub seq: f64,
-    /// The id that the next event had.
-    pub next_event_id: f64,
+impl NativeOptions {
+    fn checked(self) -> Result<OpenOptions, Failure> {
+        let size = |argument: &'static str, value: Option<f64>| match value.map(safe_integer) {
+            None => Ok(None),
+            Some(Some(size)) => Ok(Some(size)),
+            Some(None) => Err(ErrorRecord::invalid(argument, "an integer from 0 to 2^53 - 1 is needed")),
+        };
+        Ok(OpenOptions {
+            create: self.create,
+            event_codec: self.event_codec,
+            key_bytes: size("limits.keyBytes", self.key_bytes)?,
+            value_bytes: size("limits.valueBytes", self.value_bytes)?,
+            event_bytes: size("limits.eventBytes", self.event_bytes)?,
+            transaction_bytes: size("limits.transactionBytes", self.transaction_bytes)?,
+            flush_bytes: size("flush.bytes", self.flush_bytes)?,
+            flush_interval_ms: size("flush.intervalMs", self.flush_interval_ms)?,
+            inline_flush: self.inline_flush,
+            map_size_bytes: size("mapSizeBytes", self.map_size_bytes)?,
+            segment_bytes: size("segmentBytes", self.segment_bytes)?,
+        })
+    }
 }
 
-/// How often each hot call was made in this environment, and how often it was woken.
-#[napi(object)]
-#[allow(missing_docs, reason = "named after the calls")]
-pub struct HotCallCounters {
-    pub get: f64,
-    pub has: f64,
-    pub get_many: f64,
-    pub range_open: f64,
-    pub range_page: f64,
-    pub events_page: f64,
-    pub begin: f64,
-    pub commit: f64,
-    pub abort: f64,
-    pub want: f64,
-    pub poll: f64,
-    pub wakes: f64,
-}
-
-#[allow(clippy::cast_precision_loss, reason = "seqs, ids and sizes are safe integers")]
-pub(crate) fn number(value: u64) -> f64 {
-    value as f64
-}
-
-fn no_state() -> napi::Error {
-    ErrorRecord::invalid("onWake", "the hot calls of this environment are made first").thrown()
-}
-
-/// Runs `work` on the state of `env`; a failure is thrown.
-fn on_state<R>(env: &Env, work: impl FnOnce(&EnvState) -> Result<R, Failure>) -> napi::Result<R> {
-    let state = EnvState::of_env(env).ok_or_else(no_state)?;
-    work(state).map_err(|failure| failure.thrown())
-}
-
-/// The version of this binary.
-#[napi(catch_unwind)]
-pub fn version() -> String {
-    env!("CARGO_PKG_VERSION").to_owned()
-}
-
-/// Makes the hot calls of this environment, once; `onWake` is called when what it waits for has happened.
-#[napi(catch_unwind, ts_args_type = "onWake: () => void", ts_return_type = "unknown")]
-pub fn hot_calls<'env>(env: &'env Env, on_wake: Unknown<'env>) -> napi::Result<Unknown<'env>> {
-    crate::fast_path::hot_calls(env, on_wake).map_err(|failure| failure.thrown())
-}
-
+/// An opening under way.
 pub struct OpenStore {
     path: PathBuf,
-    options: OpenOptions,
+    options: Result<OpenOptions, Failure>,
 }
 
 /// A blocking call that neither unwinds into Node's thread pool nor loses its error.
@@ -154,8 +118,9 @@ impl Task for OpenStore {
     type JsValue = OpenedStore;
 
     fn compute(&mut self) -> napi::Result<Self::Output> {
+        let options = self.options.as_ref().map_err(|failure| failure.thrown())?;
         exit_hook::install();
-        off_thread(|| Ok(Arc::new(open(&self.path, &self.options)?)))
+        off_thread(|| Ok(Arc::new(open(&self.path, options)?)))
     }
 
     fn resolve(&mut self, env: Env, handle: Self::Output) -> napi::Result<Self::JsValue> {
@@ -176,38 +141,22 @@ impl Task for OpenStore {
 
 /// Opens a store, or another handle to one that is open in this process.
 #[napi(catch_unwind, ts_return_type = "Promise<OpenedStore>")]
-pub fn open_store(env: &Env, path: String, options: NativeOptions) -> napi::Result<AsyncTask<OpenStore>> {
-    let size = |argument: &'static str, value: Option<f64>| -> Result<Option<u64>, Failure> {
-        let Some(value) = value else { return Ok(None) };
-        safe_integer(value)
-            .map(Some)
-            .ok_or_else(|| ErrorRecord::invalid(argument, "an integer from 0 to 2^53 - 1 is needed"))
-    };
-    on_state(env, |_| {
-        let options = OpenOptions {
-            create: options.create,
-            event_codec: options.event_codec,
-            key_bytes: size("limits.keyBytes", options.key_bytes)?,
-            value_bytes: size("limits.valueBytes", options.value_bytes)?,
-            event_bytes: size("limits.eventBytes", options.event_bytes)?,
-            transaction_bytes: size("limits.transactionBytes", options.transaction_bytes)?,
-            flush_bytes: size("flush.bytes", options.flush_bytes)?,
-            flush_interval_ms: size("flush.intervalMs", options.flush_interval_ms)?,
-            inline_flush: options.inline_flush,
-            map_size_bytes: size("mapSizeBytes", options.map_size_bytes)?,
-            segment_bytes: size("segmentBytes", options.segment_bytes)?,
-        };
-        Ok(AsyncTask::new(OpenStore { path: path.into(), options }))
-    })
+pub fn open_store(path: String, options: NativeOptions) -> AsyncTask<OpenStore> {
+    AsyncTask::new(OpenStore { path: path.into(), options: options.checked() })
 }
 
+/// A closing under way.
 pub struct CloseStore {
     store: Handle,
-    handle: Arc<StoreHandle>,
+    handle: Result<Arc<StoreHandle>, Failure>,
 }
 
 impl CloseStore {
     fn finish(&self, env: &Env) {
+        // A refused call must not end the closing that another one has begun.
+        if self.handle.is_err() {
+            return;
+        }
         if let Some(state) = EnvState::of_env(env) {
             state.finish_close(self.store);
         }
@@ -219,7 +168,8 @@ impl Task for CloseStore {
     type JsValue = ();
 
     fn compute(&mut self) -> napi::Result<()> {
-        off_thread(|| Ok(self.handle.close()?))
+        let handle = self.handle.as_ref().map_err(|failure| failure.thrown())?;
+        off_thread(|| Ok(handle.close()?))
     }
 
     fn resolve(&mut self, env: Env, (): ()) -> napi::Result<()> {
@@ -239,7 +189,7 @@ impl Task for CloseStore {
 pub fn close_store(env: &Env, store: f64) -> napi::Result<AsyncTask<CloseStore>> {
     on_state(env, |state| {
         let store = Handle::from_number(store);
-        Ok(AsyncTask::new(CloseStore { store, handle: state.begin_close(store)? }))
+        Ok(AsyncTask::new(CloseStore { store, handle: state.begin_close(store) }))
     })
 }
 
@@ -278,119 +228,10 @@ pub fn collections(env: &Env, store: f64) -> napi::Result<Vec<String>> {
     on_state(env, |state| state.with_store(Handle::from_number(store), |entry| Ok(entry.handle().collections()?)))
 }
 
-/// Holds what is applied now.
-#[napi(catch_unwind)]
-pub fn open_snapshot(env: &Env, store: f64) -> napi::Result<OpenedSnapshot> {
-    on_state(env, |state| {
-        let entry = state.with_store(Handle::from_number(store), |entry| Ok(Rc::clone(entry)))?;
-        let snapshot = entry.handle().snapshot()?;
-        let (seq, next_event_id) = (number(snapshot.seq()), number(snapshot.next_event_id()));
-        let reader = state.add_reader(Reader::Snapshot { entry, snapshot })?.as_number();
-        Ok(OpenedSnapshot { reader, seq, next_event_id })
-    })
-}
-
-/// Releases a snapshot and its ranges. Harmless when done before; a store is closed by `closeStore`.
-#[napi(catch_unwind)]
-pub fn release_reader(env: &Env, reader: f64) -> napi::Result<()> {
-    on_state(env, |state| {
-        state.release_snapshot(Handle::from_number(reader));
-        Ok(())
-    })
-}
-
-/// Closes a range. Harmless when done before.
-#[napi(catch_unwind)]
-pub fn close_cursor(env: &Env, cursor: f64) -> napi::Result<()> {
-    on_state(env, |state| {
-        let closed = state.cursors.borrow_mut().remove(Handle::from_number(cursor));
-        drop(closed);
-        Ok(())
-    })
-}
-
-/// How many entries a range has; closes it.
-#[napi(catch_unwind)]
-pub fn range_count(env: &Env, cursor: f64) -> napi::Result<f64> {
-    on_state(env, |state| {
-        let cursor = state.cursors.borrow_mut().remove(Handle::from_number(cursor));
-        let mut cursor = cursor.ok_or_else(|| ErrorRecord::closed("the range"))?;
-        Ok(number(cursor.range.count()?))
-    })
-}
-
-/// The first event at or after a time; the next id when there is none.
-#[napi(catch_unwind)]
-pub fn first_event_at(env: &Env, reader: f64, timestamp_ms: f64) -> napi::Result<f64> {
-    on_state(env, |state| {
-        // Times before the epoch and fractions are times, too.
-        let timestamp_ms = safe_integer(timestamp_ms.max(0.0).ceil())
-            .ok_or_else(|| ErrorRecord::invalid("timestampMs", "milliseconds since the epoch are needed"))?;
-        state.with_reader(Handle::from_number(reader), |reader| Ok(number(reader.first_event_at(timestamp_ms)?)))
-    })
-}
-
-/// The first event that is there; the next id when there is none.
-#[napi(catch_unwind)]
-pub fn oldest_event_id(env: &Env, reader: f64) -> napi::Result<f64> {
-    on_state(env, |state| {
-        state.with_reader(Handle::from_number(reader), |reader| Ok(number(reader.entry().handle().oldest_event_id())))
-    })
-}
-
 /// The id that the next event will get.
 #[napi(catch_unwind)]
 pub fn next_event_id(env: &Env, store: f64) -> napi::Result<f64> {
     on_state(env, |state| {
         state.with_store(Handle::from_number(store), |entry| Ok(number(entry.handle().next_event_id())))
-    })
-}
-
-/// The error record that a hot call has left.
-#[napi(
-    catch_unwind,
-    ts_return_type = "{ code: string; message: string; details: Record<string, number | string>; cause?: unknown }"
-)]
-pub fn take_error(env: &Env) -> napi::Result<Object<'_>> {
-    let record = on_state(env, |state| Ok(state.error.take()))?;
-    record.unwrap_or_else(|| ErrorRecord::invalid("call", "no hot call has failed")).to_object(env)
-}
-
-/// The value that was too big for its pool.
-#[napi(catch_unwind)]
-pub fn take_value(env: &Env) -> napi::Result<BufferSlice<'_>> {
-    let value = on_state(env, |state| Ok(state.value.take()))?;
-    let value = value.ok_or_else(|| ErrorRecord::invalid("call", "no value waits").thrown())?;
-    BufferSlice::copy_from(env, value)
-}
-
-/// The process ends: what is applied goes to the operating system.
-#[napi(catch_unwind)]
-pub fn hand_over(env: &Env) -> napi::Result<()> {
-    on_state(env, |state| {
-        state.hand_over();
-        Ok(())
-    })
-}
-
-/// For tests that count instead of timing.
-#[napi(catch_unwind)]
-pub fn counters(env: &Env) -> napi::Result<HotCallCounters> {
-    on_state(env, |state| {
-        let of = |call| state.counters.of(call);
-        Ok(HotCallCounters {
-            get: of(HotCall::Get),
-            has: of(HotCall::Has),
-            get_many: of(HotCall::GetMany),
-            range_open: of(HotCall::RangeOpen),
-            range_page: of(HotCall::RangePage),
-            events_page: of(HotCall::EventsPage),
-            begin: of(HotCall::Begin),
-            commit: of(HotCall::Commit),
-            abort: of(HotCall::Abort),
-            want: of(HotCall::Want),
-            poll: of(HotCall::Poll),
-            wakes: number(state.completion().wakes()),
-        })
     })
 }

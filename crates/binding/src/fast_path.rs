@@ -10,17 +10,19 @@
 )]
 
 use std::{
-    ops::{Bound, ControlFlow},
+    ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
     ptr,
 };
 
-use ledgerstone_canonical_store::{CommitInfo, Direction, Fill, GateEntry, KeyBounds, Marks, Stall};
+use ledgerstone_canonical_store::{CommitInfo, Direction, Fill, GateEntry, Marks, Stall};
 use napi::{Env, JsValue, bindgen_prelude::Unknown, sys};
 
 use crate::{
     arguments::Arguments,
+    binding_env::number,
     binding_error::{ErrorRecord, Failure},
+    bounds::packed_bounds,
     counters::HotCall,
     env_state::EnvState,
     page::{EventPage, PackedKeys, PackedValues, Page, RangePage},
@@ -132,11 +134,6 @@ pub(crate) fn hot_calls<'env>(env: &'env Env, on_wake: Unknown<'env>) -> Result<
     Err(ErrorRecord::closed("the environment"))
 }
 
-#[allow(clippy::cast_precision_loss, reason = "seqs, ids, timestamps and lengths are safe integers")]
-fn number(value: u64) -> f64 {
-    value as f64
-}
-
 fn length(bytes: usize) -> f64 {
     number(bytes as u64)
 }
@@ -213,55 +210,13 @@ fn range_open(state: &EnvState, arguments: &Arguments<4>) -> Answer {
     let slot = arguments.index(1, "slot")?;
     let bounds = arguments.bytes(2, "bounds")?;
     let limit = arguments.number(3, "limit")?;
-    let (mut bounds, keys_only) = key_bounds(bounds)?;
+    let (mut bounds, keys_only) = packed_bounds(bounds)?;
     if limit.to_bits() != (-1.0_f64).to_bits() {
         let limit = safe_integer(limit).ok_or_else(|| ErrorRecord::invalid("limit", "an integer or -1 is needed"))?;
         bounds.limit = Some(limit);
     }
     let range = state.with_reader(id, |reader| reader.range(slot, bounds))?;
     Ok(state.add_cursor(Cursor { range, keys_only, reader: id })?.as_number())
-}
-
-/// The flags of packed bounds.
-mod bound {
-    pub(super) const HAS_LOWER: u32 = 1;
-    pub(super) const LOWER_EXCLUSIVE: u32 = 2;
-    pub(super) const HAS_UPPER: u32 = 4;
-    pub(super) const UPPER_INCLUSIVE: u32 = 8;
-    pub(super) const REVERSE: u32 = 16;
-    pub(super) const KEYS_ONLY: u32 = 32;
-    pub(super) const ALL: u32 = 63;
-}
-
-/// Reads `[u32 flags][u32 lower len][u32 upper len][lower][upper]`.
-fn key_bounds(bounds: Pool) -> Result<(KeyBounds, bool), Failure> {
-    const HEAD: usize = 12;
-    let malformed = || ErrorRecord::invalid("bounds", "the packed bounds are malformed");
-    let word = |at| bounds.u32_at(at).ok_or_else(malformed);
-    let flags = word(0)?;
-    let lower_len = usize::try_from(word(4)?).map_err(|_| malformed())?;
-    let upper_len = usize::try_from(word(8)?).map_err(|_| malformed())?;
-    let fits =
-        HEAD.checked_add(lower_len).and_then(|end| end.checked_add(upper_len)).is_some_and(|end| end <= bounds.len());
-    if !fits || flags & !bound::ALL != 0 {
-        return Err(malformed());
-    }
-    let copy = |from, len| {
-        let mut bytes = vec![0; len];
-        if bounds.take(from, &mut bytes) { Ok(bytes) } else { Err(malformed()) }
-    };
-    let is = |flag| flags & flag != 0;
-    let lower = match (is(bound::HAS_LOWER), is(bound::LOWER_EXCLUSIVE)) {
-        (false, _) => Bound::Unbounded,
-        (true, true) => Bound::Excluded(copy(HEAD, lower_len)?),
-        (true, false) => Bound::Included(copy(HEAD, lower_len)?),
-    };
-    let upper = match (is(bound::HAS_UPPER), is(bound::UPPER_INCLUSIVE)) {
-        (false, _) => Bound::Unbounded,
-        (true, true) => Bound::Included(copy(HEAD + lower_len, upper_len)?),
-        (true, false) => Bound::Excluded(copy(HEAD + lower_len, upper_len)?),
-    };
-    Ok((KeyBounds { lower, upper, reverse: is(bound::REVERSE), limit: None }, is(bound::KEYS_ONLY)))
 }
 
 /// `rangePage(cursor, pool)`

@@ -6,8 +6,11 @@
 #![cfg_attr(test, allow(dead_code, reason = "`#[napi]` exports nothing to a test binary"))]
 
 mod arguments;
+mod binding_env;
 mod binding_error;
+mod binding_reader;
 mod binding_store;
+mod bounds;
 mod completion;
 mod counters;
 mod demand;

@@ -5,7 +5,7 @@
 use ledgerstone_canonical_store::{Meta, Stats};
 use napi_derive::napi;
 
-use crate::binding_store::number;
+use crate::binding_env::number;
 
 /// Identity, versions and times (milliseconds since the epoch).
 #[napi(object)]

@@ -1,0 +1,33 @@
+// A process that ends in the way that its first argument names, with a store open in the folder that is its second.
+import { Worker } from 'node:worker_threads'
+import { OPTIONS, cold, commit, hot } from './raw.ts'
+
+const [ending, path] = process.argv.slice(2) as [string, string]
+process.on('exit', () => cold.handOver())
+
+const { store } = await cold.openStore(path, OPTIONS)
+if (ending !== 'idle') {
+  for (let i = 0; i < 100; i++) commit(store, { event: `event ${i}` })
+  console.log('applied 100')
+}
+switch (ending) {
+  case 'exit':
+    process.exit(0)
+  case 'throw':
+    setImmediate(() => {
+      throw new Error('on purpose')
+    })
+    break
+  case 'busy':
+    process.on('exit', () => {
+      const marks = new Float64Array(5)
+      hot.poll(store, marks)
+      if (marks[2] === 100) console.log('durable at exit')
+    })
+    break
+  case 'workerExit': {
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { name: 'floods', path } })
+    worker.once('message', () => setTimeout(() => process.exit(0), 20))
+    break
+  }
+}
