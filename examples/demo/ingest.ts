@@ -4,7 +4,8 @@
 //   ingest.ts STORE FLIGHTS DURABILITY [KILL_AT]      with KILL_AT it kills itself once that many events have been acknowledged
 import type { Durability, Transaction } from 'ledgerstone'
 import { endOfMinute, loadFlights, type Flights } from './flights.ts'
-import { NO_FLIGHTS, addFlight, dayOf, hourOf, openFlightStore, type Flight, type FlightStore, type Totals } from './schema.ts'
+import { NO_FLIGHTS, dayOf, hourOf, openFlightStore, type Flight, type FlightStore } from './schema.ts'
+import { Tally, merge } from './tally.ts'
 
 /** What the child tells its parent. Acknowledged is what it was promised at the chosen durability. */
 export type Report =
@@ -79,26 +80,6 @@ function addMinute(tx: Transaction<Flight>, { airports, routes, hours, days, dep
   const all = byMinute.totals.get('') ?? NO_FLIGHTS
   tx.put(hours, hourOf(minute), merge(tx.get(hours, hourOf(minute)), all))
   tx.put(days, dayOf(minute), merge(tx.get(days, dayOf(minute)), all))
-}
-
-/** Adds up what one transaction changes, so that it reads and writes each key once. */
-class Tally {
-  readonly totals: Map<string, Totals> = new Map()
-
-  add(key: string, delay: number): void {
-    this.totals.set(key, addFlight(this.totals.get(key) ?? NO_FLIGHTS, delay))
-  }
-
-  applyTo(tx: Transaction<Flight>, to: FlightStore['airports']): void {
-    const before = tx.getMany(to, [...this.totals.keys()])
-    let i = 0
-    for (const [key, added] of this.totals) tx.put(to, key, merge(before[i++], added))
-  }
-}
-
-function merge(before: Totals | undefined, added: Totals): Totals {
-  if (before === undefined) return added
-  return { flights: before.flights + added.flights, delay: before.delay + added.delay, worst: Math.max(before.worst, added.worst) }
 }
 
 function figures(done: number): { acknowledged: number; commits: number; flushes: number } {

@@ -1,7 +1,7 @@
 // What the demo's store holds, and how it looks in bytes. A flight is 14 bytes and a total 12: small records of a fixed shape are worth a
 // codec of their own, which is an object of three members. Where shape matters less than ease, `json()` is the default.
-import { binary, open, tuple, uint, utf8 } from 'ledgerstone'
-import type { CanonicalStore, Codec, Collection, Durability } from 'ledgerstone'
+import { binary, open, utf8 } from 'ledgerstone'
+import type { CanonicalStore, Codec, Collection, Durability, KeyCodec } from 'ledgerstone'
 
 /** One flight: the event. */
 export interface Flight {
@@ -61,6 +61,30 @@ const totals: Codec<Totals> = {
   decode: (bytes) => ({ flights: bytes.readUInt32LE(0), delay: bytes.readInt32LE(4), worst: bytes.readInt32LE(8) }),
 }
 
+/** An hour of the day is one byte. */
+const hour: KeyCodec<number> = {
+  name: 'hour',
+  ordered: true,
+  encode: (key) => Buffer.of(key),
+  decode: (bytes) => bytes.readUInt8(),
+}
+
+type Departure = readonly [airport: string, event: number]
+
+/** Three letters, then the event's id with its high byte first: byte order is the order of airports, then of events. */
+const departure: KeyCodec<Departure> = {
+  name: 'departure',
+  ordered: true,
+  encode([airport, event]) {
+    const key = Buffer.allocUnsafe(9)
+    key.write(airport, 0, 3, 'latin1')
+    key.writeUIntBE(event, 3, 6)
+    return key
+  },
+  encodePrefix: ([airport]) => airport ?? '',
+  decode: (bytes) => [bytes.toString('latin1', 0, 3), bytes.readUIntBE(3, 6)],
+}
+
 export interface FlightStore {
   readonly store: CanonicalStore<Flight>
   /** By origin: 'ORD'. */
@@ -72,7 +96,7 @@ export interface FlightStore {
   /** '2001-01-31'. */
   readonly days: Collection<string, Totals>
   /** An index: the airport and the event's id are all there is to say, the value is empty. */
-  readonly departures: Collection<readonly [airport: string, event: number], Uint8Array>
+  readonly departures: Collection<Departure, Uint8Array>
 }
 
 export async function openFlightStore(path: string, durability: Durability): Promise<FlightStore> {
@@ -81,9 +105,9 @@ export async function openFlightStore(path: string, durability: Durability): Pro
     store,
     airports: store.collection('airports', { key: utf8(), value: totals }),
     routes: store.collection('routes', { key: utf8(), value: totals }),
-    hours: store.collection('hours', { key: uint(), value: totals }),
+    hours: store.collection('hours', { key: hour, value: totals }),
     days: store.collection('days', { key: utf8(), value: totals }),
-    departures: store.collection('departures', { key: tuple<readonly [string, number]>(), value: binary() }),
+    departures: store.collection('departures', { key: departure, value: binary() }),
   }
 }
 
