@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc};
 use ledgerstone_format::StoreId;
 use ledgerstone_journal::JournalOptions;
 use ledgerstone_vfs::sim::{SimClock, SimDisk};
+pub use ledgerstone_write_coordinator::Step;
 
 use crate::{
     OpenOptions, Store,
@@ -66,38 +67,77 @@ fn small_journal() -> JournalOptions {
     JournalOptions { first_file_bytes: 16 << 10, max_file_bytes: 64 << 10, ..JournalOptions::default() }
 }
 
-/// Opens a store that is wholly on a simulated disk, with the checkpoint's twin. No threads: the caller steps it.
-pub fn open_simulated(disk: &SimDisk, clock: &SimClock, path: &Path, options: &OpenOptions) -> Result<Arc<Store>> {
-    let ground = Ground {
+fn simulated_ground(disk: &SimDisk, clock: &SimClock) -> Ground {
+    Ground {
         vfs: Arc::new(disk.clone()),
         clock: Arc::new(clock.clone()),
         open_checkpoint: Arc::new(|vfs, dir, _| Ok(Arc::new(TwinCheckpoint::open(Arc::clone(vfs), dir)?))),
         journal: small_journal(),
         new_id: || StoreId::from_random([42; 16]),
         threads: false,
-    };
-    ground.open(path, options)
+    }
+}
+
+/// Opens a store that is wholly on a simulated disk, with the checkpoint's twin. No threads: the caller steps it.
+pub fn open_simulated(disk: &SimDisk, clock: &SimClock, path: &Path, options: &OpenOptions) -> Result<Arc<Store>> {
+    simulated_ground(disk, clock).open(path, options)
+}
+
+/// Opens a store on a simulated disk, with the checkpoint's twin and with the engine's threads. [`close_stepped`] ends it.
+pub fn open_simulated_with_threads(
+    disk: &SimDisk,
+    clock: &SimClock,
+    path: &Path,
+    options: &OpenOptions,
+) -> Result<Arc<Store>> {
+    Ground { threads: true, ..simulated_ground(disk, clock) }.open(path, options)
+}
+
+/// Who does the engine's work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Its own threads.
+    Threads,
+    /// The test, by [`step_journal`] and [`step_flusher`].
+    Stepped,
 }
 
 /// Opens a store on the real disk with LMDB, without threads: the caller steps it.
 pub fn open_stepped(path: &Path, options: &OpenOptions) -> Result<Arc<Store>> {
+    open_in_parts(path, options, Engine::Stepped, LmdbCheckpoint::PART_OPERATIONS)
+}
+
+/// Opens a store on the real disk with LMDB whose flushes are cut into parts of so many operations. [`close_stepped`] ends it.
+pub fn open_in_parts(path: &Path, options: &OpenOptions, engine: Engine, part_operations: u32) -> Result<Arc<Store>> {
     let ground = Ground {
         vfs: Arc::new(ledgerstone_vfs::OsVfs),
         clock: Arc::new(ledgerstone_vfs::SystemClock::new()),
-        open_checkpoint: Arc::new(|vfs, dir, settings| {
-            Ok(Arc::new(LmdbCheckpoint::open(&**vfs, dir, settings.map_size_bytes)?))
+        open_checkpoint: Arc::new(move |vfs, dir, settings| {
+            let checkpoint = LmdbCheckpoint::open(&**vfs, dir, settings.map_size_bytes)?;
+            Ok(Arc::new(checkpoint.with_part_operations(part_operations)))
         }),
         journal: small_journal(),
         new_id: crate::recovery::random_id,
-        threads: false,
+        threads: engine == Engine::Threads,
     };
     ground.open(path, options)
+}
+
+/// One round of the journal thread's work: whether anything was done.
+pub fn step_journal(store: &Store) -> Result<bool> {
+    Ok(store.journal.step()?)
+}
+
+/// One round of the flusher's work.
+pub fn step_flusher(store: &Store) -> Step {
+    store.coordinator.step(store)
 }
 
 /// Ends a store that was opened here: everything flushed first, as its threads would.
 pub fn close_stepped(store: &Store) -> Result<()> {
     store.want(crate::Level::Flushed, store.marks().applied);
-    while store.step()? {}
+    // A failure is told by what follows, which frees everything all the same.
+    while store.step().is_ok_and(|worked| worked) {}
     store.shut_down()
 }
 

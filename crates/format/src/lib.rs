@@ -3,10 +3,14 @@
 mod byte_reader;
 pub mod checksum;
 mod durability;
+mod planted;
 mod store_id;
 
 pub use byte_reader::ByteReader;
 pub use durability::Durability;
+#[cfg(feature = "planted-faults")]
+pub use planted::plant;
+pub use planted::{PlantedFault, planted};
 pub use store_id::StoreId;
 
 /// The unit in which a device rewrites data, in bytes: nothing that was flushed shares a page with what is written later.

@@ -25,8 +25,8 @@ use crate::{Error, error::Result, meta::MetaRecord};
 
 const MAX_READERS: u32 = 1_024;
 const META_KEY: &[u8] = b"meta";
-/// A write transaction ends after this many operations or bytes: it keeps 4 KiB of heap for each leaf it touches.
-const PART_OPERATIONS: u32 = 16 * 1024;
+/// A write transaction ends after so many bytes or [`LmdbCheckpoint::PART_OPERATIONS`]: it keeps 4 KiB of heap for each leaf
+/// it touches.
 const PART_BYTES: usize = 32 << 20;
 const PURGE_SLICE: usize = 16 * 1024;
 
@@ -48,6 +48,7 @@ pub(crate) struct LmdbCheckpoint {
     /// Read transactions that are open; the map is not moved under them.
     readers: Arc<AtomicUsize>,
     map_bytes: AtomicU64,
+    part_operations: u32,
     /// One encoding buffer, kept between flushes.
     scratch: Mutex<Vec<u8>>,
 }
@@ -71,6 +72,15 @@ fn failed<'a>(path: &'a Path, call: &'static str) -> impl Fn(heed::Error) -> Err
 }
 
 impl LmdbCheckpoint {
+    /// Operations in one write transaction, at most.
+    pub(crate) const PART_OPERATIONS: u32 = 16 * 1024;
+
+    /// The same with parts of another size.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn with_part_operations(self, part_operations: u32) -> Self {
+        Self { part_operations, ..self }
+    }
+
     /// Opens the environment in `dir`, which exists; makes it when it is empty.
     #[allow(unsafe_code, reason = "LMDB maps a file")]
     pub(crate) fn open(vfs: &dyn Vfs, dir: &Path, map_bytes: u64) -> Result<Self> {
@@ -94,6 +104,7 @@ impl LmdbCheckpoint {
             databases,
             readers: Arc::default(),
             map_bytes: AtomicU64::new(map_bytes),
+            part_operations: Self::PART_OPERATIONS,
             scratch: Mutex::default(),
         })
     }
@@ -112,7 +123,7 @@ impl LmdbCheckpoint {
             if batch.dropped.contains(&collection) {
                 return Ok(());
             }
-            if operations >= PART_OPERATIONS || bytes >= PART_BYTES {
+            if operations >= self.part_operations || bytes >= PART_BYTES {
                 if let Some(full) = transaction.take() {
                     full.commit().map_err(&failed)?;
                 }

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use ledgerstone_format::{ByteReader, checksum::crc32c};
+use ledgerstone_format::{ByteReader, PlantedFault, checksum::crc32c, planted};
 use ledgerstone_vfs::{Vfs, read_small_file, write_atomically};
 use parking_lot::Mutex;
 
@@ -123,6 +123,9 @@ impl Checkpoint for TwinCheckpoint {
     fn write(&self, batch: &Batch<'_>, at: &dyn Fn(Part)) -> Result<()> {
         let mut pending = self.committed.lock().clone();
         let (mut operations, mut parts) = (0, 0);
+        if planted(PlantedFault::MetaInFirstPart) {
+            pending.meta = Some(batch.meta.encode());
+        }
         batch.delta.for_each_net(|key, seq, value| {
             if key.first_chunk::<4>().is_some_and(|id| batch.dropped.contains(&u32::from_be_bytes(*id))) {
                 return Ok::<_, Error>(());

@@ -1,0 +1,49 @@
+//! Defects that a test puts into the engine, to show that the simulation would find them. Without the feature
+//! `planted-faults` there are none: the question is a constant and the compiler removes it. The binding never has the feature.
+
+/// A defect, by what it breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlantedFault {
+    /// The checkpoint is written before the journal is durable to the same commit (I2).
+    JournalNotFlushed,
+    /// The checkpoint's account comes with the first part of a batch, not with the last.
+    MetaInFirstPart,
+    /// The durable mark is raised before the flush that earns it (I4).
+    DurableBeforeFlush,
+    /// Recovery takes every frame that verifies, whatever it is chained to.
+    ChainUnchecked,
+    /// A flush that failed is tried again (I5).
+    FlushRetried,
+    /// Recovery goes on behind a torn tail in the same file.
+    TornTailKept,
+}
+
+/// Whether that defect is in.
+#[cfg(not(feature = "planted-faults"))]
+pub const fn planted(_fault: PlantedFault) -> bool {
+    false
+}
+
+#[cfg(feature = "planted-faults")]
+mod planting {
+    use std::cell::Cell;
+
+    use super::PlantedFault;
+
+    thread_local! {
+        static PLANTED: Cell<Option<PlantedFault>> = const { Cell::new(None) };
+    }
+
+    /// Whether that defect is in, on this thread.
+    pub fn planted(fault: PlantedFault) -> bool {
+        PLANTED.get() == Some(fault)
+    }
+
+    /// Puts a defect into what this thread does from now on, in the place of the one before.
+    pub fn plant(fault: Option<PlantedFault>) {
+        PLANTED.set(fault);
+    }
+}
+
+#[cfg(feature = "planted-faults")]
+pub use planting::{plant, planted};
