@@ -1,0 +1,101 @@
+// A program of the tests in a process of its own: what it reports line by line, how it ends, and a limit on how long it may take.
+import { spawn, type ChildProcess } from 'node:child_process'
+import type { Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { REPORT_FD } from './report.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const DEFAULT_LIMIT_MS = 60_000
+
+export interface ChildOptions {
+  readonly args?: readonly string[]
+  readonly nodeArgs?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  /** Beyond this the child is killed and counts as hung. */
+  readonly limitMs?: number
+  /** Called with each line that the child reports. */
+  readonly onReport?: (line: string) => void
+}
+
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+  readonly reports: readonly string[]
+  /** It did not end by itself in time. */
+  readonly hung: boolean
+}
+
+/** A running child. */
+export class Child {
+  readonly process: ChildProcess
+  /** How it ended. Never rejects for what the child does. */
+  readonly ended: Promise<Ended>
+  readonly #reports: string[] = []
+  readonly #awaited = new Map<string, () => void>()
+  #hung = false
+
+  /** Starts `program` (a TypeScript file) in the repository's folder. */
+  constructor(program: string | URL, options: ChildOptions = {}) {
+    const { args = [], nodeArgs = [], env = {}, limitMs = DEFAULT_LIMIT_MS, onReport } = options
+    const file = typeof program === 'string' ? program : fileURLToPath(program)
+    const child = spawn(process.execPath, [...nodeArgs, '--import=@oxc-node/core/register', file, ...args], {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    })
+    this.process = child
+    const out: Buffer[] = []
+    const errors: Buffer[] = []
+    child.stdout?.on('data', (chunk: Buffer) => out.push(chunk))
+    child.stderr?.on('data', (chunk: Buffer) => errors.push(chunk))
+    lines(child.stdio[REPORT_FD] as Readable, (line) => {
+      this.#reports.push(line)
+      this.#awaited.get(line)?.()
+      onReport?.(line)
+    })
+    const limit = setTimeout(() => {
+      this.#hung = true
+      child.kill('SIGKILL')
+    }, limitMs)
+    this.ended = new Promise((resolve, reject) => {
+      child.once('error', reject)
+      child.once('close', (code, signal) => {
+        clearTimeout(limit)
+        for (const wake of this.#awaited.values()) wake()
+        resolve({ code, signal, stdout: text(out), stderr: text(errors), reports: this.#reports, hung: this.#hung })
+      })
+    })
+  }
+
+  /** Resolves when the child has reported this very line, or has ended. */
+  reported(line: string): Promise<void> {
+    if (this.#reports.includes(line)) return Promise.resolve()
+    return Promise.race([new Promise<void>((resolve) => this.#awaited.set(line, resolve)), this.ended.then(() => {})])
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.process.kill(signal)
+  }
+}
+
+/** Runs a program to its end. */
+export function runChild(program: string | URL, options: ChildOptions = {}): Promise<Ended> {
+  return new Child(program, options).ended
+}
+
+function lines(from: Readable, take: (line: string) => void): void {
+  let rest = ''
+  from.setEncoding('utf8')
+  from.on('data', (chunk: string) => {
+    const parts = (rest + chunk).split('\n')
+    rest = parts.pop() ?? '' // a line that was cut off by the end says nothing
+    for (const line of parts) take(line)
+  })
+  from.on('error', () => {})
+}
+
+function text(chunks: readonly Buffer[]): string {
+  return Buffer.concat(chunks).toString()
+}
