@@ -19,11 +19,11 @@ function start(t: ExecutionContext, name: Task['name'], path: string): Worker & 
   let failure: unknown
   worker.on('message', (word: Word) => {
     words.push(word)
-    for (const look of [...waiting]) look()
+    for (const look of waiting) look()
   })
   worker.on('error', (thrown) => {
     failure = thrown
-    for (const look of [...waiting]) look()
+    for (const look of waiting) look()
   })
   t.teardown(() => worker.terminate())
   const word = (wanted: string): Promise<Word> =>
@@ -45,11 +45,10 @@ test('two environments that open one path have one store', async (t) => {
   const { store, path } = await openIn(t)
   commit(store, { put: 'main', value: 'was here' })
   const worker = start(t, 'once', path)
-  const { seq, seen } = await worker.word('durable')
-  t.deepEqual([seq, seen], [2, 'was here'])
+  t.like(await worker.word('durable'), { seq: 2, seen: 'was here' })
   t.is(getText(store, 'from'), 'worker')
   const again = await cold.openStore(path, { create: false, eventCodec: 'binary' })
-  t.is(again.storeKey, (await worker.word('open'))['storeKey'])
+  t.like(await worker.word('open'), { storeKey: again.storeKey })
   await cold.closeStore(again.store)
   await once(worker, 'exit')
 })
@@ -71,6 +70,7 @@ test('a group that nobody of an environment waits for does not wake it', async (
   const worker = start(t, 'counts', path)
   await worker.word('counting')
   for (let i = 0; i < 20; i++) await reached(store, 2, commit(store, { event: `group ${i}` }).seq)
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
   worker.postMessage('answer')
   t.like(await worker.word('counted'), { wakes: 0, counted: 0 })
 })

@@ -11,7 +11,7 @@ export const cold = binding() as ColdCalls & { counters(): Counters }
 const listeners = new Set<() => void>()
 /** The hot calls of this environment; they exist once, whoever asks. */
 export const hot: HotCalls = cold.hotCalls(() => {
-  for (const listener of [...listeners]) listener()
+  for (const listener of listeners) listener()
 })
 
 /** Calls `listener` at every wake until the returned function is called. */

@@ -6,6 +6,7 @@ export interface Task { name: keyof typeof tasks; path: string }
 export interface Word { name: string; [field: string]: unknown }
 
 const { name, path } = workerData as Task
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
 const tell = (word: Word): void => parentPort?.postMessage(word)
 
 async function open(): Promise<number> {

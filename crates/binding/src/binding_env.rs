@@ -55,7 +55,7 @@ pub fn version() -> String {
 }
 
 /// Makes the hot calls of this environment, once; `onWake` is called when what it waits for has happened.
-#[napi(catch_unwind, ts_args_type = "onWake: () => void", ts_return_type = "unknown")]
+#[napi(catch_unwind, ts_args_type = "onWake: () => void", ts_return_type = "any")]
 pub fn hot_calls<'env>(env: &'env Env, on_wake: Unknown<'env>) -> napi::Result<Unknown<'env>> {
     crate::fast_path::hot_calls(env, on_wake).map_err(|failure| failure.thrown())
 }
@@ -63,7 +63,7 @@ pub fn hot_calls<'env>(env: &'env Env, on_wake: Unknown<'env>) -> napi::Result<U
 /// The error record that a hot call has left.
 #[napi(
     catch_unwind,
-    ts_return_type = "{ code: string; message: string; details: Record<string, number | string>; cause?: unknown }"
+    ts_return_type = "{ code: string; message: string; details: Record<string, number | string>; cause?: any }"
 )]
 pub fn take_error(env: &Env) -> napi::Result<Object<'_>> {
     let record = on_state(env, |state| Ok(state.error.take()))?;
