@@ -67,7 +67,7 @@ export interface OpenedStore {
 /** The calls off the hot path. Those that fail throw what {@link nativeError} understands. */
 export interface ColdCalls {
   version(): string
-  hotCalls(onWake: () => void): unknown
+  hotCalls(onWake: () => void): HotCalls
   openStore(path: string, options: NativeOptions): Promise<OpenedStore>
   closeStore(store: number): Promise<void>
   storeMeta(store: number): StoreMeta
@@ -83,7 +83,7 @@ export interface ColdCalls {
   firstEventAt(reader: number, timestampMs: number): number
   oldestEventId(reader: number): number
   nextEventId(store: number): number
-  takeError(): { code: string; message: string; details: Record<string, number | string>; cause?: unknown }
+  takeError(): ErrorRecord
   takeValue(): Buffer
   handOver(): void
 }
@@ -118,10 +118,10 @@ function load(): ColdCalls {
   if (actual !== expected) {
     throw errorOf('ERR_VERSION_MISMATCH', `the native binary belongs to another version; reinstall the package: expected=${expected} actual=${actual}`, { expected, actual })
   }
-  return calls
+  return calls as ColdCalls
 }
 
-function versionOf(calls: Partial<ColdCalls>): string {
+function versionOf(calls: { version?(): string }): string {
   return calls.version?.() ?? 'unknown'
 }
 

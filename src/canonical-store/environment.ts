@@ -1,7 +1,7 @@
 // What one Node environment (the main thread or a worker) shares between all its stores: the native calls, the memory that values pass
 // through, and the one callback that native code wakes it by.
 import { binding, nativeError, type ColdCalls, type HotCalls } from '../binding.ts'
-import { errorFromRecord, type ErrorRecord, type LedgerstoneError } from '../errors.ts'
+import { errorFromRecord, type LedgerstoneError } from '../errors.ts'
 import { allocate, ScratchPages, Slab } from './pool.ts'
 import { PackedKeys } from './reader.ts'
 import type { SharedStore } from './shared-store.ts'
@@ -31,7 +31,7 @@ export class Environment {
 
   constructor(cold: ColdCalls) {
     this.cold = cold
-    this.hot = cold.hotCalls(() => this.#wake()) as HotCalls
+    this.hot = cold.hotCalls(() => this.#wake())
     process.on('exit', () => cold.handOver())
   }
 
@@ -42,7 +42,7 @@ export class Environment {
 
   /** The error that a hot call has left behind. */
   error(): LedgerstoneError {
-    return errorFromRecord(this.cold.takeError() as ErrorRecord)
+    return errorFromRecord(this.cold.takeError())
   }
 
   /** Makes a cold call; what it throws is an error of this package. */
