@@ -134,10 +134,18 @@ impl Ground {
         }
         for folder in &folders {
             vfs.create_dir_all(folder)?;
-            for name in vfs.read_dir(folder)? {
+            let leftovers = vfs.read_dir(folder)?;
+            for name in &leftovers {
                 vfs.remove_file(&folder.join(name))?;
             }
-            vfs.sync_dir(folder)?;
+            if !leftovers.is_empty() {
+                vfs.sync_dir(folder)?;
+            }
+        }
+        // An attempt before this one may have made the folder and failed to flush its name. The names in it are flushed with
+        // the identity file's.
+        if let Some(parent) = layout.root.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            vfs.sync_dir(parent)?;
         }
         let identity = Identity { store_id: (self.new_id)(), created_at_ms: self.clock.wall_ms() };
         let id = identity.store_id;
