@@ -3,6 +3,10 @@
 //! Lock order: the caller's gate, the caller's commit lock, then the group; the I/O mutex, then the group. The group and the
 //! pool are innermost. Nobody waits for the I/O mutex while holding a commit lock. Listeners are called outside of all.
 
+mod append;
+mod upkeep;
+mod waiting;
+
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
@@ -14,16 +18,15 @@ use std::{
     time::Duration,
 };
 
-use ledgerstone_format::{Durability, StoreId};
+use ledgerstone_format::StoreId;
 use ledgerstone_vfs::{Clock, FileError, Vfs};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
-    Error, Frame, FrameBuilder, JournalOptions, JournalStats, Listener, ListenerId, Poison, Position, Result, Stamp,
+    Error, JournalOptions, Listener, ListenerId, Poison, Result,
     bell::Bell,
     error::Failure,
-    file_name::journal_path,
-    group::{Group, Origin, Room},
+    group::{Group, Origin},
     listeners::Listeners,
     prepared_file::{Pool, PreparedFile},
     stats::Counters,
@@ -31,35 +34,11 @@ use crate::{
     writer::{Flushing, Io, Round, Tools},
 };
 
+pub use append::{Appended, End};
+pub use waiting::Led;
+
 /// How long a write that failed for lack of space is left alone.
 pub(crate) const SPACE_RETRY: Duration = Duration::from_millis(50);
-
-/// What [`Journal::append`] made.
-#[derive(Clone, Debug)]
-pub struct Appended {
-    /// The frame, in memory for as long as somebody refers to it.
-    pub frame: Arc<Frame>,
-    /// Behind the frame.
-    pub position: Position,
-}
-
-/// Whether [`Journal::try_lead`] did the work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Led {
-    /// The seq is durable.
-    Done,
-    /// Somebody else is at it, or space is lacking; the journal thread has been called.
-    Busy,
-}
-
-/// Where the journal ends in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct End {
-    /// The last seq appended, 0 before the first.
-    pub seq: u64,
-    /// Behind its frame; `None` if this journal never had a frame.
-    pub position: Option<Position>,
-}
 
 /// A write-ahead journal, shared as `Arc<Journal>`.
 #[derive(Debug)]
@@ -140,68 +119,6 @@ impl Journal {
         Ok(Self::assemble(parts, clock, options, poison))
     }
 
-    /// Makes sure that a frame of `frame_len` bytes has a place, preparing a file here if none is ready. By the gate's
-    /// owner, before [`append`](Self::append). [`Error::NoSpace`] also while an earlier commit still waits for space.
-    pub fn reserve(&self, frame_len: u64) -> Result<()> {
-        self.check_open()?;
-        if self.starved.load(Ordering::Acquire)
-            && let Some(error) = self.no_space()
-        {
-            return Err(Error::NoSpace(error));
-        }
-        let (need_bytes, used_bytes, unfit) = {
-            let mut group = self.group.lock();
-            match group.room(frame_len) {
-                Room::Ready => return Ok(()),
-                Room::NeedsFile { need_bytes, used_bytes } => (need_bytes, used_bytes, group.take_reserved()),
-            }
-        };
-        let taken = {
-            let mut pool = self.pool.lock();
-            if let Some(unfit) = unfit {
-                let path = journal_path(&self.dir, unfit.number);
-                drop(unfit.handle);
-                self.judge(pool.adopt(&path, unfit.capacity))?;
-            }
-            pool.take(need_bytes, self.options.next_file_bytes(used_bytes))
-        };
-        let file = self.judge(taken)?;
-        self.group.lock().reserve(file);
-        Ok(())
-    }
-
-    /// Gives a frame its place and queues it. Under the caller's commit lock, after [`reserve`](Self::reserve) of its
-    /// length; then it cannot fail. A breach of that is a defect: it poisons the store and nothing is appended.
-    pub fn append(&self, builder: FrameBuilder, stamp: Stamp) -> Result<Appended> {
-        let mut group = self.group.lock();
-        match group.append(builder, stamp, self.marks.durable(), || self.time()) {
-            Ok((frame, position)) => {
-                self.pending_bytes.store(group.pending_bytes(), Ordering::Release);
-                Ok(Appended { frame, position })
-            }
-            Err(what) => {
-                drop(group);
-                self.poison.set(Error::Internal(what));
-                // Announced by the thread: the caller holds a lock.
-                self.bell.ring();
-                Err(Error::Internal(what))
-            }
-        }
-    }
-
-    fn time(&self) -> [u64; 2] {
-        [self.clock.wall_ms(), u64::try_from(self.clock.monotonic().as_nanos()).unwrap_or(u64::MAX)]
-    }
-
-    /// Calls the journal thread, soon, for what was appended. After [`append`](Self::append), outside the commit lock.
-    pub fn after_append(&self) {
-        match self.pending_bytes.load(Ordering::Acquire) {
-            0 => {}
-            bytes if bytes >= self.options.group_wake_bytes => self.bell.ring_for_size(),
-            _ => self.bell.arm(),
-        }
-    }
-
     /// The last seq that is Written.
     pub fn written(&self) -> u64 {
         self.marks.written()
@@ -212,115 +129,13 @@ impl Journal {
         self.marks.durable()
     }
 
-    /// Where the journal ends, what is pending included.
-    pub fn end(&self) -> End {
-        let group = self.group.lock();
-        End { seq: group.last_seq(), position: group.position() }
-    }
-
     /// Why commits are refused for lack of space, while they are.
     pub fn no_space(&self) -> Option<FileError> {
         self.no_space.lock().clone()
     }
 
-    /// Somebody waits for `seq` to reach `level`: the thread is called at once.
-    pub fn want(&self, level: Durability, seq: u64) {
-        if self.marks.reached(level, seq) {
-            return;
-        }
-        if level == Durability::Durable {
-            self.marks.want_durable(seq);
-        }
-        self.bell.ring();
-    }
-
-    /// Waits until `seq` has reached `level`, doing the work on this thread if nobody else is at it. While space is
-    /// lacking it waits for that too.
-    pub fn wait(&self, level: Durability, seq: u64) -> Result<()> {
-        if level == Durability::Durable && !self.marks.reached(level, seq) {
-            self.marks.want_durable(seq);
-        }
-        while !self.marks.reached(level, seq) {
-            self.check_open()?;
-            if seq > self.group.lock().last_seq() {
-                return Err(Error::Internal("a wait for a seq that was never appended"));
-            }
-            let round = self.round(self.io.lock(), Flushing::IfWanted)?;
-            if round.no_space.is_some() {
-                std::thread::sleep(SPACE_RETRY);
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes `seq` durable on this thread. Unlike in [`wait`](Self::wait) lack of space is an answer: [`Error::NoSpace`].
-    pub fn flush_to(&self, seq: u64) -> Result<()> {
-        if self.marks.reached(Durability::Durable, seq) {
-            return Ok(());
-        }
-        self.check_open()?;
-        self.marks.want_durable(seq);
-        let round = self.round(self.io.lock(), Flushing::IfWanted)?;
-        match round.no_space {
-            _ if self.marks.reached(Durability::Durable, seq) => Ok(()),
-            Some(error) => Err(Error::NoSpace(error)),
-            None => Err(Error::Internal("a flush of a seq that was never appended")),
-        }
-    }
-
-    /// Makes `seq` durable on this thread if nobody else is at it; never blocks for the I/O mutex.
-    pub fn try_lead(&self, seq: u64) -> Result<Led> {
-        if self.marks.reached(Durability::Durable, seq) {
-            return Ok(Led::Done);
-        }
-        self.check_open()?;
-        self.marks.want_durable(seq);
-        if let Some(io) = self.io.try_lock() {
-            self.round(io, Flushing::IfWanted)?;
-            if self.marks.reached(Durability::Durable, seq) {
-                return Ok(Led::Done);
-            }
-        }
-        self.bell.ring();
-        Ok(Led::Busy)
-    }
-
-    /// Whether the device flushes fast enough to lead on a thread that has other things to do. False until measured.
-    pub fn flush_is_fast(&self) -> bool {
-        self.counters.flush_is_fast()
-    }
-
-    /// One round of the thread's work: what is pending is written, and flushed if somebody wants it; if nothing was, a
-    /// piece of a spare is prepared. False: there was nothing to do, or it waits for space.
-    pub fn step(&self) -> Result<bool> {
-        if self.round(self.io.lock(), Flushing::IfWanted)?.progress {
-            return Ok(true);
-        }
-        if !self.wants_spare() {
-            return Ok(false);
-        }
-        let used_bytes = self.group.lock().files().iter().map(|file| file.capacity).sum();
-        let outcome = self.pool.lock().prepare_in_advance(self.options.next_file_bytes(used_bytes));
-        match self.judge(outcome) {
-            Ok(()) => Ok(true),
-            Err(_) => self.check_poison().map(|()| false),
-        }
-    }
-
-    pub(crate) fn wants_spare(&self) -> bool {
-        self.pool.lock().is_low()
-    }
-
     pub(crate) fn is_starved(&self) -> bool {
         self.starved.load(Ordering::Acquire)
-    }
-
-    /// For the exit of the process: all that is pending is Written when this returns. Waits for at most one flush.
-    pub fn hand_over(&self) {
-        if self.check_open().is_ok() {
-            // A failure has poisoned the store, and there is nobody left to tell.
-            let _ = self.round(self.io.lock(), Flushing::Never);
-        }
     }
 
     /// Tells `listener` of every advance from now on.
@@ -331,56 +146,6 @@ impl Journal {
     /// A call that has begun already may still come.
     pub fn remove_listener(&self, id: ListenerId) {
         self.listeners.remove(id);
-    }
-
-    /// Gives up the files that end at or below `upto_seq`: they become spares or are removed (I7). `upto_seq` must be
-    /// durable elsewhere, and no backup may need what is at or below it.
-    pub fn recycle(&self, upto_seq: u64) -> Result<()> {
-        self.check_open()?;
-        let released = self.group.lock().release(upto_seq, self.marks.durable(), self.options.keep_bytes);
-        for file in released {
-            let outcome = self.pool.lock().adopt(&journal_path(&self.dir, file.number), file.capacity);
-            self.judge(outcome)?;
-        }
-        Ok(())
-    }
-
-    /// A moment's figures.
-    pub fn stats(&self) -> JournalStats {
-        let mut stats = JournalStats::default();
-        self.counters.fill(&mut stats);
-        {
-            let group = self.group.lock();
-            stats.files = group.files().len() as u64;
-            stats.bytes = group.files().iter().map(|file| file.capacity).sum();
-        }
-        let pool = self.pool.lock();
-        for capacity in pool.spare_capacities() {
-            stats.spares += 1;
-            stats.bytes += capacity;
-        }
-        stats.preparation_flushes = pool.counts().flushes;
-        stats.preparation_bytes = pool.counts().bytes;
-        stats
-    }
-
-    /// Writes and flushes what is pending, ends the thread and refuses everything from then on. Once poisoned, or when
-    /// space is lacking, it ends the thread too and says why not everything was kept.
-    pub fn close(&self) -> Result<()> {
-        if self.closed.load(Ordering::Acquire) {
-            return self.poison.check();
-        }
-        let drained = self.round(self.io.lock(), Flushing::Always);
-        self.closed.store(true, Ordering::Release);
-        self.bell.stop();
-        if let Some(thread) = self.thread.lock().take() {
-            // The thread catches its own panics.
-            let _ = thread.join();
-        }
-        match drained?.no_space {
-            Some(error) => Err(Error::NoSpace(error)),
-            None => Ok(()),
-        }
     }
 
     pub(crate) fn set_thread(&self, thread: JoinHandle<()>) {

@@ -83,12 +83,12 @@ fn every_flip_within_what_was_promised_is_damage() {
 fn a_truncation_at_any_length_is_noticed_or_leaves_a_right_prefix() {
     let mut rig = five_durable_commits();
     for (path, bytes) in journal_files(&rig) {
-        for len in 0..bytes.len() {
+        for len in (0..bytes.len()).filter(|len| len % 4096 <= 256 || len % 97 == 0) {
             rig.disk.write_file(&path, &bytes[..len]);
             // What is cut off takes its witnesses along; a file that follows is one.
             let witnessed = if path.ends_with(format!("journal-{:020}.wal", 3)) { 4 } else { 0 };
             check_answer(&rig, witnessed, &format!("{} cut at {len}", path.display()));
-            if len % 64 == 0 {
+            if len % 8 == 0 {
                 rig.from.promised.seq = 5;
                 check_answer(&rig, 5, &format!("{} cut at {len}, promised", path.display()));
                 rig.from.promised.seq = 0;

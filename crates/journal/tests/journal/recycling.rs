@@ -1,1 +1,168 @@
+//! Files that recovery needs no more (I7), spares, and sizes.
 
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+
+use ledgerstone_format::Durability;
+use ledgerstone_journal::JournalOptions;
+use ledgerstone_vfs::{Vfs, sim::SimDisk};
+
+use crate::rig::{Commit, Rig, small_files};
+
+fn bare(disk: &SimDisk) -> Arc<dyn Vfs> {
+    Arc::new(disk.clone())
+}
+
+#[test]
+fn files_below_the_checkpoint_become_spares_and_space_stays_bounded() {
+    let mut rig = Rig::new(1);
+    let mut most_bytes = 0;
+    for _ in 0..60 {
+        for _ in 0..3 {
+            rig.append(Commit::numbered(rig.next_seq(), 5000)).unwrap();
+        }
+        rig.checkpoint().unwrap();
+        let stats = rig.journal.stats();
+        assert!(stats.files <= 2 && stats.spares <= 2, "{stats:?}");
+        most_bytes = most_bytes.max(rig.disk.used_bytes());
+    }
+    assert!(most_bytes <= 192 << 10, "{most_bytes}");
+    let prepared = rig.journal.stats().preparation_bytes;
+    assert!(prepared <= 192 << 10, "spares come from recycling: {prepared}");
+    rig.move_to(rig.disk.power_cut(), bare);
+    rig.reopen(180).unwrap();
+}
+
+/// Otherwise a power cut could leave neither the old newest frame nor the new one.
+#[test]
+fn the_newest_durable_frame_stays_readable() {
+    let mut rig = Rig::new(1);
+    rig.append(Commit::numbered(1, 9000)).unwrap();
+    rig.checkpoint().unwrap();
+    assert_eq!(rig.journal.stats().files, 1, "the only file with frames stays");
+    rig.append(Commit::numbered(2, 9000)).unwrap();
+    rig.journal.hand_over();
+    rig.journal.recycle(1).unwrap();
+    assert_eq!(rig.journal.stats().files, 2, "the later file's frames may still be lost");
+    rig.journal.wait(Durability::Durable, 2).unwrap();
+    rig.journal.recycle(1).unwrap();
+    assert_eq!(rig.journal.stats().files, 1);
+    rig.move_to(rig.disk.power_cut(), bare);
+    rig.reopen(2).unwrap();
+}
+
+#[test]
+fn nothing_above_the_given_seq_is_given_up() {
+    let mut rig = Rig::new(1);
+    for n in 1..=6 {
+        rig.append(Commit::numbered(n, 9000)).unwrap();
+    }
+    rig.durable().unwrap();
+    let files = rig.journal.stats().files;
+    for (upto_seq, given_up) in [(0, 0), (1, 1), (1, 1), (2, 2)] {
+        rig.journal.recycle(upto_seq).unwrap();
+        assert_eq!(rig.journal.stats().files, files - given_up, "one frame to a file: upto_seq={upto_seq}");
+    }
+}
+
+#[test]
+fn as_much_as_asked_for_is_kept() {
+    let options = JournalOptions { keep_bytes: 40 << 10, max_file_bytes: 16 << 10, ..small_files() };
+    let mut rig = Rig::with(1, options);
+    for n in 1..=10 {
+        rig.append(Commit::numbered(n, 9000)).unwrap();
+    }
+    rig.checkpoint().unwrap();
+    assert_eq!(rig.journal.stats().files, 4, "three kept files and the current one");
+}
+
+#[test]
+fn a_recycled_file_never_shows_its_old_frames() {
+    let mut rig = Rig::new(1);
+    for round in 0..20 {
+        for _ in 0..4 {
+            rig.append(Commit::numbered(rig.next_seq(), 4200)).unwrap();
+        }
+        if round % 2 == 0 {
+            rig.checkpoint().unwrap();
+        }
+        rig.durable().unwrap();
+        let seq = rig.next_seq() - 1;
+        rig.move_to(rig.disk.power_cut(), bare);
+        rig.reopen(seq).unwrap();
+    }
+}
+
+#[test]
+fn a_frame_that_fits_nowhere_gets_a_file_of_its_size() {
+    let mut rig = Rig::new(1);
+    rig.append_many(1).unwrap();
+    rig.append(Commit::numbered(2, 300_000)).unwrap();
+    rig.append_many(1).unwrap();
+    rig.durable().unwrap();
+    rig.append(Commit::numbered(4, 3_000_000)).unwrap();
+    rig.append_many(60).unwrap();
+    rig.durable().unwrap();
+    rig.move_to(rig.disk.power_cut(), bare);
+    rig.reopen(64).unwrap();
+}
+
+#[test]
+fn a_place_reserved_for_a_small_frame_does_not_hold_up_a_large_one() {
+    let mut rig = Rig::new(1);
+    rig.journal.reserve(500).unwrap();
+    rig.journal.reserve(50_000).unwrap();
+    rig.append(Commit::numbered(1, 40_000)).unwrap();
+    rig.durable().unwrap();
+    for _ in 0..6 {
+        rig.append(Commit::numbered(rig.next_seq(), 9000)).unwrap();
+    }
+    rig.durable().unwrap();
+    rig.move_to(rig.disk.power_cut(), bare);
+    rig.reopen(7).unwrap();
+}
+
+#[test]
+fn files_start_small_and_double_with_use() {
+    let options = JournalOptions { first_file_bytes: 16 << 10, max_file_bytes: 128 << 10, ..small_files() };
+    let mut rig = Rig::with(1, options);
+    let mut sizes = Vec::new();
+    let mut known = BTreeSet::<PathBuf>::new();
+    for n in 1..=80 {
+        rig.append(Commit::numbered(n, 4000)).unwrap();
+        for path in rig.disk.list() {
+            if known.insert(path.clone()) {
+                sizes.push(rig.disk.read_file(&path).unwrap().len() >> 10);
+            }
+        }
+    }
+    assert_eq!(sizes, [16, 16, 32, 64, 128, 128]);
+}
+
+#[test]
+fn an_idle_journal_prepares_one_spare_and_then_rests() {
+    let mut rig = Rig::new(1);
+    while rig.journal.step().unwrap() {}
+    let stats = rig.journal.stats();
+    assert_eq!((stats.files, stats.spares, stats.flushes, stats.preparation_flushes), (0, 1, 0, 2));
+    let operations = rig.disk.operations();
+    assert!(!rig.journal.step().unwrap());
+    assert_eq!(rig.disk.operations(), operations);
+    rig.append_many(1).unwrap();
+    let preparing = rig.journal.stats().preparation_flushes;
+    rig.durable().unwrap();
+    assert_eq!((rig.journal.stats().flushes, rig.journal.stats().preparation_flushes), (1, preparing));
+}
+
+#[test]
+fn spares_survive_an_ending_and_are_used() {
+    let mut rig = Rig::new(1);
+    rig.append_many(1).unwrap();
+    rig.durable().unwrap();
+    while rig.journal.step().unwrap() {}
+    assert_eq!(rig.journal.stats().spares, 1);
+    rig.move_to(rig.disk.power_cut(), bare);
+    rig.reopen(1).unwrap();
+    assert_eq!(rig.journal.stats().spares, 1);
+    rig.append_many(1).unwrap();
+    assert_eq!(rig.journal.stats().preparation_bytes, 0);
+}

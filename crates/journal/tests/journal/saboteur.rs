@@ -107,7 +107,7 @@ impl VfsFile for SabotagedFile {
         let nth = self.saboteur.flushes.fetch_add(1, Ordering::Relaxed);
         match self.saboteur.sabotage {
             Sabotage::NoFlush if !unfinished => Ok(()),
-            Sabotage::SomeFlushes if !unfinished && nth % 3 == 0 => Ok(()),
+            Sabotage::SomeFlushes if !unfinished && nth.is_multiple_of(3) => Ok(()),
             Sabotage::NoFlushOfSpares if unfinished => Ok(()),
             Sabotage::RetriedFlush => self.file.sync_data().or_else(|_| self.file.sync_data()),
             _ => self.file.sync_data(),

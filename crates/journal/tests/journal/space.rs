@@ -1,1 +1,100 @@
+//! A full disk: refused before anything is applied, nothing lost, healed when there is space again.
 
+use std::sync::Arc;
+
+use ledgerstone_format::Durability;
+use ledgerstone_journal::{Error, Led};
+use ledgerstone_vfs::{
+    Vfs,
+    sim::{Fault, SimDisk, SimOp},
+};
+
+use crate::rig::{Commit, DIR, Rig};
+
+#[test]
+fn a_commit_without_a_place_is_refused_and_the_next_one_succeeds_with_space() {
+    let mut rig = Rig::new(1);
+    rig.append_many(2).unwrap();
+    rig.durable().unwrap();
+    while rig.journal.step().unwrap() {}
+    rig.disk.set_capacity(Some(rig.disk.used_bytes()));
+    let refused = loop {
+        match rig.append(Commit::numbered(rig.next_seq(), 4000)) {
+            Ok(()) => rig.durable().unwrap(),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, Error::NoSpace(_)), "{refused}");
+    assert!(rig.poison.get().is_none());
+    let acknowledged = rig.next_seq() - 1;
+    assert_eq!(rig.journal.durable(), acknowledged);
+    assert!(!rig.journal.step().unwrap(), "a spare is not tried for again and again");
+    rig.disk.set_capacity(None);
+    rig.append_many(30).unwrap();
+    rig.durable().unwrap();
+    rig.move_to(rig.disk.power_cut(), |disk: &SimDisk| Arc::new(disk.clone()) as Arc<dyn Vfs>);
+    rig.reopen(acknowledged + 30).unwrap();
+}
+
+/// Copy-on-write file systems need space to overwrite: the group is repeated whole at the same place.
+#[test]
+fn a_write_that_finds_no_space_is_repeated_whole_at_the_same_place() {
+    let mut rig = Rig::new(1);
+    rig.append_many(3).unwrap();
+    rig.durable().unwrap();
+    let start = rig.journal.end().position.unwrap().offset.next_multiple_of(4096);
+    rig.append_many(4).unwrap();
+    rig.disk.fail_from("journal-0", SimOp::Write, 1, Fault::NoSpace);
+    rig.journal.want(Durability::Durable, 7);
+    assert!(!rig.journal.step().unwrap());
+    assert!(!rig.journal.step().unwrap());
+    assert_eq!(rig.journal.try_lead(7).unwrap(), Led::Busy);
+    assert!(rig.journal.no_space().is_some());
+    assert!(matches!(rig.append(Commit::numbered(8, 1)), Err(Error::NoSpace(_))), "refused before Applied");
+    assert_eq!((rig.journal.written(), rig.journal.durable()), (3, 3));
+
+    rig.disk.clear_faults();
+    rig.disk.record_trace();
+    assert!(rig.journal.step().unwrap());
+    let writes: Vec<_> = rig.disk.trace().into_iter().filter(|call| call.contains("write")).collect();
+    assert_eq!(writes.len(), 1, "{writes:?}");
+    assert_eq!((rig.journal.no_space().is_none(), rig.journal.durable()), (true, 7));
+    let position = rig.journal.end().position.unwrap();
+    let lens: u64 = rig.commits[3..].iter().map(|commit| commit.build().encoded_len()).sum();
+    assert_eq!(position.offset, start + lens);
+    rig.append_many(1).unwrap();
+    rig.durable().unwrap();
+    rig.move_to(rig.disk.power_cut(), |disk: &SimDisk| Arc::new(disk.clone()) as Arc<dyn Vfs>);
+    rig.reopen(8).unwrap();
+}
+
+#[test]
+fn closing_without_space_says_so_and_keeps_what_was_durable() {
+    let mut rig = Rig::new(1);
+    rig.append_many(3).unwrap();
+    rig.durable().unwrap();
+    rig.append_many(3).unwrap();
+    rig.disk.fail_from("journal-0", SimOp::Write, 1, Fault::NoSpace);
+    assert!(matches!(rig.journal.close(), Err(Error::NoSpace(_))));
+    assert!(matches!(rig.journal.wait(Durability::Written, 6), Err(Error::Closed)));
+    rig.disk.clear_faults();
+    rig.move_to(rig.disk.power_cut(), |disk: &SimDisk| Arc::new(disk.clone()) as Arc<dyn Vfs>);
+    rig.reopen(3).unwrap();
+}
+
+/// A device that fails the flush for lack of space has failed the flush.
+#[test]
+fn a_flush_that_fails_for_lack_of_space_is_poison() {
+    let mut rig = Rig::new(1);
+    rig.append_many(3).unwrap();
+    rig.disk.fail_nth(SimOp::Sync, 1, Fault::NoSpace);
+    assert!(matches!(rig.durable(), Err(Error::Poisoned(cause)) if matches!(*cause, Error::Io(_))));
+}
+
+#[test]
+fn a_file_that_was_not_finished_gives_its_space_back() {
+    let mut rig = Rig::new(1);
+    rig.disk.set_capacity(Some(rig.disk.used_bytes() + 10_000));
+    assert!(matches!(rig.append(Commit::numbered(1, 1)), Err(Error::NoSpace(_))));
+    assert_eq!(rig.disk.list().len(), 0, "{DIR}: {:?}", rig.disk.list());
+}

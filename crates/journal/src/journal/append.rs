@@ -1,0 +1,94 @@
+//! A commit's way in: a place is reserved where failing is still allowed, then the frame is queued.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use super::Journal;
+use crate::{Error, Frame, FrameBuilder, Position, Result, Stamp, file_name::journal_path, group::Room};
+
+/// What [`Journal::append`] made.
+#[derive(Clone, Debug)]
+pub struct Appended {
+    /// The frame, in memory for as long as somebody refers to it.
+    pub frame: Arc<Frame>,
+    /// Behind the frame.
+    pub position: Position,
+}
+
+/// Where the journal ends in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// The last seq appended, 0 before the first.
+    pub seq: u64,
+    /// Behind its frame; `None` if this journal never had a frame.
+    pub position: Option<Position>,
+}
+
+impl Journal {
+    /// Makes sure that a frame of `frame_len` bytes has a place, preparing a file here if none is ready. By the gate's
+    /// owner, before [`append`](Self::append). [`Error::NoSpace`] also while an earlier commit still waits for space.
+    pub fn reserve(&self, frame_len: u64) -> Result<()> {
+        self.check_open()?;
+        if self.starved.load(Ordering::Acquire)
+            && let Some(error) = self.no_space()
+        {
+            return Err(Error::NoSpace(error));
+        }
+        let (need_bytes, used_bytes, unfit) = {
+            let mut group = self.group.lock();
+            match group.room(frame_len) {
+                Room::Ready => return Ok(()),
+                Room::NeedsFile { need_bytes, used_bytes } => (need_bytes, used_bytes, group.take_reserved()),
+            }
+        };
+        let taken = {
+            let mut pool = self.pool.lock();
+            if let Some(unfit) = unfit {
+                let path = journal_path(&self.dir, unfit.number);
+                drop(unfit.handle);
+                self.judge(pool.adopt(&path, unfit.capacity))?;
+            }
+            pool.take(need_bytes, self.options.next_file_bytes(used_bytes))
+        };
+        let file = self.judge(taken)?;
+        self.group.lock().reserve(file);
+        Ok(())
+    }
+
+    /// Gives a frame its place and queues it. Under the caller's commit lock, after [`reserve`](Self::reserve) of its
+    /// length; then it cannot fail. A breach of that is a defect: it poisons the store and nothing is appended.
+    pub fn append(&self, builder: FrameBuilder, stamp: Stamp) -> Result<Appended> {
+        let mut group = self.group.lock();
+        match group.append(builder, stamp, self.marks.durable(), || self.time()) {
+            Ok((frame, position)) => {
+                self.pending_bytes.store(group.pending_bytes(), Ordering::Release);
+                Ok(Appended { frame, position })
+            }
+            Err(what) => {
+                drop(group);
+                self.poison.set(Error::Internal(what));
+                // Announced by the thread: the caller holds a lock.
+                self.bell.ring();
+                Err(Error::Internal(what))
+            }
+        }
+    }
+
+    fn time(&self) -> [u64; 2] {
+        [self.clock.wall_ms(), u64::try_from(self.clock.monotonic().as_nanos()).unwrap_or(u64::MAX)]
+    }
+
+    /// Calls the journal thread, soon, for what was appended. After [`append`](Self::append), outside the commit lock.
+    pub fn after_append(&self) {
+        match self.pending_bytes.load(Ordering::Acquire) {
+            0 => {}
+            bytes if bytes >= self.options.group_wake_bytes => self.bell.ring_for_size(),
+            _ => self.bell.arm(),
+        }
+    }
+
+    /// Where the journal ends, what is pending included.
+    pub fn end(&self) -> End {
+        let group = self.group.lock();
+        End { seq: group.last_seq(), position: group.position() }
+    }
+}

@@ -1,0 +1,81 @@
+//! The journal's own work: rounds, spares, files that are needed no more, figures, the end.
+
+use std::sync::atomic::Ordering;
+
+use super::Journal;
+use crate::{Error, JournalStats, Result, file_name::journal_path, writer::Flushing};
+
+impl Journal {
+    /// One round of the thread's work: what is pending is written, and flushed if somebody wants it; if nothing was, a
+    /// piece of a spare is prepared. False: there was nothing to do, or it waits for space.
+    pub fn step(&self) -> Result<bool> {
+        let round = self.round(self.io.lock(), Flushing::IfWanted)?;
+        if round.progress {
+            return Ok(true);
+        }
+        // What space there is belongs to the commits that wait for it.
+        if round.no_space.is_some() || !self.wants_spare() {
+            return Ok(false);
+        }
+        let used_bytes = self.group.lock().files().iter().map(|file| file.capacity).sum();
+        let outcome = self.pool.lock().prepare_in_advance(self.options.next_file_bytes(used_bytes));
+        match self.judge(outcome) {
+            Ok(()) => Ok(true),
+            Err(_) => self.check_poison().map(|()| false),
+        }
+    }
+
+    pub(crate) fn wants_spare(&self) -> bool {
+        self.pool.lock().is_low()
+    }
+
+    /// Gives up the files that end at or below `upto_seq`: they become spares or are removed (I7). `upto_seq` must be
+    /// durable elsewhere, and no backup may need what is at or below it.
+    pub fn recycle(&self, upto_seq: u64) -> Result<()> {
+        self.check_open()?;
+        let released = self.group.lock().release(upto_seq, self.marks.durable(), self.options.keep_bytes);
+        for file in released {
+            let outcome = self.pool.lock().adopt(&journal_path(&self.dir, file.number), file.capacity);
+            self.judge(outcome)?;
+        }
+        Ok(())
+    }
+
+    /// A moment's figures.
+    pub fn stats(&self) -> JournalStats {
+        let mut stats = JournalStats::default();
+        self.counters.fill(&mut stats);
+        {
+            let group = self.group.lock();
+            stats.files = group.files().len() as u64;
+            stats.bytes = group.files().iter().map(|file| file.capacity).sum();
+        }
+        let pool = self.pool.lock();
+        for capacity in pool.spare_capacities() {
+            stats.spares += 1;
+            stats.bytes += capacity;
+        }
+        stats.preparation_flushes = pool.counts().flushes;
+        stats.preparation_bytes = pool.counts().bytes;
+        stats
+    }
+
+    /// Writes and flushes what is pending, ends the thread and refuses everything from then on. Once poisoned, or when
+    /// space is lacking, it ends the thread too and says why not everything was kept.
+    pub fn close(&self) -> Result<()> {
+        if self.closed.load(Ordering::Acquire) {
+            return self.poison.check();
+        }
+        let drained = self.round(self.io.lock(), Flushing::Always);
+        self.closed.store(true, Ordering::Release);
+        self.bell.stop();
+        if let Some(thread) = self.thread.lock().take() {
+            // The thread catches its own panics.
+            let _ = thread.join();
+        }
+        match drained?.no_space {
+            Some(error) => Err(Error::NoSpace(error)),
+            None => Ok(()),
+        }
+    }
+}
