@@ -144,8 +144,9 @@ impl Flusher<StoreDelta> for Store {
     type Error = Error;
 
     fn freeze(&self, swap: &mut dyn FnMut(Arc<StoreDelta>) -> Arc<StoreDelta>) {
+        let fresh = StoreDelta::new(0, self.settings.flush_bytes);
         let mut state = self.commit.lock();
-        let fresh = Arc::new(StoreDelta::new(state.next_event_id, self.settings.flush_bytes));
+        let fresh = Arc::new(fresh.beginning_at(state.next_event_id));
         let frozen_at = FrozenAt {
             seq: state.last_seq,
             position: state.position,

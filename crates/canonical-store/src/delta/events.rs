@@ -56,6 +56,10 @@ impl DeltaEvents {
         Self { first_id, blocks: RwLock::default() }
     }
 
+    pub(super) fn begin_at(&mut self, first_id: u64) {
+        self.first_id = first_id;
+    }
+
     /// The first event that is here and not in the log; the next id of the store while there is none.
     pub(crate) fn first_id(&self) -> u64 {
         self.first_id

@@ -96,6 +96,12 @@ impl StoreDelta {
         }
     }
 
+    /// The same generation, still empty, for another first event: making one takes too long for the commit lock.
+    pub(crate) fn beginning_at(mut self, first_event_id: u64) -> Self {
+        self.events.begin_at(first_event_id);
+        self
+    }
+
     pub(crate) fn events(&self) -> &DeltaEvents {
         &self.events
     }

@@ -260,13 +260,10 @@ impl Store {
         }
         let names_event_codec = summary.events > 0 && self.stored_event_codec.get().is_none();
         let next_event_id = self.next_event_id().saturating_add(u64::from(summary.events));
-        if next_event_id > MAX_ID {
-            return Err(Error::Limit {
-                what: "there are no event ids left",
-                limit: "eventId",
-                size: next_event_id,
-                max: MAX_ID,
-            });
+        for (limit, size) in [("eventId", next_event_id), ("seq", self.applied_seq() + 1)] {
+            if size > MAX_ID {
+                return Err(Error::Limit { what: "there are no numbers left", limit, size, max: MAX_ID });
+            }
         }
         let events = records(write_set).filter(|record| record.kind == RecordKind::Event).map(|record| record.value);
         // What a creation and the codec's name take is a guess: only an allocation hangs on it.
