@@ -14,6 +14,9 @@ use crate::{
     segment::{Segment, aside_name, header::SegmentHeader, writer::SegmentWriter},
 };
 
+/// A larger buffer, made for a single large event, is given back.
+const KEPT_BUFFER_BYTES: usize = 1 << 20;
+
 /// The end of the log as the one who appends sees it.
 #[derive(Debug)]
 pub(crate) struct Appender {
@@ -193,6 +196,9 @@ impl EventLog {
         let Appender { tail: Tail::Active(writer), next_id, flushed_id, buffer, .. } = appender else { return Ok(()) };
         let facts = frame.encode(buffer, writer.next_place(), *next_id, *flushed_id);
         writer.write(buffer, &facts)?;
+        if buffer.capacity() > KEPT_BUFFER_BYTES {
+            *buffer = Vec::new();
+        }
         appender.next_id = facts.first_id.saturating_add(facts.count);
         appender.last_timestamp_ms = facts.last_timestamp_ms;
         self.publish(appender);

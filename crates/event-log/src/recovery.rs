@@ -215,12 +215,11 @@ impl Scan {
     }
 
     fn assemble(self, options: EventLogOptions) -> Result<EventLog> {
-        let Self { vfs, dir, store_id, mut segments, mut file_bytes, newest_file_len, .. } = self;
-        let Some(newest) = segments.pop() else {
+        let Self { vfs, dir, store_id, segments, mut file_bytes, newest_file_len, .. } = self;
+        let Some(newest) = segments.last() else {
             return Err(Error::Corrupt { file: dir, offset: 0, what: "there is no segment".to_owned() });
         };
-        let (newest, tail) = open_tail(&*vfs, &dir, newest)?;
-        segments.push(newest);
+        let tail = open_tail(&*vfs, newest)?;
         if matches!(tail, Tail::Active(_)) {
             file_bytes = file_bytes.saturating_sub(newest_file_len);
         }
@@ -228,21 +227,15 @@ impl Scan {
     }
 }
 
-/// The newest segment and the appender's side of it: one without a footer grows on.
-pub(crate) fn open_tail(vfs: &dyn Vfs, dir: &Path, newest: Arc<Segment>) -> Result<(Arc<Segment>, Tail)> {
-    if matches!(newest.body, Body::Sealed(_)) {
-        return Ok((newest, Tail::Sealed));
+/// The appender's side of the newest segment: one without a footer grows on.
+pub(crate) fn open_tail(vfs: &dyn Vfs, newest: &Arc<Segment>) -> Result<Tail> {
+    match &newest.body {
+        Body::Sealed(_) => Ok(Tail::Sealed),
+        Body::Indexed(_) => {
+            let writer = SegmentWriter::reopen(vfs, Arc::clone(newest)).map_err(|failure| failure.error)?;
+            Ok(Tail::Active(writer))
+        }
     }
-    let end = newest.end();
-    let writer = if end.id == newest.first_id() {
-        // What is read of its header may be in memory only, if flushing it failed and ended the last process: a later
-        // flush would succeed without storing it.
-        SegmentWriter::create(vfs, dir, newest.header, end.timestamp_ms)
-    } else {
-        SegmentWriter::reopen(vfs, newest)
-    };
-    let writer = writer.map_err(|failure| failure.error)?;
-    Ok((Arc::clone(writer.segment()), Tail::Active(writer)))
 }
 
 fn corrupt(file: &dyn VfsFile, offset: u64, what: impl Into<String>) -> Error {

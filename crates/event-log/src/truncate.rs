@@ -47,7 +47,7 @@ impl EventLog {
         let newest = self.remove_later_segments(id)?;
         let newest = if newest.end().id > id { self.cut(&newest, id)? } else { newest };
         self.readers.clear();
-        let (newest, tail) = open_tail(&*self.vfs, &self.dir, newest)?;
+        let tail = open_tail(&*self.vfs, &newest)?;
         self.replace_newest(Arc::clone(&newest));
         let sealed_bytes = self.sealed_bytes(&tail)?;
         appender.move_to(tail, id, newest.end().timestamp_ms, sealed_bytes);
@@ -89,9 +89,8 @@ impl EventLog {
         }
         let frame = cut_at.ok_or_else(missing)?;
         if frame.offset.is_multiple_of(PAGE_BYTES) && kept.count() == 0 {
-            let file = self.vfs.open(&segment.path, OpenHow::ReadWrite)?;
-            file.set_len(frame.offset)?;
-            file.sync_data()?;
+            // Flushed when the segment is opened for appending, before anything else happens to it.
+            self.vfs.open(&segment.path, OpenHow::ReadWrite)?.set_len(frame.offset)?;
         } else {
             self.rewrite(segment, &frame, &kept)?;
         }
@@ -137,11 +136,10 @@ impl EventLog {
     fn sealed_bytes(&self, tail: &Tail) -> Result<u64> {
         let segments = self.segments.read().clone();
         let active = usize::from(matches!(tail, Tail::Active(_)));
-        segments
-            .iter()
-            .rev()
-            .skip(active)
-            .try_fold(0_u64, |sum, segment| Ok(sum.saturating_add(self.vfs.open(&segment.path, OpenHow::Read)?.len()?)))
+        let sealed = segments.iter().rev().skip(active);
+        sealed
+            .map(|segment| segment.file_bytes(&*self.vfs))
+            .try_fold(0, |sum: u64, bytes| Ok(sum.saturating_add(bytes?)))
     }
 }
 

@@ -173,14 +173,24 @@ fn the_newest_segment_cut_short_anywhere_ends_at_its_last_whole_frame_and_goes_o
 #[test]
 fn a_payload_that_looks_like_a_frame_is_not_taken_for_one() {
     let original = original();
-    // The whole newest segment as the payload of an event in a torn batch: its frames vouch for later flushes.
-    let disk = original.disk_with(1, &original.files[1].1);
-    let log = open(&disk, OPTIONS, None).unwrap();
     let len = original.model.len();
-    support::append(&log, &[(1_000, original.files[1].1.clone())]).unwrap();
+    // What the newest segment would have become: its frames vouch for events that the log does not have.
+    let disk = original.disk_with(1, &original.files[1].1);
+    let log = open(&disk, EventLogOptions { segment_bytes: 1 << 20, ..OPTIONS }, None).unwrap();
+    for _ in 0..3 {
+        append_made(&log, 2, 10);
+        log.sync().unwrap();
+    }
+    drop(log);
+    let future = disk.read_file(&original.files[1].0).unwrap();
+    // That as the payload of an event in a torn batch.
+    let disk = original.disk_with(1, &original.files[1].1);
+    let log = open(&disk, EventLogOptions { segment_bytes: 1 << 20, ..OPTIONS }, None).unwrap();
+    support::append(&log, &[(1_000, future)]).unwrap();
     log.sync().unwrap();
     drop(log);
     let newest = segments(&disk).pop().unwrap();
-    assert!(disk.flip(&newest, 4_096 + 20, 1));
+    let frame = original.files[1].1.len().next_multiple_of(4_096) as u64;
+    assert!(disk.flip(&newest, frame + 20, 1));
     assert_eq!(original.events_left(&disk, "damaged frame around it"), Some(len));
 }

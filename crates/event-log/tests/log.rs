@@ -212,6 +212,24 @@ fn a_scan_changes_nothing() {
 }
 
 #[test]
+fn opening_does_not_write_the_page_of_the_last_flushed_event() {
+    let disk = SimDisk::new(1);
+    let log = create(&disk, SMALL).unwrap();
+    let model = append_made(&log, 3, 200);
+    log.sync().unwrap();
+    drop(log);
+    let newest = segments(&disk).pop().unwrap();
+    let mut torn = disk.read_file(&newest).unwrap();
+    torn.extend_from_slice(&[0xaa; 5_000]);
+    disk.write_file(&newest, &torn);
+    let log = open(&disk, SMALL, None).unwrap();
+    assert!(disk.read_file(&newest).unwrap() == torn[..8_192], "the page was written, or too much is left");
+    append_made(&log, 3, 200);
+    assert!(disk.read_file(&newest).unwrap()[..8_192] == torn[..8_192]);
+    assert_holds(&log, 1, &[&model[..], &(4..7).map(|id| event(id, 200)).collect::<Vec<_>>()].concat());
+}
+
+#[test]
 fn a_folder_without_a_log_is_an_empty_scan_and_does_not_open() {
     let disk = SimDisk::new(1);
     let scan = scan_of(&disk).unwrap();

@@ -16,7 +16,7 @@ use std::ops::RangeInclusive;
 
 use ledgerstone_event_log::{Direction, EventLog, EventLogOptions, Result};
 use ledgerstone_vfs::sim::SimDisk;
-use support::{Event, append, create, event, open, read, scan_of};
+use support::{Event, append, create, event, open, read, scan_of, segments};
 
 const OPTIONS: EventLogOptions = EventLogOptions { segment_bytes: 14_000, max_event_bytes: 1 << 20 };
 
@@ -141,6 +141,14 @@ fn a_power_cut_at_any_operation_loses_nothing_that_was_flushed_and_invents_nothi
                     assert!(!known.created, "{what}: the log is gone");
                     create(&disk, OPTIONS).unwrap();
                     continue;
+                }
+                for sealed in segments(&disk).iter().filter(|path| path.extension().unwrap() == "log").rev().skip(1) {
+                    let bytes = disk.read_file(sealed).unwrap();
+                    assert!(
+                        bytes[bytes.len() - 80..].starts_with(b"LGST-EVF"),
+                        "{what}: {} is not sealed",
+                        sealed.display()
+                    );
                 }
                 let (next, torn) = (scan.next_event_id(), scan.torn_bytes());
                 let log = scan.open(OPTIONS, None).unwrap_or_else(|error| panic!("{what}: {error}"));

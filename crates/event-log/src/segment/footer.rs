@@ -52,6 +52,12 @@ impl Footer {
         (footer, bytes)
     }
 
+    /// The length of the file that ends with this footer.
+    pub(crate) fn file_bytes(&self) -> u64 {
+        let index_bytes = u64::from(self.index_entries) * INDEX_ENTRY_BYTES;
+        self.index_offset.saturating_add(index_bytes).saturating_add(FOOTER_BYTES as u64)
+    }
+
     fn encode(&self, header: &SegmentHeader, offset: u64) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(FOOTER_BYTES);
         bytes.extend_from_slice(MAGIC);

@@ -12,9 +12,10 @@ pub(crate) mod writer;
 
 use std::{ffi::OsStr, path::PathBuf};
 
+use ledgerstone_vfs::{OpenHow, Vfs};
 use parking_lot::RwLock;
 
-use crate::frame::MAX_EVENT_ID;
+use crate::{Result, frame::MAX_EVENT_ID};
 use footer::Footer;
 use header::SegmentHeader;
 use index::{IndexEntry, SegmentIndex};
@@ -39,6 +40,14 @@ pub(crate) enum Body {
 impl Segment {
     pub(crate) fn first_id(&self) -> u64 {
         self.header.first_id
+    }
+
+    /// The length of its file.
+    pub(crate) fn file_bytes(&self, vfs: &dyn Vfs) -> Result<u64> {
+        match &self.body {
+            Body::Sealed(footer) => Ok(footer.file_bytes()),
+            Body::Indexed(_) => Ok(vfs.open(&self.path, OpenHow::Read)?.len()?),
+        }
     }
 
     /// The end of its frames: the id after its last event, the offset behind its last frame, the last timestamp.

@@ -32,7 +32,7 @@ pub(crate) struct SegmentWriter {
 }
 
 impl SegmentWriter {
-    /// Makes a segment without frames, or makes it again; `last_ms` is the timestamp of the last event before it. Written
+    /// Makes a segment without frames; `last_ms` is the timestamp of the last event before it. Written
     /// aside, flushed, renamed, folder flushed: who finds the name finds the header, and both before the first frame.
     pub(crate) fn create(vfs: &dyn Vfs, dir: &Path, header: SegmentHeader, last_ms: u64) -> Result<Self, WriteFailure> {
         let path = dir.join(segment_name(header.first_id));
@@ -62,7 +62,7 @@ impl SegmentWriter {
         let file = vfs.open(&segment.path, OpenHow::ReadWrite)?;
         let end_offset = segment.end().offset;
         let file_len = file.len()?;
-        let mut writer = Self { file, segment, end_offset, file_len, page_is_flushed: true, dirty: true };
+        let mut writer = Self { file, segment, end_offset, file_len, page_is_flushed: true, dirty: false };
         writer.restore()?;
         Ok(writer)
     }

@@ -1,5 +1,6 @@
 //! A store's life on a simulated disk: random work, an ending at a random moment, recovery that may itself be interrupted,
-//! and the comparison with the model. One number replays a run: `LEDGERSTONE_SEED=n cargo test -p ledgerstone-journal one_seed`.
+//! and the comparison with the model. One number replays a run: `LEDGERSTONE_SEED=n cargo test -p ledgerstone-journal one_seed`;
+//! `LEDGERSTONE_SEEDS=n` runs more of them.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use crate::{
     saboteur::{Sabotage, Saboteur},
 };
 
-const SEEDS: u64 = 2000;
+const SEEDS: u64 = 1000;
 
 /// Deterministic, and ours: its sequence never changes with a dependency.
 pub(crate) struct Dice(u64);
@@ -197,11 +198,17 @@ fn seeds(sabotage: Sabotage, seeds: u64) -> Result<Seen, (u64, String)> {
     Ok(sum)
 }
 
+fn from_environment(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
 #[test]
 fn nothing_acknowledged_is_ever_lost() {
-    let seen = seeds(Sabotage::Nothing, SEEDS).unwrap_or_else(|(seed, wrong)| {
-        panic!("LEDGERSTONE_SEED={seed}: {wrong}");
-    });
+    let seen = seeds(Sabotage::Nothing, from_environment("LEDGERSTONE_SEEDS").unwrap_or(SEEDS)).unwrap_or_else(
+        |(seed, wrong)| {
+            panic!("LEDGERSTONE_SEED={seed}: {wrong}");
+        },
+    );
     println!("{seen:?}");
     let counted = [
         seen.cuts,
@@ -224,7 +231,7 @@ fn one_seed_twice_is_the_same_run() {
 
 #[test]
 fn one_seed() {
-    if let Some(seed) = std::env::var("LEDGERSTONE_SEED").ok().and_then(|seed| seed.parse().ok()) {
+    if let Some(seed) = from_environment("LEDGERSTONE_SEED") {
         run(seed, Sabotage::Nothing).unwrap();
     }
 }

@@ -114,8 +114,8 @@ fn a_failure_on_the_thread_reaches_everyone_once() {
     while rig.journal.step().unwrap() {}
     rig.append_many(2).unwrap();
     rig.disk.fail_nth_named("journal-0", SimOp::Sync, 1, Fault::SyncFails);
-    rig.journal.spawn().unwrap();
     rig.journal.want(Durability::Durable, 2);
+    rig.journal.spawn().unwrap();
     calls.wait_until(|| rig.poison.get().is_some());
     assert!(is_poisoned(&rig.journal.wait(Durability::Durable, 2)));
     assert!(is_poisoned(&rig.journal.close()));
