@@ -3,7 +3,6 @@ import type { Codec, Json, KeyCodec } from '../codecs/codec.ts'
 import { json } from '../codecs/json.ts'
 import { utf8 } from '../codecs/utf8.ts'
 import { invalidArgument, type LedgerstoneError } from '../errors.ts'
-import { isWellFormed } from '../internal/bytes.ts'
 import { checkInteger, checkOptions, checkSignal } from '../internal/validate.ts'
 import type {
   CanonicalStore, Collection, Commit, CommitInfo, EventId, EventRange, EventReader, EventRecord, KeyRange, Range, SignalOptions, Snapshot, StoreMeta, StoreStats,
@@ -14,7 +13,7 @@ import { EmbeddedEventReader, type EventSource } from './event-reader.ts'
 import { KeyBounds, RANGE_OPTIONS } from './key-bounds.ts'
 import { EmbeddedRange } from './range.ts'
 import { EmbeddedSnapshot } from './snapshot.ts'
-import type { StoreHandle } from './store-handle.ts'
+import { checkName, type StoreHandle } from './store-handle.ts'
 import { DURABLE, FLUSHED, type Level } from './waiters.ts'
 import { Writer } from './writer.ts'
 
@@ -78,7 +77,7 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
   }
 
   async dropCollection(name: string, options?: WriteOptions): Promise<CommitInfo> {
-    if (typeof name !== 'string' || name === '' || !isWellFormed(name)) throw invalidArgument('name', 'the name of a collection is a string that is not empty')
+    checkName(name)
     if (name === STATE) throw invalidArgument('name', '`state` cannot be dropped')
     return this.#writer.drop(() => this.#handle.slot(name, '', ''), options)
   }

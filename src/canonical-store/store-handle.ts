@@ -4,6 +4,7 @@ import { checkCodec, checkKeyCodec } from '../codecs/check-codec.ts'
 import type { Codec, KeyCodec } from '../codecs/codec.ts'
 import { PayloadCodec } from '../codecs/payload-codec.ts'
 import { closed, invalidArgument } from '../errors.ts'
+import { isWellFormed } from '../internal/bytes.ts'
 import { Lease } from '../internal/lease.ts'
 import { type Cursor, NativeCursor } from './cursor.ts'
 import type { Environment } from './environment.ts'
@@ -64,7 +65,7 @@ export class StoreHandle implements RangeSource {
 
   /** A key space with checked codecs. */
   space(name: string, keys: KeyCodec<unknown>, values: Codec<unknown>): KeySpace<unknown, unknown> {
-    if (typeof name !== 'string' || name === '') throw invalidArgument('name', 'the name of a collection is a string that is not empty')
+    checkName(name)
     checkKeyCodec(keys, 'key')
     checkCodec(values, 'value')
     return new KeySpace(this, name, keys, new PayloadCodec(values, name))
@@ -158,6 +159,12 @@ export class StoreHandle implements RangeSource {
       environment.cold.releaseReader(reader)
     }
   }
+}
+
+/** @throws `ERR_INVALID_ARGUMENT` when a collection cannot have this name */
+export function checkName(name: unknown): asserts name is string {
+  if (typeof name === 'string' && name !== '' && isWellFormed(name)) return
+  throw invalidArgument('name', 'the name of a collection is a string that is not empty and has no lone surrogates')
 }
 
 /** How many entries a range has, counted natively. */
