@@ -188,6 +188,12 @@ impl Ground {
         let applied_seq = loaded.meta.as_ref().map_or(0, |meta| meta.applied_seq);
         let next_event_id = loaded.meta.as_ref().map_or(1, |meta| meta.next_event_id);
         let log_end = log.next_event_id();
+        let oldest_event_id = loaded.meta.as_ref().map_or(1, |meta| meta.oldest_event_id);
+        if log.oldest_event_id() > oldest_event_id {
+            let what =
+                format!("the event log begins too late: oldest={} promised={oldest_event_id}", log.oldest_event_id());
+            return Err(Error::corrupt(layout.events(), 0, what));
+        }
         let promise = Promise {
             seq: applied_seq.max(mark.map_or(0, |mark| mark.seq)),
             next_event_id: next_event_id.max(log_end).max(mark.map_or(0, |mark| mark.next_event_id)),

@@ -147,3 +147,28 @@ fn a_store_that_is_not_there_is_not_made_unless_asked_for() {
     assert_eq!(open(&path, &options).unwrap_err().code(), "ERR_NOT_FOUND");
     assert!(!path.exists());
 }
+
+/// Bug: with the first event segment gone a store opened, and said that its oldest event was the first of the second one.
+/// Mechanism: recovery held the log's end against the account, and took its beginning as it was found.
+/// Fix: the log begins no later than the account says.
+#[test]
+fn a_store_whose_oldest_events_are_gone_is_damaged() {
+    let dir = TempDir::new("first-segment");
+    let options = OpenOptions { segment_bytes: Some(64 * 1024), ..OpenOptions::default() };
+    let event = vec![b'e'; 40_000];
+    {
+        let store = open(dir.path(), &options).unwrap();
+        let owner = Owner::new();
+        for _ in 0..4 {
+            let info = store.commit(owner, GateEntry::Blind, WriteSet::default().event(&event).bytes(), &[]).unwrap();
+            store.wait(Level::Flushed, info.seq).unwrap();
+        }
+        store.close().unwrap();
+    }
+    let mut segments: Vec<_> =
+        std::fs::read_dir(dir.path().join("events")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    segments.sort();
+    assert!(segments.len() > 1);
+    std::fs::remove_file(&segments[0]).unwrap();
+    assert_eq!(open(dir.path(), &options).unwrap_err().code(), "ERR_CORRUPT");
+}
