@@ -16,6 +16,9 @@ use support::{Event, append_made, create, dir, open, read, segments};
 
 const OPTIONS: EventLogOptions = EventLogOptions { segment_bytes: 12_000, max_event_bytes: 1 << 20 };
 
+/// Where the index of the sealed segment begins.
+const INDEX_OFFSET: usize = 12_288;
+
 /// A sealed segment, and an active one of two flushed batches with several frames each.
 struct Original {
     files: Vec<(std::path::PathBuf, Vec<u8>)>,
@@ -45,6 +48,7 @@ fn original() -> Original {
     model.extend(append_made(&log, 1, 10));
     log.sync().unwrap();
     assert_eq!(log.stats().segments, 2);
+    assert_eq!(disk.read_file(&segments(&disk)[0]).unwrap().len(), INDEX_OFFSET + 24 + 80);
     let files: Vec<_> =
         segments(&disk).into_iter().map(|path| (path.clone(), disk.read_file(&path).unwrap())).collect();
     Original { files, model, sealed, witnessed }
@@ -113,6 +117,12 @@ fn a_bit_flipped_anywhere_is_harmless_or_an_error_or_at_most_costs_the_batch_wit
             let what = format!("bit {} of byte {offset} of {}", offset % 8, path.display());
             let disk = original.disk_with(file, &damaged);
             let left = original.events_left(&disk, &what);
+            if offset < 48 {
+                assert_eq!(left, None, "{what}: a header");
+            }
+            if file == 0 && offset >= INDEX_OFFSET {
+                assert_eq!(left, Some(original.model.len()), "{what}: index and footer are rebuilt");
+            }
             match left {
                 None => errors += 1,
                 Some(len) if len == original.model.len() => harmless += 1,
@@ -187,7 +197,10 @@ fn a_payload_that_looks_like_a_frame_is_not_taken_for_one() {
     // That as the payload of an event in a torn batch.
     let disk = original.disk_with(1, &original.files[1].1);
     let log = open(&disk, EventLogOptions { segment_bytes: 1 << 20, ..OPTIONS }, None).unwrap();
-    support::append(&log, &[(1_000, future)]).unwrap();
+    let mut payload = vec![0; 4];
+    // Behind 44 bytes of header and 8 of table, its frames are aligned as frames are.
+    payload.extend_from_slice(&future);
+    support::append(&log, &[(1_000, payload)]).unwrap();
     log.sync().unwrap();
     drop(log);
     let newest = segments(&disk).pop().unwrap();

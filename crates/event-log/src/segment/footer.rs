@@ -124,3 +124,41 @@ impl Footer {
         Ok(SegmentIndex::decode(&bytes, header.first_id, self.end, self.frames))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ledgerstone_format::StoreId;
+
+    use super::{FOOTER_BYTES, Footer};
+    use crate::{
+        frame::FrameFacts,
+        segment::{header::SegmentHeader, index::SegmentIndex},
+    };
+
+    #[test]
+    fn a_footer_is_read_back_and_not_with_any_bit_flipped_nor_in_another_place() {
+        let header = SegmentHeader::new(StoreId::from_random([1; 16]), 5, 77);
+        let mut index = SegmentIndex::empty(5, 70);
+        index.push(&FrameFacts {
+            offset: 4_096,
+            stored_bytes: 5_000,
+            first_id: 5,
+            count: 3,
+            first_timestamp_ms: 77,
+            last_timestamp_ms: 80,
+            flushed_upto: 5,
+        });
+        let (footer, bytes) = Footer::seal(&header, &index);
+        let mut bytes: [u8; FOOTER_BYTES] = bytes[bytes.len() - FOOTER_BYTES..].try_into().unwrap();
+        let offset = footer.file_bytes() - FOOTER_BYTES as u64;
+        assert_eq!(Footer::decode(&bytes, &header, offset), Some(footer));
+        assert_eq!(Footer::decode(&bytes, &header, offset + 8), None);
+        let other = SegmentHeader::new(StoreId::from_random([1; 16]), 5, 78);
+        assert_eq!(Footer::decode(&bytes, &other, offset), None);
+        for bit in 0..FOOTER_BYTES * 8 {
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(Footer::decode(&bytes, &header, offset), None, "bit {bit}");
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
+    }
+}
