@@ -10,14 +10,14 @@ use ledgerstone_format::{PAGE_BYTES, align_up};
 use ledgerstone_vfs::{Clock, OpenHow, Vfs, VfsFile};
 
 use crate::{
-    Error, Frame, Journal, JournalOptions, Poison, Position, Result, Scan,
-    file_header::{FRAMES_START, FileHeader, make_salt},
+    Frame, Journal, JournalOptions, Poison, Position, Result, Scan,
+    file_header::{FRAMES_START, FileHeader, HEADER_BYTES, make_salt},
     file_name::{UNFINISHED_TAIL, journal_path},
     folder::SpareFound,
     frame_head::FrameHead,
     group::{FileEntry, JournalFile, Origin},
     journal::Parts,
-    prepared_file::{POOL_LIMIT, PreparedFile},
+    prepared_file::{POOL_LIMIT, PreparedFile, zeros},
     recovery::{Found, remove_unfinished},
 };
 
@@ -145,7 +145,7 @@ impl TailFile<'_> {
         let handle = self.vfs.open(&aside, OpenHow::CreateOrTruncate)?;
         let mut writer = TailWriter { handle: &*handle, buffer: Vec::new(), offset: 0 };
         writer.buffer.extend_from_slice(&self.header.encode());
-        writer.buffer.resize(usize::try_from(FRAMES_START).unwrap_or(0), 0);
+        writer.buffer.extend_from_slice(zeros(FRAMES_START - HEADER_BYTES as u64));
         let mut crc = self.header.previous_crc;
         for frame in tail {
             let mut bytes = frame.bytes().to_vec();
@@ -182,19 +182,17 @@ impl TailWriter<'_> {
     }
 
     fn fill_to(&mut self, capacity: u64) -> Result<()> {
-        loop {
-            let end = self.offset + self.buffer.len() as u64;
-            let missing = usize::try_from(capacity.saturating_sub(end)).unwrap_or(usize::MAX);
-            self.buffer.resize(self.buffer.len() + missing.min(SLICE_BYTES), 0);
-            self.write_out()?;
-            if missing <= SLICE_BYTES {
-                return Ok(());
-            }
+        self.write_out()?;
+        while self.offset < capacity {
+            let zeros = zeros(capacity - self.offset);
+            self.handle.write_all_at(zeros, self.offset)?;
+            self.offset += zeros.len() as u64;
         }
+        Ok(())
     }
 
     fn write_out(&mut self) -> Result<()> {
-        self.handle.write_all_at(&self.buffer, self.offset).map_err(Error::from)?;
+        self.handle.write_all_at(&self.buffer, self.offset)?;
         self.offset += self.buffer.len() as u64;
         self.buffer.clear();
         Ok(())

@@ -24,6 +24,11 @@ pub(crate) const POOL_LIMIT: usize = 2;
 /// Zeros are written and flushed in pieces of this size, so that a commit never waits behind a whole file of them.
 static ZEROS: [u8; 1 << 20] = [0; 1 << 20];
 
+/// Up to `len` zeros.
+pub(crate) fn zeros(len: u64) -> &'static [u8] {
+    usize::try_from(len).ok().and_then(|len| ZEROS.get(..len)).unwrap_or(&ZEROS)
+}
+
 /// A file that is ready to be written in place.
 #[derive(Debug)]
 pub(crate) struct PreparedFile {
@@ -141,8 +146,7 @@ impl Pool {
         }
         let Some(unfinished) = &mut self.unfinished else { return Ok(false) };
         unfinished.capacity = unfinished.capacity.max(capacity);
-        let missing = usize::try_from(unfinished.capacity - unfinished.written).unwrap_or(usize::MAX);
-        let zeros = ZEROS.get(..missing).unwrap_or(&ZEROS);
+        let zeros = zeros(unfinished.capacity - unfinished.written);
         let len = zeros.len() as u64;
         unfinished.handle.write_all_at(zeros, unfinished.written).map_err(Failure::of_write)?;
         self.counts.bytes += len;

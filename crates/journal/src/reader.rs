@@ -54,7 +54,7 @@ impl FileReader {
         let window_end = self.window_start + self.window.len() as u64;
         if offset < self.window_start || end > window_end {
             let fill = (self.len - offset).min(len.max(WINDOW_BYTES));
-            self.window.resize(usize::try_from(fill).unwrap_or(0), 0);
+            self.window = vec![0; usize::try_from(fill).unwrap_or(0)];
             self.window_start = offset;
             let read = self.handle.read_full_at(&mut self.window, offset);
             self.window.truncate(*read.as_ref().unwrap_or(&0));

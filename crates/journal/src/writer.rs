@@ -12,7 +12,9 @@ use ledgerstone_vfs::{Clock, FileError, VfsFile};
 use crate::{
     Error, Result,
     error::Failure,
+    file_header::HEADER_BYTES,
     group::{JournalFile, Run},
+    prepared_file::zeros,
     stats::Counters,
     watermarks::Watermarks,
 };
@@ -145,7 +147,7 @@ fn write_run(buffer: &mut Vec<u8>, run: &Run, counters: &Counters) -> ledgerston
     writer.buffer.clear();
     if let Some(header) = &run.header {
         writer.buffer.extend_from_slice(&header.encode());
-        writer.buffer.resize(usize::try_from(run.offset).unwrap_or(0), 0);
+        writer.buffer.extend_from_slice(zeros(run.offset - HEADER_BYTES as u64));
     }
     for frame in &run.frames {
         writer.push(frame.bytes())?;
@@ -179,12 +181,7 @@ impl RunWriter<'_> {
 
     fn pad(&mut self) -> ledgerstone_vfs::Result<()> {
         let end = self.offset + self.buffer.len() as u64;
-        let padding = usize::try_from(align_up(end, PAGE_BYTES) - end).unwrap_or(0);
-        if self.buffer.len() + padding > SLICE_BYTES {
-            self.write_out()?;
-        }
-        self.buffer.resize(self.buffer.len() + padding, 0);
-        Ok(())
+        self.push(zeros(align_up(end, PAGE_BYTES) - end))
     }
 
     fn write_out(&mut self) -> ledgerstone_vfs::Result<()> {

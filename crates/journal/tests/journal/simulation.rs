@@ -144,7 +144,9 @@ impl Life {
             return Err("durable before written".into());
         }
         let mut acknowledged = durable;
-        let mut disk = if rig.disk.is_cut() || self.dice.one_in(2) {
+        // After a failed flush of the folder the file system stores no name any more, and says nothing: only a new mount heals.
+        let folder_lost = matches!(rig.poison.get(), Some(Error::Io(error)) if error.syscall == "fsync");
+        let mut disk = if rig.disk.is_cut() || folder_lost || self.dice.one_in(2) {
             self.seen.cuts += 1;
             rig.disk.power_cut()
         } else {
