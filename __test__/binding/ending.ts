@@ -3,7 +3,16 @@ import { Worker } from 'node:worker_threads'
 import { OPTIONS, cold, commit, hot } from './raw.ts'
 
 const [ending, path] = process.argv.slice(2) as [string, string]
-process.on('exit', () => cold.handOver())
+if (ending !== 'atexit') {
+  process.on('exit', () => {
+    const marks = new Float64Array(5)
+    hot.poll(store, marks)
+    const before = marks[1]
+    cold.handOver()
+    hot.poll(store, marks)
+    console.log(`written ${before}, at exit ${marks[1]}`)
+  })
+}
 
 const { store } = await cold.openStore(path, OPTIONS)
 if (ending !== 'idle') {
@@ -12,6 +21,7 @@ if (ending !== 'idle') {
 }
 switch (ending) {
   case 'exit':
+  case 'atexit':
     process.exit(0)
   case 'throw':
     setImmediate(() => {

@@ -179,6 +179,7 @@ for (const [ending, expected] of [
   ['idle', 'an open store that is idle lets the process exit'],
   ['busy', 'a commit that nobody awaits keeps the process until it is durable'],
   ['exit', 'process.exit() hands over what is applied'],
+  ['atexit', 'process.exit() hands over what is applied, also when no listener does'],
   ['throw', 'an uncaught exception hands over what is applied'],
   ['workerExit', 'process.exit() while a worker writes ends the process'],
 ] as const) {
@@ -200,5 +201,6 @@ for (const [ending, expected] of [
     t.is(applied > 0, ending !== 'idle')
     t.true(cold.nextEventId(again.store) > applied)
     if (ending === 'busy') t.regex(output, /durable at exit/)
+    if (ending === 'exit' || ending === 'throw') t.regex(output, /at exit 100/)
   })
 }

@@ -273,7 +273,7 @@ impl StoreEntry {
 
     fn publish_and_look(&self) {
         self.publish();
-        if false {
+        if self.watch.is_reached_by(&self.handle.marks()) {
             self.watch.wake();
         }
     }
