@@ -5,12 +5,12 @@ import { OPTIONS, cold, commit, hot } from './raw.ts'
 const [ending, path] = process.argv.slice(2) as [string, string]
 if (ending !== 'atexit') {
   process.on('exit', () => {
+    if (ending === 'idle') return
+    const { seq } = commit(store, { event: 'at the very last moment' })
+    cold.handOver()
     const marks = new Float64Array(5)
     hot.poll(store, marks)
-    const before = marks[1]
-    cold.handOver()
-    hot.poll(store, marks)
-    console.log(`written ${before}, at exit ${marks[1]}`)
+    if (marks[1] === seq) console.log(`applied ${seq} and written`)
   })
 }
 
