@@ -280,11 +280,11 @@ fn a_missing_segment_is_damage() {
 fn a_damaged_footer_or_index_is_rebuilt_by_reading_the_segment() {
     let disk = SimDisk::new(1);
     let log = create(&disk, SMALL).unwrap();
-    let model: Vec<_> = (0..10).flat_map(|_| append_made(&log, 50, 200)).collect();
+    let model: Vec<_> = (0..25).flat_map(|_| append_made(&log, 20, 200)).collect();
     drop(log);
     let sealed = segments(&disk).remove(1);
     let len = disk.read_file(&sealed).unwrap().len() as u64;
-    for offset in [len - 1, len - 80 - 10] {
+    for offset in [len - 1, len - 80 - 10, len - 80 - 16, len - 80 - 24] {
         disk.flip(&sealed, offset, 4);
         assert_holds(&open(&disk, SMALL, None).unwrap(), 1, &model);
         assert_holds(&open(&disk, SMALL, Some(400)).unwrap(), 1, &model[..399]);
