@@ -110,7 +110,11 @@ impl Store {
                 return Err(error);
             }
         }
-        Ok(self.log.sync()?)
+        self.log.sync().map_err(|error| match Error::from(error) {
+            // A failed flush is never tried again, whatever its code (I5).
+            Error::NoSpace(error) => Error::Io(error),
+            other => other,
+        })
     }
 
     fn purge_slice(&self) -> Result<bool> {
@@ -187,10 +191,11 @@ impl Flusher<StoreDelta> for Store {
     }
 
     fn failed(&self, why: Option<Error>, what: &str) -> Error {
+        // A part that has poisoned itself says so with the cause; the store as a whole may not know of it yet.
+        let why = why.map(|why| why.cause().cloned().unwrap_or(why));
         let cause = match why {
             Some(Error::Io(error) | Error::NoSpace(error)) => ledgerstone_journal::Error::Io(error),
             Some(Error::Corrupt { file, offset, what }) => ledgerstone_journal::Error::Corrupt { file, offset, what },
-            Some(Error::Poisoned(_)) => return self.failure().unwrap_or_else(|| Error::internal(what)),
             Some(other) => ledgerstone_journal::Error::Io(io_error(&other.to_string())),
             None => ledgerstone_journal::Error::Io(io_error(what)),
         };

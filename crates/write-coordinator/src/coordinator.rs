@@ -236,8 +236,11 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
 
     fn idle(&self, flusher: &dyn Flusher<D, Error = E>, idle: Step) -> Step {
         match flusher.chore() {
-            Ok(true) => Step::Worked,
-            Ok(false) => idle,
+            Ok(more) => {
+                // What had no room here was a chore, and it has been done.
+                self.blocked.store(false, Ordering::Release);
+                if more { Step::Worked } else { idle }
+            }
             Err(failure) => self.not_flushed(flusher, failure),
         }
     }

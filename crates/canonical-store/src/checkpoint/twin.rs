@@ -178,7 +178,8 @@ impl Checkpoint for TwinCheckpoint {
     }
 
     fn can_retry(&self, error: &Error) -> bool {
-        matches!(error, Error::NoSpace(_))
+        // A failed flush is never tried again, whatever its code (I5).
+        matches!(error, Error::NoSpace(error) if !matches!(error.syscall, "fsync" | "fdatasync"))
     }
 
     fn size(&self) -> CheckpointSize {

@@ -111,6 +111,16 @@ impl World {
         self.faulty = false;
     }
 
+    /// Between two openings a clock moves, were it by a nanosecond; another process begins its monotonic time anew.
+    fn restart_clock(&mut self, openings: u64) {
+        if self.chance.one_in(4) {
+            self.clock = SimClock::new(ledgerstone_vfs::Clock::wall_ms(&self.clock));
+        } else if self.chance.one_in(2) {
+            self.clock.advance(Duration::from_millis(1));
+        }
+        self.clock.advance(Duration::from_nanos(1 + openings));
+    }
+
     fn lose_power(&mut self) {
         self.tell(|| "the machine starts again".to_owned());
         let seed = self.chance.next();
@@ -164,6 +174,7 @@ fn step_flusher(world: &Shared, store: &Store) -> Check {
         return Err(stop);
     }
     world.observe()?;
+    ensure(step != Step::Failed || store.marks().failed, || "the flusher ended and writers do not know".to_owned())?;
     let hurt = world.faulty || world.disk.is_cut();
     ensure(hurt || matches!(step, Step::Worked | Step::Idle(_)), || format!("a flush came to {step:?}"))
 }
@@ -200,12 +211,6 @@ fn end(world: &Shared, outcome: &mut Outcome) -> Check {
     } else if !clean || guard.faulty || guard.chance.one_in(2) {
         guard.recover_power_or_process();
     }
-    if guard.chance.one_in(2) {
-        guard.clock.advance(Duration::from_millis(1));
-    } else if guard.chance.one_in(4) {
-        // Another process begins its monotonic time anew.
-        let wall = ledgerstone_vfs::Clock::wall_ms(&guard.clock);
-        guard.clock = SimClock::new(wall);
-    }
+    guard.restart_clock(outcome.openings);
     Ok(())
 }
