@@ -6,7 +6,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use ledgerstone_format::{PAGE_BYTES, align_up};
+use ledgerstone_format::{PAGE_BYTES, PlantedFault, align_up, planted};
 use ledgerstone_vfs::{Clock, OpenHow, Vfs, VfsFile};
 
 use crate::{
@@ -74,6 +74,19 @@ impl Scan {
             last_crc = copy.last_crc;
             position = Some(Position { file: tail_number, offset: copy.end, crc: copy.last_crc });
             current = Some((Arc::new(copy.file), align_up(copy.end, PAGE_BYTES)));
+        }
+        if planted(PlantedFault::TornTailKept)
+            && let (None, Some(kept), Some(end)) = (&current, folder.in_use.last(), &position)
+            && kept.header.number == end.file
+        {
+            let handle = vfs.open(&kept.path, OpenHow::ReadWrite)?;
+            let file = JournalFile {
+                number: end.file,
+                salt: kept.header.salt,
+                capacity: kept.len - kept.len % PAGE_BYTES,
+                handle,
+            };
+            current = Some((Arc::new(file), align_up(end.offset + self.bytes_cut, PAGE_BYTES)));
         }
         let origin = Origin { store_id, last_seq: self.last_seq, last_crc, position, current, files };
         Ok(Journal::assemble(Parts { vfs, dir, origin, spares, next_number }, clock, options, poison))

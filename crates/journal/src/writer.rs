@@ -6,7 +6,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use ledgerstone_format::{PAGE_BYTES, align_up};
+use ledgerstone_format::{PAGE_BYTES, PlantedFault, align_up, planted};
 use ledgerstone_vfs::{Clock, FileError, VfsFile};
 
 use crate::{
@@ -130,7 +130,15 @@ impl Io {
     fn flush(&mut self, tools: &Tools) -> Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         let begun = tools.clock.monotonic();
-        file.handle.sync_data().map_err(|error| Failure::of_flush(error).into_error())?;
+        if planted(PlantedFault::DurableBeforeFlush) {
+            tools.marks.publish_written(self.written_seq);
+            tools.marks.publish_durable(self.written_seq);
+        }
+        let mut flushed = file.handle.sync_data();
+        if planted(PlantedFault::FlushRetried) && flushed.is_err() {
+            flushed = file.handle.sync_data();
+        }
+        flushed.map_err(|error| Failure::of_flush(error).into_error())?;
         tools.counters.flushed(tools.clock.monotonic().saturating_sub(begun));
         self.unflushed = false;
         (tools.check)()?;

@@ -1,0 +1,50 @@
+//! The simulation counts only if it notices: each defect that is put into the engine must be found within 1,000 lives.
+
+#[path = "support/simulation/mod.rs"]
+mod simulation;
+
+use ledgerstone_format::{PlantedFault, plant};
+use simulation::live;
+
+const SEEDS: u64 = 1_000;
+
+/// The first life in which the defect shows.
+fn find(fault: PlantedFault) -> (u64, String) {
+    plant(Some(fault));
+    let found = (0..SEEDS).find_map(|seed| live(seed).err().map(|what| (seed, what)));
+    plant(None);
+    let (seed, what) = found.unwrap_or_else(|| panic!("{fault:?} was not found in {SEEDS} lives"));
+    live(seed).unwrap_or_else(|what| panic!("the life shows something without the defect too: {what}"));
+    println!("{fault:?}: {}", what.trim());
+    (seed, what)
+}
+
+#[test]
+fn a_checkpoint_ahead_of_the_journal_is_found() {
+    find(PlantedFault::JournalNotFlushed);
+}
+
+#[test]
+fn an_account_before_its_state_is_found() {
+    find(PlantedFault::MetaInFirstPart);
+}
+
+#[test]
+fn durable_before_the_flush_is_found() {
+    find(PlantedFault::DurableBeforeFlush);
+}
+
+#[test]
+fn a_chain_that_nobody_checks_is_found() {
+    find(PlantedFault::ChainUnchecked);
+}
+
+#[test]
+fn a_failed_flush_that_is_tried_again_is_found() {
+    find(PlantedFault::FlushRetried);
+}
+
+#[test]
+fn a_torn_tail_that_stays_is_found() {
+    find(PlantedFault::TornTailKept);
+}
