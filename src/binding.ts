@@ -118,7 +118,7 @@ function load(): ColdCalls {
   if (actual !== expected) {
     throw errorOf('ERR_VERSION_MISMATCH', `the native binary belongs to another version; reinstall the package: expected=${expected} actual=${actual}`, { expected, actual })
   }
-  return calls as ColdCalls
+  return calls
 }
 
 function versionOf(calls: { version?(): string }): string {

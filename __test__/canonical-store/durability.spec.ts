@@ -134,7 +134,7 @@ test('sync and flush can be given up', async (t) => {
   const store = await openStore(t)
   store.apply((tx) => tx.put(store.state, 'a', 1))
   const controller = new AbortController()
-  const waits = Array.from({ length: 100 }, (_, i) => (i % 2 === 0 ? store.sync : store.flush).call(store, { signal: controller.signal }))
+  const waits = Array.from({ length: 100 }, (_, i) => (i % 2 === 0 ? store.sync({ signal: controller.signal }) : store.flush({ signal: controller.signal })))
   t.is(getEventListeners(controller.signal, 'abort').length, 1)
   controller.abort('enough')
   for (const wait of waits) t.is(await wait.catch((error: unknown) => error), 'enough')

@@ -69,13 +69,9 @@ test('a signal that aborts while the store opens leaves no handle behind', async
   controller.abort('stop')
   t.is(await opening.catch((error: unknown) => error), 'stop')
   // Closed in the background, the store can be opened with other options; a handle left behind would contradict.
-  for (let tries = 0; ; tries++) {
-    const code = await codeOf(async () => (await open(path, { limits: { keyBytes: 77 + tries } })).close())
-    if (code === undefined) break
-    t.is(code, 'ERR_OPTIONS_MISMATCH')
-    if (tries === 1000) return t.fail('the store stays open')
-  }
-  t.pass()
+  let code: unknown = 'untried'
+  for (let tries = 0; code !== undefined && tries < 1000; tries++) code = await codeOf(async () => (await open(path, { limits: { keyBytes: 77 + tries } })).close())
+  t.is(code, undefined)
 })
 
 test('what was written is there after reopening', async (t) => {
