@@ -4,7 +4,7 @@
 //   npm run bench -- [--only NAME]… [--quick] [--json]
 import { execFileSync, fork } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { Answer, Order, Probe } from './child.ts'
@@ -16,6 +16,9 @@ const FULL = { rounds: 5, size: { records: 1_000_000, ms: 1500 } }
 const QUICK = { rounds: 2, size: { records: 20_000, ms: 300 } }
 
 const here = fileURLToPath(new URL('.', import.meta.url))
+const root = fileURLToPath(new URL('.', import.meta.resolve('ledgerstone/package.json')))
+// Compiled or through a loader hook: its own name tells.
+const extension = extname(fileURLToPath(import.meta.url))
 const { values } = parseArgs({
   options: {
     only: { type: 'string', multiple: true, default: [] },
@@ -24,13 +27,13 @@ const { values } = parseArgs({
   },
 })
 const { rounds, size } = values.quick ? QUICK : FULL
-const names = (folder: string): string[] => readdirSync(join(here, folder)).map((file) => file.replace(/\.ts$/, '')).toSorted()
+const names = (folder: string): string[] => readdirSync(join(here, folder)).map((file) => file.replace(/\.[jt]s$/, '')).toSorted()
 const unknown = values.only.filter((name) => ![...names('workloads'), ...names('probes')].includes(name))
 if (unknown.length > 0) throw new Error(`no such benchmark: ${unknown.join(', ')}; there are ${[...names('workloads'), ...names('probes')].join(', ')}`)
 const wanted = (name: string): boolean => values.only.length === 0 || values.only.includes(name)
 
 // On the device that the repository is on: the system's temporary folder may live in memory, where a flush costs nothing.
-const scratch = join(here, '..', '.tmp')
+const scratch = join(root, '.tmp')
 mkdirSync(scratch, { recursive: true })
 const folder = mkdtempSync(join(scratch, 'bench-'))
 const report = new Report({ quick: values.quick, rounds, size, log: values.json ? () => undefined : console.log })
@@ -49,7 +52,7 @@ try {
 }
 if (values.json) console.log(JSON.stringify(report.result(), undefined, 2))
 // A selection or a quick look is no result to keep.
-if (values.only.length === 0 && !values.quick) report.save(join(here, 'results'))
+if (values.only.length === 0 && !values.quick) report.save(join(root, 'bench', 'results'))
 
 async function runHeat(name: string, workload: Workload, heat: Heat): Promise<void> {
   const execPath = heat.node === 'modern' ? modernNode() : process.execPath
@@ -86,7 +89,7 @@ function emptyFolder(name: string): string {
 
 function inChild(order: Order, execPath: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const child = fork(join(here, 'child.ts'), [JSON.stringify(order)], { execPath, execArgv: ['--import=@oxc-node/core/register', '--expose-gc'] })
+    const child = fork(join(here, `child${extension}`), [JSON.stringify(order)], { execPath, execArgv: [...process.execArgv, '--expose-gc'] })
     let answer: Answer | undefined
     child.on('message', (message: Answer) => (answer = message))
     child.once('error', reject)

@@ -3,6 +3,7 @@
 //
 //   --profile release   (default) what is published: fat LTO, minutes
 //   --profile fast      what tests and the demo need; an up-to-date release build is taken as it is
+//   --programs          the demo and the bench too, into target/programs
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { extname, join, relative } from 'node:path'
@@ -10,16 +11,17 @@ import { parseArgs } from 'node:util'
 import { root, run, tool } from './command.ts'
 
 type Profile = 'release' | 'fast'
-interface Stamp { native?: { hash: string; profile: Profile }; package?: string }
+interface Stamp { native?: { hash: string; profile: Profile }; package?: string; programs?: string }
 
 const STAMP = join(root, 'target', 'npm-build.json')
 
-const { values } = parseArgs({ options: { profile: { type: 'string', default: 'release' } } })
+const { values } = parseArgs({ options: { profile: { type: 'string', default: 'release' }, programs: { type: 'boolean', default: false } } })
 if (values.profile !== 'release' && values.profile !== 'fast') throw new Error('--profile is release or fast')
 
 const stamp = readStamp()
 if (await buildNative(values.profile)) writeStamp()
 if (await buildPackage()) writeStamp()
+if (values.programs && (await buildPrograms())) writeStamp()
 
 async function buildNative(profile: Profile): Promise<boolean> {
   const hash = hashOf(['Cargo.toml', 'Cargo.lock', 'crates'], ['.rs', '.toml', '.lock', '.c', '.h'], ['tests', 'benches', 'target'])
@@ -40,13 +42,26 @@ async function buildPackage(): Promise<boolean> {
   const hash = hashOf(['src', 'index.d.ts', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'], ['.ts', '.json'], [])
   const dist = join(root, 'dist')
   if (stamp.package === hash && existsSync(join(dist, 'index.js'))) return false
-  const startedMs = Date.now()
-  const { exitCode } = await run(process.execPath, [tool('typescript', 'tsc'), '-p', 'tsconfig.build.json'], 'show')
-  if (exitCode !== 0) fail('the TypeScript sources do not compile')
-  // tsc has written every file anew: what is older belongs to a source that has gone.
-  for (const file of filesBelow(dist)) if (statSync(file).mtimeMs < startedMs - 1000) rmSync(file)
+  await compile('tsconfig.build.json', dist)
   stamp.package = hash
   return true
+}
+
+async function buildPrograms(): Promise<boolean> {
+  const hash = hashOf(['bench', 'examples', 'src', 'tsconfig.json', 'tsconfig.programs.json', 'package-lock.json'], ['.ts', '.json'], ['results'])
+  const programs = join(root, 'target', 'programs')
+  if (stamp.programs === hash && existsSync(programs)) return false
+  await compile('tsconfig.programs.json', programs)
+  stamp.programs = hash
+  return true
+}
+
+async function compile(project: string, into: string): Promise<void> {
+  const startedMs = Date.now()
+  const { exitCode } = await run(process.execPath, [tool('typescript', 'tsc'), '-p', project], 'show')
+  if (exitCode !== 0) fail('the TypeScript sources do not compile')
+  // tsc has written every file anew: what is older belongs to a source that has gone.
+  for (const file of filesBelow(into)) if (statSync(file).mtimeMs < startedMs - 1000) rmSync(file)
 }
 
 function binaryExists(): boolean {

@@ -5,7 +5,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { Durability } from 'ledgerstone'
@@ -94,7 +94,7 @@ async function demo(level: Durability): Promise<void> {
 
 /** Fills the store in a child process, which kills itself once `killAt` events have been acknowledged. */
 async function ingest(level: Durability, path: string, flightsFile: string, killAt: number | undefined, onOpened?: (opened: Opened) => void): Promise<Run> {
-  const child = fork(fileURLToPath(new URL('ingest.ts', import.meta.url)), [path, flightsFile, level, ...(killAt === undefined ? [] : [String(killAt)])], { stdio: 'inherit' })
+  const child = fork(fileURLToPath(new URL(`ingest${extname(import.meta.url)}`, import.meta.url)), [path, flightsFile, level, ...(killAt === undefined ? [] : [String(killAt)])], { stdio: 'inherit' })
   let opened: Opened | undefined
   let figures: Figures | undefined
   let bar: ProgressBar | undefined
