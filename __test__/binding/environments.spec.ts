@@ -147,6 +147,26 @@ test('workers terminated while they commit leave a store that works', async (t) 
   t.is(readers.snapshots, 0, 'their snapshots were released')
 })
 
+test('getMany answers from one point in time while another thread writes', async (t) => {
+  const { store, path } = await openIn(t)
+  const worker = start(t, 'pairs', path)
+  await worker.word('open')
+  const keys = Buffer.from('\x04\0\0\0left\x05\0\0\0right\0\0\0', 'latin1')
+  const pool = Buffer.alloc(64)
+  const seen = new Set<string>()
+  while (seen.size < 200) {
+    if (hot.getMany(store, 0, keys, 0, keys.length, pool) !== 2) t.fail(error().message)
+    const length = pool.readUInt32LE(0)
+    if (length === 0xffffffff) continue
+    const left = pool.toString('latin1', 4, 4 + length)
+    const right = (4 + length + 3) & ~3
+    if (pool.toString('latin1', right + 4, right + 4 + pool.readUInt32LE(right)) !== left) t.fail('a torn pair')
+    seen.add(left)
+  }
+  await worker.terminate()
+  t.pass()
+})
+
 test('a worker terminated before its store is open leaves no handle behind', async (t) => {
   const { store, path } = await openIn(t)
   for (let round = 0; round < 12; round++) {

@@ -46,6 +46,11 @@ const tasks = {
     const store = await open()
     for (let i = 0; ; i++) commit(store, { put: `key ${i % 1000}`, value: 'x'.repeat(i % 500) }, { event: 'flood' })
   },
+  /** Gives two keys one value, for ever. */
+  async pairs(): Promise<void> {
+    const store = await open()
+    for (let i = 0; ; i++) commit(store, { put: 'left', value: String(i) }, { put: 'right', value: String(i) })
+  },
   /** Takes the gate and keeps it. */
   async holdsGate(): Promise<void> {
     const store = await open()

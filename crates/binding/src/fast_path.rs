@@ -27,7 +27,7 @@ use crate::{
     env_state::EnvState,
     page::{EventPage, PackedKeys, PackedValues, Page, RangePage},
     pool::Pool,
-    reader::Cursor,
+    reader::{Cursor, Reader},
     slab::safe_integer,
     store_entry::Wishes,
 };
@@ -190,10 +190,10 @@ fn get_many(state: &EnvState, arguments: &Arguments<6>) -> Answer {
     let at = arguments.index(3, "at")?;
     let end = arguments.index(4, "keysLength")?;
     let pool = arguments.bytes(5, "pool")?;
-    let mut keys = PackedKeys::new(keys, at, end)?;
-    let mut values = PackedValues::new(pool)?;
-    let mut buffer = state.key.borrow_mut();
-    state.with_reader(reader, |reader| {
+    let answer = |reader: &Reader| {
+        let mut buffer = state.key.borrow_mut();
+        let mut keys = PackedKeys::new(keys, at, end)?;
+        let mut values = PackedValues::new(pool)?;
         while let Some(key) = keys.next(&mut buffer)? {
             let found = if key.is_empty() { None } else { reader.get(slot, key, |value| values.put(value))? };
             if !found.unwrap_or_else(|| values.put_missing()) {
@@ -201,7 +201,8 @@ fn get_many(state: &EnvState, arguments: &Arguments<6>) -> Answer {
             }
         }
         Ok(f64::from(values.finish()))
-    })
+    };
+    state.with_reader(reader, |reader| reader.at_one_point(answer))
 }
 
 /// `rangeOpen(reader, slot, bounds, limit)`

@@ -69,6 +69,23 @@ impl Reader {
         }?)
     }
 
+    /// Answers what `read` reads as of one point in time. Most often nobody commits meanwhile; while somebody does, a snapshot
+    /// is read instead. `read` may be called again and starts over each time.
+    pub(crate) fn at_one_point<R>(&self, read: impl Fn(&Self) -> Result<R, Failure>) -> Result<R, Failure> {
+        const ATTEMPTS: usize = 2;
+        let Self::Store { entry, .. } = self else { return read(self) };
+        let applied = || entry.handle().marks().applied;
+        for _ in 0..ATTEMPTS {
+            let before = applied();
+            let answer = read(self)?;
+            if applied() == before {
+                return Ok(answer);
+            }
+        }
+        let held = Self::Snapshot { entry: Rc::clone(entry), snapshot: entry.handle().snapshot()? };
+        read(&held)
+    }
+
     /// Gives back what a snapshot holds; a store's reader holds only its cache.
     pub(crate) fn release(&self) {
         if let Self::Snapshot { snapshot, .. } = self {
