@@ -107,6 +107,26 @@ fn a_torn_tail_is_cut_and_counted() {
     rig.reopen(7).unwrap();
 }
 
+/// Under its own number it would still be in use when the next file takes its place in the chain.
+#[test]
+fn a_file_without_a_frame_that_counts_becomes_a_spare() {
+    let mut rig = Rig::new(1);
+    rig.append(Commit::numbered(1, 9000)).unwrap();
+    rig.durable().unwrap();
+    rig.append(Commit::numbered(2, 9000)).unwrap();
+    rig.journal.hand_over();
+    let path = format!("{DIR}/journal-{:020}.wal", rig.journal.end().position.unwrap().file);
+    assert!(rig.disk.flip(&path, 4096 + 100, 1));
+    rig.move_to(rig.disk.crash(), bare);
+    rig.reopen(1).unwrap();
+    let stats = rig.journal.stats();
+    assert_eq!((stats.files, stats.spares, rig.disk.read_file(&path)), (1, 1, None));
+    rig.append(Commit::numbered(2, 9000)).unwrap();
+    rig.durable().unwrap();
+    rig.move_to(rig.disk.power_cut(), bare);
+    rig.reopen(2).unwrap();
+}
+
 #[test]
 fn the_promises_of_others_turn_a_torn_tail_into_damage() {
     let mut rig = Rig::new(1);

@@ -134,6 +134,23 @@ fn a_poison_from_elsewhere_is_announced_and_ends_the_thread() {
     assert!(matches!(rig.journal.close(), Err(Error::Poisoned(_))));
 }
 
+/// Asked again before publishing (I5): a flush that ends after the store was poisoned acknowledges nothing.
+#[test]
+fn a_poison_from_elsewhere_during_a_flush_keeps_it_from_being_acknowledged() {
+    let (mut rig, _calls) = roomy(1);
+    rig.append_many(1).unwrap();
+    rig.durable().unwrap();
+    rig.append_many(1).unwrap();
+    let held = rig.disk.hold_syncs("journal-0");
+    let journal = Arc::clone(&rig.journal);
+    let waiter = std::thread::Builder::new().spawn(move || journal.wait(Durability::Durable, 2)).unwrap();
+    assert!(held.wait_for(1));
+    rig.poison.set(Error::Internal("the flusher failed"));
+    drop(held);
+    assert!(is_poisoned(&waiter.join().unwrap()));
+    assert_eq!(rig.journal.durable(), 1);
+}
+
 /// A disk whose writes panic after a while.
 #[derive(Debug)]
 struct Panicking(SimDisk, AtomicU64);
