@@ -11,7 +11,7 @@ use std::{
     thread,
 };
 
-use simulation::live;
+use simulation::{live, open_a_mixture};
 
 const SEEDS: u64 = 2_500;
 
@@ -71,5 +71,13 @@ fn one_seed_is_one_history() {
         let (first, second) = (live(seed).unwrap(), live(seed).unwrap());
         assert_eq!(first, second, "seed {seed}");
         assert_ne!(first.trace, live(seed + 1).unwrap().trace, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_journal_file_of_another_history_is_damage() {
+    for seed in 0..20 {
+        let code = open_a_mixture(seed).unwrap().map_err(|error| error.code());
+        assert_eq!(code, Err("ERR_CORRUPT"), "seed {seed}");
     }
 }

@@ -2,6 +2,7 @@
 //! store must be what it was after some prefix of its commits, no shorter than what was acknowledged.
 
 mod chance;
+mod fork;
 mod history;
 mod reading;
 mod world;
@@ -15,6 +16,7 @@ use ledgerstone_canonical_store::{
 use ledgerstone_vfs::sim::SimClock;
 use parking_lot::Mutex;
 
+pub(crate) use fork::open_a_mixture;
 use reading::{Check, Stop, ensure};
 use world::World;
 
@@ -45,7 +47,8 @@ pub(crate) fn live(seed: u64) -> Result<Outcome, String> {
                 Stop::Failed(error) => format!("{}: {error}", error.code()),
                 Stop::Wrong(what) => what,
             };
-            let story = if std::env::var_os("LEDGERSTONE_STORY").is_some() { world.told.join("\n") } else { String::new() };
+            let story =
+                if std::env::var_os("LEDGERSTONE_STORY").is_some() { world.told.join("\n") } else { String::new() };
             Err(format!("{story}\nseed {seed}: {what}"))
         }
     }

@@ -184,7 +184,12 @@ pub(crate) fn check_first_event_at(source: &Source<'_>, image: &Image, timestamp
 }
 
 /// Everything, through every reader.
-pub(crate) fn check_all(source: &Source<'_>, slots: &[Arc<CollectionRef>], image: &Image, chance: &mut Chance) -> Check {
+pub(crate) fn check_all(
+    source: &Source<'_>,
+    slots: &[Arc<CollectionRef>],
+    image: &Image,
+    chance: &mut Chance,
+) -> Check {
     for slot in 0..NAMES.len() {
         let entries = image.entries(slot);
         for reverse in [false, true] {

@@ -13,8 +13,8 @@ use super::{
     chance::Chance,
     history::{Change, Entries, History, Image, NAMES, codecs, write_set},
     reading::{
-        Check, Source, Stop, check_all, check_events, check_first_event_at, check_key, check_range, draw_bounds, ensure,
-        expected, fill_page,
+        Check, Source, Stop, check_all, check_events, check_first_event_at, check_key, check_range, draw_bounds,
+        ensure, expected, fill_page,
     },
 };
 
@@ -63,7 +63,7 @@ impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let mut chance = Chance::new(seed);
         let style = Style {
-            faults: chance.one_in(3),
+            faults: chance.one_in(2),
             cuts: chance.below(3) > 0,
             large_values: chance.one_in(4),
             large_events: chance.one_in(6),
@@ -93,8 +93,11 @@ impl World {
     /// Begins to use a store that was opened.
     pub(crate) fn adopt(&mut self, store: Arc<Store>) -> Check {
         let marks = store.marks();
-        let slots: Result<Vec<_>, Error> =
-            NAMES.iter().enumerate().map(|(slot, name)| store.collection(name, codecs(slot).0, codecs(slot).1)).collect();
+        let slots: Result<Vec<_>, Error> = NAMES
+            .iter()
+            .enumerate()
+            .map(|(slot, name)| store.collection(name, codecs(slot).0, codecs(slot).1))
+            .collect();
         let cache = store.new_read_cache();
         self.tell(|| format!("opened: {marks:?} {:?}", store.stats().recovery));
         let (seq, floor, known) = (marks.applied, self.written_floor, self.history.seq());
@@ -180,12 +183,12 @@ impl World {
             51..=58 => self.read_range(),
             59..=65 => self.read_events(),
             66..=76 => self.use_snapshots(),
-            77..=81 => self.use_cursors(),
-            82..=86 => self.want(),
-            87..=93 => self.step_journal(),
-            94 | 95 => self.lead(),
-            96 | 97 => self.move_clock(),
-            98 => self.plan_fault(),
+            77..=80 => self.use_cursors(),
+            81..=86 => self.want(),
+            87..=92 => self.step_journal(),
+            93..=95 => self.lead(),
+            96 => self.move_clock(),
+            97 | 98 => self.plan_fault(),
             _ => self.plan_cut(),
         }?;
         self.observe()
@@ -287,7 +290,9 @@ impl World {
         let (changes, code) = match (self.chance.below(4), missing) {
             (0, Some(slot)) => (vec![Change::Drop(slot)], "ERR_NOT_FOUND"),
             (1, _) => (vec![Change::Drop(0)], "ERR_INVALID_ARGUMENT"),
-            (2, _) => (vec![Change::Event(b"lost".to_vec()), Change::Delete(9, b"key".to_vec())], "ERR_INVALID_ARGUMENT"),
+            (2, _) => {
+                (vec![Change::Event(b"lost".to_vec()), Change::Delete(9, b"key".to_vec())], "ERR_INVALID_ARGUMENT")
+            }
             _ => (vec![Change::Event(b"lost".to_vec()), Change::Put(1, vec![7; 1_500], Vec::new())], "ERR_LIMIT"),
         };
         match store.commit(self.owner, GateEntry::Blind, write_set(&changes).bytes(), &slots) {
@@ -325,8 +330,7 @@ impl World {
         let from = chance.below(image.next_event_id() + 2);
         let to = from + chance.below(30);
         let at = image.timestamp_ms.saturating_sub(chance.below(3_000));
-        let outcome =
-            check_events(&source, &image, from, to).and_then(|()| check_first_event_at(&source, &image, at));
+        let outcome = check_events(&source, &image, from, to).and_then(|()| check_first_event_at(&source, &image, at));
         self.tolerate(outcome)
     }
 
@@ -373,8 +377,8 @@ impl World {
     }
 
     fn want(&mut self) -> Check {
-        let (choice, applied) = (self.chance.below(4), self.history.seq());
-        let level = [Level::Written, Level::Durable, Level::Flushed, Level::Room][usize::try_from(choice).unwrap()];
+        let applied = self.history.seq();
+        let level = *self.chance.pick(&[Level::Durable, Level::Durable, Level::Flushed, Level::Written, Level::Room]);
         self.session().store.want(level, applied);
         Ok(())
     }
@@ -410,6 +414,14 @@ impl World {
 
     pub(crate) fn plan_fault(&mut self) -> Check {
         if !self.style.faults {
+            return Ok(());
+        }
+        if self.chance.one_in(4) {
+            // The call that most depends on: the flush that a commit waits for.
+            let nth = 1 + self.chance.below(3);
+            self.tell(|| format!("plan: flush {nth} of a journal file fails"));
+            self.disk.fail_nth_named("journal-0", SimOp::Sync, nth, Fault::SyncFails);
+            self.faulty = true;
             return Ok(());
         }
         let op = *self.chance.pick(&[
