@@ -61,7 +61,12 @@ fn failed<'a>(path: &'a Path, call: &'static str) -> impl Fn(heed::Error) -> Err
             Error::Limit { what: "too many snapshots and iterators are open", limit: "readers", size: max + 1, max }
         }
         heed::Error::Mdb(
-            error @ (MdbError::Corrupted | MdbError::PageNotFound | MdbError::Invalid | MdbError::VersionMismatch),
+            error @ (MdbError::Corrupted
+            | MdbError::PageNotFound
+            | MdbError::Invalid
+            | MdbError::VersionMismatch
+            | MdbError::Incompatible
+            | MdbError::BadTxn),
         ) => Error::corrupt(path, 0, error.to_string()),
         heed::Error::Mdb(MdbError::MapFull) => {
             let what = "the address space for the state is used up and cannot grow while snapshots are open";

@@ -1,8 +1,11 @@
 //! Where flushed state rests. Two implementations: LMDB, and a twin on the simulated disk that has the same promises.
 
 mod batch;
+mod free_list;
 mod lmdb;
+mod meta_page;
 mod precheck;
+mod tree_page;
 #[cfg(any(test, feature = "sim"))]
 mod twin;
 mod value;
