@@ -176,8 +176,7 @@ impl Flusher<StoreDelta> for Store {
         if let Some(at) = frozen.frozen_at()
             && let Err(error) = self.journal.recycle(at.seq)
         {
-            self.poison.set(error);
-            self.journal.announce_poison();
+            self.stop_writing(error);
         }
         self.at(FlushStage::Published);
         self.listeners.advanced();
@@ -199,10 +198,7 @@ impl Flusher<StoreDelta> for Store {
             Some(other) => ledgerstone_journal::Error::Io(io_error(&other.to_string())),
             None => ledgerstone_journal::Error::Io(io_error(what)),
         };
-        self.poison.set(cause);
-        self.journal.announce_poison();
-        self.listeners.advanced();
-        self.failure().unwrap_or_else(|| Error::internal(what))
+        self.stop_writing(cause)
     }
 }
 

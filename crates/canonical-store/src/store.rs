@@ -150,6 +150,14 @@ impl Store {
         })
     }
 
+    /// Writing has come to its end (I5): everybody who waits learns of it, and every later write.
+    pub(crate) fn stop_writing(&self, cause: ledgerstone_journal::Error) -> Error {
+        self.poison.set(cause);
+        self.journal.announce_poison();
+        self.listeners.advanced();
+        self.failure().unwrap_or_else(|| Error::internal("writing has stopped"))
+    }
+
     pub(crate) fn check_open(&self) -> Result<()> {
         if self.closing.load(Ordering::Acquire) { Err(Error::Closed { what: "the store" }) } else { Ok(()) }
     }

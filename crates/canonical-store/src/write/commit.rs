@@ -2,7 +2,11 @@
 //! the frame joins the journal's group and the active delta, and the applied mark rises. Nothing here waits for a device
 //! unless a journal file has to be prepared.
 
-use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use ledgerstone_journal::{FrameBuilder, FrameKind, OpKind, Position, Stamp};
 use ledgerstone_write_coordinator::Delta as _;
@@ -154,7 +158,8 @@ impl Store {
             GateEntry::Held if self.gate.is_held_by(owner) => {}
             GateEntry::Held => return Err(Error::TransactionFinished),
         }
-        let outcome = self.commit_inside(write_set, collections);
+        let committing = AssertUnwindSafe(|| self.commit_inside(write_set, collections));
+        let outcome = catch_unwind(committing).unwrap_or_else(|_| Err(self.stop_writing(ledgerstone_journal::Error::Internal("a commit panicked"))));
         self.gate.release(owner);
         if outcome.is_ok() {
             self.journal.after_append();
