@@ -134,8 +134,9 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
     this.#handle.check()
     if (id === undefined) throw invalidArgument('id', 'the id of an event is needed')
     checkInteger(id, 0, 'id')
-    const [record] = new EmbeddedEventReader<E>(this.#events, { from: Math.max(id, 1), to: id + 1 })
-    return record
+    if (id === 0) return undefined
+    const [record] = new EmbeddedEventReader<E>(this.#events, { from: id, limit: 1 })
+    return record?.id === id ? record : undefined
   }
 
   meta(): StoreMeta {

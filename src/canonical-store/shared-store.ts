@@ -5,7 +5,7 @@ import { AbortWatch } from '../internal/abort.ts'
 import { Admission } from './admission.ts'
 import type { Environment } from './environment.ts'
 import type { OpenTransaction } from './open-transaction.ts'
-import { DURABLE, FLUSHED, WRITTEN, Waiters, type Level } from './waiters.ts'
+import { DURABLE, FLUSHED, LEVELS, WRITTEN, Waiters, type Level } from './waiters.ts'
 
 /** Where the marks stand in the array that native code fills; a {@link Level} is its own index. */
 const APPLIED = 0
@@ -44,6 +44,7 @@ export class SharedStore {
   /** The newest applied commit, of any thread. */
   get applied(): number {
     this.#poll()
+    if (!this.crowded && !this.#admission.isEmpty) this.#scheduleTurn()
     return this.#marks[APPLIED] as number
   }
 
@@ -60,7 +61,12 @@ export class SharedStore {
   /** A handle has closed; with the last one in this environment what still waits has the outcome of the closing. */
   removeHandle(id: number, failure: Error | undefined): void {
     this.#handles.delete(id)
-    if (this.#handles.size > 0) return
+    if (this.#handles.size > 0) {
+      // Native code may have known of our waiting by the handle that is gone.
+      this.#waiters.wantAgain()
+      this.#scheduleTurn()
+      return
+    }
     if (this.environment.stores.get(this.key) === this) this.environment.stores.delete(this.key)
     if (failure === undefined) {
       this.#marks.fill(Infinity, 0, FLAGS) // closing has made all durable and flushed it, or left that to the next open
@@ -122,8 +128,6 @@ export class SharedStore {
   /** Native code has news: reads the marks, settles whom they reach, lets in whom there is room for. */
   look(): void {
     this.#poll()
-    this.#settle()
-    if (((this.#marks[FLAGS] as number) & HAS_FAILED) !== 0) this.#fail()
     if (this.crowded) return // native code goes on looking for room
     this.#admission.admit(() => !this.crowded && this.open === undefined && this.#failure === undefined)
     if (!this.#admission.isEmpty && this.open === undefined) this.#scheduleTurn()
@@ -159,15 +163,19 @@ export class SharedStore {
     if (waiters.count > 0 || room === 1) this.look()
   }
 
+  /** Reads the marks. Whom they reach is settled at once: native code takes it that we have been told. */
   #poll(): void {
     const [store] = this.#handles
     if (store === undefined) return
     this.environment.hot.poll(store, this.#marks)
-    this.crowded = ((this.#marks[FLAGS] as number) & IS_CROWDED) !== 0
+    const flags = this.#marks[FLAGS] as number
+    this.crowded = (flags & IS_CROWDED) !== 0
+    this.#settle()
+    if ((flags & HAS_FAILED) !== 0) this.#fail()
   }
 
   #settle(): void {
-    for (const level of [WRITTEN, DURABLE, FLUSHED] as const) this.#waiters.settle(level, this.#marks[level] as number)
+    for (const level of LEVELS) this.#waiters.settle(level, this.#marks[level] as number)
   }
 
   #fail(): void {

@@ -7,6 +7,7 @@ export type Level = 1 | 2 | 3
 export const WRITTEN = 1
 export const DURABLE = 2
 export const FLUSHED = 3
+export const LEVELS: readonly Level[] = [WRITTEN, DURABLE, FLUSHED]
 
 /** So many share a promise at most: of a very large turn the first are told before the last are reached. */
 const BATCH = 256
@@ -48,6 +49,11 @@ export class Waiters {
     return wanted
   }
 
+  /** Whoever was asked for the waiters so far is gone: all of them are to be asked for anew. */
+  wantAgain(): void {
+    for (const level of LEVELS) this.#wanted[level] = this.#queues[level].at(-1)?.seq ?? 0
+  }
+
   /** A level's mark has moved: resolves those it has reached, in order. */
   settle(level: Level, mark: number): void {
     const queue = this.#queues[level]
@@ -62,7 +68,7 @@ export class Waiters {
 
   /** What has not been reached never will be. */
   fail(reason: Error): void {
-    for (const level of [WRITTEN, DURABLE, FLUSHED] as const) {
+    for (const level of LEVELS) {
       for (const batch of this.#queues[level].splice(0)) {
         this.#count -= batch.waiters
         batch.done.resolve(reason)

@@ -1,0 +1,164 @@
+// How waiting is told to native code and settled, against native calls made of JavaScript: what the engine would do is set by hand.
+import test from 'ava'
+import { PoisonedError } from '../../src/index.ts'
+import type { ErrorRecord } from '../../src/errors.ts'
+import { errorFromRecord } from '../../src/errors.ts'
+import type { Environment } from '../../src/canonical-store/environment.ts'
+import { SharedStore } from '../../src/canonical-store/shared-store.ts'
+import { DURABLE, FLUSHED, WRITTEN, Waiters } from '../../src/canonical-store/waiters.ts'
+
+const POISON: ErrorRecord = { code: 'ERR_POISONED', message: 'the store stopped writing', details: {}, cause: { code: 'ERR_IO', message: 'fdatasync', details: { errno: 5 } } }
+
+/** An engine whose marks are moved by the test. */
+class Engine {
+  marks = { applied: 0, written: 0, durable: 0, flushed: 0, crowded: false, failed: false }
+  readonly wants: number[][] = []
+  polls = 0
+  readonly store: SharedStore
+
+  constructor() {
+    const hot = {
+      want: (...wishes: number[]): number => {
+        this.wants.push(wishes)
+        return this.marks.failed ? -3 : this.marks.durable
+      },
+      poll: (_store: number, into: Float64Array): void => {
+        this.polls++
+        const { applied, written, durable, flushed, crowded, failed } = this.marks
+        into.set([applied, written, durable, flushed, (crowded ? 1 : 0) | (failed ? 2 : 0)])
+      },
+    }
+    const environment = { hot, stores: new Map(), error: () => errorFromRecord(POISON) }
+    this.store = new SharedStore(environment as unknown as Environment, 1)
+    this.store.addHandle(7)
+  }
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+test('a turn asks once, for the highest seq of each level, and tells when there is one waiter only', async (t) => {
+  const engine = new Engine()
+  const { store } = engine
+  for (const seq of [1, 2, 3]) void store.reached(DURABLE, seq)
+  void store.reached(WRITTEN, 5)
+  void store.reached(FLUSHED, 4)
+  await turn()
+  t.deepEqual(engine.wants, [[7, 5, 3, 4, 0, 0]])
+  engine.marks = { ...engine.marks, written: 5, durable: 5, flushed: 5 }
+  store.look()
+  void store.reached(DURABLE, 6)
+  await turn()
+  t.deepEqual(engine.wants[1], [7, 0, 6, 0, 0, 1])
+})
+
+test('what native code answers at once is settled at once, without another look', async (t) => {
+  const engine = new Engine()
+  engine.marks.durable = 3
+  const waiting = engine.store.reached(DURABLE, 3)
+  t.is(await waiting, undefined)
+  t.is(engine.polls, 0)
+  t.is(engine.store.reached(DURABLE, 2), undefined, 'nothing to wait for')
+  t.is(engine.store.reached(WRITTEN, 3), undefined, 'durable is written')
+})
+
+test('waiters of one turn share a promise; turns are settled in order', async (t) => {
+  const engine = new Engine()
+  const { store } = engine
+  t.is(store.reached(DURABLE, 1), store.reached(DURABLE, 2))
+  const first = store.reached(DURABLE, 3) as Promise<Error | undefined>
+  await turn()
+  const second = store.reached(DURABLE, 4) as Promise<unknown>
+  t.not(first, second)
+  t.is(store.reached(DURABLE, 2), first, 'an older one joins those who wait already')
+  await turn()
+  const order: string[] = []
+  void second.then(() => order.push('second'))
+  void first.then(() => order.push('first'))
+  engine.marks.durable = 3
+  store.look()
+  await turn()
+  t.deepEqual(order, ['first'])
+  engine.marks.durable = 4
+  store.look()
+  await turn()
+  t.deepEqual(order, ['first', 'second'])
+})
+
+test('a very large turn is settled in parts', (t) => {
+  const waiters = new Waiters()
+  const promises = Array.from({ length: 1000 }, (_, i) => waiters.add(DURABLE, i + 1))
+  t.is(new Set(promises).size, 4)
+  t.is(waiters.takeWanted(DURABLE), 1000)
+  t.is(waiters.count, 1000)
+  waiters.settle(DURABLE, 600)
+  t.is(waiters.count, 1000 - 512)
+  waiters.settle(DURABLE, 1000)
+  t.is(waiters.count, 0)
+})
+
+test('a failure rejects those it keeps from their level, and not those who were there', async (t) => {
+  const engine = new Engine()
+  const { store } = engine
+  const reached = store.reached(DURABLE, 1) as Promise<Error | undefined>
+  t.is(store.reached(DURABLE, 2), reached)
+  const held = store.hold({}, () => t.fail(), undefined)
+  engine.marks = { ...engine.marks, durable: 1, failed: true }
+  await turn()
+  const failure = await reached
+  t.notThrows(() => store.confirm(DURABLE, 1, failure))
+  const error = t.throws(() => store.confirm(DURABLE, 2, failure), { instanceOf: PoisonedError })
+  t.like(error.cause, { code: 'ERR_IO', errno: 5 })
+  await t.throwsAsync(held, { code: 'ERR_POISONED' })
+  t.throws(() => store.checkWritable(), { code: 'ERR_POISONED' })
+  t.is((await store.reached(DURABLE, 3))?.message, POISON.message)
+  t.is(store.failure?.code, 'ERR_IO')
+})
+
+test('whoever looks at the marks settles those they reach', async (t) => {
+  const engine = new Engine()
+  const waiting = engine.store.reached(FLUSHED, 1) as Promise<unknown>
+  await turn()
+  engine.marks = { ...engine.marks, applied: 2, flushed: 1 }
+  t.is(engine.store.applied, 2)
+  t.is(await waiting, undefined)
+})
+
+test('writes are held in order while there is no room, and each is let in by itself', async (t) => {
+  const engine = new Engine()
+  const { store } = engine
+  store.crowded = true
+  engine.marks.crowded = true
+  const ran: number[] = []
+  const held = [1, 2, 3, 4].map((i) => store.hold({}, () => {
+    ran.push(i)
+    if (i === 2) store.crowded = true // its commit has filled the store again
+    return i
+  }, undefined))
+  await turn()
+  t.deepEqual(engine.wants, [[7, 0, 0, 0, 1, 0]])
+  t.deepEqual(ran, [])
+  engine.marks.crowded = false
+  store.look()
+  t.deepEqual(ran, [1, 2], 'the rest has to ask again')
+  engine.marks.crowded = true
+  await turn()
+  t.is(engine.wants.length, 2)
+  engine.marks.crowded = false
+  t.is(store.applied, 0)
+  await turn()
+  t.deepEqual(await Promise.all(held), [1, 2, 3, 4])
+  t.false(store.mustQueue)
+})
+
+test('what waits is asked for anew when the handle it was asked by is gone', async (t) => {
+  const engine = new Engine()
+  const { store } = engine
+  store.addHandle(8)
+  const waiting = store.reached(DURABLE, 2) as Promise<unknown>
+  await turn()
+  store.removeHandle(7, undefined)
+  await turn()
+  t.deepEqual(engine.wants, [[7, 0, 2, 0, 0, 1], [8, 0, 2, 0, 0, 1]])
+  store.removeHandle(8, undefined)
+  t.is(await waiting, undefined, 'closing the last one has made it durable')
+})
