@@ -6,22 +6,20 @@ use super::Journal;
 use crate::{Error, JournalStats, Result, file_name::journal_path, writer::Flushing};
 
 impl Journal {
-    /// One round of the thread's work: what is pending is written, and flushed if somebody wants it; if nothing was, a
-    /// piece of a spare is prepared. False: there was nothing to do, or it waits for space.
+    /// One round of the thread's work: what is pending is written, and flushed if somebody wants it; then, if there is no
+    /// spare, a piece of one is prepared, also while commits keep coming: rounds that only wrote would be of a frame or two
+    /// each and leave the committer to prepare its file. False: there was nothing to do, or it waits for space.
     pub fn step(&self) -> Result<bool> {
         let round = self.round(self.io.lock(), Flushing::IfWanted)?;
-        if round.progress {
-            return Ok(true);
-        }
         // What space there is belongs to the commits that wait for it.
         if round.no_space.is_some() || !self.wants_spare() {
-            return Ok(false);
+            return Ok(round.progress);
         }
         let used_bytes = self.group.lock().files().iter().map(|file| file.capacity).sum();
         let outcome = self.pool.lock().prepare_in_advance(self.options.next_file_bytes(used_bytes));
         match self.judge(outcome) {
             Ok(()) => Ok(true),
-            Err(_) => self.check_poison().map(|()| false),
+            Err(_) => self.check_poison().map(|()| round.progress),
         }
     }
 
