@@ -8,6 +8,8 @@ use crate::{
 
 const DONE: u32 = 1;
 const ASCII_KEYS: u32 = 2;
+const ASCII_VALUES: u32 = 4;
+const ASCII_PAYLOADS: u32 = 2;
 const MISSING: u32 = u32::MAX;
 
 /// What a call that fills a page tells JavaScript.
@@ -70,10 +72,10 @@ impl Filling {
     }
 }
 
-/// `[u32 count][u32 flags: 1 done, 2 all keys ASCII]`, then `[u32 key len][u32 value len][key][value]` padded to 4.
+/// `[u32 count][u32 flags: 1 done, 2 all keys ASCII, 4 all values ASCII]`, then `[u32 key len][u32 value len][key][value]` padded to 4.
 pub(crate) struct RangePage {
     filling: Filling,
-    all_ascii: bool,
+    ascii: u32,
 }
 
 impl RangePage {
@@ -81,7 +83,7 @@ impl RangePage {
     const ENTRY_HEAD: usize = 8;
 
     pub(crate) fn new(pool: Pool) -> Result<Self, Failure> {
-        Ok(Self { filling: Filling::after(pool, Self::HEAD)?, all_ascii: true })
+        Ok(Self { filling: Filling::after(pool, Self::HEAD)?, ascii: ASCII_KEYS | ASCII_VALUES })
     }
 
     /// `false`: this entry does not fit and was not taken.
@@ -94,21 +96,25 @@ impl RangePage {
         first.copy_from_slice(&key_len.to_le_bytes());
         second.copy_from_slice(&value_len.to_le_bytes());
         let key_at = start + Self::ENTRY_HEAD;
-        self.all_ascii = self.all_ascii && key.is_ascii();
+        for (flag, bytes) in [(ASCII_KEYS, key), (ASCII_VALUES, value)] {
+            if self.ascii & flag != 0 && !bytes.is_ascii() {
+                self.ascii &= !flag;
+            }
+        }
         pool.put(start, &head) && pool.put(key_at, key) && pool.put(key_at + key.len(), value)
     }
 
     pub(crate) fn finish(&self, done: bool) -> Page {
-        let ascii = if self.all_ascii { ASCII_KEYS } else { 0 };
-        self.filling.finish(ascii | if done { DONE } else { 0 })
+        self.filling.finish(self.ascii | if done { DONE } else { 0 })
     }
 }
 
-/// `[u32 count][u32 flags: 1 done][f64 first id]`, then `[u32 len][u32 0][f64 timestamp][payload]` padded to 8. The ids of
-/// one page are contiguous, upwards or downwards.
+/// `[u32 count][u32 flags: 1 done, 2 all payloads ASCII][f64 first id]`, then `[u32 len][u32 0][f64 timestamp][payload]` padded
+/// to 8. The ids of one page are contiguous, upwards or downwards.
 pub(crate) struct EventPage {
     filling: Filling,
     first_id: u64,
+    ascii: u32,
 }
 
 impl EventPage {
@@ -116,7 +122,7 @@ impl EventPage {
     const ENTRY_HEAD: usize = 16;
 
     pub(crate) fn new(pool: Pool) -> Result<Self, Failure> {
-        Ok(Self { filling: Filling::after(pool, Self::HEAD)?, first_id: 0 })
+        Ok(Self { filling: Filling::after(pool, Self::HEAD)?, first_id: 0, ascii: ASCII_PAYLOADS })
     }
 
     /// `false`: this event does not fit and was not taken.
@@ -127,6 +133,9 @@ impl EventPage {
         if self.filling.count == 1 {
             self.first_id = id;
         }
+        if self.ascii != 0 && !payload.is_ascii() {
+            self.ascii = 0;
+        }
         let pool = self.filling.pool;
         pool.put_u32(start, len)
             && pool.put_u32(start + 4, 0)
@@ -136,7 +145,7 @@ impl EventPage {
 
     #[allow(clippy::cast_precision_loss, reason = "event ids are safe integers")]
     pub(crate) fn finish(&self, done: bool) -> Page {
-        let page = self.filling.finish(if done { DONE } else { 0 });
+        let page = self.filling.finish(self.ascii | if done { DONE } else { 0 });
         if let Page::Filled(_) = page {
             self.filling.pool.put_f64(8, self.first_id as f64);
         }
@@ -236,7 +245,7 @@ mod tests {
         let mut page = RangePage::new(pool(&mut bytes)).unwrap();
         assert!(page.put(b"key", b"va") && page.put(b"k", b""));
         assert_eq!(page.finish(true), Page::Filled(8 + 16 + 12));
-        assert_eq!([u32_at(&bytes, 0), u32_at(&bytes, 4), u32_at(&bytes, 8), u32_at(&bytes, 12)], [2, 3, 3, 2]);
+        assert_eq!([u32_at(&bytes, 0), u32_at(&bytes, 4), u32_at(&bytes, 8), u32_at(&bytes, 12)], [2, 7, 3, 2]);
         assert_eq!(&bytes[16..21], b"keyva");
         assert_eq!([u32_at(&bytes, 24), u32_at(&bytes, 28)], [1, 0]);
 
@@ -244,6 +253,10 @@ mod tests {
         assert!(page.put("é".as_bytes(), b"\xff"));
         assert_eq!(page.finish(false), Page::Filled(20));
         assert_eq!(u32_at(&bytes, 4), 0);
+        let mut page = RangePage::new(pool(&mut bytes)).unwrap();
+        assert!(page.put(b"k", "é".as_bytes()) && page.put(b"l", b"ascii"));
+        assert_eq!(page.finish(false), Page::Filled(8 + 12 + 16));
+        assert_eq!(u32_at(&bytes, 4), 2);
     }
 
     #[test]
@@ -265,7 +278,7 @@ mod tests {
         let mut page = EventPage::new(pool(&mut bytes)).unwrap();
         assert!(page.put(41, 1000, b"abc") && page.put(42, 1001, b""));
         assert_eq!(page.finish(true), Page::Filled(16 + 24 + 16));
-        assert_eq!([u32_at(&bytes, 0), u32_at(&bytes, 4), u32_at(&bytes, 16)], [2, 1, 3]);
+        assert_eq!([u32_at(&bytes, 0), u32_at(&bytes, 4), u32_at(&bytes, 16)], [2, 3, 3]);
         assert_eq!(bytes[8..16], 41_f64.to_le_bytes());
         assert_eq!(bytes[24..32], 1000_f64.to_le_bytes());
         assert_eq!(&bytes[32..35], b"abc");
