@@ -84,3 +84,114 @@ impl Bell {
         self.poll()
     }
 }
+
+/// Every interleaving of committers and the journal thread: nobody's work is slept over, and nothing is published that was
+/// not done. A lost wake-up shows as a deadlock.
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use std::time::Duration;
+
+    use loom::{
+        sync::{Arc, Mutex},
+        thread,
+    };
+
+    use super::{Bell, Call};
+    use crate::watermarks::Watermarks;
+
+    struct Kernel {
+        /// The last seq appended: stands for the group.
+        group: Mutex<u64>,
+        marks: Watermarks,
+        bell: Bell,
+    }
+
+    impl Kernel {
+        fn new() -> Arc<Self> {
+            Arc::new(Self { group: Mutex::new(0), marks: Watermarks::new(0), bell: Bell::new() })
+        }
+
+        fn append(&self) -> u64 {
+            let mut last_seq = self.group.lock().unwrap();
+            *last_seq += 1;
+            *last_seq
+        }
+
+        /// The journal thread, until stopped or `done`.
+        fn run(&self, patience: Duration, done: impl Fn(&Watermarks) -> bool) {
+            while !done(&self.marks) && self.bell.wait(None, patience) == Call::Work {
+                let last_seq = *self.group.lock().unwrap();
+                self.marks.publish_written(last_seq);
+                if self.marks.flush_wanted() {
+                    self.marks.publish_durable(last_seq);
+                }
+                assert!(self.marks.durable() <= self.marks.written());
+            }
+        }
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_written() {
+        loom::model(|| {
+            let kernel = Kernel::new();
+            let writer = Arc::clone(&kernel);
+            let writer = thread::spawn(move || writer.run(Duration::ZERO, |marks| marks.written() == 2));
+            for _ in 0..2 {
+                kernel.append();
+                kernel.bell.arm();
+            }
+            writer.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn two_waiters_are_both_served() {
+        // Three threads: every interleaving with at most three preemptions, or it takes hours.
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(3);
+        model.check(|| {
+            let kernel = Kernel::new();
+            let committer = |kernel: Arc<Kernel>| {
+                move || {
+                    let seq = kernel.append();
+                    kernel.marks.want_durable(seq);
+                    kernel.bell.ring();
+                }
+            };
+            let other = thread::spawn(committer(Arc::clone(&kernel)));
+            let writer = Arc::clone(&kernel);
+            let writer = thread::spawn(move || writer.run(Duration::MAX, |marks| marks.durable() == 2));
+            committer(Arc::clone(&kernel))();
+            other.join().unwrap();
+            writer.join().unwrap();
+        });
+    }
+
+    /// Patience never runs out here: the ring itself must cut it short.
+    #[test]
+    fn a_ring_reaches_a_thread_that_is_armed_and_waiting() {
+        loom::model(|| {
+            let kernel = Kernel::new();
+            let writer = Arc::clone(&kernel);
+            let writer = thread::spawn(move || writer.run(Duration::MAX, |marks| marks.durable() == 1));
+            let seq = kernel.append();
+            kernel.bell.arm();
+            kernel.marks.want_durable(seq);
+            kernel.bell.ring();
+            writer.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_stop_reaches_the_thread_whatever_it_does() {
+        loom::model(|| {
+            let kernel = Kernel::new();
+            let writer = Arc::clone(&kernel);
+            let writer = thread::spawn(move || writer.run(Duration::MAX, |_| false));
+            kernel.append();
+            kernel.bell.arm();
+            kernel.bell.stop();
+            writer.join().unwrap();
+        });
+    }
+}

@@ -206,3 +206,90 @@ pub(crate) fn check_structure(bytes: &[u8], head: &FrameHead) -> Option<usize> {
     let padding = bytes.get(ops_start + ops.reader.position()..)?;
     ((padding.len() as u64) < FRAME_ALIGN && padding.iter().all(|byte| *byte == 0)).then_some(ops_start)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{FrameBuilder, Stamp, frame_builder::Link};
+
+    const SALT: u64 = 77;
+
+    type Change = &'static dyn Fn(&mut Vec<u8>);
+
+    /// Two events, two operations, and some padding.
+    fn frame() -> Frame {
+        let events: [&[u8]; 2] = [b"abc", b""];
+        let mut builder = FrameBuilder::new(FrameKind::Commit, 0, events.into_iter()).unwrap();
+        builder.op(OpKind::Put, 7, b"key", b"value").unwrap();
+        builder.op(OpKind::Delete, u32::MAX, b"", b"").unwrap();
+        let stamp = Stamp { seq: 5, first_event_id: 11, timestamp_ms: 99 };
+        builder.finish(stamp, Link { salt: SALT, previous_crc: 1, durable_upto: 4 }).unwrap()
+    }
+
+    /// The frame with some bytes changed and the right checksum over them.
+    fn resealed(change: impl FnOnce(&mut Vec<u8>)) -> Option<Frame> {
+        let mut bytes = frame().bytes().to_vec();
+        change(&mut bytes);
+        let length = u32::try_from(bytes.len()).unwrap();
+        bytes[0..4].copy_from_slice(&length.to_le_bytes());
+        let crc = frame_crc(&bytes, SALT).unwrap();
+        bytes[4..8].copy_from_slice(&crc.to_le_bytes());
+        Frame::verify(bytes, SALT)
+    }
+
+    #[test]
+    fn a_frame_is_read_as_it_was_built() {
+        let built = frame();
+        assert_eq!(built.bytes().len() as u64, FrameBuilder::frame_bytes(2, 3, 2, 8));
+        let read = Frame::verify(built.bytes().to_vec(), SALT).unwrap();
+        for frame in [&built, &read] {
+            let text = |range: Range<usize>| String::from_utf8(frame.bytes()[range].to_vec()).unwrap();
+            assert_eq!((frame.seq(), frame.first_event_id(), frame.timestamp_ms()), (5, 11, 99));
+            assert_eq!((frame.durable_upto(), frame.event_count(), frame.op_count()), (4, 2, 2));
+            assert_eq!(frame.event_lengths().collect::<Vec<_>>(), [3, 0]);
+            assert_eq!(frame.events().map(text).collect::<Vec<_>>(), ["abc", ""]);
+            let ops: Vec<_> = frame.ops().map(|op| (op.kind, op.collection, text(op.key), text(op.value))).collect();
+            let expected = [
+                (OpKind::Put, 7, "key".into(), "value".into()),
+                (OpKind::Delete, u32::MAX, String::new(), String::new()),
+            ];
+            assert_eq!(ops, expected);
+        }
+        assert_eq!(built.crc(), read.crc());
+    }
+
+    #[test]
+    fn any_flipped_byte_any_truncation_and_any_other_salt_is_refused() {
+        let bytes = frame().bytes().to_vec();
+        for offset in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[offset] ^= 0x20;
+            assert!(Frame::verify(damaged, SALT).is_none(), "byte {offset}");
+            assert!(Frame::verify(bytes[..offset].to_vec(), SALT).is_none(), "cut at {offset}");
+        }
+        assert!(Frame::verify(bytes, SALT + 1).is_none());
+    }
+
+    /// A right checksum does not make a right structure: it is checked once, and every accessor relies on it.
+    #[test]
+    fn a_wrong_structure_under_a_right_checksum_is_refused() {
+        const OPS_START: usize = HEAD_BYTES + 8 + 3;
+        assert!(resealed(|_| ()).is_some());
+        let wrong: [(&str, Change); 11] = [
+            ("more events than there are", &|bytes| bytes[48] = 200),
+            ("fewer events", &|bytes| bytes[48] = 1),
+            ("events without end", &|bytes| bytes[48..52].fill(0xff)),
+            ("a longer event", &|bytes| bytes[HEAD_BYTES] = 250),
+            ("an event without end", &|bytes| bytes[HEAD_BYTES..HEAD_BYTES + 4].fill(0xff)),
+            ("one operation more", &|bytes| bytes[52] = 3),
+            ("one operation less", &|bytes| bytes[52] = 1),
+            ("operations without end", &|bytes| bytes[52..56].fill(0xff)),
+            ("an unknown operation", &|bytes| bytes[OPS_START] = 6),
+            ("padding that is not zero", &|bytes| *bytes.last_mut().unwrap() = 1),
+            ("padding of a whole unit", &|bytes| bytes.extend([0; 8])),
+        ];
+        for (what, change) in wrong {
+            assert!(resealed(change).is_none(), "{what}");
+        }
+    }
+}

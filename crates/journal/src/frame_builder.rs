@@ -120,3 +120,33 @@ fn check_len(len: u64) -> Result<()> {
     let max = MAX_FRAME_BYTES - FRAME_ALIGN;
     if len > max { Err(Error::Limit { limit: "frame", size: len, max }) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_format_cannot_hold_is_refused_and_changes_nothing() {
+        let mut builder = FrameBuilder::new(FrameKind::Commit, 0, std::iter::empty()).unwrap();
+        builder.op(OpKind::Put, 1, &vec![1; 65_535], b"").unwrap();
+        let len = builder.encoded_len();
+        let refused = builder.op(OpKind::Put, 1, &vec![1; 65_536], b"");
+        assert!(matches!(refused, Err(Error::Limit { limit: "key", size: 65_536, max: 65_535 })));
+        assert_eq!(builder.encoded_len(), len);
+    }
+
+    #[test]
+    fn events_beyond_the_longest_frame_are_refused_before_they_are_copied() {
+        let event = vec![0_u8; 1 << 20];
+        let refused = FrameBuilder::new(FrameKind::Commit, 0, std::iter::repeat_n(&event[..], 1025));
+        assert!(matches!(refused, Err(Error::Limit { limit: "frame", .. })));
+    }
+
+    #[test]
+    fn the_expected_length_is_the_length() {
+        let mut builder = FrameBuilder::new(FrameKind::Trim, 200, [&b"one"[..], b"three"].into_iter()).unwrap();
+        builder.op(OpKind::SetMeta, 0, b"k", b"vv").unwrap();
+        assert_eq!(builder.encoded_len(), FrameBuilder::frame_bytes(2, 8, 1, 3));
+        assert_eq!(FrameBuilder::frame_bytes(usize::MAX, 1, 1, 1), !7, "saturates");
+    }
+}

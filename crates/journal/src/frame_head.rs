@@ -128,3 +128,61 @@ pub(crate) fn frame_crc(frame: &[u8], salt: u64) -> Option<u32> {
     let seed = crc32c_append(crc32c(&salt.to_le_bytes()), length);
     Some(crc32c_append(seed, covered))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head() -> FrameHead {
+        FrameHead {
+            length: 64,
+            crc: 0,
+            previous_crc: 5,
+            kind: FrameKind::Seal,
+            seq: 9,
+            first_event_id: 70,
+            timestamp_ms: 1_700_000_000_000,
+            durable_upto: 8,
+            event_count: 2,
+            op_count: 1,
+        }
+    }
+
+    #[test]
+    fn a_head_is_read_as_it_was_written() {
+        assert_eq!(FrameHead::parse(&head().encode()), Some(head()));
+        assert_eq!(FrameHead::parse(&head().encode()[..HEAD_BYTES - 1]), None);
+    }
+
+    #[test]
+    fn what_no_frame_begins_with_is_refused() {
+        for (refused, wrong) in [
+            ("length below a head", FrameHead { length: 48, ..head() }),
+            ("length not aligned", FrameHead { length: 65, ..head() }),
+            ("length above the limit", FrameHead { length: (1 << 30) + 8, ..head() }),
+            ("durable before it was written", FrameHead { durable_upto: 9, ..head() }),
+            ("event ids overflow", FrameHead { first_event_id: u64::MAX - 1, ..head() }),
+        ] {
+            assert_eq!(FrameHead::parse(&wrong.encode()), None, "{refused}");
+        }
+        for (offset, byte) in [(12, 0), (12, 5), (13, 1), (14, 1), (15, 1)] {
+            let mut bytes = head().encode();
+            bytes[offset] = byte;
+            assert_eq!(FrameHead::parse(&bytes), None, "byte {offset} = {byte}");
+        }
+    }
+
+    #[test]
+    fn the_checksum_depends_on_salt_length_and_content_but_not_on_itself() {
+        let mut frame = [3; 64];
+        let crc = frame_crc(&frame, 1);
+        assert_ne!(crc, frame_crc(&frame, 2));
+        for offset in (0..4).chain(8..64) {
+            frame[offset] ^= 0x40;
+            assert_ne!(crc, frame_crc(&frame, 1), "byte {offset}");
+            frame[offset] ^= 0x40;
+        }
+        frame[5] ^= 1;
+        assert_eq!(crc, frame_crc(&frame, 1));
+    }
+}

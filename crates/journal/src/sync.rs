@@ -55,9 +55,9 @@ impl Monitor {
         self.condition.notify_one();
     }
 
-    /// Time does not pass in the model: patience runs out at once, or never.
+    /// Time does not pass in the model: patience runs out at once, or never (`None` and `Duration::MAX`).
     pub(crate) fn sleep_until(&self, patience: Option<std::time::Duration>, mut ready: impl FnMut() -> bool) {
-        if patience.is_some() {
+        if patience.is_some_and(|patience| patience < std::time::Duration::MAX) {
             return;
         }
         let mut guard = self.mutex.lock().unwrap();

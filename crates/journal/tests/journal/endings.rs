@@ -218,6 +218,17 @@ fn scanning_changes_nothing() {
     assert_eq!(rig.disk.operations(), operations);
 }
 
+/// Ids are assigned with the seqs (I3): a frame that chains and does not continue the ids is no torn tail.
+#[test]
+fn a_gap_in_the_event_ids_is_damage() {
+    let mut rig = Rig::new(1);
+    rig.append_many(1).unwrap();
+    crate::rig::append(&rig.journal, &Commit::numbered(2, 10), 2, 3).unwrap();
+    rig.journal.wait(Durability::Durable, 2).unwrap();
+    rig.move_to(rig.disk.crash(), bare);
+    assert!(is_corrupt(&rig.scan()));
+}
+
 #[test]
 fn waiting_for_what_was_never_appended_is_refused() {
     let mut rig = Rig::new(1);

@@ -89,6 +89,38 @@ fn a_failed_flush_is_never_repeated() {
     }
 }
 
+/// I5: EIO and a failed rename stop the store; what only lacked space, or never began, does not.
+#[test]
+fn what_poisons_and_what_is_merely_refused() {
+    for (op, fault, poisons) in [
+        (SimOp::Write, Fault::Io, true),
+        (SimOp::Write, Fault::NoSpace, false),
+        (SimOp::Sync, Fault::Io, true),
+        (SimOp::Sync, Fault::NoSpace, true),
+        (SimOp::SyncDir, Fault::Io, true),
+        (SimOp::SyncDir, Fault::NoSpace, true),
+        (SimOp::Rename, Fault::Io, true),
+        (SimOp::Rename, Fault::NoSpace, false),
+        (SimOp::Create, Fault::Io, false),
+        (SimOp::Create, Fault::NoSpace, false),
+    ] {
+        let mut rig = Rig::new(1);
+        rig.disk.fail_nth(op, 1, fault);
+        let refused = rig.append(Commit::numbered(1, 10));
+        assert_eq!(rig.poison.get().is_some(), poisons, "{op:?} {fault:?}: {refused:?}");
+        match refused {
+            Err(Error::Poisoned(_)) => assert!(poisons),
+            Err(Error::NoSpace(_)) => assert!(!poisons && fault == Fault::NoSpace),
+            Err(Error::Io(_)) => assert!(!poisons && fault == Fault::Io),
+            other => panic!("{op:?} {fault:?}: {other:?}"),
+        }
+        if !poisons {
+            rig.append_many(1).unwrap();
+            rig.durable().unwrap();
+        }
+    }
+}
+
 #[test]
 fn what_was_acknowledged_before_a_poisoning_stays_acknowledged() {
     let mut rig = Rig::new(1);

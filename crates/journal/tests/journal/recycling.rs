@@ -3,10 +3,10 @@
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use ledgerstone_format::Durability;
-use ledgerstone_journal::JournalOptions;
+use ledgerstone_journal::{JournalOptions, Stamp};
 use ledgerstone_vfs::{Vfs, sim::SimDisk};
 
-use crate::rig::{Commit, Rig, small_files};
+use crate::rig::{Commit, DIR, Rig, small_files};
 
 fn bare(disk: &SimDisk) -> Arc<dyn Vfs> {
     Arc::new(disk.clone())
@@ -76,6 +76,83 @@ fn as_much_as_asked_for_is_kept() {
 }
 
 #[test]
+fn only_two_spares_are_kept_and_those_the_largest() {
+    let mut rig = Rig::new(1);
+    for n in 1..=12 {
+        rig.append(Commit::numbered(n, 9000)).unwrap();
+    }
+    rig.checkpoint().unwrap();
+    let stats = rig.journal.stats();
+    assert_eq!((stats.files, stats.spares, rig.disk.list().len()), (1, 2, 3));
+    assert_eq!(stats.bytes, rig.disk.used_bytes());
+    assert_eq!(stats.bytes, 96 << 10);
+}
+
+/// Otherwise a commit's flush would have to write what the preparation left to it, and a name without content could show.
+#[test]
+fn a_spare_is_flushed_before_it_has_its_name_and_the_folder_after() {
+    let rig = Rig::new(1);
+    rig.disk.record_trace();
+    assert!(rig.journal.step().unwrap());
+    let calls: Vec<_> = rig.disk.trace().iter().filter_map(|call| call.split(' ').next().map(String::from)).collect();
+    assert_eq!(calls, ["open", "pwrite", "fdatasync", "rename", "fsync", "open"]);
+}
+
+/// A large file is prepared piece by piece: a commit that comes meanwhile waits for one piece at most.
+#[test]
+fn commits_are_written_between_the_pieces_of_a_spare() {
+    let options = JournalOptions { first_file_bytes: 4 << 20, max_file_bytes: 4 << 20, ..small_files() };
+    let mut rig = Rig::with(1, options);
+    rig.append_many(1).unwrap();
+    rig.durable().unwrap();
+    let before = rig.journal.stats().preparation_bytes;
+    assert!(rig.journal.step().unwrap());
+    assert_eq!(rig.journal.stats().preparation_bytes - before, 1 << 20);
+    rig.append_many(1).unwrap();
+    assert!(rig.journal.step().unwrap());
+    assert_eq!((rig.journal.written(), rig.journal.stats().preparation_bytes - before), (2, 2 << 20));
+    while rig.journal.step().unwrap() {}
+    assert_eq!((rig.journal.stats().spares, rig.journal.stats().preparation_bytes - before), (1, 4 << 20));
+}
+
+#[test]
+fn a_place_stays_reserved_when_the_group_is_taken_before_the_append() {
+    let mut rig = Rig::new(1);
+    rig.append_many(1).unwrap();
+    let room = (16 << 10) - rig.journal.end().position.unwrap().offset;
+    let commit = Commit::numbered(2, usize::try_from(room).unwrap() - 120);
+    let builder = commit.build();
+    assert!(builder.encoded_len() <= room, "it fits behind the first, not on the next page");
+    rig.journal.reserve(builder.encoded_len()).unwrap();
+    rig.journal.hand_over();
+    let stamp = Stamp { seq: 2, first_event_id: 2, timestamp_ms: commit.timestamp_ms };
+    assert_eq!(rig.journal.append(builder, stamp).unwrap().position.file, 2);
+    rig.commits.push(commit);
+    rig.durable().unwrap();
+    rig.move_to(rig.disk.power_cut(), bare);
+    rig.reopen(2).unwrap();
+}
+
+/// A name that differs from the header's number marks a spare; no renaming may ever make them equal.
+#[test]
+fn a_spare_never_gets_the_number_in_its_old_header() {
+    let mut rig = Rig::new(1);
+    rig.append_many(1).unwrap();
+    rig.durable().unwrap();
+    let mut bytes = rig.disk.read_file(format!("{DIR}/journal-{:020}.wal", 1)).unwrap();
+    bytes[26..34].copy_from_slice(&4_u64.to_le_bytes());
+    let crc = ledgerstone_format::checksum::crc32c(&bytes[..54]);
+    bytes[54..58].copy_from_slice(&crc.to_le_bytes());
+    rig.append_many(1).unwrap();
+    rig.journal.hand_over();
+    rig.disk.write_file(format!("{DIR}/journal-{:020}.wal", 2), &bytes);
+    rig.move_to(rig.disk.crash(), bare);
+    rig.reopen(2).unwrap();
+    rig.move_to(rig.disk.power_cut(), bare);
+    rig.reopen(2).unwrap();
+}
+
+#[test]
 fn a_recycled_file_never_shows_its_old_frames() {
     let mut rig = Rig::new(1);
     for round in 0..20 {
@@ -113,6 +190,8 @@ fn a_place_reserved_for_a_small_frame_does_not_hold_up_a_large_one() {
     rig.journal.reserve(50_000).unwrap();
     rig.append(Commit::numbered(1, 40_000)).unwrap();
     rig.durable().unwrap();
+    let stats = rig.journal.stats();
+    assert_eq!((stats.files + stats.spares, rig.disk.list().len()), (2, 2), "the small one waits for its turn");
     for _ in 0..6 {
         rig.append(Commit::numbered(rig.next_seq(), 9000)).unwrap();
     }
