@@ -83,7 +83,8 @@ pub fn open_simulated(disk: &SimDisk, clock: &SimClock, path: &Path, options: &O
     simulated_ground(disk, clock).open(path, options)
 }
 
-/// Opens a store on a simulated disk, with the checkpoint's twin and with the engine's threads. [`close_stepped`] ends it.
+/// Opens a store on a simulated disk, with the checkpoint's twin and with the engine's threads. [`close_threaded`]
+/// ends it.
 pub fn open_simulated_with_threads(
     disk: &SimDisk,
     clock: &SimClock,
@@ -107,7 +108,7 @@ pub fn open_stepped(path: &Path, options: &OpenOptions) -> Result<Arc<Store>> {
     open_in_parts(path, options, Engine::Stepped, LmdbCheckpoint::PART_OPERATIONS)
 }
 
-/// Opens a store on the real disk with LMDB whose flushes are cut into parts of so many operations. [`close_stepped`] ends it.
+/// Opens a store on the real disk with LMDB whose flushes are cut into parts of so many operations.
 pub fn open_in_parts(path: &Path, options: &OpenOptions, engine: Engine, part_operations: u32) -> Result<Arc<Store>> {
     let ground = Ground {
         vfs: Arc::new(ledgerstone_vfs::OsVfs),
@@ -133,7 +134,12 @@ pub fn step_flusher(store: &Store) -> Step {
     store.coordinator.step(store)
 }
 
-/// Ends a store that was opened here: everything flushed first, as its threads would.
+/// Ends a store that was opened here with threads: they flush everything first.
+pub fn close_threaded(store: &Store) -> Result<()> {
+    store.shut_down()
+}
+
+/// Ends a store that was opened here without threads: everything flushed first, as its threads would.
 pub fn close_stepped(store: &Store) -> Result<()> {
     store.want(crate::Level::Flushed, store.marks().applied);
     // A failure is told by what follows, which frees everything all the same.
