@@ -54,19 +54,20 @@ test.serial('the gate is taken once, at the first read or the first id', async (
 test.serial('a turn says once what it waits for, and is woken once for a group', async (t) => {
   const store = await openStore(t)
   await store.state.put('warm', 1, { durability: 'durable' })
+  const { groups } = store.stats().journal
   const { commit, want, wakes = 0, poll = 0, ...others } = await calls(() => Promise.all(Array.from({ length: 256 }, (_, i) => store.state.put(String(i), i, { durability: 'durable' }))))
   t.deepEqual([commit, want, others], [256, 1, {}])
-  t.true(wakes <= 2, `${wakes} wakes`)
-  t.is(poll, 1 + wakes)
+  t.true(wakes <= store.stats().journal.groups - groups, `${wakes} wakes`)
+  t.true(poll <= 1 + wakes)
 })
 
-test.serial('a lone durable commit on a fast device needs no wake', async (t) => {
+test.serial('a lone durable commit is one call to apply it and one to wait, and a look when it was woken', async (t) => {
   const store = await openStore(t)
-  const made = await calls(async () => {
+  const { commit, want, wakes = 0, poll = 0, ...others } = await calls(async () => {
     for (let i = 0; i < 10; i++) await store.state.put('a', i, { durability: 'durable' })
   })
-  t.deepEqual([made.commit, made.want], [10, 10])
-  t.true((made.poll ?? 0) <= 20)
+  t.deepEqual([commit, want, others], [10, 10, {}])
+  t.true(poll <= 10 + wakes, 'and one where the flush was left to the journal')
 })
 
 test.serial('ranges and events cross as pages', async (t) => {

@@ -346,6 +346,7 @@ fn poll(state: &EnvState, arguments: &Arguments<2>) -> Answer {
     }
     let Marks { applied, written, durable, flushed, crowded, failed, no_space } =
         state.with_waiting_store(store, |entry| Ok(entry.poll()))?;
+    state.settle_keep_alive();
     let flags = [(crowded, CROWDED), (failed, FAILED), (no_space, NO_SPACE)];
     let flags = flags.iter().fold(0, |flags, (set, flag)| if *set { flags | flag } else { flags });
     let numbers = [number(applied), number(written), number(durable), number(flushed), f64::from(flags)];

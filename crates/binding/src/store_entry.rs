@@ -194,7 +194,9 @@ impl StoreEntry {
         if wishes.room {
             self.handle.want(Level::Room, marks.applied);
         }
-        let durable = self.handle.marks().durable;
+        let marks = self.handle.marks();
+        let durable = marks.durable;
+        self.forget_durable_commit(&marks);
         {
             let mut demands = self.demands.borrow_mut();
             demands.written.told(durable);
@@ -236,6 +238,7 @@ impl StoreEntry {
             demands.flushed.told(marks.flushed);
             demands.room &= marks.crowded;
         }
+        self.forget_durable_commit(&marks);
         self.publish_and_look();
         marks
     }
@@ -243,15 +246,19 @@ impl StoreEntry {
     /// Whether this store keeps the event loop alive: a commit from here is not yet durable, or somebody waits. Not after a
     /// failure, when nothing more will become durable.
     pub(crate) fn keeps_alive(&self) -> bool {
-        let last_commit = self.last_commit.get();
-        if last_commit > 0 {
-            let marks = self.handle.marks();
-            if marks.failed || marks.durable >= last_commit {
-                self.last_commit.set(0);
-                self.watch.keep(NOBODY);
-            }
+        if self.last_commit.get() > 0 {
+            self.forget_durable_commit(&self.handle.marks());
         }
         self.last_commit.get() > 0 || !self.demands.borrow().is_empty()
+    }
+
+    /// A commit that is durable keeps nothing alive, nor is it worth a wake.
+    fn forget_durable_commit(&self, marks: &Marks) {
+        let last_commit = self.last_commit.get();
+        if last_commit > 0 && (marks.failed || marks.durable >= last_commit) {
+            self.last_commit.set(0);
+            self.watch.keep(NOBODY);
+        }
     }
 
     /// After this nothing of the engine refers to the environment.
