@@ -48,7 +48,7 @@ impl Scan {
             len: file.len,
             damaged: false,
         }));
-        sorting.sort_out(folder.spares, options.first_file_bytes, above, cut_number)?;
+        sorting.sort_out(folder.spares, options, above, cut_number)?;
         let (spares, next_number) = (sorting.keep, sorting.next_number);
 
         let mut files: Vec<_> = folder
@@ -105,9 +105,16 @@ struct Shelf<'a> {
 impl Shelf<'_> {
     /// Keeps the largest spares and removes the others. Those numbered `above` or lower, and the one that was `cut`, get
     /// new numbers: under its own number that one would still be in use.
-    fn sort_out(&mut self, mut spares: Vec<SpareFound>, least_bytes: u64, above: u64, cut: Option<u64>) -> Result<()> {
-        spares.sort_by_key(|spare| std::cmp::Reverse(spare.len));
-        let fit = spares.partition_point(|spare| spare.len >= least_bytes.max(2 * PAGE_BYTES)).min(POOL_LIMIT);
+    fn sort_out(
+        &mut self,
+        mut spares: Vec<SpareFound>,
+        options: JournalOptions,
+        above: u64,
+        cut: Option<u64>,
+    ) -> Result<()> {
+        let sizes = options.first_file_bytes.max(2 * PAGE_BYTES)..=options.spare_limit_bytes();
+        spares.sort_by_key(|spare| std::cmp::Reverse(if sizes.contains(&spare.len) { spare.len } else { 0 }));
+        let fit = spares.iter().take(POOL_LIMIT).take_while(|spare| sizes.contains(&spare.len)).count();
         for unfit in spares.drain(fit..) {
             self.vfs.remove_file(&unfit.path)?;
             self.changed |= cut == Some(unfit.number);

@@ -1,5 +1,7 @@
 //! What can be chosen about a journal.
 
+use ledgerstone_format::{PAGE_BYTES, align_up};
+
 /// Sizes, in bytes. None of them changes the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JournalOptions {
@@ -23,5 +25,12 @@ impl JournalOptions {
     /// How large the next file should be when those in use have `used_bytes` together.
     pub(crate) fn next_file_bytes(&self, used_bytes: u64) -> u64 {
         used_bytes.min(self.max_file_bytes).max(self.first_file_bytes)
+    }
+
+    /// The largest file worth keeping as a spare: one that was made for a single huge frame is not.
+    pub(crate) const fn spare_limit_bytes(&self) -> u64 {
+        let limit =
+            if self.max_file_bytes > self.first_file_bytes { self.max_file_bytes } else { self.first_file_bytes };
+        align_up(limit, PAGE_BYTES)
     }
 }

@@ -116,6 +116,11 @@ impl Pool {
         self.remove_surplus()
     }
 
+    /// Removes a file that is needed no more. That needs no flush: should it come back, it is as old as before.
+    pub(crate) fn remove(&self, path: &Path) -> Result<(), Failure> {
+        self.vfs.remove_file(path).map_err(Failure::refused)
+    }
+
     /// Does the next piece of preparing a file. True when it is in the pool. A failure in advance, with nobody waiting,
     /// is not repeated until somebody needs a file.
     pub(crate) fn prepare_in_advance(&mut self, capacity: u64) -> Result<(), Failure> {
@@ -174,13 +179,13 @@ impl Pool {
         Ok(PreparedFile { number, capacity, handle })
     }
 
-    /// Keeps the largest spares. Removing needs no flush: a file that comes back is a spare again.
+    /// Keeps the largest spares.
     fn remove_surplus(&mut self) -> Result<(), Failure> {
         while self.spares.len() > POOL_LIMIT {
             let smallest = self.spares.iter().enumerate().min_by_key(|(_, spare)| spare.capacity).map(|(at, _)| at);
             let Some(spare) = smallest.and_then(|at| self.spares.remove(at)) else { break };
             drop(spare.handle);
-            self.vfs.remove_file(&journal_path(&self.dir, spare.number)).map_err(Failure::refused)?;
+            self.remove(&journal_path(&self.dir, spare.number))?;
         }
         Ok(())
     }

@@ -33,7 +33,11 @@ impl Journal {
         self.check_open()?;
         let released = self.group.lock().release(upto_seq, self.marks.durable(), self.options.keep_bytes);
         for file in released {
-            let outcome = self.pool.lock().adopt(&journal_path(&self.dir, file.number), file.capacity);
+            let path = journal_path(&self.dir, file.number);
+            let mut pool = self.pool.lock();
+            let is_huge = file.capacity > self.options.spare_limit_bytes();
+            let outcome = if is_huge { pool.remove(&path) } else { pool.adopt(&path, file.capacity) };
+            drop(pool);
             self.judge(outcome)?;
         }
         Ok(())

@@ -184,6 +184,28 @@ fn a_frame_that_fits_nowhere_gets_a_file_of_its_size() {
 }
 
 #[test]
+fn a_file_made_for_one_huge_frame_is_not_kept_as_a_spare() {
+    let mut rig = Rig::new(1);
+    rig.append_many(1).unwrap();
+    rig.append(Commit::numbered(2, 300_000)).unwrap();
+    rig.append(Commit::numbered(3, 9000)).unwrap();
+    rig.checkpoint().unwrap();
+    assert!(rig.disk.used_bytes() < 300_000, "{:?}", rig.journal.stats());
+    assert_eq!(rig.disk.used_bytes(), rig.journal.stats().bytes);
+
+    // Nor is one that comes back, or that an opening finds among the spares.
+    rig.disk.write_file(format!("{DIR}/journal-{:020}.wal", 900), &vec![0; 300_000]);
+    rig.move_to(rig.disk.power_cut(), bare);
+    rig.reopen(3).unwrap();
+    rig.checkpoint().unwrap();
+    assert!(rig.disk.used_bytes() < 300_000, "{:?}", rig.journal.stats());
+    rig.append_many(20).unwrap();
+    rig.durable().unwrap();
+    rig.move_to(rig.disk.power_cut(), bare);
+    rig.reopen(23).unwrap();
+}
+
+#[test]
 fn a_place_reserved_for_a_small_frame_does_not_hold_up_a_large_one() {
     let mut rig = Rig::new(1);
     rig.journal.reserve(500).unwrap();
