@@ -12,7 +12,9 @@ import type { Task, Word } from './worker.ts'
 
 const WORKER = new URL('./worker.ts', import.meta.url)
 
-function start(t: ExecutionContext, name: Task['name'], path: string): Worker & { word(name: string): Promise<Word> } {
+interface Started extends Worker { word(name: string): Promise<Word>; ended: Promise<unknown[]> }
+
+function start(t: ExecutionContext, name: Task['name'], path: string): Started {
   const worker = new Worker(WORKER, { workerData: { name, path } satisfies Task })
   const words: Word[] = []
   const waiting = new Set<() => void>()
@@ -25,6 +27,7 @@ function start(t: ExecutionContext, name: Task['name'], path: string): Worker & 
     failure = thrown
     for (const look of waiting) look()
   })
+  const ended = once(worker, 'exit') // listened for from the start: it may end at any time
   t.teardown(() => worker.terminate())
   const word = (wanted: string): Promise<Word> =>
     new Promise((resolve, reject) => {
@@ -38,7 +41,7 @@ function start(t: ExecutionContext, name: Task['name'], path: string): Worker & 
       waiting.add(look)
       look()
     })
-  return Object.assign(worker, { word })
+  return Object.assign(worker, { word, ended })
 }
 
 test('two environments that open one path have one store', async (t) => {
@@ -50,14 +53,14 @@ test('two environments that open one path have one store', async (t) => {
   const again = await cold.openStore(path, { create: false, eventCodec: 'binary' })
   t.like(await worker.word('open'), { storeKey: again.storeKey })
   await cold.closeStore(again.store)
-  await once(worker, 'exit')
+  await worker.ended
 })
 
 test.serial('what a worker has applied is durable when it ends, though nobody waited and nobody closed', async (t) => {
   const { store, path } = await openIn(t)
   const worker = start(t, 'forget', path)
   const { seq } = await worker.word('applied')
-  const [code] = (await once(worker, 'exit')) as [number]
+  const [code] = (await worker.ended) as [number]
   t.is(code, 0)
   const marks = new Float64Array(5)
   hot.poll(store, marks)
@@ -190,7 +193,7 @@ test('the gate of a worker that ends goes to whoever waits for it', async (t) =>
     void worker.terminate() // this thread blocks in the next call: only the worker's own hook can give the gate back
     const set = writeSet({ put: 'round', value: String(round) })
     if (hot.commit(store, set, set.length, 0) === FAILED) t.fail(error().message)
-    await once(worker, 'exit')
+    await worker.ended
   }
   t.is(getText(store, 'round'), '4')
 })
