@@ -124,8 +124,8 @@ name(CorruptionError, 'CorruptionError')
 /** `ERR_FORMAT`: not a store of ours, or one in a newer format. */
 export class FormatError extends LedgerstoneError {
   declare readonly code: 'ERR_FORMAT'
-  /** The version found. */
-  declare readonly found: number
+  /** The version found, or what was found instead of one. */
+  declare readonly found: number | string
   /** The newest version this build reads. */
   declare readonly supported: number
 }

@@ -11,6 +11,8 @@ export interface ChildOptions {
   readonly args?: readonly string[]
   readonly nodeArgs?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** A program that runs Node, with the arguments before Node's own path: for limits and the like. */
+  readonly runner?: readonly [program: string, ...args: string[]]
   /** Beyond this the child is killed and counts as hung. */
   readonly limitMs?: number
   /** Called with each line that the child reports. */
@@ -38,9 +40,10 @@ export class Child {
 
   /** Starts `program` (a TypeScript file) in the repository's folder. */
   constructor(program: string | URL, options: ChildOptions = {}) {
-    const { args = [], nodeArgs = [], env = {}, limitMs = DEFAULT_LIMIT_MS, onReport } = options
+    const { args = [], nodeArgs = [], env = {}, runner = [], limitMs = DEFAULT_LIMIT_MS, onReport } = options
     const file = typeof program === 'string' ? program : fileURLToPath(program)
-    const child = spawn(process.execPath, [...nodeArgs, '--import=@oxc-node/core/register', file, ...args], {
+    const [command, ...rest] = [...runner, process.execPath] as [string, ...string[]]
+    const child = spawn(command, [...rest, ...nodeArgs, '--import=@oxc-node/core/register', file, ...args], {
       cwd: root,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],

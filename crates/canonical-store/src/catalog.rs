@@ -40,14 +40,15 @@ impl CatalogEntry {
     /// Codecs without names are whatever there is: enough to drop a collection.
     pub(crate) fn check_codecs(&self, key_codec: &str, value_codec: &str) -> Result<()> {
         let unnamed = key_codec.is_empty() && value_codec.is_empty();
-        if unnamed || (self.key_codec == key_codec && self.value_codec == value_codec) {
-            return Ok(());
+        let pairs = [(&self.key_codec, key_codec), (&self.value_codec, value_codec)];
+        match pairs.into_iter().find(|(stored, given)| stored != given) {
+            Some((stored, given)) if !unnamed => Err(Error::CodecMismatch {
+                collection: Some(self.name.clone()),
+                expected: stored.clone(),
+                actual: given.to_owned(),
+            }),
+            _ => Ok(()),
         }
-        Err(Error::CodecMismatch {
-            collection: Some(self.name.clone()),
-            expected: format!("{}/{}", self.key_codec, self.value_codec),
-            actual: format!("{key_codec}/{value_codec}"),
-        })
     }
 }
 

@@ -74,6 +74,11 @@ pub enum Error {
     Poisoned(Arc<Error>),
 }
 
+/// A version's number, or what was found instead of one.
+fn version(found: &str) -> Detail {
+    found.parse().map_or_else(|_| Detail::Text(found.to_owned()), Detail::Number)
+}
+
 fn describe(collection: Option<&str>) -> String {
     collection.map_or_else(|| "the event log".to_owned(), |name| format!("the collection {name}"))
 }
@@ -127,7 +132,7 @@ impl Error {
             Self::Corrupt { file, offset, .. } => {
                 vec![("file", text(&file.display())), ("offset", Detail::Number(*offset))]
             }
-            Self::Format { found, supported } => vec![("found", text(found)), ("supported", text(supported))],
+            Self::Format { found, supported } => vec![("found", version(found)), ("supported", version(supported))],
             Self::NoSpace(error) | Self::Io(error) => {
                 let mut details = vec![("syscall", text(&error.syscall)), ("path", text(&error.path.display()))];
                 let errno = error.errno().and_then(|errno| u64::try_from(errno).ok());

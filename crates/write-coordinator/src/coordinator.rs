@@ -277,6 +277,8 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
             });
             self.version.store(slot.version, Ordering::Release);
         }
+        // What readers hold is counted anew before this one joins it: everybody who captured the old view is about to let go.
+        self.pinned_bytes();
         self.retired.lock().push(Arc::downgrade(frozen));
         self.flushed.fetch_max(frozen.last_seq(), Ordering::AcqRel);
         self.pending.fetch_sub(frozen.bytes(), Ordering::Relaxed);

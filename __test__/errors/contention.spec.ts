@@ -1,0 +1,52 @@
+// Errors of waiting too long. Each waits for the five seconds that are its claim.
+import { Worker } from 'node:worker_threads'
+import test from 'ava'
+import { binary } from '../../src/index.ts'
+import { openStore } from '../support/store.ts'
+import { ANY_NUMBER, errorOf, expectError } from './expect-error.ts'
+
+const FLUSH_BYTES = 64 * 1024
+
+test.serial('ERR_BUSY: another thread holds the gate for more than 5 s; the same call succeeds later', async (t) => {
+  const store = await openStore(t)
+  await store.state.put('a', 1)
+  const held = new Int32Array(new SharedArrayBuffer(4))
+  const worker = new Worker(new URL('gate-holder.ts', import.meta.url), { workerData: { path: store.path, held } })
+  const ended = new Promise((resolve) => worker.once('exit', resolve))
+  while (Atomics.load(held, 0) === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  const error = await errorOf(() => store.apply((tx) => tx.put(store.state, 'b', 1)))
+  expectError(t, error, { code: 'ERR_BUSY', class: 'BusyError', fields: { waitedMs: ANY_NUMBER }, retryable: true })
+  t.true((error as unknown as { waitedMs: number }).waitedMs >= 5000)
+  t.is(store.state.get('a'), 1, 'reading waits for nobody')
+  Atomics.store(held, 0, 2)
+  Atomics.notify(held, 0)
+  await ended
+  store.apply((tx) => tx.put(store.state, 'b', 1))
+  t.is(store.state.get('held'), true, "the other's commit was not undone")
+})
+
+test.serial('ERR_BACKPRESSURE: apply finds no room for 5 s, transact goes on waiting, and room comes back', async (t) => {
+  const store = await openStore(t, { flush: { bytes: FLUSH_BYTES, intervalMs: 3_600_000 } })
+  const values = store.collection('values', { value: binary() })
+  // What is flushed stays in memory as long as a snapshot needs it, and counts.
+  const snapshots = []
+  for (let n = 0; n < 5; n++) {
+    await store.transact((tx) => {
+      for (let i = 0; i < 20; i++) tx.put(values, `key ${n} ${i}`, Buffer.alloc(3500, n))
+    })
+    snapshots.push(store.snapshot())
+    await store.flush()
+  }
+  const error = await errorOf(() => store.apply((tx) => tx.put(values, 'one more', Buffer.alloc(1))))
+  expectError(t, error, { code: 'ERR_BACKPRESSURE', class: 'BackpressureError', fields: { pendingBytes: ANY_NUMBER }, retryable: true })
+  t.true((error as unknown as { pendingBytes: number }).pendingBytes > 4 * FLUSH_BYTES)
+  let isIn = false
+  const waiting = store.transact((tx) => tx.put(values, 'patient', Buffer.alloc(1))).then(() => (isIn = true))
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  t.false(isIn)
+  t.false(values.has('one more'))
+  for (const snapshot of snapshots) snapshot.release()
+  await waiting
+  store.apply((tx) => tx.put(values, 'one more', Buffer.alloc(1)))
+  t.true(values.has('patient') && values.has('one more'))
+})
