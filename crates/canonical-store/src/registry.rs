@@ -85,7 +85,7 @@ fn ground() -> Ground {
         vfs: Arc::new(OsVfs),
         clock: Arc::new(SystemClock::new()),
         open_checkpoint: Arc::new(|vfs, dir, settings| {
-            Ok(Arc::new(LmdbCheckpoint::open(&**vfs, dir, settings.map_size_bytes)?))
+            Ok(Arc::new(LmdbCheckpoint::open(vfs, dir, settings.map_size_bytes)?))
         }),
         journal: JournalOptions::default(),
         new_id: random_id,

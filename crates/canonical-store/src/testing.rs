@@ -114,7 +114,7 @@ pub fn open_in_parts(path: &Path, options: &OpenOptions, engine: Engine, part_op
         vfs: Arc::new(ledgerstone_vfs::OsVfs),
         clock: Arc::new(ledgerstone_vfs::SystemClock::new()),
         open_checkpoint: Arc::new(move |vfs, dir, settings| {
-            let checkpoint = LmdbCheckpoint::open(&**vfs, dir, settings.map_size_bytes)?;
+            let checkpoint = LmdbCheckpoint::open(vfs, dir, settings.map_size_bytes)?;
             Ok(Arc::new(checkpoint.with_part_operations(part_operations)))
         }),
         journal: small_journal(),

@@ -19,6 +19,7 @@ use super::{
     Batch, Checkpoint, CheckpointRead, CheckpointSize, Loaded, Part, Visit,
     batch::{decode_entry, encode_entry},
     precheck::check_data_file,
+    space::told_apart,
     value,
 };
 use crate::{Error, error::Result, meta::MetaRecord};
@@ -41,6 +42,8 @@ struct Databases {
 
 #[derive(Debug)]
 pub(crate) struct LmdbCheckpoint {
+    vfs: Arc<dyn Vfs>,
+    dir: PathBuf,
     path: PathBuf,
     /// `None` once closed.
     env: RwLock<Option<Env<WithoutTls>>>,
@@ -88,9 +91,9 @@ impl LmdbCheckpoint {
 
     /// Opens the environment in `dir`, which exists; makes it when it is empty.
     #[allow(unsafe_code, reason = "LMDB maps a file")]
-    pub(crate) fn open(vfs: &dyn Vfs, dir: &Path, map_bytes: u64) -> Result<Self> {
+    pub(crate) fn open(vfs: &Arc<dyn Vfs>, dir: &Path, map_bytes: u64) -> Result<Self> {
         let path = dir.join("data.mdb");
-        check_data_file(vfs, &path)?;
+        check_data_file(&**vfs, &path)?;
         let failed = failed(&path, "mdb_env_open");
         let page = 1 << 16;
         let map_bytes =
@@ -104,6 +107,8 @@ impl LmdbCheckpoint {
         let databases = open_databases(&env).map_err(&failed)?;
         drop(failed);
         Ok(Self {
+            vfs: Arc::clone(vfs),
+            dir: dir.to_path_buf(),
             path,
             env: RwLock::new(Some(env)),
             databases,
@@ -153,6 +158,28 @@ impl LmdbCheckpoint {
         last.commit().map_err(&failed)?;
         at(Part::Last);
         Ok(())
+    }
+
+    fn purge_part(&self, collection: u32) -> Result<bool> {
+        let env = self.env()?;
+        let failed = failed(&self.path, "mdb_del");
+        let mut transaction = env.write_txn().map_err(&failed)?;
+        let from = collection.to_be_bytes();
+        let to = collection.saturating_add(1).to_be_bytes();
+        let range = (Bound::Included(from.as_slice()), Bound::Excluded(to.as_slice()));
+        let mut keys = Vec::new();
+        for entry in self.databases.state.range(&transaction, &range).map_err(&failed)?.take(PURGE_SLICE) {
+            keys.push(entry.map_err(&failed)?.0.to_vec());
+        }
+        for key in &keys {
+            self.databases.state.delete(&mut transaction, key).map_err(&failed)?;
+        }
+        let more = keys.len() == PURGE_SLICE;
+        if !more {
+            self.databases.catalog.delete(&mut transaction, &from).map_err(&failed)?;
+        }
+        transaction.commit().map_err(&failed)?;
+        Ok(more)
     }
 
     fn write_account(&self, last: &mut RwTxn<'_>, batch: &Batch<'_>) -> heed::Result<()> {
@@ -221,30 +248,12 @@ impl Checkpoint for LmdbCheckpoint {
 
     fn write(&self, batch: &Batch<'_>, at: &dyn Fn(Part)) -> Result<()> {
         let env = self.env()?;
-        self.write_operations(&env, batch, at)?;
+        self.write_operations(&env, batch, at).map_err(|error| told_apart(error, &*self.vfs, &self.dir))?;
         flush_file(&self.path)
     }
 
     fn purge(&self, collection: u32) -> Result<bool> {
-        let env = self.env()?;
-        let failed = failed(&self.path, "mdb_del");
-        let mut transaction = env.write_txn().map_err(&failed)?;
-        let from = collection.to_be_bytes();
-        let to = collection.saturating_add(1).to_be_bytes();
-        let range = (Bound::Included(from.as_slice()), Bound::Excluded(to.as_slice()));
-        let mut keys = Vec::new();
-        for entry in self.databases.state.range(&transaction, &range).map_err(&failed)?.take(PURGE_SLICE) {
-            keys.push(entry.map_err(&failed)?.0.to_vec());
-        }
-        for key in &keys {
-            self.databases.state.delete(&mut transaction, key).map_err(&failed)?;
-        }
-        let more = keys.len() == PURGE_SLICE;
-        if !more {
-            self.databases.catalog.delete(&mut transaction, &from).map_err(&failed)?;
-        }
-        transaction.commit().map_err(&failed)?;
-        Ok(more)
+        self.purge_part(collection).map_err(|error| told_apart(error, &*self.vfs, &self.dir))
     }
 
     /// A full map is made larger at a moment without readers; other lack of space is the device's.

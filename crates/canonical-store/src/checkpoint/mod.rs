@@ -5,6 +5,7 @@ mod free_list;
 mod lmdb;
 mod meta_page;
 mod precheck;
+mod space;
 mod tree_page;
 #[cfg(any(test, feature = "sim"))]
 mod twin;

@@ -159,7 +159,8 @@ impl Store {
             GateEntry::Held => return Err(Error::TransactionFinished),
         }
         let committing = AssertUnwindSafe(|| self.commit_inside(write_set, collections));
-        let outcome = catch_unwind(committing).unwrap_or_else(|_| Err(self.stop_writing(ledgerstone_journal::Error::Internal("a commit panicked"))));
+        let outcome = catch_unwind(committing)
+            .unwrap_or_else(|_| Err(self.stop_writing(ledgerstone_journal::Error::Internal("a commit panicked"))));
         self.gate.release(owner);
         if outcome.is_ok() {
             self.journal.after_append();
@@ -190,10 +191,11 @@ impl Store {
             return Ok(());
         }
         self.check_writable()?;
-        match self.coordinator.blocked_by() {
-            Some(error) => Err(error),
-            None => Err(Error::Backpressure { pending_bytes: self.coordinator.pending_bytes() }),
+        if let Some(error) = self.coordinator.blocked_by() {
+            return Err(error);
         }
+        let pending_bytes = self.coordinator.pending_bytes().saturating_add(self.coordinator.pinned_bytes());
+        Err(Error::Backpressure { pending_bytes })
     }
 
     fn commit_inside(&self, write_set: &[u8], collections: &[Arc<CollectionRef>]) -> Result<CommitInfo> {

@@ -1,0 +1,113 @@
+// A device that fails and one that is full: ERR_POISONED with the first failure as its cause, and ERR_NO_SPACE, which heals by itself.
+import { execFileSync } from 'node:child_process'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import test from 'ava'
+import { binary, type LedgerstoneError, open } from '../../src/index.ts'
+import { runChild } from '../support/child.ts'
+import { openStore, storePath } from '../support/store.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
+import { errorOf, expectError } from './expect-error.ts'
+
+const EFBIG = 27
+const MEBIBYTE = 1 << 20
+const HEALS_WITHIN_MS = 30_000
+
+/** What the child tells of a store whose device failed. */
+interface Told { readonly what: string; readonly code?: string; readonly name?: string; readonly cause?: { readonly code: string; readonly errno?: number; readonly syscall?: string; readonly path?: string } }
+
+const onUnix = process.platform === 'win32' ? test.skip : test
+
+onUnix('a write that fails half way poisons the store: ERR_POISONED with its cause everywhere, reads go on, only reopening heals', async (t) => {
+  const path = storePath(t)
+  // Files may not grow beyond 4 MiB (8 in shells that count in KiB): a failure that no retry can mend, but not a full device.
+  const runner = ['sh', '-c', 'ulimit -f 8192; exec "$@"', 'sh'] as const
+  const ended = await runChild(new URL('failing-device.ts', import.meta.url), { args: [path], runner })
+  t.deepEqual([ended.code, ended.stderr], [0, ''])
+  const told = ended.reports.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Told)
+  const poisoned = ['the write', 'a waiter', 'apply', 'transact', 'put', 'append', 'writeTxn', 'sync', 'flush', 'a second open', 'close']
+  t.deepEqual(told.map(({ what, code, name }) => [what, code, name]), [
+    ...poisoned.map((what) => [what, 'ERR_POISONED', 'PoisonedError']),
+    ['store.failure', 'ERR_IO', 'IoError'],
+  ].toSorted((a, b) => told.findIndex(({ what }) => what === a[0]) - told.findIndex(({ what }) => what === b[0])))
+  for (const { what, cause } of told.filter(({ code }) => code === 'ERR_POISONED')) {
+    t.is(cause?.code, 'ERR_IO', what)
+    t.is(cause?.errno, EFBIG, what)
+    t.true(cause?.path?.startsWith(path), what)
+  }
+  t.true(ended.reports.includes('no function ran'))
+  t.true(ended.reports.includes('reads go on'))
+  t.true(ended.reports.includes('opened again after close'))
+
+  const acknowledged = Number(ended.reports.findLast((line) => line.startsWith('durable '))?.split(' ')[1])
+  t.true(acknowledged > 10)
+  const store = await openStore(t, {}, path)
+  t.true((store.state.get('n') as number) >= acknowledged, 'everything that was acknowledged is there')
+  t.is(store.nextEventId - 1, store.state.get('n'))
+  await store.state.put('n', 0, { durability: 'durable' })
+})
+
+/** A device of its own, if this machine lets us have one. */
+function smallDevice(t: { teardown(fn: () => unknown): void }, mebibytes: number): string | undefined {
+  const folder = temporaryFolder(t)
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mebibytes}m`, 'tmpfs', folder], { stdio: 'ignore' })
+  } catch {
+    return undefined
+  }
+  t.teardown(() => execFileSync('umount', ['-l', folder]))
+  return folder
+}
+
+// Bug: a device that became full while the state was flushed poisoned the store. Mechanism: LMDB says EIO when a page could be written only in
+// part, as it can on a full device. Fix: an EIO of LMDB is told apart by whether a small file finds room.
+test('a full device is ERR_NO_SPACE: what is there can be read, what was applied is kept, and it heals by itself', async (t) => {
+  const device = smallDevice(t, 24)
+  if (device === undefined) {
+    t.log('SKIPPED: mounting a small tmpfs is not allowed here; the simulated disk has its own tests of a full device')
+    t.pass()
+    return
+  }
+  const ballast = join(device, 'ballast')
+  writeFileSync(ballast, Buffer.alloc(12 * MEBIBYTE))
+  const path = join(device, 'store')
+  const store = await openStore(t, { flush: { bytes: 256 * 1024, intervalMs: 50 }, durability: 'durable' }, path)
+  const values = store.collection('values', { value: binary() })
+  let acknowledged = 0
+  let error: LedgerstoneError | undefined
+  for (let n = 1; error === undefined && n < 2000; n++) {
+    // Whoever waits for room when there is none waits on: a deadline makes it the caller's turn again.
+    const signal = AbortSignal.timeout(5000)
+    await store.transact((tx) => {
+      tx.put(values, `key ${n}`, Buffer.alloc(20_000, n))
+      tx.put(store.state, 'n', n)
+      tx.append(n)
+    }, { signal }).then(() => (acknowledged = n), () => {})
+    if (acknowledged !== n) error = await errorOf(() => store.apply((tx) => tx.put(values, 'one more', Buffer.alloc(20_000))))
+  }
+  t.true(acknowledged > 10)
+  const fields = { errno: 28, syscall: (error as unknown as { syscall: string }).syscall, path: (error as unknown as { path: string }).path }
+  expectError(t, error as LedgerstoneError, { code: 'ERR_NO_SPACE', class: 'NoSpaceError', fields, retryable: true })
+  t.true(fields.path.startsWith(device))
+  t.is(store.failure, undefined, 'a full device is not the end')
+  t.true((store.state.get('n') as number) >= acknowledged)
+  t.deepEqual(values.get('key 1'), Buffer.alloc(20_000, 1))
+  t.true([...store.events()].length >= acknowledged)
+
+  rmSync(ballast)
+  const before = store.state.get('n') as number
+  const startedMs = performance.now()
+  for (;;) {
+    const healed = await store.transact((tx) => tx.put(store.state, 'n', before + 1), { signal: AbortSignal.timeout(5000) }).then(() => true, () => false)
+    if (healed) break
+    if (performance.now() - startedMs > HEALS_WITHIN_MS) return t.fail('it does not heal')
+    await sleep(100)
+  }
+  await store.flush()
+  await store.close()
+  const again = await open(path)
+  t.is(again.state.get('n'), before + 1)
+  t.true([...again.events()].length >= acknowledged)
+  await again.close()
+})
