@@ -91,7 +91,7 @@ impl Life {
         for _ in 0..self.dice.below(60) {
             match self.work() {
                 Ok(()) => {}
-                // Refused for now: nothing happened.
+                // Refused until there is room: nothing happened.
                 Err(Error::NoSpace(_) | Error::Io(_)) if self.rig.poison.get().is_none() => self.seen.refusals += 1,
                 Err(_) => {
                     self.seen.poisonings += 1;
