@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc, sync::atomic::Ordering};
 
 use ledgerstone_event_log::EventIn;
 use ledgerstone_format::{PlantedFault, planted};
-use ledgerstone_write_coordinator::{FlushFailure, Flusher};
+use ledgerstone_write_coordinator::{Delta as _, FlushFailure, Flusher};
 
 use crate::{
     Error, Store,
@@ -171,13 +171,15 @@ impl Flusher<StoreDelta> for Store {
         self.write_out(frozen).map_err(|error| self.classify(error))
     }
 
-    fn published(&self, frozen: &Arc<StoreDelta>) {
+    fn published(&self, frozen: Arc<StoreDelta>) {
         self.caches.take_back(self.coordinator.version());
-        if let Some(at) = frozen.frozen_at()
-            && let Err(error) = self.journal.recycle(at.seq)
-        {
+        let seq = frozen.last_seq();
+        drop(frozen);
+        if let Err(error) = self.journal.recycle(seq) {
             self.stop_writing(error);
         }
+        // What is crowded depends on what is still held; whoever is told below looks at once.
+        self.coordinator.pinned_bytes();
         self.at(FlushStage::Published);
         self.listeners.advanced();
     }

@@ -13,7 +13,7 @@ use std::{
 
 use simulation::{live, open_a_mixture};
 
-const SEEDS: u64 = 2_500;
+const SEEDS: u64 = 10_000;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))

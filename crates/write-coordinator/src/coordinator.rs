@@ -176,11 +176,14 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
     pub fn wait_for_room(&self, patience: Duration) -> bool {
         let deadline = self.clock.monotonic().saturating_add(patience);
         let mut state = self.state.lock();
-        while self.is_crowded() {
+        // What readers hold is looked at anew: who let go of it may not have been able to say so.
+        while self.is_crowded() && {
             self.pinned_bytes();
+            self.is_crowded()
+        } {
             let left = deadline.saturating_sub(self.clock.monotonic());
             if left.is_zero() || self.failure.get().is_some() || self.blocked.load(Ordering::Acquire) {
-                return !self.is_crowded();
+                return false;
             }
             self.work.notify_all();
             self.progress.wait_for(&mut state, left);
@@ -193,19 +196,23 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
         if self.failure.get().is_some() {
             return Step::Failed;
         }
-        let view = self.view();
-        let frozen = match &view.frozen {
-            Some(frozen) => Arc::clone(frozen),
-            None => match self.due(&view.active) {
-                None => self.freeze(flusher),
-                Some(idle) => return self.idle(flusher, idle),
-            },
+        let frozen = {
+            let view = self.view();
+            match &view.frozen {
+                Some(frozen) => Arc::clone(frozen),
+                None => match self.due(&view.active) {
+                    None => self.freeze(flusher),
+                    Some(idle) => return self.idle(flusher, idle),
+                },
+            }
         };
         let start = self.clock.monotonic();
         match flusher.flush(&frozen) {
             Ok(()) => {
                 self.publish(&frozen, start);
-                flusher.published(&frozen);
+                flusher.published(frozen);
+                // Whoever waits for room looks again, now that the flusher itself holds nothing any more.
+                self.nudge();
                 Step::Worked
             }
             Err(failure) => self.not_flushed(flusher, failure),

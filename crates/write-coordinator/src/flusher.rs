@@ -20,8 +20,9 @@ pub trait Flusher<D>: Send + Sync {
     fn freeze(&self, swap: &mut dyn FnMut(Arc<D>) -> Arc<D>);
     /// Writes a frozen delta out, durably. Called again with the same delta after [`FlushFailure::Retry`].
     fn flush(&self, frozen: &Arc<D>) -> Result<(), FlushFailure<Self::Error>>;
-    /// After the view without the frozen delta was published: whoever waits may be woken, old resources released.
-    fn published(&self, frozen: &Arc<D>);
+    /// After the view without the frozen delta was published: old resources are released, this reference first of all (what
+    /// is held counts towards the bound), then whoever waits may be woken.
+    fn published(&self, frozen: Arc<D>);
     /// One slice of background work when nothing is due. Whether there is more.
     fn chore(&self) -> Result<bool, FlushFailure<Self::Error>>;
     /// Writing has stopped for good; called once, also for a panic (`what`).

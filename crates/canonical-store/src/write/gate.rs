@@ -114,9 +114,8 @@ impl Gate {
         let mut state = self.state.lock();
         state.closed = true;
         self.turn.notify_all();
-        if state.owner.is_some() {
-            self.turn.wait_for(&mut state, patience);
-        }
+        // Whoever leaves the queue wakes this one too: only the token's return, or time, ends the wait.
+        self.turn.wait_while_for(&mut state, |state| state.owner.is_some(), patience);
     }
 }
 

@@ -1,0 +1,14 @@
+//! What the store does when something fails: it says so with the documented code, reads go on, nothing acknowledged is
+//! lost, and it heals as the error table promises.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod backpressure;
+mod damage;
+mod flush_count;
+mod gate;
+mod no_space;
+mod poison;
+mod process_lock;
+mod rig;
