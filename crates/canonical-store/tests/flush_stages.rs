@@ -1,5 +1,14 @@
 //! What readers see while a flush is under way: at each of its stages a snapshot is taken, and it stays exact across three
 //! more flushes. The content of a commit follows from its number, so that any number of writers may be at it meanwhile.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::disallowed_methods,
+    reason = "tests, also outside of their functions"
+)]
 
 #[allow(dead_code, reason = "shared with the simulation")]
 #[path = "support/simulation/chance.rs"]

@@ -2,6 +2,15 @@
 //! are held across them, closings and kills. Counterexamples are kept as tests below.
 //!
 //! `LEDGERSTONE_CASES=n` tries n of them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::disallowed_methods,
+    reason = "tests, also outside of their functions"
+)]
 
 #[allow(dead_code, reason = "shared with the simulation")]
 #[path = "support/simulation/chance.rs"]
@@ -14,7 +23,7 @@ mod history;
 mod reading;
 mod support;
 
-use std::{collections::VecDeque, ops::Bound, path::Path, sync::Arc};
+use std::{ops::Bound, path::Path, sync::Arc};
 
 use chance::Chance;
 use history::{Change, History, Image, NAMES, codecs, write_set};
@@ -23,7 +32,7 @@ use ledgerstone_canonical_store::{
     testing::{self, Engine, open_in_parts},
 };
 use proptest::prelude::*;
-use reading::{Source, Stop, check_all, check_events, check_key, check_range, expected, fill_page};
+use reading::{Left, Source, Stop, check_all, check_events, check_key, check_range, expected, fill_page};
 use support::TempDir;
 
 /// So small that most flushes have several.
@@ -114,8 +123,6 @@ fn action() -> impl Strategy<Value = Action> {
         1 => Just(Action::Kill),
     ]
 }
-
-type Left = VecDeque<(Vec<u8>, Vec<u8>)>;
 
 struct Model<'a> {
     dir: &'a Path,

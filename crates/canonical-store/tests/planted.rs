@@ -1,4 +1,13 @@
 //! The simulation counts only if it notices: each defect that is put into the engine must be found within 1,000 lives.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::disallowed_methods,
+    reason = "tests, also outside of their functions"
+)]
 
 #[path = "support/simulation/mod.rs"]
 mod simulation;

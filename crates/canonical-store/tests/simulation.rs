@@ -2,6 +2,15 @@
 //! that jump, and every reader and writer in between. A failing seed is printed with the command that replays it.
 //!
 //! `LEDGERSTONE_SEED=n` lives one life (`LEDGERSTONE_STORY=1` tells it), `LEDGERSTONE_SEEDS=n` lives the first n.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::disallowed_methods,
+    reason = "tests, also outside of their functions"
+)]
 
 #[path = "support/simulation/mod.rs"]
 mod simulation;

@@ -1,5 +1,14 @@
 //! What the store does when something fails: it says so with the documented code, reads go on, nothing acknowledged is
 //! lost, and it heals as the error table promises.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::disallowed_methods,
+    reason = "tests, also outside of their functions"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;

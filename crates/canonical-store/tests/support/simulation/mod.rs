@@ -4,8 +4,11 @@
 mod chance;
 mod fork;
 mod history;
+mod readers;
 mod reading;
+mod trouble;
 mod world;
+mod writing;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -80,10 +83,10 @@ fn open(world: &Shared, last: bool) -> Check {
         let (disk, clock) = {
             let mut world = world.lock();
             if !last && world.chance.one_in(4) {
-                world.plan_cut()?;
+                world.plan_cut();
             }
             if !last && world.chance.one_in(4) {
-                world.plan_fault()?;
+                world.plan_fault();
             }
             (world.disk.clone(), world.clock.clone())
         };
@@ -192,9 +195,9 @@ fn end(world: &Shared, outcome: &mut Outcome) -> Check {
     drop(session);
     let mut clean = false;
     if closes {
-        let closed = testing::close_stepped(&store);
-        guard.tell(|| format!("closed: {closed:?} {:?}", store.marks()));
-        match closed {
+        let outcome = testing::close_stepped(&store);
+        guard.tell(|| format!("closed: {outcome:?} {:?}", store.marks()));
+        match outcome {
             Ok(()) => {
                 clean = true;
                 let applied = guard.history.seq();

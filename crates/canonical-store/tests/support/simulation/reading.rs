@@ -12,7 +12,7 @@ use ledgerstone_canonical_store::{
 
 use super::{
     chance::Chance,
-    history::{Entries, Image, NAMES},
+    history::{Entries, Image},
 };
 
 /// Why a check ended early.
@@ -84,8 +84,11 @@ pub(crate) fn everything(reverse: bool) -> KeyBounds {
     KeyBounds { lower: Bound::Unbounded, upper: Bound::Unbounded, reverse, limit: None }
 }
 
+/// What a range has still to show.
+pub(crate) type Left = VecDeque<(Vec<u8>, Vec<u8>)>;
+
 /// What a range must show.
-pub(crate) fn expected(entries: &Entries, bounds: &KeyBounds) -> VecDeque<(Vec<u8>, Vec<u8>)> {
+pub(crate) fn expected(entries: &Entries, bounds: &KeyBounds) -> Left {
     let inside = |key: &Vec<u8>| {
         RangeBounds::<[u8]>::contains(
             &(bounds.lower.as_ref().map(Vec::as_slice), bounds.upper.as_ref().map(Vec::as_slice)),
@@ -114,11 +117,7 @@ pub(crate) fn draw_bounds(chance: &mut Chance) -> KeyBounds {
 }
 
 /// Fills one page of `room` entries and compares it; whether the range was shown whole.
-pub(crate) fn fill_page(
-    cursor: &mut RangeCursor,
-    left: &mut VecDeque<(Vec<u8>, Vec<u8>)>,
-    mut room: u64,
-) -> Check<bool> {
+pub(crate) fn fill_page(cursor: &mut RangeCursor, left: &mut Left, mut room: u64) -> Check<bool> {
     let mut wrong = None;
     let done = cursor.fill(&mut |key, value| {
         if room == 0 {
@@ -190,15 +189,15 @@ pub(crate) fn check_all(
     image: &Image,
     chance: &mut Chance,
 ) -> Check {
-    for slot in 0..NAMES.len() {
+    for (slot, collection) in slots.iter().enumerate() {
         let entries = image.entries(slot);
         for reverse in [false, true] {
-            check_range(source, &slots[slot], &entries, everything(reverse), chance)?;
+            check_range(source, collection, &entries, everything(reverse), chance)?;
         }
         for key in entries.keys() {
-            check_key(source, &slots[slot], &entries, key)?;
+            check_key(source, collection, &entries, key)?;
         }
-        check_key(source, &slots[slot], &entries, &chance.key())?;
+        check_key(source, collection, &entries, &chance.key())?;
     }
     check_events(source, image, 0, u64::MAX)?;
     check_first_event_at(source, image, image.timestamp_ms.saturating_sub(1))

@@ -1,0 +1,61 @@
+//! What befalls a life from outside: clocks that jump, calls that fail, power that goes.
+
+use std::time::Duration;
+
+use ledgerstone_vfs::sim::{Fault, SimOp};
+
+use super::world::World;
+
+impl World {
+    pub(super) fn move_clock(&mut self) {
+        if self.chance.one_in(3) {
+            let back = 1_000_000 - self.chance.below(5_000);
+            self.clock.set_wall_ms(back);
+        } else {
+            self.clock.advance(Duration::from_millis(self.chance.below(1_500)));
+        }
+    }
+
+    pub(crate) fn plan_fault(&mut self) {
+        if !self.style.faults {
+            return;
+        }
+        if self.chance.one_in(4) {
+            // The call that most depends on: the flush that a commit waits for.
+            let nth = 1 + self.chance.below(3);
+            self.tell(|| format!("plan: flush {nth} of a journal file fails"));
+            self.disk.fail_nth_named("journal-0", SimOp::Sync, nth, Fault::SyncFails);
+            self.faulty = true;
+            return;
+        }
+        let op = *self.chance.pick(&[
+            SimOp::Write,
+            SimOp::Write,
+            SimOp::Sync,
+            SimOp::Sync,
+            SimOp::SyncDir,
+            SimOp::Rename,
+            SimOp::Create,
+            SimOp::Remove,
+            SimOp::SetLen,
+            SimOp::Open,
+            SimOp::Read,
+            SimOp::List,
+            SimOp::Any,
+        ]);
+        let fault = *self.chance.pick(&[Fault::Io, Fault::NoSpace, Fault::ShortWrite, Fault::SyncFails]);
+        let nth = 1 + self.chance.below(8);
+        self.tell(|| format!("plan: call {nth} of {op:?} fails: {fault:?}"));
+        self.disk.fail_nth(op, nth, fault);
+        self.faulty = true;
+        self.must_reboot |= matches!(op, SimOp::SyncDir | SimOp::Any) && fault != Fault::ShortWrite;
+    }
+
+    pub(crate) fn plan_cut(&mut self) {
+        if self.style.cuts {
+            let operations = self.chance.below(25);
+            self.tell(|| format!("plan: the power goes after {operations} operations"));
+            self.disk.cut_after(operations);
+        }
+    }
+}
