@@ -8,13 +8,15 @@ import type { Happened } from './committer.ts'
 
 interface Part { readonly scene: string; readonly path: string; readonly name: string }
 
+const OPTIONS = { flush: { intervalMs: 300 } }
+
 /** Still in use when the worker ends; garbage-collected it would be closed before. */
 let kept: unknown
 process.once('exit', () => kept)
 
 const inMain: Record<string, (path: string) => Promise<void>> = {
   'open-transaction': async (path) => {
-    const store = await open(path, { durability: 'applied' })
+    const store = await open(path, { ...OPTIONS, durability: 'applied' })
     for (const name of ['exits', 'throws', 'is terminated']) {
       const worker = start('open-transaction', path, name)
       worker.on('error', () => {})
@@ -51,7 +53,7 @@ const inWorker: Record<string, (store: CanonicalStore<Happened>, name: string) =
   'open-transaction': (store, name) => {
     const tx = store.writeTxn()
     tx.put(store.state, name, 'never')
-    tx.append({ writer: name, n: 1 })
+    report(`open with the next id ${tx.append({ writer: name, n: 1 })}`)
     if (name === 'exits') process.exit(0)
     if (name === 'throws') throw new Error('a worker that fails')
     parentPort?.postMessage('now')
@@ -97,7 +99,7 @@ if (isMainThread) {
   await inMain[scene]?.(path)
 } else {
   const { scene, path, name } = workerData as Part
-  await inWorker[scene]?.(await open<Happened>(path, { flush: { intervalMs: 300 } }), name)
+  await inWorker[scene]?.(await open<Happened>(path, OPTIONS), name)
 }
 
 function start(scene: string, path: string, name: string): Worker {
