@@ -75,6 +75,8 @@ impl Store {
     /// How it is.
     pub fn stats(&self) -> Stats {
         let log = self.log.stats();
+        // Before the view: a delta that is flushed in between must not be counted as both.
+        let pinned_bytes = self.coordinator.pinned_bytes();
         let view = self.coordinator.view();
         let deltas: Vec<_> = [Some(&view.active), view.frozen.as_ref()].into_iter().flatten().collect();
         let size = self.checkpoint.size();
@@ -98,7 +100,7 @@ impl Store {
             last_flush_ms: last_flush.as_secs_f64() * 1_000.0,
             snapshots,
             oldest_reader_ms: u64::try_from(age).unwrap_or(u64::MAX),
-            pinned_bytes: self.coordinator.pinned_bytes(),
+            pinned_bytes,
             recovery: self.recovery,
         }
     }
