@@ -7,7 +7,7 @@ const ENTRIES = 200_000
 const MEBIBYTE = 1 << 20
 
 function heldBytes(): number {
-  const { gc } = globalThis as unknown as { gc(): void }
+  const { gc } = globalThis as unknown as { gc: () => void }
   gc()
   gc() // finishes the sweeping that the first has begun
   const { heapUsed, external, arrayBuffers } = process.memoryUsage()

@@ -95,16 +95,10 @@ test.serial('a newer format is ERR_FORMAT, and names both versions', async (t) =
   }
 })
 
-/** Examines a copy of the sample for each injury, two processes at a time, and judges what they found. */
+/** Examines a copy of the sample for each injury and judges what was found. */
 async function damage(t: ExecutionContext, sample: Sample, injuries: readonly Injury[]): Promise<Finding[]> {
   t.timeout(injuries.length * LIMIT_MS)
-  const found: Finding[] = Array.from({ length: injuries.length })
-  const half = Math.ceil(injuries.length / 2)
-  const lanes = [injuries.slice(0, half), injuries.slice(half)]
-  await Promise.all(lanes.map(async (part, lane) => {
-    const results = await examineAll(sample.path, part)
-    results.forEach((finding, i) => (found[lane * half + i] = finding))
-  }))
+  const found = await examineAll(sample.path, injuries)
   const wrong = found.flatMap((finding, i) => {
     const injury = injuries[i] as Injury
     const problem = problemOf(sample, injury, finding)

@@ -14,7 +14,6 @@ import type { Told } from './workload.ts'
 const WRITER = new URL('writer.ts', import.meta.url)
 const ROUNDS = Number(process.env['LEDGERSTONE_KILL_ROUNDS'] ?? 100)
 const ROUNDS_PER_FOLDER = 10
-const AT_A_TIME = 2
 
 /** When the child dies: so many milliseconds after it reported this. */
 interface Moment { readonly after: 'opening' | 'opened' | 'flushing' | 'closing'; readonly delayMs: number }
@@ -25,10 +24,7 @@ test('whatever was acknowledged survives SIGKILL at any moment, whole commits on
   t.log(`seed ${seed}`)
   const seeds = Array.from({ length: Math.ceil(ROUNDS / ROUNDS_PER_FOLDER) }, (_, i) => seed + i * 10_007)
   const totals = { rounds: 0, acknowledged: 0, replayed: 0, killed: 0 }
-  const lane = async (): Promise<void> => {
-    for (let next = seeds.shift(); next !== undefined; next = seeds.shift()) await goThrough(next, Math.min(ROUNDS_PER_FOLDER, ROUNDS), totals)
-  }
-  await Promise.all(Array.from({ length: AT_A_TIME }, lane))
+  for (const next of seeds) await goThrough(next, Math.min(ROUNDS_PER_FOLDER, ROUNDS), totals)
   t.log(`${totals.rounds} rounds, ${totals.killed} killed, ${totals.acknowledged} acknowledged commits, ${totals.replayed} frames replayed`)
   t.true(totals.killed > totals.rounds / 2, 'most rounds end with a kill')
   t.true(totals.acknowledged > totals.rounds * 10, 'and had something to lose')

@@ -1,6 +1,6 @@
 // A small store whose whole content is known: commit n is made from n alone, so what a store with n commits must give is computed, not stored.
 import { isDeepStrictEqual } from 'node:util'
-import { binary, type CanonicalStore, type Collection, type KeyCodec, type StoreStats, utf8 } from 'ledgerstone'
+import { binary, type CanonicalStore, type Collection, utf8 } from 'ledgerstone'
 
 export interface Happened { readonly commit: number; readonly part: number; readonly padding: string }
 export type Sample = CanonicalStore<Happened>
@@ -49,7 +49,7 @@ export function contentAfter(n: number): Content {
 export function readAll(store: Sample): Content {
   const { text, bytes } = collectionsOf(store)
   const entries = [
-    ...entriesOf(BYTES, bytes, (key) => key.toString('latin1'), (value) => value.toString('latin1')),
+    ...entriesOf(BYTES, bytes, (key) => Buffer.from(key).toString('latin1'), (value) => value.toString('latin1')),
     ...entriesOf('state', store.state as Collection<string, string>, String, String),
     ...entriesOf(TEXT, text, String, String),
   ]
@@ -60,12 +60,12 @@ export function readAll(store: Sample): Content {
   records.forEach(({ id, timestamp }, i) => {
     if (id !== i + 1 || timestamp < (records[i - 1]?.timestamp ?? 0)) throw new Error(`event ${id} stands at ${i} with the time ${timestamp}`)
   })
-  const { levels, events } = store.stats() as StoreStats
+  const { levels, events } = store.stats()
   agree('counts', events.count, records.length, store.nextEventId - 1, store.events().count())
   return { seq: levels.applied, collections: store.collections(), entries, events: records.map(({ event }) => event) }
 }
 
-function entriesOf<K, V>(name: string, from: Collection<K, V>, key: (key: K) => string, value: (value: V) => string): (readonly [string, string, string])[] {
+function entriesOf<K, V>(name: string, from: Collection<K, V, never>, key: (key: K) => string, value: (value: V) => string): (readonly [string, string, string])[] {
   const range = from.range().toArray()
   const keys = range.map(([key]) => key)
   agree(`${name}: directions`, range, from.range({ reverse: true }).toArray().toReversed())
@@ -78,9 +78,9 @@ function agree(what: string, first: unknown, ...others: readonly unknown[]): voi
   for (const other of others) if (!isDeepStrictEqual(first, other)) throw new Error(`${what} disagree`)
 }
 
-function collectionsOf(store: Sample): { text: Collection<string, string>; bytes: Collection<Buffer, Buffer> } {
+function collectionsOf(store: Sample): { text: Collection<string, string>; bytes: Collection<Uint8Array, Buffer, Uint8Array> } {
   const text = store.collection(TEXT, { value: utf8() })
-  const bytes = store.collection(BYTES, { key: binary() as unknown as KeyCodec<Buffer>, value: binary() }) as unknown as Collection<Buffer, Buffer>
+  const bytes = store.collection(BYTES, { key: binary(), value: binary() })
   return { text, bytes }
 }
 

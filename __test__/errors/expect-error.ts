@@ -35,7 +35,7 @@ export function expectError(t: ExecutionContext, error: ledgerstone.LedgerstoneE
   const { code, message, cause } = error
   t.is(code, row.code, message)
   t.is(error.name, row.class, message)
-  t.is(error.constructor, (ledgerstone as unknown as Record<string, unknown>)[row.class], 'the class is exported')
+  t.true(error.constructor === (ledgerstone as unknown as Record<string, unknown>)[row.class], `${row.class} is exported, and its class`)
   t.is(error.retryable, row.retryable ?? false, message)
   if (row.cause === undefined) t.is(cause, undefined, message)
   else if (row.cause === 'any') t.true(cause instanceof Error, message)

@@ -86,7 +86,7 @@ test('ERR_LIMIT names the limit, the size and the maximum', async (t) => {
 
 test('ERR_VALIDATION has the issues and tells the path of the first', async (t) => {
   const issues = [{ message: `${SECRET} is no number`, path: ['lines', 0, { key: 'n' }] }]
-  const schema: StandardSchemaV1<unknown> = { '~standard': { version: 1, vendor: 'test', validate: () => ({ issues }) } }
+  const schema: StandardSchemaV1 = { '~standard': { version: 1, vendor: 'test', validate: () => ({ issues }) } }
   const store = await openStore(t)
   const error = await errorOf(() => store.collection('checked', { value: json(schema) }).put('a', SECRET))
   expectError(t, error, { code: row('ERR_VALIDATION'), class: 'ValidationError', fields: { issues } })
@@ -95,7 +95,7 @@ test('ERR_VALIDATION has the issues and tells the path of the first', async (t) 
 
 test('ERR_CODEC names codec and collection and has the cause', async (t) => {
   const failing: Codec<string> = { name: 'failing', encode: (text) => (text === 'bad' ? fail() : text), decode: () => fail() }
-  const store = await openStore<unknown>(t, { events: json<unknown>() })
+  const store = await openStore(t, { events: json() as unknown as Codec<bigint> })
   const collection = store.collection('odd', { value: failing })
   await collection.put('a', SECRET)
   const ofOdd = { code: row('ERR_CODEC'), class: 'CodecError', fields: { codec: 'failing', collection: 'odd' }, cause: 'any' } as const

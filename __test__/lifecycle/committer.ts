@@ -51,5 +51,6 @@ function linger(): void {
 
 async function tell(n: number, level: Durability, committed: Promise<CommitInfo>): Promise<void> {
   const { seq, firstEventId } = await committed
-  parentPort?.postMessage({ writer, n, seq, event: firstEventId, level } as Acknowledged)
+  const acknowledged: Acknowledged = { writer, n, seq, event: firstEventId as number, level }
+  parentPort?.postMessage(acknowledged)
 }

@@ -11,7 +11,7 @@ try {
     await store.state.put('a', 'killed')
     process.kill(process.pid, 'SIGKILL')
   }
-  report(`opened ${String(store.state.get('a'))}`)
+  report(`opened ${JSON.stringify(store.state.get('a'))}`)
   await store.close()
 } catch (error) {
   if (!(error instanceof LedgerstoneError)) throw error

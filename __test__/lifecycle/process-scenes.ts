@@ -1,7 +1,7 @@
 // Short programs whose end is the point, one per argument.
 //
 //   process-scenes.ts SCENE PATH
-import { type CanonicalStore, open, type StoreStats } from 'ledgerstone'
+import { type CanonicalStore, open } from 'ledgerstone'
 import { report } from '../support/report.ts'
 
 const [scene, path] = process.argv.slice(2) as [string, string]
@@ -55,11 +55,12 @@ const scenes: Record<string, () => Promise<void> | void> = {
   },
   'busy': async () => {
     // Listeners run in the order they were added: this one before the store's own.
-    let store: CanonicalStore | undefined
-    process.on('exit', () => report(`at exit: ${JSON.stringify((store?.stats() as StoreStats).levels)}`))
-    store = await open(path, { flush: { intervalMs: 300 } })
-    commitAll(store)
-    keep(store)
+    const opened: CanonicalStore[] = []
+    process.on('exit', () => {
+      for (const store of opened) report(`at exit: ${JSON.stringify(store.stats().levels)}`)
+    })
+    opened.push(await open(path, { flush: { intervalMs: 300 } }))
+    for (const store of opened) commitAll(store)
   },
   'busy while closing': async () => {
     const store = await open(path, QUIET)
@@ -127,7 +128,7 @@ const scenes: Record<string, () => Promise<void> | void> = {
     const { state } = await open(path)
     await collected(() => false, 20)
     await state.put('n', COMMITS)
-    report(`${String(state.get('n'))}`)
+    report(JSON.stringify(state.get('n')))
     keep(state)
   },
 }

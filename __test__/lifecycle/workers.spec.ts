@@ -17,7 +17,7 @@ test.serial('workers terminated in the middle of their commits lose nothing, tak
   const args = [temporaryFolder(t), String(seed), String(ROUNDS)]
   const ended = await runChild(new URL('terminate.ts', import.meta.url), { args, limitMs: ROUNDS * 15_000 })
   t.deepEqual([ended.code, ended.signal, ended.hung, ended.stderr, ended.reports.at(-1)], [0, null, false, '', 'done'])
-  const [, , acknowledged, terminated] = ended.reports.at(-2)?.split(' ').map(Number) as [number, number, number, number]
+  const [, , acknowledged, terminated] = (ended.reports.at(-2) as string).split(' ').map(Number) as [number, number, number, number]
   t.log(`${terminated} of ${ROUNDS * 4} terminated, ${acknowledged} acknowledged commits`)
   t.true(terminated > ROUNDS * 2)
   t.true(acknowledged > ROUNDS * 20)

@@ -75,7 +75,7 @@ export class Child {
   /** Resolves when the child has reported this very line, or has ended. */
   reported(line: string): Promise<void> {
     if (this.#reports.includes(line)) return Promise.resolve()
-    return Promise.race([new Promise<void>((resolve) => this.#awaited.set(line, resolve)), this.ended.then(() => {})])
+    return new Promise((resolve) => this.#awaited.set(line, resolve)) // its end resolves them all
   }
 
   kill(signal: NodeJS.Signals): void {
