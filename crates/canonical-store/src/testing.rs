@@ -134,6 +134,11 @@ pub fn step_flusher(store: &Store) -> Step {
     store.coordinator.step(store)
 }
 
+/// How many writers wait for the gate.
+pub fn waiting_writers(store: &Store) -> usize {
+    store.gate.waiting()
+}
+
 /// Ends a store that was opened here with threads: they flush everything first.
 pub fn close_threaded(store: &Store) -> Result<()> {
     store.shut_down()

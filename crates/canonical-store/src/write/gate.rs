@@ -93,6 +93,12 @@ impl Gate {
         outcome
     }
 
+    /// How many wait.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn waiting(&self) -> usize {
+        self.state.lock().waiting.len()
+    }
+
     /// Whether `owner` has the token.
     pub(crate) fn is_held_by(&self, owner: Owner) -> bool {
         self.state.lock().owner == Some(owner)

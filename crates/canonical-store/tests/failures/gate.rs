@@ -15,8 +15,10 @@ fn closing_turns_waiting_writers_away_and_lets_the_one_inside_finish() {
     store.begin(inside, Stall::No).unwrap();
     thread::scope(|scope| {
         let waiting = scope.spawn(|| store.commit(Owner::new(), GateEntry::Blind, &[], &[]));
+        while testing::waiting_writers(&store) == 0 {
+            thread::yield_now();
+        }
         let closing = scope.spawn(|| testing::close_threaded(&store));
-        // Whether it was already in the queue or came later: no token is given any more.
         assert_eq!(code(waiting.join().unwrap()), "ERR_CLOSED");
         let set = testing::WriteSet::default().event(b"last");
         assert_eq!(store.commit(inside, GateEntry::Held, set.bytes(), &[]).unwrap().seq, 1);
