@@ -20,6 +20,11 @@ fn closing_turns_waiting_writers_away_and_lets_the_one_inside_finish() {
         }
         let closing = scope.spawn(|| testing::close_threaded(&store));
         assert_eq!(code(waiting.join().unwrap()), "ERR_CLOSED");
+        // Time enough for a closing that does not wait; one that does is never caught here.
+        for _ in 0..20_000 {
+            assert!(!closing.is_finished(), "the store was closed under an open transaction");
+            thread::yield_now();
+        }
         let set = testing::WriteSet::default().event(b"last");
         assert_eq!(store.commit(inside, GateEntry::Held, set.bytes(), &[]).unwrap().seq, 1);
         closing.join().unwrap().unwrap();
