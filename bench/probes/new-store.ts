@@ -31,6 +31,6 @@ export const probe: Probe = {
 /** What it really takes: sparse files and preallocated blocks are counted as the file system counts them. */
 function allocatedBytes(path: string): number {
   return readdirSync(path, { recursive: true, encoding: 'utf8' })
-    .map((name) => statSync(join(path, name)))
-    .reduce((sum, file) => sum + file.blocks * 512, 0)
+    .map((name) => statSync(join(path, name), { throwIfNoEntry: false })) // the journal may be renaming one
+    .reduce((sum, file) => sum + (file?.blocks ?? 0) * 512, 0)
 }
