@@ -2,7 +2,8 @@
 // is written or durable is there afterwards, whole commits only, and the state is what the events say. One folder goes through several rounds.
 //
 //   LEDGERSTONE_KILL_ROUNDS=2000 LEDGERSTONE_SEED=… npm test -- __test__/crash/kill.spec.ts
-import { rmSync } from 'node:fs'
+import { readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import test from 'ava'
 import { open } from 'ledgerstone'
 import { Child } from '../support/child.ts'
@@ -18,20 +19,24 @@ const ROUNDS_PER_FOLDER = 10
 /** When the child dies: so many milliseconds after it reported this. */
 interface Moment { readonly after: 'opening' | 'opened' | 'flushing' | 'closing'; readonly delayMs: number }
 
+/** What the rounds have met. */
+interface Totals { rounds: number; acknowledged: number; replayed: number; killed: number; segments: number; journalFile: number }
+
 test('whatever was acknowledged survives SIGKILL at any moment, whole commits only', async (t) => {
   t.timeout(ROUNDS * 10_000)
   const seed = runSeed()
   t.log(`seed ${seed}`)
   const seeds = Array.from({ length: Math.ceil(ROUNDS / ROUNDS_PER_FOLDER) }, (_, i) => seed + i * 10_007)
-  const totals = { rounds: 0, acknowledged: 0, replayed: 0, killed: 0 }
+  const totals: Totals = { rounds: 0, acknowledged: 0, replayed: 0, killed: 0, segments: 0, journalFile: 0 }
   for (const next of seeds) await goThrough(next, Math.min(ROUNDS_PER_FOLDER, ROUNDS), totals)
-  t.log(`${totals.rounds} rounds, ${totals.killed} killed, ${totals.acknowledged} acknowledged commits, ${totals.replayed} frames replayed`)
+  t.log(`${totals.rounds} rounds, ${totals.killed} killed, ${totals.acknowledged} acknowledged commits, ${totals.replayed} frames replayed, up to ${totals.segments} segments and journal file ${totals.journalFile}`)
   t.true(totals.killed > totals.rounds / 2, 'most rounds end with a kill')
   t.true(totals.acknowledged > totals.rounds * 10, 'and had something to lose')
   t.true(totals.replayed > 0)
+  t.true(totals.segments > 2 && totals.journalFile > 2, `journal files and segments were changed on the way: ${JSON.stringify(totals)}`)
 })
 
-async function goThrough(seed: number, rounds: number, totals: { rounds: number; acknowledged: number; replayed: number; killed: number }): Promise<void> {
+async function goThrough(seed: number, rounds: number, totals: Totals): Promise<void> {
   const random = new Random(seed)
   const path = makeTemporaryFolder()
   const ledger = new Ledger()
@@ -52,7 +57,10 @@ async function goThrough(seed: number, rounds: number, totals: { rounds: number;
     const store = await open<Told>(path).catch((error: unknown) => {
       throw new Error(`it does not open again: ${where}`, { cause: error })
     })
-    totals.replayed += store.stats().recovery.frames
+    const { recovery, events } = store.stats()
+    totals.replayed += recovery.frames
+    totals.segments = Math.max(totals.segments, events.segments)
+    totals.journalFile = Math.max(totals.journalFile, ...readdirSync(join(path, 'journal')).map((name) => Number(/\d{20}/.exec(name)?.[0] ?? 0)))
     try {
       ledger.check(store)
     } catch (cause) {
