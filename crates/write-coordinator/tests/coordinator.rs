@@ -44,6 +44,8 @@ struct Store {
     fails: Mutex<Option<FlushFailure<Error>>>,
     panics: AtomicBool,
     chores: AtomicU64,
+    /// Somebody writes and asks for a flush after the flusher has decided that nothing is due.
+    late_write: AtomicBool,
     failures: AtomicU64,
 }
 
@@ -58,6 +60,7 @@ impl Store {
             fails: Mutex::default(),
             panics: AtomicBool::new(false),
             chores: AtomicU64::new(0),
+            late_write: AtomicBool::new(false),
             failures: AtomicU64::new(0),
         })
     }
@@ -106,6 +109,10 @@ impl Flusher<Counted> for Store {
     }
 
     fn chore(&self) -> Result<bool, FlushFailure<Error>> {
+        if self.late_write.swap(false, Ordering::Relaxed) {
+            self.coordinator.request(self.write());
+            return Ok(false);
+        }
         Ok(self.chores.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok())
     }
 
@@ -231,6 +238,21 @@ fn closing_a_store_without_room_comes_to_an_end() {
     store.write();
     store.coordinator.close();
     assert_eq!(store.coordinator.flushed_seq(), 0);
+}
+
+#[test]
+fn what_comes_between_the_flushers_last_look_and_its_sleep_is_not_slept_over() {
+    let clock = SimClock::new(0);
+    let store = Store::new(&clock, PACING);
+    store.late_write.store(true, Ordering::Relaxed);
+    store.coordinator.spawn(Arc::clone(&store) as Arc<dyn Flusher<Counted, Error = Error>>).unwrap();
+    let mut patience = 10_000;
+    while store.coordinator.flushed_seq() == 0 {
+        patience -= 1;
+        assert!(patience > 0, "the flusher sleeps");
+        thread::sleep(Duration::from_millis(1));
+    }
+    store.coordinator.close();
 }
 
 /// Time stands still: whoever is not woken sleeps for ever.
