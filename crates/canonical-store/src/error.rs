@@ -45,9 +45,9 @@ pub enum Error {
     /// The handle has been closed or released.
     #[error("{what} is closed")]
     Closed { what: &'static str },
-    /// Flushing cannot keep up.
-    #[error("too much is waiting to be flushed: pendingBytes={pending_bytes}")]
-    Backpressure { pending_bytes: u64 },
+    /// Flushing cannot keep up, or readers hold what it needs; then the oldest of them is told by its age.
+    #[error("too much is waiting to be flushed: pendingBytes={pending_bytes}{}", since(*oldest_reader_ms))]
+    Backpressure { pending_bytes: u64, oldest_reader_ms: Option<u64> },
     /// Another thread's transaction did not end in time.
     #[error("another thread's transaction did not end in time: waitedMs={waited_ms}")]
     Busy { waited_ms: u64 },
@@ -72,6 +72,10 @@ pub enum Error {
     /// Writing has stopped after a failure; reads go on, opening again heals.
     #[error("the store stopped writing after a failure: {0}")]
     Poisoned(Arc<Error>),
+}
+
+fn since(oldest_reader_ms: Option<u64>) -> String {
+    oldest_reader_ms.map_or_else(String::new, |ms| format!(" oldestReaderMs={ms}"))
 }
 
 /// A version's number, or what was found instead of one.
@@ -127,7 +131,7 @@ impl Error {
                 details
             }
             Self::OptionsMismatch { option } => vec![("option", text(option))],
-            Self::Backpressure { pending_bytes } => vec![("pendingBytes", Detail::Number(*pending_bytes))],
+            Self::Backpressure { pending_bytes, .. } => vec![("pendingBytes", Detail::Number(*pending_bytes))],
             Self::Busy { waited_ms } => vec![("waitedMs", Detail::Number(*waited_ms))],
             Self::Corrupt { file, offset, .. } => {
                 vec![("file", text(&file.display())), ("offset", Detail::Number(*offset))]

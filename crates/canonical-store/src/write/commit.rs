@@ -191,11 +191,16 @@ impl Store {
             return Ok(());
         }
         self.check_writable()?;
-        if let Some(error) = self.coordinator.blocked_by() {
-            return Err(error);
+        match self.coordinator.blocked_by() {
+            // A map that cannot grow as long as somebody reads is no full device.
+            Some(Error::NoSpace(failure)) if failure.errno().is_none() => {}
+            Some(error) => return Err(error),
+            None => {}
         }
         let pending_bytes = self.coordinator.pending_bytes().saturating_add(self.coordinator.pinned_bytes());
-        Err(Error::Backpressure { pending_bytes })
+        let oldest = self.readers.open().1.map(|since| self.clock.monotonic().saturating_sub(since));
+        let oldest_reader_ms = oldest.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+        Err(Error::Backpressure { pending_bytes, oldest_reader_ms })
     }
 
     fn commit_inside(&self, write_set: &[u8], collections: &[Arc<CollectionRef>]) -> Result<CommitInfo> {
