@@ -175,8 +175,10 @@ impl Flusher<StoreDelta> for Store {
         self.caches.take_back(self.coordinator.version());
         let seq = frozen.last_seq();
         drop(frozen);
-        if let Err(error) = self.journal.recycle(seq) {
-            self.stop_writing(error);
+        match self.journal.recycle(seq) {
+            // Without room for a name the file stays where it is; the next opening finds it.
+            Ok(()) | Err(ledgerstone_journal::Error::NoSpace(_)) => {}
+            Err(error) => drop(self.stop_writing(error)),
         }
         // What is crowded depends on what is still held; whoever is told below looks at once.
         self.coordinator.pinned_bytes();

@@ -94,6 +94,7 @@ impl LmdbCheckpoint {
     pub(crate) fn open(vfs: &Arc<dyn Vfs>, dir: &Path, map_bytes: u64) -> Result<Self> {
         let path = dir.join("data.mdb");
         check_data_file(&**vfs, &path)?;
+        let is_new = !vfs.exists(&path)?;
         let failed = failed(&path, "mdb_env_open");
         let page = 1 << 16;
         let map_bytes =
@@ -106,6 +107,10 @@ impl LmdbCheckpoint {
         env.clear_stale_readers().map_err(&failed)?;
         let databases = open_databases(&env).map_err(&failed)?;
         drop(failed);
+        if is_new {
+            // LMDB flushes its file, never the name: the journal must not be recycled for a file that a power cut takes away.
+            vfs.sync_dir(dir)?;
+        }
         Ok(Self {
             vfs: Arc::clone(vfs),
             dir: dir.to_path_buf(),

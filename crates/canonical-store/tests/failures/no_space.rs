@@ -139,3 +139,30 @@ fn a_store_without_room_closes_and_keeps_everything_that_the_journal_has() {
     disk.clear_faults();
     Rig::open(disk, clock, false).unwrap().assert_content(1);
 }
+
+/// Bug: a full device stopped a store for good when a journal file could not be renamed after a flush. Mechanism: every
+/// failure of recycling was poison. Fix: lack of space only leaves the file where it is.
+#[test]
+fn recycling_without_room_for_a_name_is_put_off() {
+    let rig = Rig::stepped();
+    rig.disk.fail_from("journal-0", SimOp::Rename, 1, Fault::NoSpace);
+    for _ in 0..8 {
+        // A few pages each, so that files are left behind.
+        for _ in 0..3 {
+            rig.commits(1);
+            step_journal(&rig.store).unwrap();
+        }
+        rig.flush();
+    }
+    let marks = rig.store.marks();
+    assert!(!marks.failed && marks.flushed == 24, "{marks:?}");
+    rig.disk.clear_faults();
+    let again = rig.kill_and_reopen();
+    again.assert_content(24);
+    let files = |rig: &Rig| rig.store.stats().journal.files;
+    let found = files(&again);
+    again.commits(1);
+    again.flush();
+    assert!(files(&again) < found, "what was left is recycled now: {found} files");
+    again.assert_content(25);
+}
