@@ -22,10 +22,19 @@ struct OsFile {
 
 #[derive(Debug)]
 struct OsLock {
-    _file: File,
+    file: File,
 }
 
 impl FileLock for OsLock {}
+
+impl Drop for OsLock {
+    /// Closing is not enough: a process that another thread is just forking holds a copy of the handle until it becomes
+    /// another program, and with it the lock.
+    fn drop(&mut self) {
+        // If it fails, closing is what is left.
+        let _ = self.file.unlock();
+    }
+}
 
 fn failed<'a>(syscall: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> FileError + 'a {
     move |source| FileError::new(syscall, path, source)
@@ -95,7 +104,7 @@ impl Vfs for OsVfs {
         let file =
             options.read(true).write(true).create(true).truncate(false).open(path).map_err(failed("open", path))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(OsLock { _file: file }))),
+            Ok(()) => Ok(Some(Box::new(OsLock { file }))),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(FileError::new("flock", path, error)),
         }
