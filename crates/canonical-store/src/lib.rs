@@ -23,6 +23,7 @@ mod stats;
 mod store;
 #[cfg(any(test, feature = "sim"))]
 pub mod testing;
+mod verify;
 mod write;
 
 pub use catalog::{CollectionRef, STATE_COLLECTION};
@@ -36,4 +37,5 @@ pub use read::{Direction, Fill, KeyBounds, RangeCursor, ReadCache, Snapshot};
 pub use registry::{StoreHandle, hand_over_all, open};
 pub use stats::{Meta, RecoveryReport, Stats};
 pub use store::{Level, Marks, Store};
+pub use verify::{Checked, Problem, ProblemKind, Report};
 pub use write::{CommitInfo, GateEntry, Owner, Stall};

@@ -22,7 +22,12 @@ use super::{
     space::told_apart,
     value,
 };
-use crate::{Error, error::Result, meta::MetaRecord};
+use crate::{
+    Error,
+    error::Result,
+    meta::MetaRecord,
+    verify::{Problem, ProblemKind, Report},
+};
 
 const MAX_READERS: u32 = 1_024;
 const META_KEY: &[u8] = b"meta";
@@ -280,6 +285,25 @@ impl Checkpoint for LmdbCheckpoint {
             }
         }
         true
+    }
+
+    fn verify(&self, report: &mut Report, cancelled: &dyn Fn() -> bool) -> Result<()> {
+        let read = self.begin()?;
+        report.checked.files += 1;
+        report.checked.bytes += file_bytes(&self.path);
+        let scanned = read.scan((Bound::Unbounded, Bound::Unbounded), false, &mut |_, _| {
+            report.checked.entries += 1;
+            if cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        if let Err(error) = scanned.and_then(|()| self.load().map(drop)) {
+            report.problem(Problem {
+                kind: ProblemKind::Checksum,
+                file: self.path.clone(),
+                offset: None,
+                message: error.to_string(),
+            });
+        }
+        Ok(())
     }
 
     fn size(&self) -> CheckpointSize {

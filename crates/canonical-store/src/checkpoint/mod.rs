@@ -19,7 +19,7 @@ pub(crate) use lmdb::LmdbCheckpoint;
 #[cfg(any(test, feature = "sim"))]
 pub(crate) use twin::TwinCheckpoint;
 
-use crate::{catalog::CatalogEntry, error::Result, meta::MetaRecord};
+use crate::{catalog::CatalogEntry, error::Result, meta::MetaRecord, verify::Report};
 
 /// What a checkpoint knows when it is opened. `meta` is `None` before the first flush.
 #[derive(Debug)]
@@ -52,6 +52,11 @@ pub(crate) trait Checkpoint: Send + Sync + fmt::Debug {
     fn purge(&self, collection: u32) -> Result<bool>;
     /// Whether a failed write can be tried again after making room; tries to make it.
     fn can_retry(&self, error: &crate::Error) -> bool;
+    /// Looks everything through that the last completed batch has left, while the flusher may go on. Damage, and what cannot be
+    /// read, are problems in the report; `Err` says that the checkpoint is closed. Ends early, without an error, once
+    /// `cancelled` says so.
+    #[allow(dead_code, reason = "what verifies a whole store calls it")]
+    fn verify(&self, report: &mut Report, cancelled: &dyn Fn() -> bool) -> Result<()>;
     /// How much it takes.
     fn size(&self) -> CheckpointSize;
     /// Releases every resource. The last call.

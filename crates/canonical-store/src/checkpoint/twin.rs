@@ -17,7 +17,12 @@ use super::{
     batch::{decode_entry, encode_entry},
     value,
 };
-use crate::{Error, error::Result, meta::MetaRecord};
+use crate::{
+    Error,
+    error::Result,
+    meta::MetaRecord,
+    verify::{Problem, ProblemKind, Report},
+};
 
 /// Few, so that a small delta has several parts.
 const PART_OPERATIONS: usize = 3;
@@ -180,6 +185,47 @@ impl Checkpoint for TwinCheckpoint {
     fn can_retry(&self, error: &Error) -> bool {
         // A failed flush is never tried again, whatever its code (I5).
         matches!(error, Error::NoSpace(error) if !matches!(error.syscall, "fsync" | "fdatasync"))
+    }
+
+    fn verify(&self, report: &mut Report, _cancelled: &dyn Fn() -> bool) -> Result<()> {
+        let problem = |kind, message: &str| Problem {
+            kind,
+            file: self.path.clone(),
+            offset: Some(0),
+            message: message.to_owned(),
+        };
+        let committed = match read_small_file(&*self.vfs, &self.path, LIMIT_BYTES) {
+            Ok(None) => return Ok(()),
+            Ok(Some(bytes)) => {
+                report.checked.files += 1;
+                report.checked.bytes += bytes.len() as u64;
+                Committed::decode(&bytes)
+            }
+            Err(error) => {
+                report.problem(problem(ProblemKind::Io, &error.to_string()));
+                return Ok(());
+            }
+        };
+        let Some(committed) = committed else {
+            report.problem(problem(ProblemKind::Checksum, "the twin is damaged"));
+            return Ok(());
+        };
+        report.checked.entries += (committed.state.len() + committed.catalog.len()) as u64;
+        let is_sound = |(key, stored): (&Vec<u8>, &Vec<u8>)| value::decode(key, stored).is_some();
+        if !committed.state.iter().all(is_sound) {
+            report.problem(problem(ProblemKind::Checksum, "a stored value is damaged"));
+        }
+        let is_sound = |(id, stored): (&u32, &Vec<u8>)| value::decode(&id.to_be_bytes(), stored).is_some();
+        if !committed.catalog.iter().all(is_sound) {
+            report.problem(problem(ProblemKind::Checksum, "a catalogue entry is damaged"));
+        }
+        if let Some(record) = &committed.meta {
+            report.checked.entries += 1;
+            if !matches!(MetaRecord::decode(record), Ok(Some(_))) {
+                report.problem(problem(ProblemKind::Checksum, "the meta record of the state is damaged"));
+            }
+        }
+        Ok(())
     }
 
     fn size(&self) -> CheckpointSize {

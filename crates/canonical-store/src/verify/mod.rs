@@ -1,0 +1,5 @@
+//! Looking a store through for damage.
+
+mod problem;
+
+pub use problem::{Checked, Problem, ProblemKind, Report};
