@@ -139,6 +139,8 @@ export interface NativeOptions {
   mapSizeBytes?: number
   /** Size of an event-log segment. */
   segmentBytes?: number
+  /** Whether the store may be on a network file system. */
+  allowNetworkFileSystem?: boolean
 }
 
 /** What is held open for reading. */

@@ -53,6 +53,7 @@ export interface NativeOptions {
   inlineFlush?: boolean
   mapSizeBytes?: number
   segmentBytes?: number
+  allowNetworkFileSystem?: boolean
 }
 
 /** What opening a store gives. Handles with the same `storeKey` are the same store. */

@@ -17,6 +17,7 @@ const ELSEWHERE: Record<string, string> = {
   ERR_BACKPRESSURE: 'contention.spec.ts',
   ERR_NO_SPACE: 'device.spec.ts',
   ERR_POISONED: 'device.spec.ts',
+  ERR_FILE_SYSTEM: 'file-system.spec.ts',
   ERR_NATIVE_MISSING: 'loader.spec.ts',
   ERR_VERSION_MISMATCH: 'loader.spec.ts',
 }

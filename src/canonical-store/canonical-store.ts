@@ -294,6 +294,11 @@ export interface OpenOptions<E = Json, In = E> {
   mapSizeBytes?: number | undefined
   /** The size of an event-log segment, in bytes: at least 64 KiB; 64 MiB by default. */
   segmentBytes?: number | undefined
+  /**
+   * `true`: the folder may be on a file system that other machines share (NFS, SMB, a virtual machine's shared folder, an unknown program behind
+   * FUSE), which is `ERR_FILE_SYSTEM` otherwise. There, nobody else may open the store, and `durable` is what that file system makes of a flush.
+   */
+  allowNetworkFileSystem?: boolean | undefined
   /** Gives up waiting for the opening. */
   signal?: AbortSignal | undefined
 }

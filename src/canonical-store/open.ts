@@ -15,7 +15,8 @@ import { SharedStore } from './shared-store.ts'
 import { StoreHandle } from './store-handle.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set([
-  'events', 'durability', 'create', 'limits', 'flush', 'inlineFlush', 'mapSizeBytes', 'segmentBytes', 'signal',
+  'events', 'durability', 'create', 'limits', 'flush', 'inlineFlush', 'mapSizeBytes', 'segmentBytes',
+  'allowNetworkFileSystem', 'signal',
 ])
 const LIMITS: ReadonlySet<string> = new Set(['keyBytes', 'valueBytes', 'eventBytes', 'transactionBytes'])
 const FLUSH: ReadonlySet<string> = new Set(['bytes', 'intervalMs'])
@@ -30,7 +31,7 @@ const MIN_SEGMENT_BYTES = 64 * 1024
  * `ERR_OPTIONS_MISMATCH`, one that leaves them out never does.
  *
  * Rejects with `ERR_INVALID_ARGUMENT`; `ERR_NOT_FOUND` (`create: false`); `ERR_LOCKED` (another process has it, with its `pid`);
- * `ERR_CODEC_MISMATCH` (its events have another codec); `ERR_FORMAT`, `ERR_CORRUPT`, `ERR_IO`, `ERR_NO_SPACE`, `ERR_POISONED` (it failed in this
+ * `ERR_FILE_SYSTEM` (a network file system that was not allowed, with its `path` and `type`); `ERR_CODEC_MISMATCH` (its events have another codec); `ERR_FORMAT`, `ERR_CORRUPT`, `ERR_IO`, `ERR_NO_SPACE`, `ERR_POISONED` (it failed in this
  * process and is not closed yet); `ERR_NATIVE_MISSING`, `ERR_VERSION_MISMATCH`; the signal's reason.
  *
  * @example
@@ -63,7 +64,7 @@ export async function open<E = Json, In = E>(path: string | URL, options?: OpenO
 }
 
 function nativeOptions(options: Omit<OpenOptions<never>, 'events'>, events: Codec<unknown>): NativeOptions {
-  const { create, limits, flush, inlineFlush, mapSizeBytes, segmentBytes } = options
+  const { create, limits, flush, inlineFlush, mapSizeBytes, segmentBytes, allowNetworkFileSystem } = options
   checkBoolean(create, 'create')
   checkOptions(limits, LIMITS, 'limits')
   for (const name of LIMITS) checkInteger((limits as Record<string, unknown> | undefined)?.[name], 1, `limits.${name}`)
@@ -73,6 +74,7 @@ function nativeOptions(options: Omit<OpenOptions<never>, 'events'>, events: Code
   if (inlineFlush !== undefined && inlineFlush !== 'auto' && inlineFlush !== 'never') throw invalidArgument('inlineFlush', "'auto' or 'never' is needed")
   checkInteger(mapSizeBytes, 1, 'mapSizeBytes')
   checkInteger(segmentBytes, MIN_SEGMENT_BYTES, 'segmentBytes')
+  checkBoolean(allowNetworkFileSystem, 'allowNetworkFileSystem')
   return {
     create: create ?? true,
     eventCodec: events.name,
@@ -86,6 +88,7 @@ function nativeOptions(options: Omit<OpenOptions<never>, 'events'>, events: Code
       inlineFlush: inlineFlush === undefined ? undefined : inlineFlush === 'auto',
       mapSizeBytes,
       segmentBytes,
+      allowNetworkFileSystem,
     }),
   }
 }

@@ -49,6 +49,8 @@ pub struct NativeOptions {
     pub map_size_bytes: Option<f64>,
     /// Size of an event-log segment.
     pub segment_bytes: Option<f64>,
+    /// Whether the store may be on a network file system.
+    pub allow_network_file_system: Option<bool>,
 }
 
 /// What a write is checked against, in bytes.
@@ -97,6 +99,7 @@ impl NativeOptions {
             inline_flush: self.inline_flush,
             map_size_bytes: size("mapSizeBytes", self.map_size_bytes)?,
             segment_bytes: size("segmentBytes", self.segment_bytes)?,
+            allow_network_file_system: self.allow_network_file_system,
         })
     }
 }

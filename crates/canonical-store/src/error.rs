@@ -66,6 +66,9 @@ pub enum Error {
     /// The device is full.
     #[error("no space is left on the device: {0}")]
     NoSpace(FileError),
+    /// The folder is on a file system that other machines share, which was not allowed.
+    #[error("a network file system is not allowed, unless by `allowNetworkFileSystem`: path={} type={kind}", path.display())]
+    FileSystem { path: PathBuf, kind: String },
     /// Another system call failed.
     #[error("{0}")]
     Io(FileError),
@@ -105,6 +108,7 @@ impl Error {
             Self::Corrupt { .. } => "ERR_CORRUPT",
             Self::Format { .. } => "ERR_FORMAT",
             Self::NoSpace(_) => "ERR_NO_SPACE",
+            Self::FileSystem { .. } => "ERR_FILE_SYSTEM",
             Self::Io(_) => "ERR_IO",
             Self::Poisoned(_) => "ERR_POISONED",
         }
@@ -137,6 +141,7 @@ impl Error {
                 vec![("file", text(&file.display())), ("offset", Detail::Number(*offset))]
             }
             Self::Format { found, supported } => vec![("found", version(found)), ("supported", version(supported))],
+            Self::FileSystem { path, kind } => vec![("path", text(&path.display())), ("type", text(kind))],
             Self::NoSpace(error) | Self::Io(error) => {
                 let mut details = vec![("syscall", text(&error.syscall)), ("path", text(&error.path.display()))];
                 let errno = error.errno().and_then(|errno| u64::try_from(errno).ok());

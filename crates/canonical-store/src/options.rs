@@ -29,6 +29,8 @@ pub struct OpenOptions {
     pub map_size_bytes: Option<u64>,
     /// Size of an event-log segment: at least 64 KiB; default 64 MiB.
     pub segment_bytes: Option<u64>,
+    /// Whether the store may be on a file system that other machines share; default no.
+    pub allow_network_file_system: Option<bool>,
 }
 
 impl Default for OpenOptions {
@@ -45,6 +47,7 @@ impl Default for OpenOptions {
             inline_flush: None,
             map_size_bytes: None,
             segment_bytes: None,
+            allow_network_file_system: None,
         }
     }
 }
@@ -79,6 +82,7 @@ pub(crate) struct Settings {
     pub(crate) inline_flush: bool,
     pub(crate) map_size_bytes: u64,
     pub(crate) segment_bytes: u64,
+    pub(crate) allow_network_file_system: bool,
 }
 
 fn within(argument: &'static str, value: Option<u64>, default: u64, min: u64, max: u64) -> Result<u64> {
@@ -110,6 +114,7 @@ impl OpenOptions {
             inline_flush: self.inline_flush.unwrap_or(true),
             map_size_bytes: within("mapSizeBytes", self.map_size_bytes, 64 * GIB, MIB, 1 << 46)?,
             segment_bytes: within("segmentBytes", self.segment_bytes, 64 * MIB, 64 * KIB, 16 * GIB)?,
+            allow_network_file_system: self.allow_network_file_system.unwrap_or(false),
         })
     }
 
@@ -133,8 +138,14 @@ impl OpenOptions {
                 return Err(Error::OptionsMismatch { option });
             }
         }
-        if self.inline_flush.is_some_and(|asked| asked != open.inline_flush) {
-            return Err(Error::OptionsMismatch { option: "inlineFlush" });
+        let switches = [
+            ("inlineFlush", self.inline_flush, open.inline_flush),
+            ("allowNetworkFileSystem", self.allow_network_file_system, open.allow_network_file_system),
+        ];
+        for (option, asked, actual) in switches {
+            if asked.is_some_and(|asked| asked != actual) {
+                return Err(Error::OptionsMismatch { option });
+            }
         }
         Ok(())
     }

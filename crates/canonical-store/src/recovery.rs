@@ -12,7 +12,7 @@ use std::{
 use ledgerstone_event_log::{EventLog, EventLogOptions};
 use ledgerstone_format::StoreId;
 use ledgerstone_journal::{Frame, FrameKind, Journal, JournalOptions, OpKind, Poison, Promise, ScanFrom};
-use ledgerstone_vfs::{Clock, FileLock, OpenHow, Vfs, read_small_file};
+use ledgerstone_vfs::{Clock, FileLock, FileSystem, OpenHow, Vfs, read_small_file};
 use ledgerstone_write_coordinator::{Coordinator, Pacing};
 use parking_lot::Mutex;
 
@@ -32,6 +32,17 @@ use crate::{
     stats::RecoveryReport,
     write::{CommitState, EVENT_CODEC_KEY, Gate},
 };
+
+/// What other machines share is refused before anything is made or locked there: they see neither the lock nor what LMDB has
+/// mapped, and a flush need not reach a device.
+pub(crate) fn check_file_system(vfs: &dyn Vfs, path: &Path, settings: &Settings) -> Result<()> {
+    match vfs.file_system(path) {
+        FileSystem::Network { kind } if !settings.allow_network_file_system => {
+            Err(Error::FileSystem { path: path.to_path_buf(), kind })
+        }
+        FileSystem::Network { .. } | FileSystem::Local => Ok(()),
+    }
+}
 
 /// Opens the checkpoint in a folder.
 pub(crate) type OpenCheckpoint = dyn Fn(&Arc<dyn Vfs>, &Path, &Settings) -> Result<Arc<dyn Checkpoint>> + Send + Sync;
@@ -89,6 +100,7 @@ impl Ground {
         if !options.create && !self.vfs.exists(&layout.identity())? {
             return Err(Error::StoreNotFound { path: path.to_path_buf() });
         }
+        check_file_system(&*self.vfs, path, &settings)?;
         self.vfs.create_dir_all(path)?;
         let lock = self.take_lock(&layout)?;
         let poison = Arc::new(Poison::new());

@@ -19,7 +19,7 @@ use crate::{
     checkpoint::LmdbCheckpoint,
     error::Result,
     options::OpenOptions,
-    recovery::{Ground, random_id},
+    recovery::{Ground, check_file_system, random_id},
 };
 
 #[derive(Debug)]
@@ -96,9 +96,10 @@ fn ground() -> Ground {
 /// Opens the store in the folder `path`, or joins the one that this process has open there. Blocks.
 pub fn open(path: &Path, options: &OpenOptions) -> Result<StoreHandle> {
     static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
-    options.settings()?;
+    let settings = options.settings()?;
     let mut registry = registry().lock();
-    if options.create {
+    if options.create && !OsVfs.exists(path)? {
+        check_file_system(&OsVfs, path, &settings)?;
         OsVfs.create_dir_all(path)?;
     }
     let not_found = |_| Error::StoreNotFound { path: path.to_path_buf() };

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, fmt, io, path::Path, sync::Arc};
 
-use crate::{FileError, Result};
+use crate::{FileError, FileSystem, Result};
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,11 @@ pub trait Vfs: Send + Sync + fmt::Debug {
     fn exists(&self, path: &Path) -> Result<bool>;
     /// Takes the exclusive lock of the file at `path`, which is made if need be. `None`: somebody else holds it.
     fn try_lock(&self, path: &Path) -> Result<Option<Box<dyn FileLock>>>;
+
+    /// What `path` is on, or will be once it is made: what the nearest folder above it is on. Changes nothing.
+    fn file_system(&self, _path: &Path) -> FileSystem {
+        FileSystem::Local
+    }
 }
 
 /// An open file. Every method may be called from any thread.

@@ -5,6 +5,7 @@ mod atomic_file;
 mod clock;
 mod error;
 mod file;
+mod file_system;
 mod os;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -13,4 +14,5 @@ pub use atomic_file::{read_small_file, write_atomically};
 pub use clock::{Clock, SystemClock};
 pub use error::{FileError, Result};
 pub use file::{FileLock, OpenHow, Vfs, VfsFile};
+pub use file_system::FileSystem;
 pub use os::OsVfs;

@@ -1,5 +1,9 @@
 //! The operating system's file system.
 
+mod file_system;
+#[cfg(target_os = "linux")]
+mod mount_table;
+
 use std::{
     ffi::OsString,
     fs::{self, File, OpenOptions, TryLockError},
@@ -8,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::{FileError, FileLock, OpenHow, Result, Vfs, VfsFile};
+use crate::{FileError, FileLock, FileSystem, OpenHow, Result, Vfs, VfsFile};
 
 /// The real disk.
 #[derive(Clone, Copy, Debug, Default)]
@@ -109,6 +113,10 @@ impl Vfs for OsVfs {
             Err(TryLockError::Error(error)) => Err(FileError::new("flock", path, error)),
         }
     }
+
+    fn file_system(&self, path: &Path) -> FileSystem {
+        file_system::file_system(path)
+    }
 }
 
 impl VfsFile for OsFile {
@@ -132,7 +140,8 @@ impl VfsFile for OsFile {
         self.file.set_len(len).map_err(failed("ftruncate", &self.path))
     }
 
-    /// On macOS std issues `F_FULLFSYNC`, which is what a flush to the device takes there.
+    /// `fdatasync` on Linux, `FlushFileBuffers` on Windows. On macOS std issues `F_FULLFSYNC` for both of its flushes, which is
+    /// what a flush to the device takes there; a file system that does not know it fails the flush, nothing weaker is tried.
     fn sync_data(&self) -> Result<()> {
         self.file.sync_data().map_err(failed("fdatasync", &self.path))
     }

@@ -15,6 +15,7 @@ mod support;
 
 mod backpressure;
 mod damage;
+mod file_system;
 mod flush_count;
 mod gate;
 mod no_space;

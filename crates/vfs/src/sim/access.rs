@@ -15,7 +15,7 @@ use super::{
     trace::Call,
     tree::{Folder, Node, NodeId},
 };
-use crate::{FileLock, OpenHow, Result, Vfs, VfsFile};
+use crate::{FileLock, FileSystem, OpenHow, Result, Vfs, VfsFile};
 
 struct SimFile {
     disk: SimDisk,
@@ -194,6 +194,10 @@ impl Vfs for SimDisk {
             return Ok(None);
         }
         Ok(Some(Box::new(SimLock(self.handle(&mut state, node, path, true)))))
+    }
+
+    fn file_system(&self, _path: &Path) -> FileSystem {
+        self.state.lock().file_system.clone()
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
     trace::SimCounts,
     tree::Tree,
 };
+use crate::FileSystem;
 
 /// A file system in memory; clones are the same disk. Relative paths begin at its root, which always exists.
 ///
@@ -129,6 +130,11 @@ impl SimDisk {
     /// Bounds the sum of all files' lengths (holes count); writes beyond it are short, then fail with `NoSpace`.
     pub fn set_capacity(&self, bytes: Option<u64>) {
         self.state.lock().capacity = bytes;
+    }
+
+    /// Has every folder claim from now on to be on such a file system.
+    pub fn set_file_system(&self, file_system: FileSystem) {
+        self.state.lock().file_system = file_system;
     }
 
     /// What all files take of the capacity.

@@ -10,7 +10,7 @@ use super::{
     trace::{Call, Trace},
     tree::{Node, NodeId, Tree},
 };
-use crate::{FileError, Result};
+use crate::{FileError, FileSystem, Result};
 
 pub(super) struct State {
     seed: u64,
@@ -26,6 +26,8 @@ pub(super) struct State {
     pub(super) capacity: Option<u64>,
     pub(super) locked: BTreeSet<NodeId>,
     pub(super) hold: Option<Hold>,
+    /// What every folder claims to be on.
+    pub(super) file_system: FileSystem,
 }
 
 /// What becomes of a call.
@@ -50,13 +52,14 @@ impl State {
             capacity: None,
             locked: BTreeSet::new(),
             hold: None,
+            file_system: FileSystem::Local,
         }
     }
 
     /// The disk as found after a power cut, by `seed`.
     pub(super) fn after_power_cut(&self, seed: u64) -> Self {
         let tree = power_cut::tree_after(&self.tree, &mut Random::new(mix(seed, 2)));
-        Self { capacity: self.capacity, ..Self::new(seed, tree) }
+        Self { capacity: self.capacity, file_system: self.file_system.clone(), ..Self::new(seed, tree) }
     }
 
     /// The disk as found after the process died.
@@ -72,7 +75,7 @@ impl State {
         for id in orphans {
             tree.forget_unused(id);
         }
-        Self { capacity: self.capacity, ..Self::new(seed, tree) }
+        Self { capacity: self.capacity, file_system: self.file_system.clone(), ..Self::new(seed, tree) }
     }
 
     /// The seed of what comes after this moment.

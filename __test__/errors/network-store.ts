@@ -1,0 +1,32 @@
+// Opens a store in a folder that the kernel's table of mounts calls a network file system, and tells what becomes of it.
+//
+//   network-store.ts FOLDER
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { LedgerstoneError, open } from 'ledgerstone'
+import { report } from '../support/report.ts'
+
+const [folder] = process.argv.slice(2) as [string]
+const missing = join(folder, 'not', 'made', 'yet')
+await tell('a folder to be made', missing)
+await tell('a folder that is there', folder)
+report(`made: ${String(existsSync(join(folder, 'not')))} ${readdirSync(folder).length}`)
+const store = await open(missing, { allowNetworkFileSystem: true })
+await store.state.put('a', 1)
+// Left out contradicts nothing, also where it would have been refused.
+const second = await open(missing)
+report(`allowed: ${String(second.state.get('a'))}`)
+await tell('a contradiction', missing, false)
+await second.close()
+await store.close()
+await tell('an existing store', missing)
+
+async function tell(what: string, path: string, allowNetworkFileSystem?: boolean): Promise<void> {
+  try {
+    await open(path, { allowNetworkFileSystem })
+    report(`${what}: opened`)
+  } catch (error) {
+    if (!(error instanceof LedgerstoneError)) throw error
+    report(`${what}: ${JSON.stringify({ ...error, name: error.name, message: error.message })}`)
+  }
+}

@@ -1,0 +1,57 @@
+//! Asking the operating system what a folder is on. A folder of which nothing can be told is taken as local: refusing it
+//! would lock out whoever runs without `/proc`.
+
+use std::path::Path;
+
+use crate::{FileSystem, file_system::nearest_existing};
+
+/// The file system of `path`, or of the nearest folder above it that exists.
+pub(super) fn file_system(path: &Path) -> FileSystem {
+    let folder = nearest_existing(path, Path::exists);
+    asked(&folder).unwrap_or(FileSystem::Local)
+}
+
+#[cfg(target_os = "linux")]
+#[allow(clippy::disallowed_methods, reason = "files of the kernel, not of a store")]
+fn asked(folder: &Path) -> Option<FileSystem> {
+    use std::os::{fd::AsRawFd, unix::fs::OpenOptionsExt};
+
+    use super::mount_table::{kind_of, mount_of};
+
+    // Only a name: neither the right to read the folder is needed nor a server asked for it.
+    let named = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(folder).ok()?;
+    let fdinfo = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", named.as_raw_fd())).ok()?;
+    let mountinfo = std::fs::read("/proc/self/mountinfo").ok()?;
+    kind_of(&String::from_utf8_lossy(&mountinfo), mount_of(&fdinfo)?).map(FileSystem::of_kind)
+}
+
+/// The kernel says itself which are local; the name is for the message.
+#[cfg(target_os = "macos")]
+fn asked(folder: &Path) -> Option<FileSystem> {
+    let told = rustix::fs::statfs(folder).ok()?;
+    let name = told.f_fstypename.iter().take_while(|byte| **byte != 0).map(|byte| byte.cast_unsigned()).collect();
+    let kind = String::from_utf8(name).ok()?;
+    if told.f_flags & libc::MNT_LOCAL.cast_unsigned() == 0 {
+        return Some(FileSystem::Network { kind });
+    }
+    Some(FileSystem::of_kind(&kind))
+}
+
+/// A mapped drive's real name is that of the share, so one look at the resolved path tells both.
+#[cfg(windows)]
+fn asked(folder: &Path) -> Option<FileSystem> {
+    use std::path::{Component, Prefix};
+
+    let resolved = folder.canonicalize().ok()?;
+    match resolved.components().next()? {
+        Component::Prefix(prefix) if matches!(prefix.kind(), Prefix::UNC(..) | Prefix::VerbatimUNC(..)) => {
+            Some(FileSystem::Network { kind: "unc".to_owned() })
+        }
+        _ => Some(FileSystem::Local),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
+fn asked(_folder: &Path) -> Option<FileSystem> {
+    None
+}
