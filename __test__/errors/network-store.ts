@@ -15,7 +15,7 @@ const store = await open(missing, { allowNetworkFileSystem: true })
 await store.state.put('a', 1)
 // Left out contradicts nothing, also where it would have been refused.
 const second = await open(missing)
-report(`allowed: ${String(second.state.get('a'))}`)
+report(`allowed: ${JSON.stringify(second.state.get('a'))}`)
 await tell('a contradiction', missing, false)
 await second.close()
 await store.close()
@@ -27,6 +27,6 @@ async function tell(what: string, path: string, allowNetworkFileSystem?: boolean
     report(`${what}: opened`)
   } catch (error) {
     if (!(error instanceof LedgerstoneError)) throw error
-    report(`${what}: ${JSON.stringify({ ...error, name: error.name, message: error.message })}`)
+    report(`${what}: ${JSON.stringify({ ...Object.fromEntries(Object.entries(error)), name: error.name, message: error.message })}`)
   }
 }
