@@ -10,7 +10,7 @@ use std::{
 };
 
 use ledgerstone_event_log::{EventLog, EventLogOptions};
-use ledgerstone_format::StoreId;
+use ledgerstone_format::{StoreId, compression::Compression};
 use ledgerstone_journal::{Frame, FrameKind, Journal, JournalOptions, OpKind, Poison, Promise, ScanFrom};
 use ledgerstone_vfs::{Clock, FileLock, FileSystem, OpenHow, Vfs, read_small_file};
 use ledgerstone_write_coordinator::{Coordinator, Pacing};
@@ -127,6 +127,7 @@ impl Ground {
         EventLogOptions {
             segment_bytes: settings.segment_bytes,
             max_event_bytes: settings.limits.event_bytes.max(1 << 30),
+            compression: Compression::None,
         }
     }
 

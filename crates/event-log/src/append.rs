@@ -10,12 +10,10 @@ use parking_lot::MutexGuard;
 use crate::{
     Error, EventIn, EventLog, Result,
     error::WriteFailure,
-    frame::{FrameBuilder, MAX_EVENT_BYTES, MAX_EVENT_ID},
+    frame::{MAX_EVENT_BYTES, MAX_EVENT_ID},
+    frame_builder::{FrameBuffers, FrameBuilder},
     segment::{Segment, aside_name, header::SegmentHeader, writer::SegmentWriter},
 };
-
-/// A larger buffer, made for a single large event, is given back.
-const KEPT_BUFFER_BYTES: usize = 1 << 20;
 
 /// The end of the log as the one who appends sees it.
 #[derive(Debug)]
@@ -31,7 +29,7 @@ pub(crate) struct Appender {
     needs_restore: bool,
     /// The first failure that nothing but opening again heals (I5).
     failure: Option<Arc<Error>>,
-    buffer: Vec<u8>,
+    buffers: FrameBuffers,
 }
 
 /// The newest segment.
@@ -54,7 +52,7 @@ impl Appender {
             flushed_id: next_id,
             needs_restore: false,
             failure: None,
-            buffer: Vec::new(),
+            buffers: FrameBuffers::default(),
         }
     }
 
@@ -185,20 +183,19 @@ impl EventLog {
     }
 
     fn write_frame_or_fail(&self, appender: &mut Appender, frame: &FrameBuilder<'_>) -> Result<(), WriteFailure> {
+        let packed = frame.pack(self.options.compression, &mut appender.buffers);
         if let Tail::Active(writer) = &appender.tail
-            && writer.is_full_for(frame.stored_bytes(), self.options.segment_bytes)
+            && writer.is_full_for(packed.stored_bytes(), self.options.segment_bytes)
         {
             self.seal(appender)?;
         }
         if matches!(appender.tail, Tail::Sealed) {
-            self.start_segment(appender, frame.first_timestamp_ms().unwrap_or_default())?;
+            self.start_segment(appender, packed.first_timestamp_ms)?;
         }
-        let Appender { tail: Tail::Active(writer), next_id, flushed_id, buffer, .. } = appender else { return Ok(()) };
-        let facts = frame.encode(buffer, writer.next_place(), *next_id, *flushed_id);
-        writer.write(buffer, &facts)?;
-        if buffer.capacity() > KEPT_BUFFER_BYTES {
-            *buffer = Vec::new();
-        }
+        let Appender { tail: Tail::Active(writer), next_id, flushed_id, buffers, .. } = appender else { return Ok(()) };
+        let (bytes, facts) = packed.complete(buffers, writer.next_place(), *next_id, *flushed_id);
+        writer.write(bytes, &facts)?;
+        buffers.shrink();
         appender.next_id = facts.first_id.saturating_add(facts.count);
         appender.last_timestamp_ms = facts.last_timestamp_ms;
         self.publish(appender);

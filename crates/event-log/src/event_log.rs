@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-use ledgerstone_format::StoreId;
+use ledgerstone_format::{StoreId, compression::Compression};
 use ledgerstone_vfs::Vfs;
 use parking_lot::{Mutex, RwLock};
 
@@ -32,6 +32,8 @@ pub struct EventLogOptions {
     pub segment_bytes: u64,
     /// Larger events are refused with [`Error::Limit`]; at most 1 GiB.
     pub max_event_bytes: u64,
+    /// How frames are stored that become smaller by it. Frames of every kind may stand in one log.
+    pub compression: Compression,
 }
 
 /// An open event log. Appending and truncating take turns; reading waits for neither.

@@ -2,24 +2,34 @@
 //!
 //! ```text
 //! 0 length u32 | 4 crc32c u32 | 8 first id u64 | 16 count u32 | 20 timestamp base u64 | 28 flags u32 | 32 raw length u32
-//! | 36 flushed upto u64 | 44 (length u32, timestamp delta u32) * count | payloads | zeros to a multiple of 8
+//! | 36 flushed upto u64 | 44 body: (length u32, timestamp delta u32) * count, payloads | zeros to a multiple of 8
 //! ```
-//! `length` counts from its own first byte to the end of the payloads. The checksum covers the segment's salt, the frame's
-//! offset, `length` and everything behind the checksum: a frame verifies in its own segment and place only, so neither
-//! left-over bytes nor a payload that looks like a frame can pass for one.
+//! The flags tell how the body is compressed, `raw length` how long it is otherwise. `length` counts from its own first byte
+//! to the end of the body as it is stored, which is also what the checksum covers: nothing unverified is taken
+//! apart. The checksum covers the segment's salt, the frame's offset, `length` and everything behind the checksum: a frame
+//! verifies in its own segment and place only, so neither left-over bytes nor a payload that looks like a frame can pass for
+//! one.
 //! `flushed upto` is the id below which everything had been flushed when the frame was written: it tells a torn tail
 //! from damage.
 
-use ledgerstone_format::{ByteReader, align_up, checksum::crc32c, checksum::crc32c_append};
+use std::borrow::Cow;
+
+use ledgerstone_format::{
+    ByteReader, align_up,
+    checksum::{crc32c, crc32c_append},
+    compression::{Compression, decompress_bounded},
+};
 
 /// Bytes before the table of events.
-pub(crate) const FRAME_HEADER_BYTES: u64 = 44;
+pub(crate) const FRAME_HEADER_BYTES: u64 = FRAME_HEADER_LEN as u64;
+/// The same, as a length in memory.
+pub(crate) const FRAME_HEADER_LEN: usize = 44;
 /// Frames start at multiples of this.
 pub(crate) const FRAME_ALIGNMENT: u64 = 8;
 /// A frame is cut before its table and payloads exceed this. A larger event is a frame of its own.
-const FRAME_TARGET_BYTES: u64 = 64 * 1024;
+pub(crate) const FRAME_TARGET_BYTES: u64 = 64 * 1024;
 /// What one event takes in the table.
-const TABLE_ENTRY_BYTES: u64 = 8;
+pub(crate) const TABLE_ENTRY_BYTES: u64 = 8;
 /// The largest event that a frame can describe; options are capped at it.
 pub(crate) const MAX_EVENT_BYTES: u64 = 1 << 30;
 /// Ids stay exact as JavaScript numbers.
@@ -69,91 +79,8 @@ pub(crate) struct FrameFacts {
     pub(crate) flushed_upto: u64,
 }
 
-/// Gathers the events of one frame and encodes them.
-#[derive(Debug, Default)]
-pub(crate) struct FrameBuilder<'e> {
-    events: Vec<EventIn<'e>>,
-    raw_bytes: u64,
-}
-
-impl<'e> FrameBuilder<'e> {
-    pub(crate) fn count(&self) -> u64 {
-        self.events.len() as u64
-    }
-
-    pub(crate) fn first_timestamp_ms(&self) -> Option<u64> {
-        self.events.first().map(|event| event.timestamp_ms)
-    }
-
-    pub(crate) fn last_timestamp_ms(&self) -> Option<u64> {
-        self.events.last().map(|event| event.timestamp_ms)
-    }
-
-    /// Whether `event` belongs into this frame; otherwise the frame is cut before it.
-    pub(crate) fn accepts(&self, event: &EventIn<'_>) -> bool {
-        let Some(base) = self.first_timestamp_ms() else { return true };
-        let raw_bytes = self.raw_bytes + TABLE_ENTRY_BYTES + event.bytes.len() as u64;
-        raw_bytes <= FRAME_TARGET_BYTES && u32::try_from(event.timestamp_ms.saturating_sub(base)).is_ok()
-    }
-
-    pub(crate) fn push(&mut self, event: EventIn<'e>) {
-        self.raw_bytes += TABLE_ENTRY_BYTES + event.bytes.len() as u64;
-        self.events.push(event);
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.events.clear();
-        self.raw_bytes = 0;
-    }
-
-    /// Bytes that the frame will take, padding included.
-    pub(crate) fn stored_bytes(&self) -> u64 {
-        align_up(FRAME_HEADER_BYTES + self.raw_bytes, FRAME_ALIGNMENT)
-    }
-
-    /// Replaces `out` by the frame's bytes. Events were checked against [`MAX_EVENT_BYTES`], so every length fits its field.
-    pub(crate) fn encode(&self, out: &mut Vec<u8>, place: Place, first_id: u64, flushed_upto: u64) -> FrameFacts {
-        let base = self.first_timestamp_ms().unwrap_or_default();
-        let length = saturate(FRAME_HEADER_BYTES + self.raw_bytes).to_le_bytes();
-        out.clear();
-        out.reserve(usize::try_from(self.stored_bytes()).unwrap_or_default());
-        out.extend_from_slice(&length);
-        out.extend_from_slice(&[0; 4]);
-        out.extend_from_slice(&first_id.to_le_bytes());
-        out.extend_from_slice(&saturate(self.count()).to_le_bytes());
-        out.extend_from_slice(&base.to_le_bytes());
-        out.extend_from_slice(&0_u32.to_le_bytes());
-        out.extend_from_slice(&saturate(self.raw_bytes).to_le_bytes());
-        out.extend_from_slice(&flushed_upto.to_le_bytes());
-        for event in &self.events {
-            out.extend_from_slice(&saturate(event.bytes.len() as u64).to_le_bytes());
-            out.extend_from_slice(&saturate(event.timestamp_ms.saturating_sub(base)).to_le_bytes());
-        }
-        for event in &self.events {
-            out.extend_from_slice(event.bytes);
-        }
-        let crc = checksum(place, length, out.get(8..).unwrap_or_default()).to_le_bytes();
-        if let Some(field) = out.get_mut(4..8) {
-            field.copy_from_slice(&crc);
-        }
-        out.resize(usize::try_from(self.stored_bytes()).unwrap_or(out.len()), 0);
-        FrameFacts {
-            offset: place.offset,
-            stored_bytes: self.stored_bytes(),
-            first_id,
-            count: self.count(),
-            first_timestamp_ms: base,
-            last_timestamp_ms: self.last_timestamp_ms().unwrap_or_default(),
-            flushed_upto,
-        }
-    }
-}
-
-fn saturate(value: u64) -> u32 {
-    u32::try_from(value).unwrap_or(u32::MAX)
-}
-
-fn checksum(place: Place, length: [u8; 4], covered: &[u8]) -> u32 {
+/// The checksum of a frame at `place`: `covered` is what stands behind the checksum's field.
+pub(crate) fn checksum(place: Place, length: [u8; 4], covered: &[u8]) -> u32 {
     crc32c_append(crc32c_append(place.seed(), &length), covered)
 }
 
@@ -190,8 +117,28 @@ impl FrameHeader {
             && table_bytes <= u64::from(header.raw_len)
             && header.first_id.checked_add(u64::from(header.count))? <= MAX_EVENT_ID + 1
             && header.flushed_upto <= header.first_id
-            && (header.flags != 0 || header.length_bytes() == FRAME_HEADER_BYTES + u64::from(header.raw_len));
+            && u64::from(header.raw_len) <= header.max_raw_bytes()
+            && header.stored_fits_raw();
         plausible.then_some(header)
+    }
+
+    /// Only a single event makes a frame larger than the target.
+    fn max_raw_bytes(&self) -> u64 {
+        if self.count == 1 { TABLE_ENTRY_BYTES + MAX_EVENT_BYTES } else { FRAME_TARGET_BYTES }
+    }
+
+    /// Compressed means smaller. Of flags that are not known nothing is known.
+    fn stored_fits_raw(&self) -> bool {
+        let raw_bytes = FRAME_HEADER_BYTES + u64::from(self.raw_len);
+        match self.compression() {
+            Some(Compression::None) => self.length_bytes() == raw_bytes,
+            Some(_) => self.length_bytes() < raw_bytes,
+            None => true,
+        }
+    }
+
+    fn compression(&self) -> Option<Compression> {
+        u8::try_from(self.flags).ok().and_then(Compression::from_number)
     }
 
     /// Bytes of the whole frame without padding.
@@ -212,8 +159,9 @@ impl FrameHeader {
 #[derive(Clone, Debug)]
 pub(crate) struct Frame<'a> {
     facts: FrameFacts,
-    table: &'a [u8],
-    payloads: &'a [u8],
+    /// Table and payloads, of which the table takes `table_len` bytes.
+    body: Cow<'a, [u8]>,
+    table_len: usize,
 }
 
 impl<'a> Frame<'a> {
@@ -231,17 +179,22 @@ impl<'a> Frame<'a> {
         if checksum(place, length, covered) != header.crc {
             return Ok(None);
         }
-        if header.flags != 0 {
-            return Err("the frame has unknown flags");
-        }
-        Self::structure(&header, whole, place.offset).map(Some).ok_or("the frame's table contradicts its payloads")
+        let Some(compression) = header.compression() else { return Err("the frame has unknown flags") };
+        let stored = whole.get(FRAME_HEADER_LEN..).unwrap_or_default();
+        let body = match (compression, usize::try_from(header.raw_len)) {
+            (Compression::None, _) => Some(Cow::Borrowed(stored)),
+            // The raw length was held against its cap before the checksum was looked at.
+            (_, Ok(raw_len)) => decompress_bounded(compression, stored, raw_len, raw_len).map(Cow::Owned),
+            (_, Err(_)) => None,
+        };
+        let body = body.ok_or("the frame cannot be decompressed")?;
+        Self::structure(&header, body, place.offset).map(Some).ok_or("the frame's table contradicts its payloads")
     }
 
-    fn structure(header: &FrameHeader, whole: &'a [u8], offset: u64) -> Option<Self> {
-        let mut reader = ByteReader::new(whole);
-        reader.take(usize::try_from(FRAME_HEADER_BYTES).ok()?)?;
-        let table = reader.take(usize::try_from(u64::from(header.count) * TABLE_ENTRY_BYTES).ok()?)?;
-        let payloads = reader.take(reader.remaining())?;
+    fn structure(header: &FrameHeader, body: Cow<'a, [u8]>, offset: u64) -> Option<Self> {
+        let table_len = usize::try_from(u64::from(header.count) * TABLE_ENTRY_BYTES).ok()?;
+        let (table, payloads) = body.split_at_checked(table_len)?;
+        let payloads_len = payloads.len() as u64;
         let mut entries = ByteReader::new(table);
         let (mut payload_bytes, mut last_delta) = (0_u64, 0_u32);
         while entries.remaining() > 0 {
@@ -262,7 +215,7 @@ impl<'a> Frame<'a> {
             last_timestamp_ms,
             flushed_upto: header.flushed_upto,
         };
-        (payload_bytes == payloads.len() as u64).then_some(Self { facts, table, payloads })
+        (payload_bytes == payloads_len).then_some(Self { facts, body, table_len })
     }
 
     pub(crate) fn facts(&self) -> FrameFacts {
@@ -270,10 +223,11 @@ impl<'a> Frame<'a> {
     }
 
     /// Its events in the order of their ids.
-    pub(crate) fn events(&self) -> Events<'a> {
+    pub(crate) fn events(&self) -> Events<'_> {
+        let (table, payloads) = self.body.split_at_checked(self.table_len).unwrap_or_default();
         Events {
-            table: ByteReader::new(self.table),
-            payloads: ByteReader::new(self.payloads),
+            table: ByteReader::new(table),
+            payloads: ByteReader::new(payloads),
             next_id: self.facts.first_id,
             base_ms: self.facts.first_timestamp_ms,
         }

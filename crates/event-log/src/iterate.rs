@@ -42,7 +42,8 @@ impl EventLog {
         let mut buffer = Vec::new();
         reader.load(span, &mut buffer)?;
         for frame in reader.frames(span, &buffer) {
-            if let Some(event) = frame?.events().find(|event| event.id == id) {
+            let frame = frame?;
+            if let Some(event) = frame.events().find(|event| event.id == id) {
                 return Ok(Some((event.timestamp_ms, event.bytes.to_vec())));
             }
         }
@@ -69,7 +70,8 @@ impl EventLog {
             let span = self.found(reader.with_index(|index| index.span_from(id, to, limit_bytes)), id)?;
             reader.load(span, &mut buffer)?;
             for frame in reader.frames(span, &buffer) {
-                for event in frame?.events().filter(|event| event.id >= id) {
+                let frame = frame?;
+                for event in frame.events().filter(|event| event.id >= id) {
                     if event.id >= to || visit(event.id, event.timestamp_ms, event.bytes).is_break() {
                         return Ok(());
                     }
@@ -130,7 +132,8 @@ fn first_in_block(reader: &SegmentReader, span: Span, timestamp_ms: u64) -> Resu
     let mut buffer = Vec::new();
     reader.load(span, &mut buffer)?;
     for frame in reader.frames(span, &buffer) {
-        if let Some(event) = frame?.events().find(|event| event.timestamp_ms >= timestamp_ms) {
+        let frame = frame?;
+        if let Some(event) = frame.events().find(|event| event.timestamp_ms >= timestamp_ms) {
             return Ok(event.id);
         }
     }

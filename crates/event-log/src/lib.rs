@@ -7,12 +7,12 @@
 //! ```
 //! use std::{ops::ControlFlow, path::Path, sync::Arc};
 //! use ledgerstone_event_log::{Direction, EventIn, EventLog, EventLogOptions};
-//! use ledgerstone_format::StoreId;
+//! use ledgerstone_format::{StoreId, compression::Compression};
 //! use ledgerstone_vfs::{Vfs, sim::SimDisk};
 //!
 //! # fn main() -> Result<(), ledgerstone_event_log::Error> {
 //! let disk: Arc<dyn Vfs> = Arc::new(SimDisk::new(1));
-//! let options = EventLogOptions { segment_bytes: 64 << 20, max_event_bytes: 1 << 20 };
+//! let options = EventLogOptions { segment_bytes: 64 << 20, max_event_bytes: 1 << 20, compression: Compression::Lz4 };
 //! let log = EventLog::create(disk, Path::new("/store/events"), StoreId::from_random([7; 16]), options, 1)?;
 //! let mut events = [b"first".as_slice(), b"second"].into_iter().map(|bytes| EventIn { timestamp_ms: 5, bytes });
 //! log.append(&mut events, 1)?;
@@ -30,6 +30,7 @@ mod append;
 mod error;
 mod event_log;
 mod frame;
+mod frame_builder;
 mod iterate;
 mod recovery;
 mod segment;

@@ -13,7 +13,8 @@ use parking_lot::RwLock;
 use crate::{
     Error, EventIn, EventLog, Result,
     append::{Appender, Tail},
-    frame::{FrameBuilder, FrameFacts, Place},
+    frame::{FrameFacts, Place},
+    frame_builder::{FrameBuffers, FrameBuilder},
     recovery::open_tail,
     segment::{Body, Segment, aside_name, walk::walk},
 };
@@ -74,20 +75,14 @@ impl EventLog {
         let span = reader.with_index(|index| index.span_from(id, id, 0)).ok_or_else(missing)?;
         let mut buffer = Vec::new();
         reader.load(span, &mut buffer)?;
-        let mut cut_at = None;
+        let frames = reader.frames(span, &buffer).collect::<Result<Vec<_>>>()?;
+        let cut = frames.iter().find(|frame| id < frame.facts().first_id.saturating_add(frame.facts().count));
+        let cut = cut.ok_or_else(missing)?;
         let mut kept = FrameBuilder::default();
-        for frame in reader.frames(span, &buffer) {
-            let frame = frame?;
-            let facts = frame.facts();
-            if id < facts.first_id.saturating_add(facts.count) {
-                for event in frame.events().take_while(|event| event.id < id) {
-                    kept.push(EventIn { timestamp_ms: event.timestamp_ms, bytes: event.bytes });
-                }
-                cut_at = Some(facts);
-                break;
-            }
+        for event in cut.events().take_while(|event| event.id < id) {
+            kept.push(EventIn { timestamp_ms: event.timestamp_ms, bytes: event.bytes });
         }
-        let frame = cut_at.ok_or_else(missing)?;
+        let frame = cut.facts();
         if frame.offset.is_multiple_of(PAGE_BYTES) && kept.count() == 0 {
             // Flushed when the segment is opened for appending, before anything else happens to it.
             self.vfs.open(&segment.path, OpenHow::ReadWrite)?.set_len(frame.offset)?;
@@ -105,9 +100,10 @@ impl EventLog {
         copy(&*source, &*aside, frame.offset)?;
         if kept.count() > 0 {
             let place = Place { salt: segment.header.salt, offset: frame.offset };
-            let mut bytes = Vec::new();
-            kept.encode(&mut bytes, place, frame.first_id, frame.flushed_upto);
-            aside.write_all_at(&bytes, frame.offset)?;
+            let mut buffers = FrameBuffers::default();
+            let packed = kept.pack(self.options.compression, &mut buffers);
+            let (bytes, _facts) = packed.complete(&mut buffers, place, frame.first_id, frame.flushed_upto);
+            aside.write_all_at(bytes, frame.offset)?;
         }
         aside.sync_data()?;
         drop(aside);

@@ -11,10 +11,12 @@
 mod support;
 
 use ledgerstone_event_log::{Direction, Error, EventLog, EventLogOptions, Result};
+use ledgerstone_format::compression::Compression;
 use ledgerstone_vfs::sim::SimDisk;
 use support::{Event, append_made, create, dir, open, read, segments};
 
-const OPTIONS: EventLogOptions = EventLogOptions { segment_bytes: 12_000, max_event_bytes: 1 << 20 };
+const OPTIONS: EventLogOptions =
+    EventLogOptions { segment_bytes: 12_000, max_event_bytes: 1 << 20, compression: Compression::None };
 
 /// Where the index of the sealed segment begins.
 const INDEX_OFFSET: usize = 12_288;

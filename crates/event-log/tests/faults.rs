@@ -11,10 +11,12 @@
 mod support;
 
 use ledgerstone_event_log::{Direction, Error, EventLog, EventLogOptions, Result};
+use ledgerstone_format::compression::Compression;
 use ledgerstone_vfs::sim::{Fault, SimDisk, SimOp};
 use support::{Event, append, append_made, assert_holds, create, event, file_bytes, open, read, segments};
 
-const OPTIONS: EventLogOptions = EventLogOptions { segment_bytes: 14_000, max_event_bytes: 1 << 20 };
+const OPTIONS: EventLogOptions =
+    EventLogOptions { segment_bytes: 14_000, max_event_bytes: 1 << 20, compression: Compression::None };
 
 fn made(from: usize, to: usize) -> Vec<Event> {
     (from..to).map(|position| event(position as u64 + 1, (position * 611) % 3_000)).collect()

@@ -13,6 +13,7 @@ mod support;
 use std::sync::Arc;
 
 use ledgerstone_event_log::{Direction, EventLog, EventLogOptions};
+use ledgerstone_format::compression::Compression;
 use ledgerstone_vfs::sim::SimDisk;
 use proptest::prelude::*;
 use support::{Event, append, assert_holds, create, file_bytes, open, read};
@@ -21,8 +22,8 @@ use support::{Event, append, assert_holds, create, file_bytes, open, read};
 enum Step {
     Append(Vec<(u8, usize)>),
     Sync,
-    /// Closes, opens again.
-    Reopen,
+    /// Closes, opens again, with frames compressed otherwise from here on.
+    Reopen(Compression),
     /// The process is killed and everything above the last flush is truncated, as a store does.
     Kill,
     /// Truncates at this share of the log.
@@ -34,10 +35,11 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let len = prop_oneof![6 => 0_usize..40, 4 => 40_usize..1_500, 1 => 1_500_usize..20_000, 1 => 60_000_usize..70_000];
     let events = prop::collection::vec((0_u8..4, len), 0..12);
+    let kind = prop_oneof![Just(Compression::None), Just(Compression::Lz4), Just(Compression::Zstd)];
     let step = prop_oneof![
         8 => events.prop_map(Step::Append),
         4 => Just(Step::Sync),
-        1 => Just(Step::Reopen),
+        1 => kind.prop_map(Step::Reopen),
         1 => Just(Step::Kill),
         1 => any::<u8>().prop_map(Step::Truncate),
         1 => any::<u8>().prop_map(Step::TruncateAtOpening),
@@ -86,7 +88,10 @@ impl Run {
                 self.log.sync().unwrap();
                 self.flushed = self.model.len();
             }
-            Step::Reopen => self.reopen(None),
+            Step::Reopen(kind) => {
+                self.options.compression = *kind;
+                self.reopen(None);
+            }
             Step::Kill => {
                 self.disk = self.disk.crash();
                 self.reopen(Some(self.flushed as u64 + 1));
@@ -120,7 +125,7 @@ proptest! {
     #[test]
     fn the_log_holds_what_the_model_holds(steps in steps(), segment_bytes in prop_oneof![Just(6_000_u64), Just(20_000), Just(300_000)]) {
         let disk = SimDisk::new(3);
-        let options = EventLogOptions { segment_bytes, max_event_bytes: 1 << 20 };
+        let options = EventLogOptions { segment_bytes, max_event_bytes: 1 << 20, compression: Compression::None };
         let log = create(&disk, options).unwrap();
         let mut run = Run { disk, options, log, model: Vec::new(), flushed: 0, made: 0 };
         for step in &steps {

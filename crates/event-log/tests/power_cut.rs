@@ -15,10 +15,12 @@ mod support;
 use std::ops::RangeInclusive;
 
 use ledgerstone_event_log::{Direction, EventLog, EventLogOptions, Result};
+use ledgerstone_format::compression::Compression;
 use ledgerstone_vfs::sim::SimDisk;
 use support::{Event, append, create, event, open, read, scan_of, segments};
 
-const OPTIONS: EventLogOptions = EventLogOptions { segment_bytes: 14_000, max_event_bytes: 1 << 20 };
+const OPTIONS: EventLogOptions =
+    EventLogOptions { segment_bytes: 14_000, max_event_bytes: 1 << 20, compression: Compression::None };
 
 fn seeds(default_count: u64) -> RangeInclusive<u64> {
     let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));

@@ -19,6 +19,7 @@ use std::{
 };
 
 use ledgerstone_event_log::{Direction, EventLog, EventLogOptions};
+use ledgerstone_format::compression::Compression;
 use ledgerstone_vfs::{OsVfs, Vfs, sim::SimDisk};
 use support::{STORE, append_made, event, read};
 
@@ -48,7 +49,8 @@ fn check_window(log: &EventLog, seed: u64) {
 }
 
 fn eight_readers_and_one_appender(vfs: Arc<dyn Vfs>, dir: &Path) {
-    let options = EventLogOptions { segment_bytes: 64 * 1024, max_event_bytes: 1 << 20 };
+    let options =
+        EventLogOptions { segment_bytes: 64 * 1024, max_event_bytes: 1 << 20, compression: Compression::None };
     let log = EventLog::create(vfs, dir, STORE, options, 1).unwrap();
     let (done, start) = (AtomicBool::new(false), Barrier::new(usize::try_from(READERS).unwrap() + 1));
     thread::scope(|scope| {

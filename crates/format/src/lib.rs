@@ -2,6 +2,7 @@
 
 mod byte_reader;
 pub mod checksum;
+pub mod compression;
 mod durability;
 mod planted;
 mod store_id;

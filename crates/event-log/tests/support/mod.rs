@@ -10,12 +10,13 @@ use std::{
 };
 
 use ledgerstone_event_log::{Direction, EventIn, EventLog, EventLogOptions, Result, Scan, scan};
-use ledgerstone_format::StoreId;
+use ledgerstone_format::{StoreId, compression::Compression};
 use ledgerstone_vfs::{Vfs, sim::SimDisk};
 
 pub const STORE: StoreId = StoreId::from_random([9; 16]);
 /// Small, so that segments roll.
-pub const SMALL: EventLogOptions = EventLogOptions { segment_bytes: 24 * 1024, max_event_bytes: 1 << 20 };
+pub const SMALL: EventLogOptions =
+    EventLogOptions { segment_bytes: 24 * 1024, max_event_bytes: 1 << 20, compression: Compression::None };
 pub type Event = (u64, Vec<u8>);
 
 pub fn dir() -> &'static Path {
