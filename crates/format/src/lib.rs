@@ -2,12 +2,14 @@
 
 mod byte_reader;
 pub mod checksum;
+mod damage;
 pub mod compression;
 mod durability;
 mod planted;
 mod store_id;
 
 pub use byte_reader::ByteReader;
+pub use damage::{Damage, DamageKind};
 pub use durability::Durability;
 #[cfg(feature = "planted-faults")]
 pub use planted::plant;

@@ -101,6 +101,10 @@ impl Group {
         self.origin.position
     }
 
+    pub(crate) const fn store_id(&self) -> StoreId {
+        self.origin.store_id
+    }
+
     pub(crate) fn files(&self) -> &[FileEntry] {
         &self.origin.files
     }

@@ -43,15 +43,15 @@ pub(crate) const SPACE_RETRY: Duration = Duration::from_millis(50);
 /// A write-ahead journal, shared as `Arc<Journal>`.
 #[derive(Debug)]
 pub struct Journal {
-    dir: PathBuf,
+    pub(crate) dir: PathBuf,
     clock: Arc<dyn Clock>,
     options: JournalOptions,
     poison: Arc<Poison>,
     poison_announced: AtomicBool,
-    group: Mutex<Group>,
+    pub(crate) group: Mutex<Group>,
     pending_bytes: AtomicU64,
     io: Mutex<Io>,
-    pool: Mutex<Pool>,
+    pub(crate) pool: Mutex<Pool>,
     marks: Watermarks,
     pub(crate) bell: Bell,
     /// Why writing waits for space, while it does.
@@ -169,7 +169,7 @@ impl Journal {
         self.announce_poison();
     }
 
-    fn check_poison(&self) -> Result<()> {
+    pub(crate) fn check_poison(&self) -> Result<()> {
         let checked = self.poison.check();
         if checked.is_err() {
             self.announce_poison();

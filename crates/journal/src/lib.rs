@@ -47,6 +47,7 @@ mod recovery;
 mod stats;
 mod sync;
 mod thread;
+mod verify;
 mod watermarks;
 mod writer;
 
@@ -61,3 +62,4 @@ pub use options::JournalOptions;
 pub use poison::Poison;
 pub use recovery::{Position, Promise, Scan, ScanFrom, holds_frames, scan};
 pub use stats::{HISTOGRAM_BUCKETS, JournalStats};
+pub use verify::{Verified, verify};

@@ -86,6 +86,10 @@ impl Pool {
         self.counts
     }
 
+    pub(crate) fn vfs(&self) -> Arc<dyn Vfs> {
+        Arc::clone(&self.vfs)
+    }
+
     pub(crate) fn spare_capacities(&self) -> impl Iterator<Item = u64> + '_ {
         self.spares.iter().map(|spare| spare.capacity)
     }

@@ -19,3 +19,4 @@ mod saboteur;
 mod simulation;
 mod space;
 mod threads;
+mod verify;
