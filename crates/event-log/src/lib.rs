@@ -36,6 +36,7 @@ mod recovery;
 mod segment;
 mod stats;
 mod truncate;
+mod verify;
 
 pub use error::{Error, Result};
 pub use event_log::{EventLog, EventLogOptions};
@@ -43,3 +44,4 @@ pub use frame::EventIn;
 pub use iterate::Direction;
 pub use recovery::{Scan, TornTail, holds_events, scan};
 pub use stats::EventLogStats;
+pub use verify::{Verified, verify};

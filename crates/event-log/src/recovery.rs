@@ -43,7 +43,7 @@ pub struct Scan {
     vfs: Arc<dyn Vfs>,
     dir: PathBuf,
     store_id: StoreId,
-    segments: Vec<Arc<Segment>>,
+    pub(crate) segments: Vec<Arc<Segment>>,
     file_bytes: u64,
     newest_file_len: u64,
     torn: Option<TornTail>,
@@ -67,16 +67,7 @@ pub fn holds_events(vfs: &dyn Vfs, dir: &Path) -> Result<bool> {
 /// [`Error::Format`]; [`Error::Io`].
 pub fn scan(vfs: &Arc<dyn Vfs>, dir: &Path, store_id: StoreId) -> Result<Scan> {
     let names = Names::read(&**vfs, dir)?;
-    let mut scan = Scan {
-        vfs: Arc::clone(vfs),
-        dir: dir.to_path_buf(),
-        store_id,
-        segments: Vec::new(),
-        file_bytes: 0,
-        newest_file_len: 0,
-        torn: None,
-        leftovers: names.leftovers.iter().map(|name| dir.join(name)).collect(),
-    };
+    let mut scan = Scan::new(vfs, dir, store_id, &names);
     let following = names.ids.iter().copied().skip(1).map(Some).chain([None]);
     for (first_id, next_first_id) in names.ids.iter().copied().zip(following) {
         scan.add(first_id, next_first_id)?;
@@ -100,14 +91,14 @@ pub(crate) fn remove_segments_without_events(vfs: &dyn Vfs, dir: &Path) -> Resul
 }
 
 /// The names in a log's folder that are its own.
-struct Names {
+pub(crate) struct Names {
     /// First ids, ascending.
-    ids: Vec<u64>,
+    pub(crate) ids: Vec<u64>,
     leftovers: Vec<OsString>,
 }
 
 impl Names {
-    fn read(vfs: &dyn Vfs, dir: &Path) -> Result<Self> {
+    pub(crate) fn read(vfs: &dyn Vfs, dir: &Path) -> Result<Self> {
         let names = match vfs.read_dir(dir) {
             Err(error) if error.is_not_found() => Vec::new(),
             names => names?,
@@ -121,6 +112,20 @@ impl Names {
 }
 
 impl Scan {
+    /// Nothing yet.
+    pub(crate) fn new(vfs: &Arc<dyn Vfs>, dir: &Path, store_id: StoreId, names: &Names) -> Self {
+        Self {
+            vfs: Arc::clone(vfs),
+            dir: dir.to_path_buf(),
+            store_id,
+            segments: Vec::new(),
+            file_bytes: 0,
+            newest_file_len: 0,
+            torn: None,
+            leftovers: names.leftovers.iter().map(|name| dir.join(name)).collect(),
+        }
+    }
+
     /// The id behind the last event; 0 when there is no segment at all.
     pub fn next_event_id(&self) -> u64 {
         self.segments.last().map_or(0, |segment| segment.end().id)
@@ -152,7 +157,7 @@ impl Scan {
     }
 
     /// Adds the segment `first_id`, which `next_first_id` follows.
-    fn add(&mut self, first_id: u64, next_first_id: Option<u64>) -> Result<()> {
+    pub(crate) fn add(&mut self, first_id: u64, next_first_id: Option<u64>) -> Result<()> {
         let path = self.dir.join(segment_name(first_id));
         let file = self.vfs.open(&path, OpenHow::Read)?;
         let file_len = file.len()?;

@@ -18,7 +18,7 @@ use super::{
 use crate::{Result, frame::Place};
 
 const MAGIC: &[u8; 8] = b"LGST-EVF";
-const FOOTER_BYTES: usize = 80;
+pub(crate) const FOOTER_BYTES: usize = 80;
 const CRC_OFFSET: usize = 76;
 
 /// What a footer says. Whoever holds one has verified it.
