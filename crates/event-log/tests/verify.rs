@@ -7,11 +7,12 @@ mod support;
 use std::{cell::Cell, path::PathBuf, sync::Arc};
 
 use ledgerstone_event_log::{EventLog, EventLogOptions, Verified, verify};
-use ledgerstone_format::{Damage, DamageKind};
+use ledgerstone_format::{Damage, DamageKind, compression::Compression};
 use ledgerstone_vfs::{Vfs, sim::SimDisk};
 use support::{STORE, append_made, create, dir, scan_of, segments, vfs};
 
-const OPTIONS: EventLogOptions = EventLogOptions { segment_bytes: 12_000, max_event_bytes: 1 << 20 };
+const OPTIONS: EventLogOptions =
+    EventLogOptions { segment_bytes: 12_000, max_event_bytes: 1 << 20, compression: Compression::None };
 
 /// Two sealed segments of seven events, and an active one with three, each flushed alone.
 fn log() -> (SimDisk, Arc<EventLog>) {

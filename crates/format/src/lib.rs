@@ -2,8 +2,8 @@
 
 mod byte_reader;
 pub mod checksum;
-mod damage;
 pub mod compression;
+mod damage;
 mod durability;
 mod planted;
 mod store_id;
