@@ -139,6 +139,8 @@ export interface NativeOptions {
   mapSizeBytes?: number
   /** Size of an event-log segment. */
   segmentBytes?: number
+  /** Age at which an open snapshot or iteration is warned of. */
+  readersWarnAfterMs?: number
   /** Whether the store may be on a network file system. */
   allowNetworkFileSystem?: boolean
 }
@@ -201,6 +203,8 @@ export interface OpenedStore {
   storeId: string
   /** The limits in force. */
   limits: NativeLimits
+  /** The age in force at which an open snapshot or iteration is warned of. */
+  readersWarnAfterMs: number
 }
 
 /** Holds what is applied now. */

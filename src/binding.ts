@@ -53,6 +53,7 @@ export interface NativeOptions {
   inlineFlush?: boolean
   mapSizeBytes?: number
   segmentBytes?: number
+  readersWarnAfterMs?: number
   allowNetworkFileSystem?: boolean
 }
 
@@ -63,6 +64,8 @@ export interface OpenedStore {
   storeId: string
   /** The limits in force, which an earlier handle may have set. */
   limits: { keyBytes: number; valueBytes: number; eventBytes: number; transactionBytes: number }
+  /** The age in force at which an open snapshot or iteration is warned of. */
+  readersWarnAfterMs: number
 }
 
 /** The calls off the hot path. Those that fail throw what {@link nativeError} understands. */

@@ -37,6 +37,8 @@ test('ERR_INVALID_ARGUMENT names the argument, and nothing has happened', async 
     'an unknown nested option': ['flush.colour', () => open('x', { flush: { colour: 'red' } } as never)],
     'an option out of range': ['flush.bytes', () => open(storePath(t), { flush: { bytes: 1000 } })],
     'an option above its range': ['limits.keyBytes', () => open(storePath(t), { limits: { keyBytes: 100_000 } })],
+    'an unknown option of readers': ['readers.colour', () => open('x', { readers: { colour: 'red' } } as never)],
+    'an age that no timer can wait for': ['readers.warnAfterMs', () => open(storePath(t), { readers: { warnAfterMs: 2 ** 31 } })],
     'a level that is none': ['durability', () => state.put('a', SECRET, { durability: 'forever' as never })],
     'an unknown write option': ['colour', () => store.append('a', { colour: 'red' } as never)],
     'a signal that is none': ['signal', () => store.append('a', { signal: {} as never })],

@@ -49,6 +49,7 @@ test('every option of the store that contradicts is ERR_OPTIONS_MISMATCH by its 
     'flush.intervalMs': { flush: { intervalMs: 77 } },
     'mapSizeBytes': { mapSizeBytes: 1 << 30 },
     'segmentBytes': { segmentBytes: 1 << 20 },
+    'readers.warnAfterMs': { readers: { warnAfterMs: 1000 } },
     'allowNetworkFileSystem': { allowNetworkFileSystem: true },
     'inlineFlush': { inlineFlush: 'never' },
     'events': { events: binary() as never },

@@ -202,6 +202,10 @@ export interface StoreStats {
   delta: { bytes: number; entries: number }
   journal: { files: number; bytes: number; groups: number; flushes: number; groupSizes: number[]; flushMicros: number[] }
   flusher: { runs: number; lastMs: number }
+  /**
+   * What is held open for reading, by all threads: how many snapshots; the age in ms of the oldest of them and of the iterations that are under way;
+   * how many flushed bytes they keep in memory. While one is open LMDB cannot reuse what it may still read, and `state.bytes` grows with each flush.
+   */
   readers: { snapshots: number; oldestMs: number; bytes: number }
   /** What the last opening found: journal frames replayed, bytes of a torn end cut. */
   recovery: { epoch: number; frames: number; bytesCut: number }
@@ -294,6 +298,8 @@ export interface OpenOptions<E = Json, In = E> {
   mapSizeBytes?: number | undefined
   /** The size of an event-log segment, in bytes: at least 64 KiB; 64 MiB by default. */
   segmentBytes?: number | undefined
+  /** A snapshot or an iteration open for so many ms (60,000 by default) gets one process warning, `LEDGERSTONE_LONG_READER`. */
+  readers?: { warnAfterMs?: number | undefined } | undefined
   /**
    * `true`: the folder may be on a file system that other machines share (NFS, SMB, a virtual machine's shared folder, an unknown program behind
    * FUSE), which is `ERR_FILE_SYSTEM` otherwise. There, nobody else may open the store, and `durable` is what that file system makes of a flush.

@@ -16,10 +16,11 @@ import { StoreHandle } from './store-handle.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set([
   'events', 'durability', 'create', 'limits', 'flush', 'inlineFlush', 'mapSizeBytes', 'segmentBytes',
-  'allowNetworkFileSystem', 'signal',
+  'readers', 'allowNetworkFileSystem', 'signal',
 ])
 const LIMITS: ReadonlySet<string> = new Set(['keyBytes', 'valueBytes', 'eventBytes', 'transactionBytes'])
 const FLUSH: ReadonlySet<string> = new Set(['bytes', 'intervalMs'])
+const READERS: ReadonlySet<string> = new Set(['warnAfterMs'])
 const MIN_FLUSH_BYTES = 64 * 1024
 const MIN_SEGMENT_BYTES = 64 * 1024
 
@@ -59,12 +60,12 @@ export async function open<E = Json, In = E>(path: string | URL, options?: OpenO
     throw error
   })
   const shared = environment.stores.get(opened.storeKey) ?? new SharedStore(environment, opened.storeKey)
-  const handle = new StoreHandle(environment, shared, { id: opened.store, limits: opened.limits, events, rank })
+  const handle = new StoreHandle(environment, shared, { id: opened.store, path: folder, limits: opened.limits, readersWarnAfterMs: opened.readersWarnAfterMs, events, rank })
   return new EmbeddedStore<E, In>(folder, handle)
 }
 
 function nativeOptions(options: Omit<OpenOptions<never>, 'events'>, events: Codec<unknown>): NativeOptions {
-  const { create, limits, flush, inlineFlush, mapSizeBytes, segmentBytes, allowNetworkFileSystem } = options
+  const { create, limits, flush, inlineFlush, mapSizeBytes, segmentBytes, readers, allowNetworkFileSystem } = options
   checkBoolean(create, 'create')
   checkOptions(limits, LIMITS, 'limits')
   for (const name of LIMITS) checkInteger((limits as Record<string, unknown> | undefined)?.[name], 1, `limits.${name}`)
@@ -74,6 +75,8 @@ function nativeOptions(options: Omit<OpenOptions<never>, 'events'>, events: Code
   if (inlineFlush !== undefined && inlineFlush !== 'auto' && inlineFlush !== 'never') throw invalidArgument('inlineFlush', "'auto' or 'never' is needed")
   checkInteger(mapSizeBytes, 1, 'mapSizeBytes')
   checkInteger(segmentBytes, MIN_SEGMENT_BYTES, 'segmentBytes')
+  checkOptions(readers, READERS, 'readers')
+  checkInteger(readers?.warnAfterMs, 1, 'readers.warnAfterMs')
   checkBoolean(allowNetworkFileSystem, 'allowNetworkFileSystem')
   return {
     create: create ?? true,
@@ -88,6 +91,7 @@ function nativeOptions(options: Omit<OpenOptions<never>, 'events'>, events: Code
       inlineFlush: inlineFlush === undefined ? undefined : inlineFlush === 'auto',
       mapSizeBytes,
       segmentBytes,
+      readersWarnAfterMs: readers?.warnAfterMs,
       allowNetworkFileSystem,
     }),
   }

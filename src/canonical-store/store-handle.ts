@@ -10,6 +10,7 @@ import { type Cursor, NativeCursor } from './cursor.ts'
 import type { Environment } from './environment.ts'
 import type { KeyBounds } from './key-bounds.ts'
 import { KeySpace } from './key-space.ts'
+import { OpenReaders } from './open-readers.ts'
 import type { RangeSource } from './range.ts'
 import { PointReader } from './reader.ts'
 import type { SharedStore } from './shared-store.ts'
@@ -18,7 +19,10 @@ import type { Limits } from './write-set.ts'
 /** What a handle is made from. */
 export interface HandleOptions {
   readonly id: number
+  /** The store's folder, for what is told of it. */
+  readonly path: string
   readonly limits: Limits
+  readonly readersWarnAfterMs: number
   readonly events: Codec<unknown>
   /** The level that writes wait for unless they say otherwise: 0 applied, 1 written, 2 durable. */
   readonly rank: 0 | 1 | 2
@@ -34,7 +38,7 @@ export class StoreHandle implements RangeSource {
   readonly rank: 0 | 1 | 2
   readonly events: PayloadCodec
   /** What ends with the handle: snapshots and cursors. */
-  readonly leases: Set<Lease> = new Set()
+  readonly leases: OpenReaders
   readonly reader: PointReader
   readonly #slots = new Map<string, number>()
   readonly #lease: Lease
@@ -48,6 +52,7 @@ export class StoreHandle implements RangeSource {
     this.rank = options.rank
     this.events = new PayloadCodec(options.events, undefined)
     this.reader = new PointReader(environment, options.id)
+    this.leases = new OpenReaders(options.path, options.readersWarnAfterMs)
     this.#lease = leaseOf(this, shared, this.leases)
     shared.addHandle(options.id)
   }

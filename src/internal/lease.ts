@@ -10,14 +10,16 @@ const warned = new Set<LeaseKind>()
 /** A native resource that is open until it is closed. */
 export class Lease {
   readonly id: number
-  readonly #kind: LeaseKind
+  readonly kind: LeaseKind
+  /** On the clock of `performance.now()`. */
+  readonly sinceMs: number = performance.now()
   readonly #owner: Set<Lease> | undefined
   #close: ((id: number) => void) | undefined
 
   /** `holder` is whose garbage collection ends the lease; `owner` lists the leases that end with something larger. */
   constructor(kind: LeaseKind, id: number, holder: object, owner: Set<Lease> | undefined, close: (id: number) => void) {
     this.id = id
-    this.#kind = kind
+    this.kind = kind
     this.#owner = owner
     this.#close = close
     owner?.add(this)
@@ -47,9 +49,9 @@ export class Lease {
   abandon(): void {
     if (!this.open) return
     this.close()
-    if (warned.has(this.#kind)) return
-    warned.add(this.#kind)
-    process.emitWarning(`a ${this.#kind} was garbage-collected without ${REMEDY[this.#kind]}; it has been released in the background`, {
+    if (warned.has(this.kind)) return
+    warned.add(this.kind)
+    process.emitWarning(`a ${this.kind} was garbage-collected without ${REMEDY[this.kind]}; it has been released in the background`, {
       type: 'LedgerstoneWarning',
       code: 'LEDGERSTONE_UNRELEASED',
     })

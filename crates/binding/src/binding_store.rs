@@ -49,6 +49,8 @@ pub struct NativeOptions {
     pub map_size_bytes: Option<f64>,
     /// Size of an event-log segment.
     pub segment_bytes: Option<f64>,
+    /// Age at which an open snapshot or iteration is warned of.
+    pub readers_warn_after_ms: Option<f64>,
     /// Whether the store may be on a network file system.
     pub allow_network_file_system: Option<bool>,
 }
@@ -78,6 +80,8 @@ pub struct OpenedStore {
     pub store_id: String,
     /// The limits in force.
     pub limits: NativeLimits,
+    /// The age in force at which an open snapshot or iteration is warned of.
+    pub readers_warn_after_ms: f64,
 }
 
 impl NativeOptions {
@@ -99,6 +103,7 @@ impl NativeOptions {
             inline_flush: self.inline_flush,
             map_size_bytes: size("mapSizeBytes", self.map_size_bytes)?,
             segment_bytes: size("segmentBytes", self.segment_bytes)?,
+            readers_warn_after_ms: size("readers.warnAfterMs", self.readers_warn_after_ms)?,
             allow_network_file_system: self.allow_network_file_system,
         })
     }
@@ -137,7 +142,9 @@ impl Task for OpenStore {
                 event_bytes: number(limits.event_bytes),
                 transaction_bytes: number(limits.transaction_bytes),
             };
-            Ok(OpenedStore { store: state.adopt(handle)?.as_number(), store_key, store_id, limits })
+            let readers_warn_after_ms = number(handle.readers_warn_after_ms());
+            let store = state.adopt(handle)?.as_number();
+            Ok(OpenedStore { store, store_key, store_id, limits, readers_warn_after_ms })
         })
     }
 }

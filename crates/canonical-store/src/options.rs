@@ -29,6 +29,8 @@ pub struct OpenOptions {
     pub map_size_bytes: Option<u64>,
     /// Size of an event-log segment: at least 64 KiB; default 64 MiB.
     pub segment_bytes: Option<u64>,
+    /// Age in ms at which a snapshot or an iteration is warned of: 1 to 2^31 - 1; default 60,000.
+    pub readers_warn_after_ms: Option<u64>,
     /// Whether the store may be on a file system that other machines share; default no.
     pub allow_network_file_system: Option<bool>,
 }
@@ -47,6 +49,7 @@ impl Default for OpenOptions {
             inline_flush: None,
             map_size_bytes: None,
             segment_bytes: None,
+            readers_warn_after_ms: None,
             allow_network_file_system: None,
         }
     }
@@ -55,6 +58,9 @@ impl Default for OpenOptions {
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
+
+/// Node's timers go no further.
+const MAX_TIMER_MS: u64 = (1 << 31) - 1;
 
 /// LMDB takes keys of 1,982 bytes; four of them are the collection's id.
 pub(crate) const MAX_KEY_BYTES: u64 = 1_978;
@@ -82,6 +88,7 @@ pub(crate) struct Settings {
     pub(crate) inline_flush: bool,
     pub(crate) map_size_bytes: u64,
     pub(crate) segment_bytes: u64,
+    pub(crate) readers_warn_after_ms: u64,
     pub(crate) allow_network_file_system: bool,
 }
 
@@ -114,6 +121,7 @@ impl OpenOptions {
             inline_flush: self.inline_flush.unwrap_or(true),
             map_size_bytes: within("mapSizeBytes", self.map_size_bytes, 64 * GIB, MIB, 1 << 46)?,
             segment_bytes: within("segmentBytes", self.segment_bytes, 64 * MIB, 64 * KIB, 16 * GIB)?,
+            readers_warn_after_ms: within("readers.warnAfterMs", self.readers_warn_after_ms, 60_000, 1, MAX_TIMER_MS)?,
             allow_network_file_system: self.allow_network_file_system.unwrap_or(false),
         })
     }
@@ -122,7 +130,7 @@ impl OpenOptions {
     pub(crate) fn agree_with(&self, open: &Settings) -> Result<()> {
         let limits = open.limits;
         let interval = u64::try_from(open.flush_interval.as_millis()).unwrap_or(u64::MAX);
-        let pairs: [(&'static str, Option<u64>, u64); 8] = [
+        let pairs: [(&'static str, Option<u64>, u64); 9] = [
             ("limits.keyBytes", self.key_bytes, limits.key_bytes),
             ("limits.valueBytes", self.value_bytes, limits.value_bytes),
             ("limits.eventBytes", self.event_bytes, limits.event_bytes),
@@ -131,6 +139,7 @@ impl OpenOptions {
             ("flush.intervalMs", self.flush_interval_ms, interval),
             ("mapSizeBytes", self.map_size_bytes, open.map_size_bytes),
             ("segmentBytes", self.segment_bytes, open.segment_bytes),
+            ("readers.warnAfterMs", self.readers_warn_after_ms, open.readers_warn_after_ms),
         ];
         self.settings()?;
         for (option, asked, actual) in pairs {

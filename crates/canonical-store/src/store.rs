@@ -112,6 +112,11 @@ impl Store {
         self.settings.limits
     }
 
+    /// The age in ms at which whoever holds a snapshot or an iteration is to be warned.
+    pub fn readers_warn_after_ms(&self) -> u64 {
+        self.settings.readers_warn_after_ms
+    }
+
     /// A collection by name and codecs; stores nothing. `ERR_CODEC_MISMATCH` when it is known with other codecs.
     pub fn collection(&self, name: &str, key_codec: &str, value_codec: &str) -> Result<Arc<CollectionRef>> {
         self.check_open()?;

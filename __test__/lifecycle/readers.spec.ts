@@ -1,0 +1,42 @@
+// Readers that stay. Elsewhere an idle thread, or a snapshot that somebody forgot, let the LMDB file grow for as long as the process ran, and
+// nobody was told. The file's size is looked at, never the time.
+import test from 'ava'
+import { runChild } from '../support/child.ts'
+import { storePath } from '../support/store.ts'
+
+const SCENES = new URL('reader-scenes.ts', import.meta.url)
+/** What one round of `file-growth` writes, at least. */
+const ROUND_BYTES = 300 * 1000
+const ROUNDS = 50
+
+interface Readers { snapshots: number; oldestMs: number; bytes: number }
+interface Growth { settled: number; idle: [number, Readers]; held: [number, Readers]; released: Readers; after: number }
+
+test('a thread that stopped reading pins nothing; a snapshot that is held does, and everybody can see it', async (t) => {
+  const ended = await runChild(SCENES, { args: ['file-growth', storePath(t)] })
+  t.deepEqual([ended.code, ended.stderr], [0, ''])
+  const { settled, idle, held, released, after } = JSON.parse(ended.reports[0] as string) as Growth
+  t.log(JSON.stringify({ settled, idle: idle[0], held: held[0], after }))
+  t.true(idle[0] - settled <= ROUND_BYTES, `${ROUNDS} flushes beside a blocked thread: from ${settled} to ${idle[0]} bytes`)
+  t.deepEqual([idle[1].snapshots, idle[1].oldestMs, idle[1].bytes], [0, 0, 0])
+
+  t.true(held[0] - idle[0] > (ROUNDS - 5) * ROUND_BYTES, `${ROUNDS} flushes beside a snapshot: from ${idle[0]} to ${held[0]} bytes`)
+  t.is(held[1].snapshots, 1)
+  t.true(held[1].oldestMs > 0)
+  t.true(held[1].bytes >= ROUND_BYTES, 'the generation that was active is kept in memory')
+  t.deepEqual(released, { snapshots: 0, oldestMs: 0, bytes: 0 })
+  t.is(after, held[0], 'what was pinned is used again')
+})
+
+test('a snapshot and a paused iteration are warned of once each, by code, with path and age', async (t) => {
+  const path = storePath(t)
+  const { code, reports, stderr } = await runChild(SCENES, { args: ['two-readers', path] })
+  t.is(code, 0, stderr)
+  t.deepEqual(JSON.parse(reports[0] as string), { snapshots: 1, iterations: 1, paths: [path], readers: 1, isAged: true })
+  t.regex(stderr, /\[LEDGERSTONE_LONG_READER\] LedgerstoneWarning: a reader has been open for more than 10 ms/)
+})
+
+test('waiting to warn keeps no process alive', async (t) => {
+  const ended = await runChild(SCENES, { args: ['idle-with-a-snapshot', storePath(t)] })
+  t.deepEqual([ended.code, ended.hung, ended.stderr, ended.reports], [0, false, '', ['holding']])
+})
