@@ -4,12 +4,15 @@ use std::{path::Path, sync::Arc};
 
 use ledgerstone_format::StoreId;
 use ledgerstone_journal::JournalOptions;
-use ledgerstone_vfs::sim::{SimClock, SimDisk};
+use ledgerstone_vfs::{
+    Vfs,
+    sim::{SimClock, SimDisk},
+};
 pub use ledgerstone_write_coordinator::Step;
 
 use crate::{
-    OpenOptions, Store,
-    checkpoint::{LmdbCheckpoint, TwinCheckpoint},
+    OpenOptions, Report, Store,
+    checkpoint::{LmdbCheckpoint, TwinCheckpoint, verify_unopened},
     error::Result,
     recovery::Ground,
 };
@@ -132,6 +135,20 @@ pub fn step_journal(store: &Store) -> Result<bool> {
 /// One round of the flusher's work.
 pub fn step_flusher(store: &Store) -> Step {
     store.coordinator.step(store)
+}
+
+/// Looks the checkpoint of an open store through.
+pub fn verify_checkpoint(store: &Store) -> Result<Report> {
+    let mut report = Report::default();
+    store.checkpoint.verify(&mut report, &|| false)?;
+    Ok(report)
+}
+
+/// Looks LMDB's file through that nobody has open.
+pub fn verify_state_file(vfs: &dyn Vfs, path: &Path) -> Result<Report> {
+    let mut report = Report::default();
+    verify_unopened(vfs, path, &mut report)?;
+    Ok(report)
 }
 
 /// How many writers wait for the gate.

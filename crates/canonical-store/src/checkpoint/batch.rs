@@ -24,6 +24,9 @@ pub enum Part {
     Last,
 }
 
+/// The key of the meta record.
+pub(super) const META_KEY: &[u8] = b"meta";
+
 /// A catalogue entry as it is stored, behind its id as the key.
 pub(super) fn encode_entry(entry: &CatalogEntry) -> Vec<u8> {
     let mut bytes = Vec::new();

@@ -17,20 +17,15 @@ use parking_lot::{Mutex, RwLock};
 
 use super::{
     Batch, Checkpoint, CheckpointRead, CheckpointSize, Loaded, Part, Visit,
-    batch::{decode_entry, encode_entry},
+    batch::{META_KEY, decode_entry, encode_entry},
     precheck::check_data_file,
     space::told_apart,
     value,
+    verify_file::verify_data_file,
 };
-use crate::{
-    Error,
-    error::Result,
-    meta::MetaRecord,
-    verify::{Problem, ProblemKind, Report},
-};
+use crate::{Error, error::Result, meta::MetaRecord, verify::Report};
 
 const MAX_READERS: u32 = 1_024;
-const META_KEY: &[u8] = b"meta";
 /// A write transaction ends after so many bytes or [`LmdbCheckpoint::PART_OPERATIONS`]: it keeps 4 KiB of heap for each leaf
 /// it touches.
 const PART_BYTES: usize = 32 << 20;
@@ -201,7 +196,17 @@ impl LmdbCheckpoint {
                 self.databases.catalog.put(last, &key, &stored)?;
             }
         }
-        self.databases.meta.put(last, META_KEY, &batch.meta.encode())
+        value::encode(&mut stored, META_KEY, 0, &batch.meta.encode());
+        self.databases.meta.put(last, META_KEY, &stored)
+    }
+
+    fn begin_read(&self) -> Result<LmdbRead> {
+        let guard = self.env.read();
+        let env = guard.clone().ok_or(Error::Closed { what: "the store" })?;
+        self.readers.fetch_add(1, Ordering::AcqRel);
+        let counted = Counted(Arc::clone(&self.readers));
+        let transaction = env.static_read_txn().map_err(failed(&self.path, "mdb_txn_begin"))?;
+        Ok(LmdbRead { transaction, _counted: counted, state: self.databases.state, path: self.path.clone() })
     }
 }
 
@@ -230,10 +235,12 @@ impl Checkpoint for LmdbCheckpoint {
         let transaction = env.read_txn().map_err(&failed)?;
         let meta = match self.databases.meta.get(&transaction, META_KEY).map_err(&failed)? {
             None => None,
-            Some(record) => match MetaRecord::decode(record) {
-                Ok(Some(meta)) => Some(meta),
-                Ok(None) => return Err(Error::corrupt(&self.path, 0, "the meta record of the state is damaged")),
-                Err(found) => return Err(Error::Format { found: found.to_string(), supported: "1".into() }),
+            Some(stored) => match value::decode(META_KEY, stored).map(MetaRecord::decode) {
+                Some(Ok(Some(meta))) => Some(meta),
+                None | Some(Ok(None)) => {
+                    return Err(Error::corrupt(&self.path, 0, "the meta record of the state is damaged"));
+                }
+                Some(Err(found)) => return Err(Error::Format { found: found.to_string(), supported: "1".into() }),
             },
         };
         let mut catalog = Vec::new();
@@ -247,13 +254,7 @@ impl Checkpoint for LmdbCheckpoint {
     }
 
     fn begin(&self) -> Result<Box<dyn CheckpointRead>> {
-        let guard = self.env.read();
-        let env = guard.clone().ok_or(Error::Closed { what: "the store" })?;
-        self.readers.fetch_add(1, Ordering::AcqRel);
-        let counted = Counted(Arc::clone(&self.readers));
-        let transaction = env.static_read_txn().map_err(failed(&self.path, "mdb_txn_begin"))?;
-        drop(guard);
-        Ok(Box::new(LmdbRead { transaction, _counted: counted, state: self.databases.state, path: self.path.clone() }))
+        Ok(Box::new(self.begin_read()?))
     }
 
     fn write(&self, batch: &Batch<'_>, at: &dyn Fn(Part)) -> Result<()> {
@@ -288,22 +289,8 @@ impl Checkpoint for LmdbCheckpoint {
     }
 
     fn verify(&self, report: &mut Report, cancelled: &dyn Fn() -> bool) -> Result<()> {
-        let read = self.begin()?;
-        report.checked.files += 1;
-        report.checked.bytes += file_bytes(&self.path);
-        let scanned = read.scan((Bound::Unbounded, Bound::Unbounded), false, &mut |_, _| {
-            report.checked.entries += 1;
-            if cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
-        if let Err(error) = scanned.and_then(|()| self.load().map(drop)) {
-            report.problem(Problem {
-                kind: ProblemKind::Checksum,
-                file: self.path.clone(),
-                offset: None,
-                message: error.to_string(),
-            });
-        }
-        Ok(())
+        let pin = || self.begin_read().map(|read| (read.transaction.id() as u64, read));
+        verify_data_file(&*self.vfs, &self.path, &pin, report, cancelled)
     }
 
     fn size(&self) -> CheckpointSize {

@@ -2,63 +2,63 @@
 //! checksum and believes them: a flipped bit in one sends it to pages that mean something else.
 
 use ledgerstone_format::ByteReader;
+use ledgerstone_vfs::VfsFile;
+
+use super::page_walk::{Finding, PAGE_HEADER_BYTES, TREE_RECORD_BYTES, TreeRecord};
 
 const MAGIC: u32 = 0xBEEF_C0DE;
 const VERSION: u32 = 1;
 const META_FLAG: u16 = 0x08;
-/// No root: the tree is empty.
-const NO_PAGE: u64 = u64::MAX;
 /// What the tree of free pages is: keys are numbers.
 const FREE_FLAGS: u16 = 0x08;
+/// A machine's smallest pages, and the largest that LMDB takes.
+const PAGE_BYTES: std::ops::RangeInclusive<u64> = 4_096..=32_768;
 
-pub(super) const PAGE_HEADER_BYTES: usize = 16;
 /// The bytes of a page that are looked at: its header and the meta record.
-pub(super) const META_BYTES: usize = PAGE_HEADER_BYTES + 152;
+pub(super) const META_BYTES: usize = PAGE_HEADER_BYTES + 24 + 2 * TREE_RECORD_BYTES + 16;
 
-/// Where a tree begins.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tree {
-    pub(super) depth: u16,
-    pub(super) entries: u64,
-    /// `None`: it is empty.
-    pub(super) root: Option<u64>,
-}
-
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct MetaPage {
     pub(super) page_bytes: u64,
-    pub(super) free: Tree,
-    pub(super) main: Tree,
+    pub(super) free: TreeRecord,
+    pub(super) main: TreeRecord,
+    /// The highest page that was ever in use.
     pub(super) last_page: u64,
     pub(super) transaction: u64,
 }
 
 impl MetaPage {
-    /// The fields of `MDB_meta` on a 64-bit machine: magic, version, address, map size, two tree records of 48 bytes (the
-    /// first one's first field is the page size), last page, transaction. `None` when they cannot be right.
-    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+    /// The fields of `MDB_meta` on a 64-bit machine: magic, version, address, map size, two tree records (the first one's
+    /// first field is the page size), last page, transaction. `None` when they cannot be right.
+    pub(super) fn read(bytes: &[u8], number: u64) -> Option<Self> {
         let mut reader = ByteReader::new(bytes);
-        reader.take(10)?;
-        let flags = reader.u16()?;
+        let is_ours = reader.u64()? == number && reader.u16()? == 0 && reader.u16()? == META_FLAG;
         reader.take(4)?;
-        let (magic, version) = (reader.u32()?, reader.u32()?);
-        if flags & META_FLAG == 0 || magic != MAGIC || version != VERSION {
+        if !is_ours || reader.u32()? != MAGIC || reader.u32()? != VERSION {
             return None;
         }
         reader.take(16)?;
-        let page_bytes = u64::from(reader.u32()?);
-        let free = tree(&mut reader, FREE_FLAGS)?;
-        reader.take(4)?;
-        let main = tree(&mut reader, 0)?;
+        let (free, main) = (TreeRecord::read(&mut reader)?, TreeRecord::read(&mut reader)?);
         let (last_page, transaction) = (reader.u64()?, reader.u64()?);
-        let sensible = page_bytes.is_power_of_two() && (512..=65_536).contains(&page_bytes);
-        let within = |tree: &Tree| tree.root.is_none_or(|root| (2..=last_page).contains(&root));
-        (sensible && within(&free) && within(&main)).then_some(Self { page_bytes, free, main, last_page, transaction })
+        let page_bytes = u64::from(free.pad);
+        let is_sensible = page_bytes.is_power_of_two()
+            && PAGE_BYTES.contains(&page_bytes)
+            && (free.flags, main.pad, main.flags) == (FREE_FLAGS, 0, 0)
+            && last_page.checked_mul(page_bytes).is_some_and(|end| end < 1 << 62);
+        is_sensible.then_some(Self { page_bytes, free, main, last_page, transaction })
+    }
+
+    /// Which of the two it is: they are written in turns.
+    pub(super) fn number(&self) -> u64 {
+        self.transaction % 2
     }
 
     /// Whether two pages can stand together: transactions alternate between them, and the file never shrinks.
     pub(super) fn are_neighbours(first: &Self, second: &Self) -> bool {
         let (even, odd) = (first.transaction, second.transaction);
+        if first.page_bytes != second.page_bytes {
+            return false;
+        }
         if (even, odd) == (0, 0) {
             return true;
         }
@@ -67,12 +67,20 @@ impl MetaPage {
     }
 }
 
-/// Flags, depth, three counts of pages, entries, root.
-fn tree(reader: &mut ByteReader<'_>, expected_flags: u16) -> Option<Tree> {
-    let (flags, depth) = (reader.u16()?, reader.u16()?);
-    reader.take(24)?;
-    let (entries, root) = (reader.u64()?, reader.u64()?);
-    let root = (root != NO_PAGE).then_some(root);
-    let sensible = flags == expected_flags && root.is_some() == (depth > 0) && (entries > 0 || root.is_none());
-    sensible.then_some(Tree { depth, entries, root })
+/// Both meta pages of a file, or which of them cannot be right: where, and why.
+pub(super) fn meta_pages(file: &dyn VfsFile) -> Result<[MetaPage; 2], Finding> {
+    let read = |number: u64, offset: u64| {
+        let mut bytes = [0; META_BYTES];
+        let unreadable = |error| Finding::Unreadable { offset, error };
+        let read = file.read_full_at(&mut bytes, offset).map_err(unreadable)?;
+        let what = "a meta page of the state file is damaged";
+        bytes.get(..read).and_then(|bytes| MetaPage::read(bytes, number)).ok_or(Finding::structure(offset, what))
+    };
+    let first = read(0, 0)?;
+    let second = read(1, first.page_bytes)?;
+    if MetaPage::are_neighbours(&first, &second) {
+        Ok([first, second])
+    } else {
+        Err(Finding::structure(0, "the meta pages of the state file contradict each other"))
+    }
 }

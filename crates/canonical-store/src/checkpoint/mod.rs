@@ -1,15 +1,15 @@
 //! Where flushed state rests. Two implementations: LMDB, and a twin on the simulated disk that has the same promises.
 
 mod batch;
-mod free_list;
 mod lmdb;
 mod meta_page;
+mod page_walk;
 mod precheck;
 mod space;
-mod tree_page;
 #[cfg(any(test, feature = "sim"))]
 mod twin;
 mod value;
+mod verify_file;
 
 use std::{fmt, ops::Bound, ops::ControlFlow};
 
@@ -18,6 +18,8 @@ pub use batch::Part;
 pub(crate) use lmdb::LmdbCheckpoint;
 #[cfg(any(test, feature = "sim"))]
 pub(crate) use twin::TwinCheckpoint;
+#[cfg(any(test, feature = "sim"))]
+pub(crate) use verify_file::verify_unopened;
 
 use crate::{catalog::CatalogEntry, error::Result, meta::MetaRecord, verify::Report};
 

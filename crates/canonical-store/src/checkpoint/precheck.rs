@@ -1,20 +1,16 @@
 //! A look at LMDB's file before LMDB maps it: a truncated file would kill the process with SIGBUS at the first read behind
-//! its end, a damaged meta page would have it read, and write over, the wrong pages. Checks both meta pages, the list of free
-//! pages and the names of the databases that the newer one leads to, and that the file is as long as it says.
+//! its end, a damaged page would have it read, and write over, the wrong bytes. Checks both meta pages and all of the trees that
+//! the newer one leads to but `state`, whose pages are too many to read at each opening.
 
 use std::path::Path;
 
-use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
+use ledgerstone_vfs::{OpenHow, Vfs};
 
 use super::{
-    free_list::FreeListReader,
-    meta_page::{META_BYTES, MetaPage},
-    tree_page::{Kind, nodes},
+    meta_page::meta_pages,
+    page_walk::{Finding, PageWalk},
 };
 use crate::{Error, error::Result};
-
-/// The databases that the first transaction makes, sorted.
-const DATABASES: [&str; 3] = ["catalog", "meta", "state"];
 
 /// Refuses a data file that LMDB must not map. A missing or empty one is fine: LMDB makes it.
 pub(super) fn check_data_file(vfs: &dyn Vfs, path: &Path) -> Result<()> {
@@ -26,39 +22,18 @@ pub(super) fn check_data_file(vfs: &dyn Vfs, path: &Path) -> Result<()> {
     if len == 0 {
         return Ok(());
     }
-    let damaged = |offset: u64, what: &str| Error::corrupt(path, offset, what);
-    let read_page = |offset: u64| -> Result<Option<MetaPage>> {
-        let mut bytes = [0; META_BYTES];
-        let read = file.read_full_at(&mut bytes, offset)?;
-        Ok(bytes.get(..read).and_then(MetaPage::read))
+    let refused = |finding| match finding {
+        Finding::Damage { offset, what, .. } => Error::corrupt(path, offset, what),
+        Finding::Unreadable { error, .. } => error.into(),
     };
-    let first = read_page(0)?.ok_or_else(|| damaged(0, "the first meta page of the state file is damaged"))?;
-    let second = read_page(first.page_bytes)?
-        .filter(|second| second.page_bytes == first.page_bytes)
-        .ok_or_else(|| damaged(first.page_bytes, "the second meta page of the state file is damaged"))?;
-    if !MetaPage::are_neighbours(&first, &second) {
-        return Err(damaged(0, "the meta pages of the state file contradict each other"));
-    }
+    let [first, second] = meta_pages(&*file).map_err(refused)?;
     let newest = if second.transaction > first.transaction { second } else { first };
-    let needed = newest.last_page.checked_add(1).and_then(|pages| pages.checked_mul(newest.page_bytes));
-    if needed.is_none_or(|needed| needed > len) {
-        return Err(damaged(len, "the state file is shorter than its meta page says"));
-    }
-    check_trees(&*file, &newest, &damaged)
-}
-
-fn check_trees(file: &dyn VfsFile, meta: &MetaPage, damaged: &dyn Fn(u64, &str) -> Error) -> Result<()> {
-    let contradicts = || damaged(0, "a meta page of the state file does not fit the pages that it names");
-    let reader = FreeListReader { file, meta };
-    let free = reader.read()?.ok_or_else(contradicts)?;
-    let Some(root) = meta.main.root else {
-        return if meta.transaction == 0 && meta.free.root.is_none() { Ok(()) } else { Err(contradicts()) };
+    let mut found = None;
+    let mut keep = |finding| {
+        found.get_or_insert(finding);
     };
-    let page = reader.pages(root, 1)?;
-    let names = nodes(&page, root, Kind::Leaf).ok_or_else(contradicts)?;
-    let are_ours = names.iter().map(|node| node.key).eq(DATABASES.map(str::as_bytes));
-    // Every transaction replaces the root, and so frees the one before; an older tree's root is free by now.
-    let is_newest = meta.transaction == 1 || free.newest == meta.transaction;
-    let is_in_use = [meta.main.root, meta.free.root].into_iter().flatten().all(|root| !free.pages.contains(&root));
-    if are_ours && is_newest && is_in_use { Ok(()) } else { Err(contradicts()) }
+    let mut walk = PageWalk::new(&*file, len, &newest, &mut keep, &|| false);
+    walk.all_but_state();
+    walk.contradictions();
+    found.map_or(Ok(()), |finding| Err(refused(finding)))
 }

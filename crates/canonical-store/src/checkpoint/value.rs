@@ -1,4 +1,4 @@
-//! A value as it rests: the seq of its last write and a checksum over key and value in front of the bytes, since LMDB's
+//! An entry's data as it rests: the seq of its last write and a checksum over key and value in front of the bytes, since LMDB's
 //! pages have none.
 
 use ledgerstone_format::checksum::{crc32c, crc32c_append};
@@ -20,4 +20,64 @@ pub(super) fn decode<'a>(key: &[u8], stored: &'a [u8]) -> Option<&'a [u8]> {
 
 fn checksum(seq: [u8; 8], key: &[u8], value: &[u8]) -> u32 {
     crc32c_append(crc32c_append(crc32c(&seq), key), value)
+}
+
+const HEAD_BYTES: usize = 12;
+
+/// Checks what is too large to be looked at as a whole.
+pub(super) struct Check {
+    key: Vec<u8>,
+    /// Seq and checksum, as far as they have come.
+    head: Vec<u8>,
+    crc: u32,
+}
+
+impl Check {
+    pub(super) fn new(key: &[u8]) -> Self {
+        Self { key: key.to_vec(), head: Vec::with_capacity(HEAD_BYTES), crc: 0 }
+    }
+
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        let missing = HEAD_BYTES.saturating_sub(self.head.len()).min(bytes.len());
+        let (head, rest) = bytes.split_at(missing);
+        self.head.extend_from_slice(head);
+        if missing > 0 && self.head.len() == HEAD_BYTES {
+            let seq = self.head.get(..8).unwrap_or_default();
+            self.crc = crc32c_append(crc32c(seq), &self.key);
+        }
+        self.crc = crc32c_append(self.crc, rest);
+    }
+
+    pub(super) fn is_right(&self) -> bool {
+        self.head.get(8..HEAD_BYTES).is_some_and(|crc| crc == self.crc.to_le_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Check, decode, encode};
+
+    #[test]
+    fn every_flipped_bit_is_noticed_whole_or_in_pieces() {
+        let mut stored = Vec::new();
+        encode(&mut stored, b"key", 7, b"some value");
+        assert_eq!(decode(b"key", &stored), Some(b"some value".as_slice()));
+        assert_eq!(decode(b"kez", &stored), None);
+        let in_pieces = |key: &[u8], stored: &[u8], bytes: usize| {
+            let mut check = Check::new(key);
+            stored.chunks(bytes).for_each(|piece| check.update(piece));
+            check.is_right()
+        };
+        for bytes in 1..=stored.len() {
+            assert!(in_pieces(b"key", &stored, bytes), "{bytes}");
+            assert!(!in_pieces(b"kez", &stored, bytes), "{bytes}");
+            assert!(!in_pieces(b"key", &stored[..11], bytes), "{bytes}");
+        }
+        for bit in 0..stored.len() * 8 {
+            let mut damaged = stored.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(decode(b"key", &damaged), None, "bit {bit}");
+            assert!(!in_pieces(b"key", &damaged, 5), "bit {bit}");
+        }
+    }
 }

@@ -1,0 +1,103 @@
+//! Looking LMDB's whole file through while the flusher goes on writing to it. A read transaction is held meanwhile: the pages of
+//! its state are not written over before it ends, and what LMDB has written is what reading the file shows.
+
+use std::path::Path;
+
+use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
+
+use super::{
+    meta_page::{META_BYTES, MetaPage, meta_pages},
+    page_walk::{Finding, PageWalk},
+};
+use crate::{
+    error::Result,
+    verify::{Problem, ProblemKind, Report},
+};
+
+/// Two commits later the meta page of a held state is written over, and another state is taken.
+const ATTEMPTS: usize = 1_000;
+
+/// Verifies the state that `pin` holds: the number of its transaction, and what keeps it. Only `pin` fails it.
+pub(super) fn verify_data_file<P>(
+    vfs: &dyn Vfs,
+    path: &Path,
+    pin: &dyn Fn() -> Result<(u64, P)>,
+    report: &mut Report,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<()> {
+    let file = match vfs.open(path, OpenHow::Read) {
+        Ok(file) => file,
+        Err(error) => {
+            let kind = if error.is_not_found() { ProblemKind::Missing } else { ProblemKind::Io };
+            report.problem(Problem { kind, file: path.to_path_buf(), offset: None, message: error.to_string() });
+            return Ok(());
+        }
+    };
+    report.checked.files += 1;
+    let (meta, _pin) = match pinned_meta_page(&*file, pin)? {
+        Ok(pinned) => pinned,
+        Err(finding) => {
+            report.problem(problem(path, finding));
+            return Ok(());
+        }
+    };
+    walk(&*file, path, &meta, report, cancelled);
+    Ok(())
+}
+
+/// Verifies the newest state of a file that nobody has open.
+#[cfg(any(test, feature = "sim"))]
+pub(crate) fn verify_unopened(vfs: &dyn Vfs, path: &Path, report: &mut Report) -> Result<()> {
+    let file = vfs.open(path, OpenHow::Read)?;
+    match meta_pages(&*file) {
+        Ok(pages) => {
+            let newest = pages.into_iter().max_by_key(|meta| meta.transaction);
+            newest.iter().for_each(|meta| walk(&*file, path, meta, report, &|| false));
+        }
+        Err(finding) => report.problem(problem(path, finding)),
+    }
+    Ok(())
+}
+
+fn walk(file: &dyn VfsFile, path: &Path, meta: &MetaPage, report: &mut Report, cancelled: &dyn Fn() -> bool) {
+    let len = match file.len() {
+        Ok(len) => len,
+        Err(error) => return report.problem(problem(path, Finding::Unreadable { offset: 0, error })),
+    };
+    let mut tell = |finding| report.problem(problem(path, finding));
+    let mut walk = PageWalk::new(file, len, meta, &mut tell, cancelled);
+    let entries = walk.all_but_state().map_or(0, |databases| walk.state(&databases));
+    let bytes = walk.bytes();
+    report.checked.entries += entries;
+    report.checked.bytes += bytes + 2 * META_BYTES as u64;
+}
+
+/// The meta page of a held state.
+fn pinned_meta_page<P>(
+    file: &dyn VfsFile,
+    pin: &dyn Fn() -> Result<(u64, P)>,
+) -> Result<std::result::Result<(MetaPage, P), Finding>> {
+    let mut last = Finding::structure(0, "no meta page is of the transaction that LMDB reads");
+    for _ in 0..ATTEMPTS {
+        let (transaction, pin) = pin()?;
+        // Read twice: what is being written may be seen in part.
+        match meta_pages(file).and_then(|pages| Ok((pages, meta_pages(file)?))) {
+            Ok((pages, again)) if pages == again => {
+                if let Some(meta) = pages.into_iter().find(|meta| meta.transaction == transaction) {
+                    return Ok(Ok((meta, pin)));
+                }
+            }
+            Ok(_) => {}
+            Err(finding) => last = finding,
+        }
+    }
+    Ok(Err(last))
+}
+
+fn problem(path: &Path, finding: Finding) -> Problem {
+    let (kind, offset, message) = match finding {
+        Finding::Damage { kind, offset, what } => (kind, offset, what.to_owned()),
+        Finding::Unreadable { offset, error } => (ProblemKind::Io, offset, error.to_string()),
+    };
+    Problem { kind, file: path.to_path_buf(), offset: Some(offset), message }
+}

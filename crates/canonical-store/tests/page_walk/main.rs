@@ -1,0 +1,15 @@
+//! The walk over LMDB's pages: it accepts what LMDB writes, and what it accepts is harmless to LMDB.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests, also outside of their functions; they damage files behind the store's back"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod history;
+mod sound;
