@@ -50,9 +50,9 @@ pub(super) fn verify_data_file<P>(
 pub(crate) fn verify_unopened(vfs: &dyn Vfs, path: &Path, report: &mut Report) -> Result<()> {
     let file = vfs.open(path, OpenHow::Read)?;
     match meta_pages(&*file) {
-        Ok(pages) => {
-            let newest = pages.into_iter().max_by_key(|meta| meta.transaction);
-            newest.iter().for_each(|meta| walk(&*file, path, meta, report, &|| false));
+        Ok([first, second]) => {
+            let newest = if second.transaction > first.transaction { second } else { first };
+            walk(&*file, path, &newest, report, &|| false);
         }
         Err(finding) => report.problem(problem(path, finding)),
     }
