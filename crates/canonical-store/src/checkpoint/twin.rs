@@ -195,7 +195,12 @@ impl Checkpoint for TwinCheckpoint {
             message: message.to_owned(),
         };
         let committed = match read_small_file(&*self.vfs, &self.path, LIMIT_BYTES) {
-            Ok(None) => return Ok(()),
+            Ok(None) => {
+                if self.committed.lock().meta.is_some() {
+                    report.problem(problem(ProblemKind::Missing, "the twin is missing"));
+                }
+                return Ok(());
+            }
             Ok(Some(bytes)) => {
                 report.checked.files += 1;
                 report.checked.bytes += bytes.len() as u64;

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, ops::Bound, path::Path, sync::Arc};
 
 use ledgerstone_canonical_store::{
-    CollectionRef, Fill, GateEntry, KeyBounds, Level, OpenOptions, Owner, Store,
+    CollectionRef, Fill, GateEntry, KeyBounds, Level, OpenOptions, Owner, Result, Store,
     testing::{self, Engine, WriteSet, open_in_parts},
 };
 
@@ -30,11 +30,13 @@ impl Random {
 }
 
 type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
+/// What is in each collection.
+pub(crate) type Expected = [Entries; 3];
 
 /// An open store and what is in it.
 pub(crate) struct History {
     pub(crate) store: Arc<Store>,
-    pub(crate) expected: [Entries; 3],
+    pub(crate) expected: Expected,
     pub(crate) random: Random,
     slots: Vec<Arc<CollectionRef>>,
 }
@@ -67,21 +69,13 @@ fn value(random: &mut Random) -> Vec<u8> {
 
 impl History {
     pub(crate) fn open(path: &Path, seed: u64) -> Self {
-        Self::reopen(path, Random(seed), <[Entries; 3]>::default())
+        Self::reopen(path, Random(seed), Expected::default())
     }
 
-    pub(crate) fn reopen(path: &Path, random: Random, expected: [Entries; 3]) -> Self {
-        Self::try_reopen(path, random, expected).unwrap()
-    }
-
-    pub(crate) fn try_reopen(
-        path: &Path,
-        random: Random,
-        expected: [Entries; 3],
-    ) -> ledgerstone_canonical_store::Result<Self> {
-        let store = open_in_parts(path, &options(), Engine::Stepped, PART_OPERATIONS)?;
-        let slots = COLLECTIONS.iter().map(|name| store.collection(name, "utf8", "json")).collect::<Result<_, _>>()?;
-        Ok(Self { store, expected, random, slots })
+    pub(crate) fn reopen(path: &Path, random: Random, expected: Expected) -> Self {
+        let store = open_in_parts(path, &options(), Engine::Stepped, PART_OPERATIONS).unwrap();
+        let slots = COLLECTIONS.map(|name| store.collection(name, "utf8", "json").unwrap()).to_vec();
+        Self { store, expected, random, slots }
     }
 
     fn commit(&mut self, set: &WriteSet) {
@@ -137,8 +131,8 @@ impl History {
     }
 
     /// What is there, or the first error.
-    pub(crate) fn read(&self) -> ledgerstone_canonical_store::Result<[Entries; 3]> {
-        let mut found = <[Entries; 3]>::default();
+    pub(crate) fn read(&self) -> Result<Expected> {
+        let mut found = Expected::default();
         for (collection, entries) in self.slots.iter().zip(&mut found) {
             for reverse in [false, true] {
                 let bounds = KeyBounds { lower: Bound::Unbounded, upper: Bound::Unbounded, reverse, limit: None };
@@ -155,7 +149,7 @@ impl History {
         Ok(found)
     }
 
-    pub(crate) fn close(self) -> (Random, [Entries; 3]) {
+    pub(crate) fn close(self) -> (Random, Expected) {
         testing::close_stepped(&self.store).unwrap();
         (self.random, self.expected)
     }

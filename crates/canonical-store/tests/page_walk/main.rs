@@ -11,5 +11,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod child;
+mod damaged;
 mod history;
+mod mutation;
 mod sound;

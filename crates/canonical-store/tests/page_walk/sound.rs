@@ -1,11 +1,20 @@
 //! What LMDB writes is found sound.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
-use ledgerstone_canonical_store::testing::{verify_checkpoint, verify_state_file};
+use ledgerstone_canonical_store::{
+    GateEntry, Level, OpenOptions, Owner,
+    testing::{Engine, WriteSet, close_threaded, open_in_parts, verify_checkpoint, verify_state_file},
+};
 use ledgerstone_vfs::OsVfs;
 
-use crate::{history::History, support::TempDir};
+use crate::{
+    history::{History, Random},
+    support::TempDir,
+};
 
 const SEEDS: u64 = 6;
 const ROUNDS: u64 = 30;
@@ -71,4 +80,41 @@ fn a_file_that_lacks_free_pages_at_its_end_is_sound() {
     let (random, expected) = history.close();
     let history = History::reopen(dir.path(), random, expected);
     assert_eq!(history.read().unwrap(), history.expected);
+}
+
+#[test]
+fn a_store_is_found_sound_while_it_is_written() {
+    let dir = TempDir::new("live");
+    let options = OpenOptions { flush_interval_ms: Some(1), ..OpenOptions::default() };
+    let store = open_in_parts(dir.path(), &options, Engine::Threads, 50).unwrap();
+    let slots = [store.collection("state", "utf8", "json").unwrap()];
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut random = Random(1);
+            while !done.load(Ordering::Acquire) {
+                let mut set = WriteSet::default();
+                for _ in 0..200 {
+                    let key = random.below(5_000).to_be_bytes();
+                    let value = vec![7; random.index(3_000)];
+                    set = if random.below(3) == 0 { set.delete(0, &key) } else { set.put(0, &key, &value) };
+                }
+                let commit = store.commit(Owner::new(), GateEntry::Blind, set.bytes(), &slots);
+                store.wait(Level::Flushed, commit.unwrap().seq).unwrap();
+            }
+        });
+        let first = store.marks().flushed;
+        let mut verified = 0;
+        while verified < 50 || store.marks().flushed < first + 20 {
+            let report = verify_checkpoint(&store).unwrap();
+            if !report.is_ok() {
+                done.store(true, Ordering::Release);
+                panic!("{:?}", report.problems);
+            }
+            verified += 1;
+        }
+        done.store(true, Ordering::Release);
+    });
+    close_threaded(&store).unwrap();
+    assert!(verify_checkpoint(&store).is_err(), "it is closed");
 }
