@@ -11,7 +11,7 @@ const POISON: ErrorRecord = { code: 'ERR_POISONED', message: 'the store stopped 
 
 /** An engine whose marks are moved by the test. */
 class Engine {
-  marks = { applied: 0, written: 0, durable: 0, flushed: 0, crowded: false, failed: false }
+  marks = { applied: 0, written: 0, durable: 0, flushed: 0, crowded: false, failed: false, full: false }
   readonly wants: number[][] = []
   polls = 0
   readonly store: SharedStore
@@ -24,8 +24,8 @@ class Engine {
       },
       poll: (_store: number, into: Float64Array): void => {
         this.polls++
-        const { applied, written, durable, flushed, crowded, failed } = this.marks
-        into.set([applied, written, durable, flushed, (crowded ? 1 : 0) | (failed ? 2 : 0)])
+        const { applied, written, durable, flushed, crowded, failed, full } = this.marks
+        into.set([applied, written, durable, flushed, (crowded ? 1 : 0) | (failed ? 2 : 0) | (full ? 4 : 0)])
       },
     }
     const environment = { hot, stores: new Map(), error: () => errorFromRecord(POISON) }
@@ -121,6 +121,23 @@ test('whoever looks at the marks settles those they reach', async (t) => {
   engine.marks = { ...engine.marks, applied: 2, flushed: 1 }
   t.is(engine.store.applied, 2)
   t.is(await waiting, undefined)
+})
+
+// Bug: on a full device writes that wait for room waited without end. Mechanism: they were let in or, after a failure, refused; a full device is neither.
+// Fix: they are refused while it keeps the store from making room.
+test('writes that wait for room are refused when the device is full, and let in when it is not the reason', async (t) => {
+  const engine = new Engine()
+  const { store } = engine
+  store.crowded = true
+  engine.marks = { ...engine.marks, crowded: true, full: true }
+  await t.throwsAsync(store.hold({}, () => t.fail(), undefined), { code: 'ERR_NO_SPACE' })
+  engine.marks.full = false
+  const held = store.hold({}, () => 'in', undefined)
+  await turn()
+  engine.marks.full = true
+  engine.marks.crowded = false // there is room, whatever the last flush said
+  store.look()
+  t.is(await held, 'in')
 })
 
 test('writes are held in order while there is no room, and each is let in by itself', async (t) => {

@@ -1,12 +1,14 @@
 // Random transactions of one writer, each reported once it has what it was promised: puts, deletes, events, new collections, drops, explicit
-// transactions, at every level.
+// transactions, transfers between accounts, at every level. What a full device refuses is left out, and the work goes on.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isMainThread } from 'node:worker_threads'
 import type { CommitInfo, Durability, Transaction } from 'ledgerstone'
 import type { Random } from '../support/random.ts'
 import { report } from '../support/report.ts'
-import { BRIEF_KEYS, changesOf, collectionOf, LEVELS, partsOf, TICKS, type Change, type Store, type Told, valueOf } from './workload.ts'
+import { balancesOf, BRIEF_KEYS, changesOf, collectionOf, LEVELS, partsOf, TICKS, transferOf, type Change, type Store, type Told, valueOf } from './workload.ts'
 
 const BEFORE_LOOKING_BACK = 24
+const REST_MS = 5
 
 /** The work of one thread. */
 export class Transactions {
@@ -14,7 +16,6 @@ export class Transactions {
   readonly #random: Random
   readonly #writer: string
   #commit = 0
-  #tick = 0
   #appliedTick = 0
 
   constructor(store: Store, random: Random, writer: string) {
@@ -27,7 +28,7 @@ export class Transactions {
     const random = this.#random
     let waiting: Promise<unknown>[] = []
     for (let i = 0; i < commits; i++) {
-      waiting.push(this.#next())
+      waiting.push(this.#attempt())
       if (random.oneIn(3)) await waiting.at(-1)
       if (waiting.length >= BEFORE_LOOKING_BACK) {
         await Promise.all(waiting)
@@ -41,11 +42,22 @@ export class Transactions {
     await Promise.all(waiting)
   }
 
+  async #attempt(): Promise<void> {
+    try {
+      await this.#next()
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== 'ERR_NO_SPACE') throw error
+      report('refused')
+      await sleep(REST_MS)
+    }
+  }
+
   #next(): Promise<unknown> {
     const random = this.#random
     const level = random.pick(LEVELS)
     if (random.oneIn(6)) return this.#ticks(level)
     if (random.oneIn(50)) return this.#drops(level)
+    if (random.oneIn(5)) return this.#transfers(level)
     const changes = changesOf(random)
     const told = this.#tell(partsOf(random, changes))
     if (changes.length === 0 && random.oneIn(2)) return this.#acknowledge(this.#store.appendAll(told, { durability: level }), told, level)
@@ -78,12 +90,29 @@ export class Transactions {
     return parts.map((changes, part) => ({ writer: this.#writer, commit, part, parts: parts.length, tick: this.#appliedTick, changes, ...padding, ...extra }))
   }
 
+  #transfers(level: Durability): Promise<unknown> {
+    const balances = balancesOf(this.#store)
+    const transfer = transferOf(this.#random)
+    const [from, to, amount] = transfer
+    const told = this.#tell([[]], { transfer })
+    const committed = this.#store.transact((tx) => {
+      tx.put(balances, from, (tx.get(balances, from) ?? 0) - amount)
+      tx.put(balances, to, (tx.get(balances, to) ?? 0) + amount)
+      tx.appendAll(told)
+    }, { durability: level })
+    return this.#acknowledge(committed, told, level)
+  }
+
+  /** Counts its own commits in the state alone. */
   async #ticks(level: Durability): Promise<void> {
-    const tick = ++this.#tick
     const ticks = this.#store.collection<string, number>(TICKS)
-    const { seq } = await ticks.put(this.#writer, tick, { durability: level })
-    this.#appliedTick = Math.max(this.#appliedTick, tick)
-    if (level !== 'applied') report(`tick ${seq} ${this.#writer} ${tick}`)
+    const { seq, result } = await this.#store.transact((tx) => {
+      const tick = (tx.get(ticks, this.#writer) ?? 0) + 1
+      tx.put(ticks, this.#writer, tick)
+      return tick
+    }, { durability: level })
+    this.#appliedTick = Math.max(this.#appliedTick, result)
+    report(`tick ${level} ${seq} ${this.#writer} ${result}`)
   }
 
   /** Makes a collection, announces its end, drops it, tells that it is gone: four commits, one after the other. */
@@ -99,13 +128,13 @@ export class Transactions {
     const dropping = this.#tell([[]], { dropping: name })
     await this.#acknowledge(store.append(dropping, { durability: level }), dropping, level)
     const { seq } = await store.dropCollection(name, { durability: level })
-    if (level !== 'applied') report(`drop ${seq} ${name}`)
+    report(`drop ${level} ${seq} ${name}`)
     const dropped = this.#tell([[]], { dropped: name })
     await this.#acknowledge(store.append(dropped, { durability: level }), dropped, level)
   }
 
   async #acknowledge(committed: Promise<CommitInfo>, [first]: readonly Told[], level: Durability): Promise<void> {
     const { seq, firstEventId, lastEventId } = await committed
-    if (level !== 'applied') report(`commit ${seq} ${firstEventId} ${lastEventId} ${first?.writer} ${first?.commit}`)
+    report(`commit ${level} ${seq} ${firstEventId} ${lastEventId} ${first?.writer} ${first?.commit}`)
   }
 }

@@ -18,8 +18,12 @@ export interface Told {
   readonly made?: string
   readonly dropping?: string
   readonly dropped?: string
+  /** Moved from one account to another: all balances together stay 0. */
+  readonly transfer?: Transfer
   readonly padding?: string
 }
+
+export type Transfer = readonly [from: string, to: string, amount: number]
 
 export type Store = CanonicalStore<Told>
 
@@ -27,6 +31,9 @@ export type Store = CanonicalStore<Told>
 export const COLLECTIONS = ['state', 'accounts', 'orders', 'late-1', 'late-2', 'late-3']
 /** Single puts without an event: a writer's own counter. */
 export const TICKS = 'ticks'
+/** Balances by account, which every transfer reads and writes. */
+const BALANCES = 'balances'
+const ACCOUNTS = 40
 /** What a collection holds that is made only to be dropped. */
 export const BRIEF_KEYS: readonly string[] = Array.from({ length: 30 }, (_, i) => `k${i}`)
 export const LEVELS: readonly Durability[] = ['applied', 'written', 'written', 'durable']
@@ -34,6 +41,16 @@ export const LEVELS: readonly Durability[] = ['applied', 'written', 'written', '
 /** A described collection: text under text keys, except for `state`, which is the store's own. */
 export function collectionOf(store: Store, name: string): Collection<string, string> {
   return name === 'state' ? (store.state as unknown as Collection<string, string>) : store.collection(name, { value: utf8() })
+}
+
+export function balancesOf(store: Store): Collection<string, number> {
+  return store.collection<string, number>(BALANCES)
+}
+
+export function transferOf(random: Random): Transfer {
+  const from = random.below(ACCOUNTS)
+  const to = (from + 1 + random.below(ACCOUNTS - 1)) % ACCOUNTS
+  return [`a${from}`, `a${to}`, 1 + random.below(1000)]
 }
 
 /** Text that its seed and length determine. */

@@ -1,27 +1,80 @@
-// The child of the kill test. It opens the store, writes transactions from the main thread and, when asked, from worker threads, reports every
-// commit once it has what it was promised, and flushes and closes now and then. It is killed at any moment.
+// The child of the kill test. It opens the store, writes transactions from the main thread and, when asked, from worker threads, reads beside them,
+// terminates workers in the middle and starts others, reports every commit once it has what it was promised, and flushes and closes now and then.
+// It is killed at any moment.
 //
-//   writer.ts PATH SEED WORKERS COMMITS
+//   writer.ts PLAN     JSON
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isMainThread, Worker, workerData } from 'node:worker_threads'
 import { open } from 'ledgerstone'
 import { Random } from '../support/random.ts'
 import { report } from '../support/report.ts'
+import { Readings } from './readings.ts'
 import { Transactions } from './transactions.ts'
-import type { Told } from './workload.ts'
+import type { Store, Told } from './workload.ts'
 
-interface Start { readonly path: string; readonly seed: number; readonly writer: string; readonly commits: number }
-
-if (isMainThread) {
-  const [path, seed, workers, commits] = process.argv.slice(2) as [string, string, string, string]
-  await run({ path, seed: Number(seed), writer: 'main', commits: Number(commits) }, Number(workers))
-} else {
-  await run(workerData as Start, 0)
+/** What a child does. */
+export interface Plan {
+  readonly path: string
+  readonly seed: number
+  /** Worker threads that write at the same time. */
+  readonly workers: number
+  /** So many transactions of each thread, then the end. */
+  readonly commits: number
+  /** Whether each thread reads, too. */
+  readonly reads: boolean
+  /** A worker is terminated and another started about so often, in milliseconds; 0 for never. */
+  readonly terminatesEveryMs: number
 }
 
-async function run(start: Start, workers: number): Promise<void> {
-  const random = new Random(start.seed)
-  if (isMainThread) report('opening')
-  const store = await open<Told>(start.path, {
+interface Part { readonly plan: Plan; readonly writer: string }
+
+if (isMainThread) await runMain(JSON.parse(process.argv[2] as string) as Plan)
+else await runWorker(workerData as Part)
+
+async function runMain(plan: Plan): Promise<void> {
+  const random = new Random(plan.seed)
+  report('opening')
+  const store = await openStore(plan, random)
+  report('opened')
+  const workers = Array.from({ length: plan.workers }, (_, i) => keepWorker(plan, i, random))
+  await work(store, plan, random, `main-${plan.seed}`)
+  await Promise.all(workers)
+  report('closing')
+  await store.close()
+  report('closed')
+}
+
+async function runWorker({ plan, writer }: Part): Promise<void> {
+  const random = new Random(plan.seed)
+  const store = await openStore(plan, random)
+  await work(store, plan, random, writer)
+  await store.close()
+}
+
+async function work(store: Store, plan: Plan, random: Random, writer: string): Promise<void> {
+  const readings = new Readings(store, new Random(plan.seed + 1))
+  const reading = plan.reads ? readings.read() : undefined
+  await new Transactions(store, random, writer).write(plan.commits)
+  readings.stop()
+  await reading
+}
+
+/** A worker to its end; each that is terminated is followed by another, three at the most. */
+async function keepWorker(plan: Plan, index: number, random: Random): Promise<void> {
+  for (let life = 0; life < 4; life++) {
+    const part: Part = { plan: { ...plan, seed: plan.seed + 1000 + index * 10 + life }, writer: `worker-${plan.seed}-${index}-${life}` }
+    const worker = new Worker(new URL(import.meta.url), { workerData: part })
+    const ended = new Promise<void>((resolve, reject) => worker.once('error', reject).once('exit', () => resolve()))
+    if (plan.terminatesEveryMs === 0 || life === 3) return ended
+    const isOver = await Promise.race([ended.then(() => true), sleep(random.below(2 * plan.terminatesEveryMs), false)])
+    if (isOver) return undefined
+    await worker.terminate()
+    report('terminated')
+  }
+}
+
+function openStore({ path }: Plan, random: Random): Promise<Store> {
+  return open<Told>(path, {
     flush: { bytes: random.pick([64, 128, 1024]) * 1024, intervalMs: random.pick([5, 30, 1000]) },
     segmentBytes: 64 * 1024,
     inlineFlush: random.oneIn(2) ? 'auto' : 'never',
@@ -29,16 +82,6 @@ async function run(start: Start, workers: number): Promise<void> {
   }).catch((error: { code: string }) => {
     // Two threads draw their own options; whoever comes second takes what is there.
     if (error.code !== 'ERR_OPTIONS_MISMATCH') throw error
-    return open<Told>(start.path, { durability: 'written' })
+    return open<Told>(path, { durability: 'written' })
   })
-  if (isMainThread) report('opened')
-  const threads = Array.from({ length: workers }, (_, i) => {
-    const data: Start = { ...start, seed: start.seed + 1000 + i, writer: `worker-${start.seed}-${i}` }
-    return new Promise((resolve) => new Worker(new URL(import.meta.url), { workerData: data }).once('exit', resolve))
-  })
-  await new Transactions(store, random, start.writer === 'main' ? `main-${start.seed}` : start.writer).write(start.commits)
-  await Promise.all(threads)
-  if (isMainThread) report('closing')
-  await store.close()
-  if (isMainThread) report('closed')
 }

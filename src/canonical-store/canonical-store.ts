@@ -252,7 +252,7 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
   apply<T>(fn: (tx: Transaction<In>) => Sync<T>): WriteHandle<T>
   /**
    * {@link apply}, then waits for a durability level. Waits first, in the order of the calls, while the store has too much unflushed
-   * data; otherwise `fn` runs within the call.
+   * data; otherwise `fn` runs within the call. When it is a full device that keeps that data from being flushed, it rejects with `ERR_NO_SPACE`.
    */
   transact<T>(fn: (tx: Transaction<In>) => Sync<T>, options?: TransactOptions): Promise<Commit<T>>
   /** A transaction in the explicit form. */

@@ -12,6 +12,10 @@ const APPLIED = 0
 const FLAGS = 4
 const IS_CROWDED = 1
 const HAS_FAILED = 2
+const IS_FULL = 4
+
+/** One of its own for everyone who is told. */
+const noSpace = (): LedgerstoneError => errorOf('ERR_NO_SPACE', 'no space is left on the device, and too much waits for it already')
 
 /** One store in one environment. */
 export class SharedStore {
@@ -128,7 +132,11 @@ export class SharedStore {
   /** Native code has news: reads the marks, settles whom they reach, lets in whom there is room for. */
   look(): void {
     this.#poll()
-    if (this.crowded) return // native code goes on looking for room
+    if (this.crowded) {
+      // On a full device nobody can tell when there will be room again; otherwise native code goes on looking for it.
+      if (((this.#marks[FLAGS] as number) & IS_FULL) !== 0) this.#admission.refuse(noSpace)
+      return
+    }
     this.#admission.admit(() => !this.crowded && this.open === undefined && this.#failure === undefined)
     if (!this.#admission.isEmpty && this.open === undefined) this.#scheduleTurn()
   }

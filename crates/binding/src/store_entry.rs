@@ -236,7 +236,7 @@ impl StoreEntry {
             demands.written.told(marks.written);
             demands.durable.told(marks.durable);
             demands.flushed.told(marks.flushed);
-            demands.room &= marks.crowded;
+            demands.room &= marks.crowded && !marks.no_space;
         }
         self.forget_durable_commit(&marks);
         self.publish_and_look();

@@ -74,7 +74,7 @@ impl Watch {
         marks.written >= at(&self.written)
             || marks.durable >= at(&self.durable).min(at(&self.kept))
             || marks.flushed >= at(&self.flushed)
-            || (!marks.crowded && self.room.load(Ordering::Relaxed))
+            || ((!marks.crowded || marks.no_space) && self.room.load(Ordering::Relaxed))
             || (marks.failed && !self.told_of_failure.swap(true, Ordering::AcqRel))
     }
 

@@ -117,10 +117,13 @@ impl Ground {
             let pid = String::from_utf8_lossy(&owner).lines().next().and_then(|pid| pid.trim().parse().ok());
             return Err(Error::Locked { path: layout.root.clone(), pid });
         };
-        // A hint for whoever is refused; nothing depends on it, so nothing waits for it to be durable.
-        let file = self.vfs.open(&layout.owner(), OpenHow::CreateOrTruncate)?;
-        file.write_all_at(format!("{}\n{}\n", std::process::id(), self.clock.wall_ms()).as_bytes(), 0)?;
-        Ok(lock)
+        // A hint for whoever is refused; nothing depends on it, so nothing waits for it to be durable, or for room for it.
+        let hint = format!("{}\n{}\n", std::process::id(), self.clock.wall_ms());
+        let file = self.vfs.open(&layout.owner(), OpenHow::CreateOrTruncate);
+        match file.and_then(|file| file.write_all_at(hint.as_bytes(), 0)) {
+            Err(error) if !error.is_no_space() => Err(error.into()),
+            _ => Ok(lock),
+        }
     }
 
     fn log_options(settings: &Settings) -> EventLogOptions {

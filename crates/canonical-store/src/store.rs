@@ -139,7 +139,8 @@ impl Store {
             applied: self.applied_seq(),
             crowded: self.coordinator.is_crowded(),
             failed: self.poison.get().is_some(),
-            no_space: self.coordinator.blocked_by().is_some(),
+            // A map that cannot grow as long as somebody reads has no number of the operating system: that is no full device.
+            no_space: matches!(self.coordinator.blocked_by(), Some(Error::NoSpace(failure)) if failure.errno().is_some()),
         }
     }
 

@@ -118,3 +118,24 @@ fn a_flipped_bit_in_a_meta_page_is_noticed_at_open_or_harmless() {
     }
     assert!(noticed > 400, "{noticed}");
 }
+
+/// Bug: a store on a full device ended the process (SIGBUS) when it was made or opened, or read by more than before.
+/// Mechanism: LMDB makes its table of readers by setting a length and maps it; touching a page without blocks needs room.
+/// Fix: the blocks are written before.
+#[cfg(unix)]
+#[test]
+fn the_lock_file_has_blocks_of_its_own() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let dir = TempDir::new("lock-blocks");
+    for _ in 0..2 {
+        let store = open(dir.path(), &OpenOptions::default()).unwrap();
+        let file = dir.path().join("state/lock.mdb").metadata().unwrap();
+        assert!(file.blocks() * 512 >= file.len(), "{} blocks for {} bytes", file.blocks(), file.len());
+        assert!(file.len() >= 1_023 * 64);
+        store.close().unwrap();
+        // An older version has left one without.
+        let sparse = std::fs::File::create(dir.path().join("state/lock.mdb")).unwrap();
+        sparse.set_len(file.len()).unwrap();
+    }
+}

@@ -12,7 +12,8 @@ use std::{
 };
 
 use heed::{CommitOrAbort, Database, Env, EnvOpenOptions, MdbError, RoTxn, RwTxn, WithoutTls, types::Bytes};
-use ledgerstone_vfs::{FileError, Vfs};
+use ledgerstone_vfs::{FileError, OpenHow, Vfs};
+use ledgerstone_write_coordinator::Delta as _;
 use parking_lot::{Mutex, RwLock};
 
 use super::{
@@ -95,6 +96,7 @@ impl LmdbCheckpoint {
         let path = dir.join("data.mdb");
         check_data_file(&**vfs, &path)?;
         let is_new = !vfs.exists(&path)?;
+        fill_lock_file(&**vfs, &dir.join("lock.mdb"))?;
         let failed = failed(&path, "mdb_env_open");
         let page = 1 << 16;
         let map_bytes =
@@ -214,6 +216,16 @@ fn file_bytes(path: &Path) -> u64 {
     path.metadata().map_or(0, |metadata| metadata.len())
 }
 
+/// LMDB maps its table of readers from a file that it makes by setting a length: without blocks of its own, a page of it that
+/// is touched on a full device ends the process (SIGBUS). So the blocks are there before; what is missing is ERR_NO_SPACE.
+/// Whose lock file it is does not matter: the store's own lock keeps everybody else out, and LMDB begins it anew.
+fn fill_lock_file(vfs: &dyn Vfs, path: &Path) -> Result<()> {
+    // Up to the last page of the table, and not beyond: from a longer file LMDB takes a higher number of readers.
+    const FILLED: [u8; MAX_READERS as usize * 64 + 1] = [0; MAX_READERS as usize * 64 + 1];
+    let how = if vfs.exists(path)? { OpenHow::ReadWrite } else { OpenHow::CreateNew };
+    Ok(vfs.open(path, how)?.write_all_at(&FILLED, 0)?)
+}
+
 fn open_databases(env: &Env<WithoutTls>) -> heed::Result<Databases> {
     let transaction = env.write_txn()?;
     let opened = env.create_databases_and_commit(transaction, |opener, transaction| {
@@ -259,12 +271,13 @@ impl Checkpoint for LmdbCheckpoint {
 
     fn write(&self, batch: &Batch<'_>, at: &dyn Fn(Part)) -> Result<()> {
         let env = self.env()?;
-        self.write_operations(&env, batch, at).map_err(|error| told_apart(error, &*self.vfs, &self.dir))?;
+        let written = self.write_operations(&env, batch, at);
+        written.map_err(|error| told_apart(error, batch.delta.bytes(), &*self.vfs, &self.dir))?;
         flush_file(&self.path)
     }
 
     fn purge(&self, collection: u32) -> Result<bool> {
-        self.purge_part(collection).map_err(|error| told_apart(error, &*self.vfs, &self.dir))
+        self.purge_part(collection).map_err(|error| told_apart(error, 0, &*self.vfs, &self.dir))
     }
 
     /// A full map is made larger at a moment without readers; other lack of space is the device's.
