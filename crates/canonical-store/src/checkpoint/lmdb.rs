@@ -12,13 +12,15 @@ use std::{
 };
 
 use heed::{CommitOrAbort, Database, Env, EnvOpenOptions, MdbError, RoTxn, RwTxn, WithoutTls, types::Bytes};
-use ledgerstone_vfs::{FileError, OpenHow, Vfs};
+use ledgerstone_vfs::{FileError, Vfs};
 use ledgerstone_write_coordinator::Delta as _;
 use parking_lot::{Mutex, RwLock};
 
 use super::{
     Batch, Checkpoint, CheckpointRead, CheckpointSize, Loaded, Part, Visit,
     batch::{META_KEY, decode_entry, encode_entry},
+    flush_file::flush_file,
+    lock_file::{MAX_READERS, fill_lock_file},
     precheck::check_data_file,
     space::told_apart,
     value,
@@ -26,7 +28,6 @@ use super::{
 };
 use crate::{Error, error::Result, meta::MetaRecord, verify::Report};
 
-const MAX_READERS: u32 = 1_024;
 /// A write transaction ends after so many bytes or [`LmdbCheckpoint::PART_OPERATIONS`]: it keeps 4 KiB of heap for each leaf
 /// it touches.
 const PART_BYTES: usize = 32 << 20;
@@ -96,7 +97,7 @@ impl LmdbCheckpoint {
         let path = dir.join("data.mdb");
         check_data_file(&**vfs, &path)?;
         let is_new = !vfs.exists(&path)?;
-        fill_lock_file(&**vfs, &dir.join("lock.mdb"))?;
+        fill_lock_file(&**vfs, dir)?;
         let failed = failed(&path, "mdb_env_open");
         let page = 1 << 16;
         let map_bytes =
@@ -216,16 +217,6 @@ fn file_bytes(path: &Path) -> u64 {
     path.metadata().map_or(0, |metadata| metadata.len())
 }
 
-/// LMDB maps its table of readers from a file that it makes by setting a length: without blocks of its own, a page of it that
-/// is touched on a full device ends the process (SIGBUS). So the blocks are there before; what is missing is ERR_NO_SPACE.
-/// Whose lock file it is does not matter: the store's own lock keeps everybody else out, and LMDB begins it anew.
-fn fill_lock_file(vfs: &dyn Vfs, path: &Path) -> Result<()> {
-    // Up to the last page of the table, and not beyond: from a longer file LMDB takes a higher number of readers.
-    const FILLED: [u8; MAX_READERS as usize * 64 + 1] = [0; MAX_READERS as usize * 64 + 1];
-    let how = if vfs.exists(path)? { OpenHow::ReadWrite } else { OpenHow::CreateNew };
-    Ok(vfs.open(path, how)?.write_all_at(&FILLED, 0)?)
-}
-
 fn open_databases(env: &Env<WithoutTls>) -> heed::Result<Databases> {
     let transaction = env.write_txn()?;
     let opened = env.create_databases_and_commit(transaction, |opener, transaction| {
@@ -318,20 +309,6 @@ impl Checkpoint for LmdbCheckpoint {
             closing.wait_timeout(std::time::Duration::from_secs(1));
         }
     }
-}
-
-/// On macOS LMDB's own flush stops at the drive's cache; one more of the kind that does not makes the flush durable.
-#[cfg(target_os = "macos")]
-#[allow(clippy::disallowed_methods, reason = "LMDB's file is not the Vfs's")]
-fn flush_file(path: &Path) -> Result<()> {
-    let flushed = std::fs::File::open(path).and_then(|file| file.sync_all());
-    flushed.map_err(|error| FileError::new("fcntl(F_FULLFSYNC)", path, error).into())
-}
-
-#[cfg(not(target_os = "macos"))]
-#[allow(clippy::unnecessary_wraps, reason = "the same shape on every platform")]
-fn flush_file(_path: &Path) -> Result<()> {
-    Ok(())
 }
 
 /// One open read transaction, counted while it lives.

@@ -1,7 +1,9 @@
 //! Where flushed state rests. Two implementations: LMDB, and a twin on the simulated disk that has the same promises.
 
 mod batch;
+mod flush_file;
 mod lmdb;
+mod lock_file;
 mod meta_page;
 mod page_walk;
 mod precheck;

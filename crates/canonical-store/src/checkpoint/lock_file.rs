@@ -1,0 +1,23 @@
+//! The file in which LMDB keeps its table of readers. LMDB makes it by setting a length and maps it: without blocks of its own, a
+//! page of it that is touched on a full device ends the process (SIGBUS). So the blocks are there before LMDB looks; what is
+//! missing is `ERR_NO_SPACE`.
+
+use std::path::Path;
+
+use ledgerstone_vfs::{OpenHow, Vfs};
+
+use crate::error::Result;
+
+/// So many read transactions may be open at the same time.
+pub(super) const MAX_READERS: u32 = 1_024;
+const SLOT_BYTES: usize = 64;
+/// Up to the last page of the table, and not beyond its end: from a longer file LMDB takes a higher number of readers.
+static FILLED: [u8; MAX_READERS as usize * SLOT_BYTES + 1] = [0; MAX_READERS as usize * SLOT_BYTES + 1];
+
+/// Gives the lock file in `dir` its blocks. Nobody else uses it: the store's own lock keeps everybody out, and LMDB, when it is
+/// alone, begins the file anew.
+pub(super) fn fill_lock_file(vfs: &dyn Vfs, dir: &Path) -> Result<()> {
+    let path = dir.join("lock.mdb");
+    let how = if vfs.exists(&path)? { OpenHow::ReadWrite } else { OpenHow::CreateNew };
+    Ok(vfs.open(&path, how)?.write_all_at(&FILLED, 0)?)
+}
