@@ -2,6 +2,7 @@
 // closes. After each round the store is opened here and held against the ledger.
 import { cpSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Durability, open } from 'ledgerstone'
 import { Child } from '../support/child.ts'
 import { Random } from '../support/random.ts'
@@ -45,7 +46,7 @@ export class RoundError extends Error {
 
 /** What befalls a folder beside the kill. */
 export interface Troubles {
-  /** After the start of each round; its end is awaited before the kill. */
+  /** When the child opens the store; its end is awaited before the kill. */
   readonly during?: (random: Random) => Promise<void>
   /** After the kill, before the store is opened. */
   readonly afterKill?: (path: string, round: number) => Promise<void>
@@ -78,7 +79,7 @@ export class KilledFolder {
   async round(): Promise<void> {
     const round = this.#round++
     const isPlanted = this.#troubles.plantLossIn === round
-    const moment = isPlanted ? { after: 'opened', delayMs: this.#longestMs } as const : momentOf(this.#random, this.#longestMs)
+    const moment = isPlanted ? { after: 'opened', delayMs: 4 * this.#longestMs } as const : momentOf(this.#random, this.#longestMs)
     const plan = this.#plan(round, moment)
     const where = `seed=${this.#seed} round=${round} after=${moment.after} delayMs=${moment.delayMs.toFixed(1)} workers=${plan.workers} folder=${this.path}`
     const before = `${this.path}.before`
@@ -102,10 +103,16 @@ export class KilledFolder {
     const ledger = this.#ledger
     const before = { ...ledger.acknowledged, terminated: ledger.terminated, readings: ledger.readings }
     const child = new Child(WRITER, { args: [JSON.stringify(plan)], onReport: (line) => ledger.take(line) })
-    const troubled = this.#troubles.during?.(this.#random)
-    await child.reported(moment.after)
-    await new Promise((resolve) => setTimeout(resolve, moment.delayMs))
-    await troubled
+    const { during } = this.#troubles
+    if (during === undefined) {
+      await child.reported(moment.after)
+    } else {
+      await child.reported('opening')
+      await during(this.#random)
+      // In trouble it may never come so far.
+      await Promise.race([child.reported(moment.after), sleep(2 * this.#longestMs)])
+    }
+    await sleep(moment.delayMs)
     child.kill('SIGKILL')
     const { signal, code, stderr, hung } = await child.ended
     const totals = this.#totals

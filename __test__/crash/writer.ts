@@ -5,7 +5,7 @@
 //   writer.ts PLAN     JSON
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isMainThread, Worker, workerData } from 'node:worker_threads'
-import { open } from 'ledgerstone'
+import { open, type OpenOptions } from 'ledgerstone'
 import { Random } from '../support/random.ts'
 import { report } from '../support/report.ts'
 import { Readings } from './readings.ts'
@@ -26,6 +26,8 @@ export interface Plan {
   readonly terminatesEveryMs: number
 }
 
+const RETRY_MS = 20
+
 interface Part { readonly plan: Plan; readonly writer: string }
 
 if (isMainThread) await runMain(JSON.parse(process.argv[2] as string) as Plan)
@@ -40,7 +42,7 @@ async function runMain(plan: Plan): Promise<void> {
   await work(store, plan, random, `main-${plan.seed}`)
   await Promise.all(workers)
   report('closing')
-  await store.close()
+  await close(store)
   report('closed')
 }
 
@@ -48,7 +50,7 @@ async function runWorker({ plan, writer }: Part): Promise<void> {
   const random = new Random(plan.seed)
   const store = await openStore(plan, random)
   await work(store, plan, random, writer)
-  await store.close()
+  await close(store)
 }
 
 async function work(store: Store, plan: Plan, random: Random, writer: string): Promise<void> {
@@ -73,15 +75,29 @@ async function keepWorker(plan: Plan, index: number, random: Random): Promise<vo
   }
 }
 
-function openStore({ path }: Plan, random: Random): Promise<Store> {
-  return open<Told>(path, {
+async function openStore(plan: Plan, random: Random): Promise<Store> {
+  const options: OpenOptions<Told> = {
     flush: { bytes: random.pick([64, 128, 1024]) * 1024, intervalMs: random.pick([5, 30, 1000]) },
     segmentBytes: 64 * 1024,
     inlineFlush: random.oneIn(2) ? 'auto' : 'never',
     durability: 'written',
-  }).catch((error: { code: string }) => {
-    // Two threads draw their own options; whoever comes second takes what is there.
-    if (error.code !== 'ERR_OPTIONS_MISMATCH') throw error
-    return open<Told>(path, { durability: 'written' })
+  }
+  for (let isOthers = false; ; ) {
+    try {
+      return await open<Told>(plan.path, isOthers ? { durability: 'written' } : options)
+    } catch (error) {
+      const { code } = error as { code?: string }
+      // Two threads draw their own options; whoever comes second takes what is there.
+      if (code === 'ERR_OPTIONS_MISMATCH') isOthers = true
+      else if (code === 'ERR_NO_SPACE') await sleep(RETRY_MS)
+      else throw error
+    }
+  }
+}
+
+/** On a full device it closes, too, and says when it could not keep what was only applied. */
+async function close(store: Store): Promise<void> {
+  await store.close().catch((error: { code?: string }) => {
+    if (error.code !== 'ERR_NO_SPACE') throw error
   })
 }
