@@ -134,7 +134,8 @@ impl Journal {
         self.no_space.lock().clone()
     }
 
-    pub(crate) fn is_starved(&self) -> bool {
+    /// Whether something applied waits for space.
+    pub fn is_starved(&self) -> bool {
         self.starved.load(Ordering::Acquire)
     }
 
@@ -160,7 +161,7 @@ impl Journal {
     pub fn announce_poison(&self) {
         if self.poison.get().is_some() && !self.poison_announced.swap(true, Ordering::AcqRel) {
             self.bell.ring();
-            self.listeners.advanced();
+            self.listeners.advanced(None);
         }
     }
 
@@ -213,13 +214,15 @@ impl Journal {
             self.poison.set(error);
             self.poison.check().map(|()| Round::default())
         });
+        let mut starving = false;
         if let Ok(round) = &outcome {
-            self.starved.store(!io.is_drained(), Ordering::Release);
+            starving = !io.is_drained();
+            starving &= !self.starved.swap(starving, Ordering::AcqRel);
             self.no_space.lock().clone_from(&round.no_space);
         }
         MutexGuard::unlock_fair(io);
         match &outcome {
-            Ok(round) if round.progress => self.listeners.advanced(),
+            Ok(round) if round.progress || starving => self.listeners.advanced(round.group.as_ref()),
             Ok(_) => {}
             Err(_) => self.announce_poison(),
         }

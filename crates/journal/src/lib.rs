@@ -57,7 +57,7 @@ pub use frame::{Frame, Op, OpKind, Ops};
 pub use frame_builder::{FrameBuilder, Stamp};
 pub use frame_head::{FrameKind, MAX_FRAME_BYTES};
 pub use journal::{Appended, End, Journal, Led};
-pub use listeners::{Listener, ListenerId};
+pub use listeners::{Listener, ListenerId, WrittenGroup};
 pub use options::JournalOptions;
 pub use poison::Poison;
 pub use recovery::{Position, Promise, Scan, ScanFrom, holds_frames, scan};

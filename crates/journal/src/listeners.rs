@@ -1,6 +1,6 @@
 //! Who is told when the watermarks advance.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 
@@ -8,6 +8,23 @@ use parking_lot::Mutex;
 pub trait Listener: Send + Sync {
     /// The watermarks may have advanced, or the store was poisoned. Once per group, whatever the group's size.
     fn advanced(&self);
+    /// A group was written. Before the [`advanced`](Self::advanced) that it causes.
+    fn wrote(&self, _group: &WrittenGroup) {}
+}
+
+/// A group on its way to the disk: one write, and one flush if anybody waited for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WrittenGroup {
+    /// The last seq in it.
+    pub last_seq: u64,
+    /// How many commits it has.
+    pub commits: u64,
+    /// What was written: headers, frames and the padding of pages.
+    pub bytes: u64,
+    /// How long flushing took; zero when it was not flushed.
+    pub flush: Duration,
+    /// Whether it is on the device now; otherwise with the operating system.
+    pub is_durable: bool,
 }
 
 /// Names a listener for its removal.
@@ -40,9 +57,13 @@ impl Listeners {
         Arc::make_mut(&mut state.listeners).retain(|(other, _)| *other != id);
     }
 
-    pub(crate) fn advanced(&self) {
+    /// Tells of an advance, and before it of the group that caused it.
+    pub(crate) fn advanced(&self, group: Option<&WrittenGroup>) {
         let listeners = Arc::clone(&self.state.lock().listeners);
         for (_, listener) in listeners.iter() {
+            if let Some(group) = group {
+                listener.wrote(group);
+            }
             listener.advanced();
         }
     }

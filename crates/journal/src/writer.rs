@@ -4,7 +4,7 @@
 //! first byte goes into the next one, so only one file ever has unflushed frames (I4). A failed flush is never repeated
 //! (I5). What could not be written for lack of space stays here, whole, and is written again at the same place.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use ledgerstone_format::{PAGE_BYTES, PlantedFault, align_up, planted};
 use ledgerstone_vfs::{Clock, FileError, VfsFile};
@@ -14,6 +14,7 @@ use crate::{
     error::Failure,
     file_header::HEADER_BYTES,
     group::{JournalFile, Run},
+    listeners::WrittenGroup,
     prepared_file::zeros,
     stats::Counters,
     watermarks::Watermarks,
@@ -40,6 +41,8 @@ pub(crate) struct Round {
     pub(crate) progress: bool,
     /// Something still waits for space.
     pub(crate) no_space: Option<FileError>,
+    /// The group that was written, if one was.
+    pub(crate) group: Option<WrittenGroup>,
 }
 
 /// What is behind the I/O mutex.
@@ -78,18 +81,19 @@ impl Io {
     pub(crate) fn round(&mut self, group: Vec<Run>, flushing: Flushing, tools: &Tools) -> Result<Round> {
         let mut round = Round::default();
         self.backlog.extend(group);
-        let mut frames = 0;
+        let mut group = WrittenGroup::default();
         while let Some(run) = self.backlog.front() {
             let (file, last_seq, count) = (Arc::clone(&run.file), run.last_seq(), run.frames.len() as u64);
-            self.change_file(&file, tools)?;
+            group.flush += self.change_file(&file, tools)?;
             let Some(run) = self.backlog.front() else { break };
             // From here on, also after a failure, the file has bytes that no flush has covered.
             self.unflushed = true;
             match write_run(&mut self.buffer, run, tools.counters) {
-                Ok(()) => {
+                Ok(bytes) => {
                     self.backlog.pop_front();
                     self.written_seq = last_seq;
-                    frames += count;
+                    group.commits += count;
+                    group.bytes += bytes;
                     round.progress = true;
                 }
                 Err(error) if error.is_no_space() => {
@@ -99,8 +103,8 @@ impl Io {
                 Err(error) => return Err(Error::Io(error)),
             }
         }
-        if frames > 0 {
-            tools.counters.group(frames);
+        if group.commits > 0 {
+            tools.counters.group(group.commits);
             (tools.check)()?;
             tools.marks.publish_written(self.written_seq);
         }
@@ -110,25 +114,29 @@ impl Io {
             Flushing::Always => tools.marks.durable() < self.written_seq,
         };
         if wanted {
-            self.flush(tools)?;
+            group.flush += self.flush(tools)?;
             round.progress = true;
+        }
+        if group.commits > 0 {
+            let last_seq = self.written_seq;
+            round.group = Some(WrittenGroup { last_seq, is_durable: tools.marks.durable() >= last_seq, ..group });
         }
         Ok(round)
     }
 
-    fn change_file(&mut self, next: &Arc<JournalFile>, tools: &Tools) -> Result<()> {
+    /// How long it took to flush the file that was left.
+    fn change_file(&mut self, next: &Arc<JournalFile>, tools: &Tools) -> Result<Duration> {
         if self.file.as_ref().is_some_and(|file| Arc::ptr_eq(file, next)) {
-            return Ok(());
+            return Ok(Duration::ZERO);
         }
-        if self.unflushed {
-            self.flush(tools)?;
-        }
+        let took = if self.unflushed { self.flush(tools)? } else { Duration::ZERO };
         self.file = Some(Arc::clone(next));
-        Ok(())
+        Ok(took)
     }
 
-    fn flush(&mut self, tools: &Tools) -> Result<()> {
-        let Some(file) = &self.file else { return Ok(()) };
+    /// How long it took.
+    fn flush(&mut self, tools: &Tools) -> Result<Duration> {
+        let Some(file) = &self.file else { return Ok(Duration::ZERO) };
         let begun = tools.clock.monotonic();
         if planted(PlantedFault::DurableBeforeFlush) {
             tools.marks.publish_written(self.written_seq);
@@ -139,17 +147,18 @@ impl Io {
             flushed = file.handle.sync_data();
         }
         flushed.map_err(|error| Failure::of_flush(error).into_error())?;
-        tools.counters.flushed(tools.clock.monotonic().saturating_sub(begun));
+        let took = tools.clock.monotonic().saturating_sub(begun);
+        tools.counters.flushed(took);
         self.unflushed = false;
         (tools.check)()?;
         tools.marks.publish_written(self.written_seq);
         tools.marks.publish_durable(self.written_seq);
-        Ok(())
+        Ok(took)
     }
 }
 
-/// Writes one run: header page if it is the file's first, frames, zeros to the end of the page.
-fn write_run(buffer: &mut Vec<u8>, run: &Run, counters: &Counters) -> ledgerstone_vfs::Result<()> {
+/// Writes one run: header page if it is the file's first, frames, zeros to the end of the page. How many bytes that was.
+fn write_run(buffer: &mut Vec<u8>, run: &Run, counters: &Counters) -> ledgerstone_vfs::Result<u64> {
     let start = if run.header.is_some() { 0 } else { run.offset };
     let mut writer = RunWriter { file: &*run.file.handle, buffer, offset: start };
     writer.buffer.clear();
@@ -162,8 +171,9 @@ fn write_run(buffer: &mut Vec<u8>, run: &Run, counters: &Counters) -> ledgerston
     }
     writer.pad()?;
     writer.write_out()?;
-    counters.wrote(writer.offset - start);
-    Ok(())
+    let bytes = writer.offset - start;
+    counters.wrote(bytes);
+    Ok(bytes)
 }
 
 struct RunWriter<'a> {
