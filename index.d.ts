@@ -14,9 +14,9 @@ export declare function closeCursor(cursor: number): void
 
 /**
  * Closes a handle. At once it takes no work any more and its snapshots and ranges are released; who waits is served until the
- * promise settles.
+ * promise settles. It resolves with what was observed and not yet taken.
  */
-export declare function closeStore(store: number): Promise<void>
+export declare function closeStore(store: number): Promise<NativeHappenings>
 
 /** The names of the collections. */
 export declare function collections(store: number): Array<string>
@@ -67,10 +67,40 @@ export interface NativeEventStats {
   segments: number
 }
 
+/** Flushes to LMDB and the event log. */
+export interface NativeFlush {
+  /** The last seq. */
+  seq: number
+  /** How many flushes are summed up here. */
+  flushes: number
+  epoch: number
+  entries: number
+  bytes: number
+  durationMs: number
+}
+
 /** The flusher. */
 export interface NativeFlusherStats {
   runs: number
   lastMs: number
+}
+
+/** Groups of commits that were written together. */
+export interface NativeGroup {
+  /** The last seq. */
+  seq: number
+  /** How many groups are summed up here: 1, unless JavaScript did not look for long. */
+  groups: number
+  commits: number
+  bytes: number
+  flushMicros: number
+  durable: boolean
+}
+
+/** What has happened since the last look, in order within each kind. */
+export interface NativeHappenings {
+  groups: Array<NativeGroup>
+  flushes: Array<NativeFlush>
 }
 
 /** The journal; histograms by powers of two. */
@@ -180,6 +210,9 @@ export interface NativeStats {
 /** The id that the next event will get. */
 export declare function nextEventId(store: number): number
 
+/** Begins or ends keeping what the engine does, for `takeHappenings`. Harmless when the store is closed. */
+export declare function observe(store: number, active: boolean): void
+
 /** The first event that is there; the next id when there is none. */
 export declare function oldestEventId(reader: number): number
 
@@ -199,6 +232,8 @@ export interface OpenedStore {
   store: number
   /** The same for all handles of a store in this process. */
   storeKey: number
+  /** Whether this opening has recovered the store; the others joined it. */
+  isFirst: boolean
   /** The store's identity. */
   storeId: string
   /** The limits in force. */
@@ -227,6 +262,12 @@ export declare function storeStats(store: number): NativeStats
 
 /** The error record that a hot call has left. */
 export declare function takeError(): { code: string; message: string; details: Record<string, number | string>; cause?: any }
+
+/**
+ * What the engine has done since the last call, while it was observed. Nothing when the store is closed: its closing had
+ * the last word.
+ */
+export declare function takeHappenings(store: number): NativeHappenings
 
 /** The value that was too big for its pool. */
 export declare function takeValue(): Buffer

@@ -773,7 +773,7 @@ if (
   }
 }
 
-const { closeCursor, closeStore, collections, collectionSlot, counters, firstEventAt, handOver, hotCalls, nextEventId, oldestEventId, openSnapshot, openStore, rangeCount, releaseReader, storeMeta, storeStats, takeError, takeValue, version } = nativeBinding
+const { closeCursor, closeStore, collections, collectionSlot, counters, firstEventAt, handOver, hotCalls, nextEventId, observe, oldestEventId, openSnapshot, openStore, rangeCount, releaseReader, storeMeta, storeStats, takeError, takeHappenings, takeValue, version } = nativeBinding
 export { closeCursor }
 export { closeStore }
 export { collections }
@@ -783,6 +783,7 @@ export { firstEventAt }
 export { handOver }
 export { hotCalls }
 export { nextEventId }
+export { observe }
 export { oldestEventId }
 export { openSnapshot }
 export { openStore }
@@ -791,6 +792,7 @@ export { releaseReader }
 export { storeMeta }
 export { storeStats }
 export { takeError }
+export { takeHappenings }
 export { takeValue }
 export { version }
 export const __napiBindingTarget = __napiLoadedBindingTarget

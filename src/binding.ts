@@ -57,10 +57,18 @@ export interface NativeOptions {
   allowNetworkFileSystem?: boolean
 }
 
+/** What the engine has done in an observed store, in order within each kind; one entry may sum up several. */
+export interface Happenings {
+  groups: { seq: number; groups: number; commits: number; bytes: number; flushMicros: number; durable: boolean }[]
+  flushes: { seq: number; flushes: number; epoch: number; entries: number; bytes: number; durationMs: number }[]
+}
+
 /** What opening a store gives. Handles with the same `storeKey` are the same store. */
 export interface OpenedStore {
   store: number
   storeKey: number
+  /** This opening has recovered the store; the others joined it. */
+  isFirst: boolean
   storeId: string
   /** The limits in force, which an earlier handle may have set. */
   limits: { keyBytes: number; valueBytes: number; eventBytes: number; transactionBytes: number }
@@ -73,7 +81,11 @@ export interface ColdCalls {
   version(): string
   hotCalls(onWake: () => void): HotCalls
   openStore(path: string, options: NativeOptions): Promise<OpenedStore>
-  closeStore(store: number): Promise<void>
+  /** Resolves with what was observed and not taken yet. */
+  closeStore(store: number): Promise<Happenings>
+  /** Begins or ends keeping what the engine does, and waking this environment for it. */
+  observe(store: number, active: boolean): void
+  takeHappenings(store: number): Happenings
   storeMeta(store: number): StoreMeta
   storeStats(store: number): StoreStats
   /** The slot of a collection with these codecs; empty codec names stand for whatever is stored. */

@@ -15,6 +15,9 @@ export type {
   CanonicalStore, Collection, Commit, CommitInfo, EventId, EventRange, EventReader, EventRecord, KeyRange, OpenOptions, Range, Reader, Seq, SignalOptions,
   Snapshot, StoreMeta, StoreStats, Sync, TransactOptions, Transaction, WriteHandle, WriteOptions, WriteTxn,
 } from './canonical-store/canonical-store.ts'
+export type {
+  CommitGroupMessage, FlushMessage, NoSpaceMessage, PoisonedMessage, RecoveryMessage, StallMessage,
+} from './canonical-store/diagnostics.ts'
 export type { Codec, Json, KeyCodec, KeyPrefix } from './codecs/codec.ts'
 export type { JsonOutput, JsonSafe } from './codecs/json.ts'
 export type { StandardSchemaV1 } from './codecs/standard-schema.ts'

@@ -29,7 +29,7 @@ class Engine {
       },
     }
     const environment = { hot, stores: new Map(), error: () => errorFromRecord(POISON) }
-    this.store = new SharedStore(environment as unknown as Environment, 1)
+    this.store = new SharedStore(environment as unknown as Environment, 1, '/store')
     this.store.addHandle(7)
   }
 }

@@ -1,10 +1,11 @@
 // A device that fails and one that is full: ERR_POISONED with the first failure as its cause, and ERR_NO_SPACE, which heals by itself.
 import { execFileSync } from 'node:child_process'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
-import { binary, type LedgerstoneError, open } from '../../src/index.ts'
+import { binary, type LedgerstoneError, type NoSpaceMessage, open } from '../../src/index.ts'
 import { runChild } from '../support/child.ts'
 import { openStore, storePath } from '../support/store.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
@@ -74,6 +75,10 @@ test('a full device is ERR_NO_SPACE: what is there can be read, what was applied
   const path = join(device, 'store')
   const store = await openStore(t, { flush: { bytes: 256 * 1024, intervalMs: 50 }, durability: 'durable' }, path)
   const values = store.collection('values', { value: binary() })
+  const told: NoSpaceMessage[] = []
+  const take = (message: unknown): void => void told.push(message as NoSpaceMessage)
+  subscribe('ledgerstone:no-space', take)
+  t.teardown(() => unsubscribe('ledgerstone:no-space', take))
   let acknowledged = 0
   let error: LedgerstoneError | undefined
   for (let n = 1; error === undefined && n < 2000; n++) {
@@ -93,6 +98,9 @@ test('a full device is ERR_NO_SPACE: what is there can be read, what was applied
   t.deepEqual(values.get('key 1'), Buffer.alloc(20_000, 1))
   t.true([...store.events()].length >= acknowledged)
 
+  const [full] = told as [NoSpaceMessage]
+  t.deepEqual([told.length, Object.keys(full), full.path], [1, ['path', 'since'], path], 'the channel says so')
+
   rmSync(ballast)
   const before = store.state.get('n') as number
   const startedMs = performance.now()
@@ -103,7 +111,10 @@ test('a full device is ERR_NO_SPACE: what is there can be read, what was applied
     await sleep(100)
   }
   await store.flush()
+  await store.state.put('last', 1)
   await store.close()
+  t.deepEqual(told[1], { ...full, until: told[1]?.until as number })
+  t.true(told.length % 2 === 0 && (told[1]?.until as number) >= full.since, 'and when it has healed')
   const again = await open(path)
   t.is(again.state.get('n'), before + 1)
   t.true([...again.events()].length >= acknowledged)

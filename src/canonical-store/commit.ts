@@ -13,9 +13,11 @@ const HAS_THE_GATE = 1
  */
 export function commitWrites(handle: StoreHandle, writes: WriteSet, hasGate: boolean): CommitInfo {
   const { environment, shared } = handle
+  shared.observe()
   if (environment.hot.commit(handle.id, writes.buffer, writes.length, hasGate ? HAS_THE_GATE : TAKES_THE_GATE) !== 0) throw shared.writeError()
   const head = writes.view
   shared.crowded = (head.getUint32(36, true) & CROWDED) !== 0
+  shared.observer.applied()
   const seq = head.getFloat64(0, true)
   const timestamp = head.getFloat64(8, true)
   const firstEventId = head.getFloat64(16, true)

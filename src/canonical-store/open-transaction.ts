@@ -32,12 +32,16 @@ export class OpenTransaction implements RangeSource {
     this.#writes = handle.environment.takeWriteSet()
     handle.shared.open = this
     if (!stalls || !handle.shared.crowded) return
+    const sinceMs = performance.now()
     try {
       this.#takeGate()
     } catch (error) {
       this.#end()
       this.#giveBack()
       throw error
+    } finally {
+      // There may have been room by then, unheard of here.
+      if (performance.now() - sinceMs >= 1) handle.shared.stalled(sinceMs)
     }
   }
 

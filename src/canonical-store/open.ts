@@ -9,6 +9,7 @@ import { invalidArgument } from '../errors.ts'
 import { AbortWatch } from '../internal/abort.ts'
 import { checkBoolean, checkedPath, checkInteger, checkOptions, checkSignal } from '../internal/validate.ts'
 import type { CanonicalStore, OpenOptions } from './canonical-store.ts'
+import { recoveries } from './diagnostics.ts'
 import { EmbeddedStore } from './embedded-store.ts'
 import { Environment } from './environment.ts'
 import { SharedStore } from './shared-store.ts'
@@ -59,8 +60,11 @@ export async function open<E = Json, In = E>(path: string | URL, options?: OpenO
     opening.then(({ store }) => environment.cold.closeStore(store)).catch(() => {})
     throw error
   })
-  const shared = environment.stores.get(opened.storeKey) ?? new SharedStore(environment, opened.storeKey)
+  const shared = environment.stores.get(opened.storeKey) ?? new SharedStore(environment, opened.storeKey, folder)
   const handle = new StoreHandle(environment, shared, { id: opened.store, path: folder, limits: opened.limits, readersWarnAfterMs: opened.readersWarnAfterMs, events, rank })
+  if (opened.isFirst && recoveries.hasSubscribers) {
+    recoveries.publish({ path: folder, ...environment.call((cold) => cold.storeStats(opened.store)).recovery })
+  }
   return new EmbeddedStore<E, In>(folder, handle)
 }
 

@@ -3,7 +3,9 @@
 import { errorOf, type LedgerstoneError } from '../errors.ts'
 import { AbortWatch } from '../internal/abort.ts'
 import { Admission } from './admission.ts'
+import { failures, stalls } from './diagnostics.ts'
 import type { Environment } from './environment.ts'
+import { Observer } from './observer.ts'
 import type { OpenTransaction } from './open-transaction.ts'
 import { DURABLE, FLUSHED, LEVELS, WRITTEN, Waiters, type Level } from './waiters.ts'
 
@@ -21,7 +23,10 @@ const noSpace = (): LedgerstoneError => errorOf('ERR_NO_SPACE', 'no space is lef
 export class SharedStore {
   readonly environment: Environment
   readonly key: number
+  /** The store's folder. */
+  readonly path: string
   readonly aborts: AbortWatch = new AbortWatch()
+  readonly observer: Observer
   /** The transaction that runs on this thread, if one does. */
   open: OpenTransaction | undefined
   /** Too much is waiting to be flushed, as far as this environment has heard. */
@@ -33,9 +38,11 @@ export class SharedStore {
   #failure: LedgerstoneError | undefined
   #turnIsScheduled = false
 
-  constructor(environment: Environment, key: number) {
+  constructor(environment: Environment, key: number, path: string) {
     this.environment = environment
     this.key = key
+    this.path = path
+    this.observer = new Observer(environment, path)
   }
 
   /** The error that stopped writing, if one did. */
@@ -60,6 +67,19 @@ export class SharedStore {
   addHandle(id: number): void {
     this.#handles.add(id)
     this.environment.stores.set(this.key, this)
+    this.observe()
+  }
+
+  /** Looks whether somebody listens to the diagnostics channels, and no longer or anew. */
+  observe(): void {
+    if (!this.observer.isOutdated) return
+    const [store] = this.#handles
+    if (store !== undefined) this.observer.update(store)
+  }
+
+  /** A handle is about to close. */
+  closingHandle(id: number): void {
+    for (const other of this.#handles) if (other !== id) this.observer.handOn(id, other)
   }
 
   /** A handle has closed; with the last one in this environment what still waits has the outcome of the closing. */
@@ -76,7 +96,7 @@ export class SharedStore {
       this.#marks.fill(Infinity, 0, FLAGS) // closing has made all durable and flushed it, or left that to the next open
       this.#settle()
     } else {
-      this.#failure ??= failure as LedgerstoneError
+      this.#stop(failure as LedgerstoneError)
       this.#waiters.fail(failure)
     }
   }
@@ -89,7 +109,8 @@ export class SharedStore {
   /** The error of a commit or of taking the gate; remembers it when it is the end of writing. */
   writeError(): LedgerstoneError {
     const error = this.environment.error()
-    if (error.code === 'ERR_POISONED') this.#failure ??= error
+    if (error.code === 'ERR_POISONED') this.#stop(error)
+    if (error.code === 'ERR_NO_SPACE') this.observer.refused()
     return error
   }
 
@@ -104,7 +125,20 @@ export class SharedStore {
   hold<T>(owner: object, attempt: () => T, signal: AbortSignal | undefined): Promise<T> {
     const held = this.#admission.hold(owner, attempt, signal, this.aborts)
     this.#scheduleTurn()
+    if (stalls.hasSubscribers) {
+      const sinceMs = performance.now()
+      const tell = (): void => this.stalled(sinceMs)
+      held.then(tell, tell)
+    }
     return held
+  }
+
+  /** A write had to wait for room, and has not any longer. */
+  stalled(sinceMs: number): void {
+    const [store] = this.#handles
+    if (!stalls.hasSubscribers || store === undefined) return
+    const waitedMs = performance.now() - sinceMs
+    stalls.publish({ path: this.path, waitedMs, pendingBytes: this.environment.cold.storeStats(store).delta.bytes })
   }
 
   /** Rejects the writes of one handle that wait for room. */
@@ -132,6 +166,8 @@ export class SharedStore {
   /** Native code has news: reads the marks, settles whom they reach, lets in whom there is room for. */
   look(): void {
     this.#poll()
+    this.observe()
+    this.observer.drain()
     if (this.crowded) {
       // On a full device nobody can tell when there will be room again; otherwise native code goes on looking for it.
       if (((this.#marks[FLAGS] as number) & IS_FULL) !== 0) this.#admission.refuse(noSpace)
@@ -169,6 +205,7 @@ export class SharedStore {
     }
     // What was reached before native code knew of the wish makes no wake of its own.
     if (waiters.count > 0 || room === 1) this.look()
+    else this.observer.drain() // what was flushed in here has woken nobody
   }
 
   /** Reads the marks. Whom they reach is settled at once: native code takes it that we have been told. */
@@ -178,6 +215,7 @@ export class SharedStore {
     this.environment.hot.poll(store, this.#marks)
     const flags = this.#marks[FLAGS] as number
     this.crowded = (flags & IS_CROWDED) !== 0
+    if (this.observer.isActive) this.observer.space((flags & IS_FULL) !== 0)
     this.#settle()
     if ((flags & HAS_FAILED) !== 0) this.#fail()
   }
@@ -192,6 +230,15 @@ export class SharedStore {
     if (this.#failure === undefined) return
     this.#waiters.fail(this.#poisoned())
     this.#admission.refuse(() => this.#poisoned())
+  }
+
+  #stop(error: LedgerstoneError): void {
+    if (this.#failure !== undefined) return
+    this.#failure = error
+    const { failure: first } = this
+    if (first === undefined || error.code !== 'ERR_POISONED' || !failures.hasSubscribers) return
+    // Later: this may be in the middle of a write.
+    queueMicrotask(() => failures.publish({ path: this.path, error: first }))
   }
 
   /** One of its own for everyone who is told: its stack says where. */

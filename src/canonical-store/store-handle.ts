@@ -183,8 +183,9 @@ export function countEntries(environment: Environment, reader: number, slot: num
 async function closeNative(shared: SharedStore, id: number): Promise<void> {
   const { environment } = shared
   let failure: Error | undefined
+  shared.closingHandle(id)
   try {
-    await environment.callAsync((cold) => cold.closeStore(id))
+    shared.observer.publish(await environment.callAsync((cold) => cold.closeStore(id)))
   } catch (error) {
     failure = error as Error
   }

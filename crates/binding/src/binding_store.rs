@@ -20,6 +20,7 @@ use crate::{
     binding_error::{ErrorRecord, Failure},
     env_state::EnvState,
     exit_hook,
+    observation::NativeHappenings,
     slab::{Handle, safe_integer},
     store_report::{NativeMeta, NativeStats},
 };
@@ -76,6 +77,8 @@ pub struct OpenedStore {
     pub store: f64,
     /// The same for all handles of a store in this process.
     pub store_key: f64,
+    /// Whether this opening has recovered the store; the others joined it.
+    pub is_first: bool,
     /// The store's identity.
     pub store_id: String,
     /// The limits in force.
@@ -142,9 +145,10 @@ impl Task for OpenStore {
                 event_bytes: number(limits.event_bytes),
                 transaction_bytes: number(limits.transaction_bytes),
             };
+            let is_first = handle.is_first();
             let readers_warn_after_ms = number(handle.readers_warn_after_ms());
             let store = state.adopt(handle)?.as_number();
-            Ok(OpenedStore { store, store_key, store_id, limits, readers_warn_after_ms })
+            Ok(OpenedStore { store, store_key, is_first, store_id, limits, readers_warn_after_ms })
         })
     }
 }
@@ -162,44 +166,62 @@ pub struct CloseStore {
 }
 
 impl CloseStore {
-    fn finish(&self, env: &Env) {
+    fn finish(&self, env: &Env) -> NativeHappenings {
         // A refused call must not end the closing that another one has begun.
-        if self.handle.is_err() {
-            return;
-        }
-        if let Some(state) = EnvState::of_env(env) {
-            state.finish_close(self.store);
+        match EnvState::of_env(env) {
+            Some(state) if self.handle.is_ok() => state.finish_close(self.store),
+            _ => NativeHappenings::default(),
         }
     }
 }
 
 impl Task for CloseStore {
     type Output = ();
-    type JsValue = ();
+    type JsValue = NativeHappenings;
 
     fn compute(&mut self) -> napi::Result<()> {
         let handle = self.handle.as_ref().map_err(|failure| failure.thrown())?;
         off_thread(|| Ok(handle.close()?))
     }
 
-    fn resolve(&mut self, env: Env, (): ()) -> napi::Result<()> {
-        self.finish(&env);
-        Ok(())
+    fn resolve(&mut self, env: Env, (): ()) -> napi::Result<NativeHappenings> {
+        Ok(self.finish(&env))
     }
 
-    fn reject(&mut self, env: Env, error: napi::Error) -> napi::Result<()> {
-        self.finish(&env);
+    fn reject(&mut self, env: Env, error: napi::Error) -> napi::Result<NativeHappenings> {
+        drop(self.finish(&env));
         Err(error)
     }
 }
 
 /// Closes a handle. At once it takes no work any more and its snapshots and ranges are released; who waits is served until the
-/// promise settles.
-#[napi(catch_unwind, ts_return_type = "Promise<void>")]
+/// promise settles. It resolves with what was observed and not yet taken.
+#[napi(catch_unwind, ts_return_type = "Promise<NativeHappenings>")]
 pub fn close_store(env: &Env, store: f64) -> napi::Result<AsyncTask<CloseStore>> {
     on_state(env, |state| {
         let store = Handle::from_number(store);
         Ok(AsyncTask::new(CloseStore { store, handle: state.begin_close(store) }))
+    })
+}
+
+/// Begins or ends keeping what the engine does, for `takeHappenings`. Harmless when the store is closed.
+#[napi(catch_unwind)]
+pub fn observe(env: &Env, store: f64, active: bool) -> napi::Result<()> {
+    on_state(env, |state| {
+        if let Some(entry) = state.waiting_store(Handle::from_number(store)) {
+            entry.observe(active);
+        }
+        Ok(())
+    })
+}
+
+/// What the engine has done since the last call, while it was observed. Nothing when the store is closed: its closing had
+/// the last word.
+#[napi(catch_unwind)]
+pub fn take_happenings(env: &Env, store: f64) -> napi::Result<NativeHappenings> {
+    on_state(env, |state| {
+        let entry = state.waiting_store(Handle::from_number(store));
+        Ok(entry.map(|entry| entry.take_happenings()).unwrap_or_default())
     })
 }
 

@@ -19,6 +19,7 @@ use crate::{
     completion::Completion,
     counters::Counters,
     fast_path::contain,
+    observation::NativeHappenings,
     reader::{Cursor, Reader},
     slab::{Handle, Slab},
     store_entry::StoreEntry,
@@ -162,6 +163,11 @@ impl EnvState {
         self.with_store(id, work)
     }
 
+    /// The same, when it is known.
+    pub(crate) fn waiting_store(&self, id: Handle) -> Option<Rc<StoreEntry>> {
+        self.with_waiting_store(id, |entry| Ok(Rc::clone(entry))).ok()
+    }
+
     /// Releases a snapshot with its cursors; a stale id and a store's id are left alone.
     pub(crate) fn release_snapshot(&self, id: Handle) {
         if matches!(self.readers.borrow().get(id), Some(Reader::Snapshot { .. })) {
@@ -196,17 +202,20 @@ impl EnvState {
         Ok(handle)
     }
 
-    /// The handle has been closed: nothing more will be told.
-    pub(crate) fn finish_close(&self, id: Handle) {
+    /// The handle has been closed: nothing more will be told but what was observed to the end.
+    pub(crate) fn finish_close(&self, id: Handle) -> NativeHappenings {
+        let mut last = NativeHappenings::default();
         let mut closing = self.closing.borrow_mut();
         closing.retain(|(closed, entry)| {
             if *closed == id {
                 entry.detach();
+                last = entry.take_happenings();
             }
             *closed != id
         });
         drop(closing);
         self.settle_keep_alive();
+        last
     }
 
     /// A commit was made here: the event loop stays alive until `settle_keep_alive` finds it durable.

@@ -17,6 +17,7 @@ mod demand;
 mod env_state;
 mod exit_hook;
 mod fast_path;
+mod observation;
 mod page;
 mod pool;
 mod reader;

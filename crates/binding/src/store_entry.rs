@@ -15,6 +15,7 @@ use crate::{
     binding_error::{ErrorRecord, Failure},
     completion::Completion,
     demand::{Demand, NOBODY},
+    observation::NativeHappenings,
     watch::Watch,
 };
 
@@ -261,8 +262,20 @@ impl StoreEntry {
         }
     }
 
+    /// Begins or ends keeping what the engine does for [`take_happenings`](Self::take_happenings).
+    pub(crate) fn observe(&self, active: bool) {
+        if self.watch.observation.set(active) {
+            if active { self.handle.begin_observing() } else { self.handle.end_observing() }
+        }
+    }
+
+    pub(crate) fn take_happenings(&self) -> NativeHappenings {
+        self.watch.observation.take()
+    }
+
     /// After this nothing of the engine refers to the environment.
     pub(crate) fn detach(&self) {
+        self.observe(false);
         self.watch.detach();
         self.handle.remove_listener(self.listener);
     }

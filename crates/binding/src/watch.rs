@@ -9,10 +9,10 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering, fence},
 };
 
-use ledgerstone_canonical_store::{Listener, Marks, Store};
+use ledgerstone_canonical_store::{FlushReport, Listener, Marks, Store, WrittenGroup};
 use parking_lot::Mutex;
 
-use crate::{completion::Completion, demand::NOBODY};
+use crate::{completion::Completion, demand::NOBODY, observation::Observation};
 
 pub(crate) struct Watch {
     completion: Arc<Completion>,
@@ -27,6 +27,10 @@ pub(crate) struct Watch {
     told_of_failure: AtomicBool,
     /// This environment's thread is flushing itself and looks at the marks afterwards.
     leading: AtomicBool,
+    /// For those who listen to what is done.
+    pub(crate) observation: Observation,
+    /// What was last seen of the room on the device.
+    no_space: AtomicBool,
 }
 
 impl Watch {
@@ -41,6 +45,8 @@ impl Watch {
             room: AtomicBool::new(false),
             told_of_failure: AtomicBool::new(false),
             leading: AtomicBool::new(false),
+            observation: Observation::default(),
+            no_space: AtomicBool::new(false),
         }
     }
 
@@ -75,6 +81,7 @@ impl Watch {
             || marks.durable >= at(&self.durable).min(at(&self.kept))
             || marks.flushed >= at(&self.flushed)
             || ((!marks.crowded || marks.no_space) && self.room.load(Ordering::Relaxed))
+            || (self.observation.is_active() && self.no_space.swap(marks.no_space, Ordering::AcqRel) != marks.no_space)
             || (marks.failed && !self.told_of_failure.swap(true, Ordering::AcqRel))
     }
 
@@ -85,6 +92,14 @@ impl Watch {
 
     pub(crate) fn wake(&self) {
         self.completion.wake();
+    }
+
+    /// What was observed waits. A leading thread looks for itself.
+    fn wake_observer(&self) {
+        fence(Ordering::SeqCst);
+        if !self.leading.load(Ordering::Relaxed) {
+            self.wake();
+        }
     }
 
     /// The store is not asked any more, nor the environment woken for it.
@@ -103,6 +118,20 @@ impl Listener for Watch {
         let reached = self.store.lock().as_ref().is_some_and(|store| self.is_reached_by(&store.marks()));
         if reached {
             self.wake();
+        }
+    }
+
+    fn wrote(&self, group: &WrittenGroup) {
+        if self.observation.is_active() {
+            self.observation.group(group);
+            self.wake_observer();
+        }
+    }
+
+    fn flushed(&self, flush: &FlushReport) {
+        if self.observation.is_active() {
+            self.observation.flush(flush);
+            self.wake_observer();
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     delta::{FrozenAt, StoreDelta},
     error::Result,
     meta::MetaRecord,
+    stats::FlushReport,
 };
 
 /// Where a flush has come, for tests that stop it there.
@@ -174,6 +175,13 @@ impl Flusher<StoreDelta> for Store {
     fn published(&self, frozen: Arc<StoreDelta>) {
         self.caches.take_back(self.coordinator.version());
         let seq = frozen.last_seq();
+        let report = FlushReport {
+            seq,
+            epoch: frozen.frozen_at().map_or(0, |at| at.epoch),
+            entries: frozen.entries(),
+            bytes: frozen.bytes(),
+            took: self.coordinator.runs().1,
+        };
         drop(frozen);
         match self.journal.recycle(seq) {
             // Without room for a name the file stays where it is; the next opening finds it.
@@ -183,6 +191,7 @@ impl Flusher<StoreDelta> for Store {
         // What is crowded depends on what is still held; whoever is told below looks at once.
         self.coordinator.pinned_bytes();
         self.at(FlushStage::Published);
+        self.listeners.flushed(&report);
         self.listeners.advanced();
     }
 

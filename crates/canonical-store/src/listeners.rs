@@ -5,12 +5,19 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use ledgerstone_journal::WrittenGroup;
 use parking_lot::RwLock;
+
+use crate::FlushReport;
 
 /// Somebody who looks at [`Store::marks`](crate::Store::marks) when told to.
 pub trait Listener: Send + Sync {
     /// Something has moved. Comes from an engine thread; must not block.
     fn advanced(&self);
+    /// A group of commits was written. As `advanced`, before the call of it; only while somebody observes, as below.
+    fn wrote(&self, _group: &WrittenGroup) {}
+    /// A delta was flushed.
+    fn flushed(&self, _flush: &FlushReport) {}
 }
 
 /// Names a listener for its removal.
@@ -20,6 +27,8 @@ pub struct ListenerId(u64);
 #[derive(Default)]
 pub(crate) struct Listeners {
     next: AtomicU64,
+    /// How many want to know what was done, and not only that something was.
+    observers: AtomicU64,
     all: RwLock<Vec<(ListenerId, Arc<dyn Listener>)>>,
 }
 
@@ -41,9 +50,27 @@ impl Listeners {
     }
 
     pub(crate) fn advanced(&self) {
+        self.each(|listener| listener.advanced());
+    }
+
+    pub(crate) fn flushed(&self, flush: &FlushReport) {
+        if self.observers.load(Ordering::Acquire) > 0 {
+            self.each(|listener| listener.flushed(flush));
+        }
+    }
+
+    pub(crate) fn begin_observing(&self) {
+        self.observers.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn end_observing(&self) {
+        self.observers.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    fn each(&self, tell: impl Fn(&dyn Listener)) {
         let all: Vec<_> = self.all.read().iter().map(|(_, listener)| Arc::clone(listener)).collect();
         for listener in all {
-            listener.advanced();
+            tell(&*listener);
         }
     }
 }
@@ -52,5 +79,11 @@ impl Listeners {
 impl ledgerstone_journal::Listener for Listeners {
     fn advanced(&self) {
         Self::advanced(self);
+    }
+
+    fn wrote(&self, group: &WrittenGroup) {
+        if self.observers.load(Ordering::Acquire) > 0 {
+            self.each(|listener| listener.wrote(group));
+        }
     }
 }

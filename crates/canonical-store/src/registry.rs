@@ -69,6 +69,7 @@ pub struct StoreHandle {
     store: Arc<Store>,
     place: Place,
     key: u64,
+    is_first: bool,
     closed: AtomicBool,
 }
 
@@ -114,12 +115,12 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<StoreHandle> {
         agree_on_event_codec(&entry.store, options)?;
         entry.handles += 1;
         let (store, key) = (Arc::clone(&entry.store), entry.key);
-        return Ok(StoreHandle { store, place, key, closed: AtomicBool::new(false) });
+        return Ok(StoreHandle { store, place, key, is_first: false, closed: AtomicBool::new(false) });
     }
     let store = ground().open(path, options)?;
     let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
     registry.open.insert(place.clone(), Entry { store: Arc::clone(&store), handles: 1, key });
-    Ok(StoreHandle { store, place, key, closed: AtomicBool::new(false) })
+    Ok(StoreHandle { store, place, key, is_first: true, closed: AtomicBool::new(false) })
 }
 
 fn agree_on_event_codec(store: &Store, options: &OpenOptions) -> Result<()> {
@@ -138,6 +139,11 @@ impl StoreHandle {
     /// The same for all handles of one open store, different for different ones.
     pub fn key(&self) -> u64 {
         self.key
+    }
+
+    /// Whether this opening is the one that opened the store, and recovered it; the others have joined it.
+    pub fn is_first(&self) -> bool {
+        self.is_first
     }
 
     /// Gives the handle back. The last one makes everything durable, flushes it and ends the store. Blocks; harmless twice.

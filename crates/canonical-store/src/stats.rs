@@ -1,5 +1,7 @@
 //! The store in figures.
 
+use std::time::Duration;
+
 use ledgerstone_write_coordinator::Delta as _;
 
 use crate::{Marks, Store, identity::FORMAT_VERSION};
@@ -13,6 +15,21 @@ pub struct RecoveryReport {
     pub frames: u64,
     /// Bytes of torn tails that were cut, in the journal and the log.
     pub bytes_cut: u64,
+}
+
+/// What a flush was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FlushReport {
+    /// The last commit that it has taken out of memory.
+    pub seq: u64,
+    /// Number of the delta generation that it has written.
+    pub epoch: u64,
+    /// Keys and events of that generation, each version of a key for itself.
+    pub entries: u64,
+    /// The memory that they took.
+    pub bytes: u64,
+    /// How long it took.
+    pub took: Duration,
 }
 
 /// What a store is.

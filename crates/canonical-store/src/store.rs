@@ -207,6 +207,16 @@ impl Store {
         self.listeners.remove(id);
     }
 
+    /// Has the listeners told what is written and flushed, until as many [`end_observing`](Self::end_observing).
+    pub fn begin_observing(&self) {
+        self.listeners.begin_observing();
+    }
+
+    /// See [`begin_observing`](Self::begin_observing).
+    pub fn end_observing(&self) {
+        self.listeners.end_observing();
+    }
+
     /// The process is about to exit: all that is applied is handed to the operating system.
     pub fn hand_over(&self) {
         self.journal.hand_over();

@@ -125,9 +125,14 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
         self.failure.get().cloned()
     }
 
+    /// Whether the last flush found no room.
+    pub fn is_blocked(&self) -> bool {
+        self.blocked.load(Ordering::Acquire)
+    }
+
     /// What the last flush had no room for, while that is so.
     pub fn blocked_by(&self) -> Option<E> {
-        if self.blocked.load(Ordering::Acquire) { self.blocked_by.lock().clone() } else { None }
+        if self.is_blocked() { self.blocked_by.lock().clone() } else { None }
     }
 
     /// Whether too much waits for the next transaction to be let in.

@@ -1,8 +1,11 @@
 //! What a commit costs, counted: flushes and writes, never time.
 
+use std::sync::Arc;
+
 use ledgerstone_format::Durability;
-use ledgerstone_journal::{JournalOptions, Led};
+use ledgerstone_journal::{JournalOptions, Led, Listener, WrittenGroup};
 use ledgerstone_vfs::sim::SimDisk;
+use parking_lot::Mutex;
 
 use crate::rig::{Commit, Rig};
 
@@ -100,4 +103,38 @@ fn every_group_begins_on_a_fresh_page() {
     }
     assert_eq!(pages, [1, 2, 3, 4, 5]);
     assert_eq!(rig.journal.stats().bytes_written, 6 * 4096, "header page and five groups");
+}
+
+/// Keeps what it is told.
+#[derive(Default)]
+struct Groups(Mutex<Vec<WrittenGroup>>);
+
+impl Listener for Groups {
+    fn advanced(&self) {}
+
+    fn wrote(&self, group: &WrittenGroup) {
+        self.0.lock().push(*group);
+    }
+}
+
+#[test]
+fn each_group_is_told_once_with_what_it_is_and_a_flush_alone_is_none() {
+    let mut rig = Rig::with(1, JournalOptions { first_file_bytes: 64 << 10, max_file_bytes: 64 << 10, ..roomy() });
+    let groups = Arc::new(Groups::default());
+    rig.journal.add_listener(Arc::clone(&groups) as Arc<dyn Listener>);
+    for _ in 0..20 {
+        rig.append_many(30).unwrap();
+        rig.journal.wait(Durability::Written, rig.next_seq() - 1).unwrap();
+        rig.durable().unwrap(); // a flush without a group
+        rig.append_many(30).unwrap();
+        rig.durable().unwrap();
+    }
+    let groups = groups.0.lock();
+    let stats = rig.journal.stats();
+    assert_eq!((groups.len() as u64, stats.groups), (40, 40));
+    assert!(rig.journal.stats().files > 1, "some groups span two files");
+    assert_eq!(groups.iter().map(|group| group.bytes).sum::<u64>(), stats.bytes_written);
+    for (n, group) in groups.iter().enumerate() {
+        assert_eq!((group.last_seq, group.commits, group.is_durable), (30 * (n as u64 + 1), 30, n % 2 == 1));
+    }
 }
