@@ -29,7 +29,7 @@ export class Observer {
     return isObserved() !== this.isActive
   }
 
-  /** Begins or ends, as is asked for now. */
+  /** Begins or ends, as somebody listens or not. */
   update(handle: number): void {
     if (this.isActive) this.#observe(this.#handle as number, false)
     this.#handle = isObserved() ? handle : undefined
