@@ -42,6 +42,9 @@ pub enum Error {
     /// The store is open in this process with another value of this option.
     #[error("the store is open with another value of an option: option={option}")]
     OptionsMismatch { option: &'static str },
+    /// A read below the oldest event.
+    #[error("events were trimmed: requested={requested} oldest={oldest}")]
+    EventsTrimmed { requested: u64, oldest: u64 },
     /// The handle has been closed or released.
     #[error("{what} is closed")]
     Closed { what: &'static str },
@@ -100,6 +103,7 @@ impl Error {
             Self::StoreNotFound { .. } | Self::CollectionNotFound { .. } => "ERR_NOT_FOUND",
             Self::Locked { .. } => "ERR_LOCKED",
             Self::OptionsMismatch { .. } => "ERR_OPTIONS_MISMATCH",
+            Self::EventsTrimmed { .. } => "ERR_EVENTS_TRIMMED",
             Self::Closed { .. } => "ERR_CLOSED",
             Self::Backpressure { .. } => "ERR_BACKPRESSURE",
             Self::Busy { .. } => "ERR_BUSY",
@@ -135,6 +139,9 @@ impl Error {
                 details
             }
             Self::OptionsMismatch { option } => vec![("option", text(option))],
+            Self::EventsTrimmed { requested, oldest } => {
+                vec![("requested", Detail::Number(*requested)), ("oldest", Detail::Number(*oldest))]
+            }
             Self::Backpressure { pending_bytes, .. } => vec![("pendingBytes", Detail::Number(*pending_bytes))],
             Self::Busy { waited_ms } => vec![("waitedMs", Detail::Number(*waited_ms))],
             Self::Corrupt { file, offset, .. } => {
@@ -208,6 +215,8 @@ impl From<ledgerstone_event_log::Error> for Error {
             }
             Log::Limit { limit, size, max } => Self::Limit { what: "the event is over a limit", limit, size, max },
             Log::Poisoned(cause) => Self::Poisoned(Arc::new((*cause).clone().into())),
+            Log::Trimmed { requested, oldest } => Self::EventsTrimmed { requested, oldest },
+            Log::InvalidArgument { argument, message } => Self::InvalidArgument { argument, message },
             defect @ (Log::EventIdGap { .. } | Log::TimestampOrder { .. }) => Self::internal(defect.to_string()),
         }
     }

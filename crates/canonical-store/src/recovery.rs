@@ -205,9 +205,11 @@ impl Ground {
         let next_event_id = loaded.meta.as_ref().map_or(1, |meta| meta.next_event_id);
         let log_end = log.next_event_id();
         let oldest_event_id = loaded.meta.as_ref().map_or(1, |meta| meta.oldest_event_id);
-        if log.oldest_event_id() > oldest_event_id {
+        // Segments are unlinked only after the horizon file says so.
+        let oldest_event_id = oldest_event_id.max(log.horizon().unwrap_or_default());
+        if log.first_stored_id() > oldest_event_id {
             let what =
-                format!("the event log begins too late: oldest={} promised={oldest_event_id}", log.oldest_event_id());
+                format!("the event log begins too late: oldest={} promised={oldest_event_id}", log.first_stored_id());
             return Err(Error::corrupt(layout.events(), 0, what));
         }
         let promise = Promise {

@@ -39,6 +39,8 @@ pub(crate) enum Tail {
     Active(SegmentWriter),
     /// It has its footer; the next frame begins a new one.
     Sealed,
+    /// Nothing may be written.
+    ReadOnly,
 }
 
 impl Appender {
@@ -59,11 +61,15 @@ impl Appender {
     pub(crate) fn file_bytes(&self) -> u64 {
         match &self.tail {
             Tail::Active(writer) => self.sealed_bytes.saturating_add(writer.file_len()),
-            Tail::Sealed => self.sealed_bytes,
+            Tail::Sealed | Tail::ReadOnly => self.sealed_bytes,
         }
     }
 
     pub(crate) fn check(&self) -> Result<()> {
+        if matches!(self.tail, Tail::ReadOnly) {
+            let message = "the log was opened for reading only".to_owned();
+            return Err(Error::InvalidArgument { argument: "readOnly", message });
+        }
         self.failure.as_ref().map_or(Ok(()), |failure| Err(Error::Poisoned(Arc::clone(failure))))
     }
 
@@ -79,6 +85,17 @@ impl Appender {
 
     pub(crate) fn poison(&mut self, error: Error) {
         self.failure.get_or_insert_with(|| Arc::new(error));
+    }
+
+    /// Flushes what was appended, with at most one flush.
+    pub(crate) fn sync(&mut self) -> Result<()> {
+        if let Tail::Active(writer) = &mut self.tail
+            && let Err(failure) = writer.sync()
+        {
+            return Err(self.failed(failure));
+        }
+        self.flushed_id = self.next_id;
+        Ok(())
     }
 
     /// Goes on from another end of the log, which was flushed.
@@ -121,13 +138,7 @@ impl EventLog {
     /// A failed flush poisons the log, whatever its cause: it is never repeated (I5).
     pub fn sync(&self) -> Result<()> {
         let mut appender = self.ready_appender()?;
-        if let Tail::Active(writer) = &mut appender.tail
-            && let Err(failure) = writer.sync()
-        {
-            return Err(appender.failed(failure));
-        }
-        appender.flushed_id = appender.next_id;
-        Ok(())
+        appender.sync()
     }
 
     /// After [`Error::NoSpace`]: cuts what the failed write left behind the last whole frame, and flushes. Appending does
@@ -152,6 +163,7 @@ impl EventLog {
     fn restore(&self, appender: &mut Appender) -> Result<(), WriteFailure> {
         match &mut appender.tail {
             Tail::Active(writer) => writer.restore(),
+            Tail::ReadOnly => Ok(()),
             Tail::Sealed => {
                 // What was to become the next segment.
                 let path = self.dir.join(aside_name(appender.next_id));
@@ -202,7 +214,7 @@ impl EventLog {
         Ok(())
     }
 
-    fn seal(&self, appender: &mut Appender) -> Result<(), WriteFailure> {
+    pub(crate) fn seal(&self, appender: &mut Appender) -> Result<(), WriteFailure> {
         let Tail::Active(writer) = &mut appender.tail else { return Ok(()) };
         let sealed = writer.seal()?;
         appender.sealed_bytes = appender.sealed_bytes.saturating_add(writer.file_len());
@@ -213,7 +225,7 @@ impl EventLog {
         Ok(())
     }
 
-    fn start_segment(&self, appender: &mut Appender, timestamp_ms: u64) -> Result<(), WriteFailure> {
+    pub(crate) fn start_segment(&self, appender: &mut Appender, timestamp_ms: u64) -> Result<(), WriteFailure> {
         let header = SegmentHeader::new(self.store_id, appender.next_id, timestamp_ms);
         let writer = SegmentWriter::create(&*self.vfs, &self.dir, header, appender.last_timestamp_ms)?;
         self.segments.write().push(Arc::clone(writer.segment()));

@@ -65,6 +65,22 @@ pub enum Error {
         /// Its own timestamp, in milliseconds.
         actual_ms: u64,
     },
+    /// A read below the oldest event: what it asked for was trimmed.
+    #[error("events were trimmed: requested={requested} oldest={oldest}")]
+    Trimmed {
+        /// The first id that was asked for.
+        requested: u64,
+        /// The oldest one that is there.
+        oldest: u64,
+    },
+    /// The call is wrong; nothing happened.
+    #[error("{message}")]
+    InvalidArgument {
+        /// Which argument.
+        argument: &'static str,
+        /// What is wrong with it.
+        message: String,
+    },
     /// An earlier write or flush failed half way; nothing more is written. Reads go on.
     #[error("event log is poisoned by an earlier failure: {0}")]
     Poisoned(#[source] Arc<Error>),

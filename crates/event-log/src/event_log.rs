@@ -19,10 +19,13 @@ use crate::{
     Error, EventLogStats, Result,
     append::{Appender, Tail},
     frame::MAX_EVENT_ID,
+    horizon::Horizon,
+    pin::Pins,
     recovery::remove_segments_without_events,
     segment::{
         Segment, header::SegmentHeader, reader::SegmentReader, reader_cache::ReaderCache, writer::SegmentWriter,
     },
+    trim::Trim,
 };
 
 /// How a log is kept.
@@ -46,8 +49,31 @@ pub struct EventLog {
     pub(crate) segments: RwLock<Vec<Arc<Segment>>>,
     pub(crate) appender: Mutex<Appender>,
     pub(crate) readers: ReaderCache,
+    pub(crate) pins: Pins,
+    /// Taken before the appender.
+    pub(crate) trim: Mutex<Trim>,
+    /// Events below are gone. At least the oldest segment's first id.
+    pub(crate) horizon: AtomicU64,
+    /// Segments that end at or below may be unlinked: the horizon file says so, durably.
+    pub(crate) unlinkable: AtomicU64,
+    /// Segment files that are no longer part of the log and could not be removed yet.
+    pub(crate) doomed_segments: AtomicU64,
     next_event_id: AtomicU64,
     bytes: AtomicU64,
+}
+
+/// What a log is assembled from.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) vfs: Arc<dyn Vfs>,
+    pub(crate) dir: PathBuf,
+    pub(crate) store_id: StoreId,
+    pub(crate) options: EventLogOptions,
+    pub(crate) segments: Vec<Arc<Segment>>,
+    pub(crate) tail: Tail,
+    /// The lengths of all files but the active segment's.
+    pub(crate) sealed_bytes: u64,
+    pub(crate) horizon: Option<Horizon>,
 }
 
 impl EventLog {
@@ -68,29 +94,33 @@ impl EventLog {
         let header = SegmentHeader::new(store_id, first_event_id, 0);
         let writer = SegmentWriter::create(&*vfs, dir, header, 0).map_err(|failure| failure.error)?;
         let segments = vec![Arc::clone(writer.segment())];
-        Ok(Arc::new(Self::assemble(vfs, dir, store_id, options, segments, Tail::Active(writer), 0)))
+        let (dir, tail) = (dir.to_path_buf(), Tail::Active(writer));
+        let parts = Parts { vfs, dir, store_id, options, segments, tail, sealed_bytes: 0, horizon: None };
+        Ok(Arc::new(Self::assemble(parts)))
     }
 
-    /// A log of these segments. `sealed_bytes` are the lengths of all files but the active segment's.
-    pub(crate) fn assemble(
-        vfs: Arc<dyn Vfs>,
-        dir: &Path,
-        store_id: StoreId,
-        options: EventLogOptions,
-        segments: Vec<Arc<Segment>>,
-        tail: Tail,
-        sealed_bytes: u64,
-    ) -> Self {
+    pub(crate) fn assemble(parts: Parts) -> Self {
+        let Parts { vfs, dir, store_id, options, segments, tail, sealed_bytes, horizon } = parts;
         let end = segments.last().map(|segment| segment.end());
-        let (next_id, last_ms) = end.map_or((0, 0), |end| (end.id, end.timestamp_ms));
+        let (next_id, mut last_ms) = end.map_or((0, 0), |end| (end.id, end.timestamp_ms));
+        // When all events were trimmed, no segment knows the last one's timestamp.
+        if let Some(known) = horizon.filter(|horizon| horizon.next_id == next_id) {
+            last_ms = last_ms.max(known.last_timestamp_ms);
+        }
+        let first_id = segments.first().map_or(0, |segment| segment.first_id());
         let log = Self {
             vfs,
-            dir: dir.to_path_buf(),
+            dir,
             store_id,
             options,
             segments: RwLock::new(segments),
             appender: Mutex::new(Appender::new(tail, next_id, last_ms, sealed_bytes)),
             readers: ReaderCache::default(),
+            pins: Pins::default(),
+            trim: Mutex::default(),
+            horizon: AtomicU64::new(horizon.map_or(0, |horizon| horizon.id).max(first_id)),
+            unlinkable: AtomicU64::new(horizon.map_or(0, |horizon| horizon.unlinkable)),
+            doomed_segments: AtomicU64::new(0),
             next_event_id: AtomicU64::new(next_id),
             bytes: AtomicU64::new(0),
         };
@@ -109,18 +139,16 @@ impl EventLog {
         self.next_event_id.load(Ordering::Acquire)
     }
 
-    /// The first id of the oldest segment.
+    /// The first event that was not trimmed; without events the next id, or beyond it when a store has trimmed what its log
+    /// does not hold yet.
     pub fn oldest_event_id(&self) -> u64 {
-        self.segments.read().first().map_or(0, |segment| segment.first_id())
+        self.horizon.load(Ordering::Acquire)
     }
 
     /// The log in numbers.
     pub fn stats(&self) -> EventLogStats {
-        let (oldest, segments) = {
-            let segments = self.segments.read();
-            (segments.first().map_or(0, |segment| segment.first_id()), segments.len() as u64)
-        };
-        let count = self.next_event_id().saturating_sub(oldest);
+        let segments = self.segments.read().len() as u64 + self.doomed_segments.load(Ordering::Acquire);
+        let count = self.next_event_id().saturating_sub(self.oldest_event_id());
         EventLogStats { count, bytes: self.bytes.load(Ordering::Relaxed), segments }
     }
 

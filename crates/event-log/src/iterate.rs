@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 
 use crate::{
-    EventLog, Result,
+    Error, EventLog, Result,
     frame::EventRef,
     segment::{
         index::{Span, TimeSearch},
@@ -29,14 +29,24 @@ const FIRST_READ_BYTES: u64 = 32 * 1024;
 const MAX_READ_BYTES: u64 = 256 * 1024;
 
 /// What is called for each event: id, timestamp in milliseconds, payload.
-type Visit<'v> = dyn FnMut(u64, u64, &[u8]) -> ControlFlow<()> + 'v;
+pub(crate) type Visit<'v> = dyn FnMut(u64, u64, &[u8]) -> ControlFlow<()> + 'v;
 
 impl EventLog {
-    /// The event `id`, as its timestamp in milliseconds and its payload; `None` when the log does not hold this id.
+    /// The event `id`, as its timestamp in milliseconds and its payload; `None` when the log does not hold this id, also
+    /// when it was trimmed.
     pub fn get(&self, id: u64) -> Result<Option<(u64, Vec<u8>)>> {
         if id < self.oldest_event_id() || id >= self.next_event_id() {
             return Ok(None);
         }
+        match self.hold(id) {
+            Ok(_held) => self.get_held(id).map(Some),
+            Err(Error::Trimmed { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// An event that the log holds and that is pinned.
+    pub(crate) fn get_held(&self, id: u64) -> Result<(u64, Vec<u8>)> {
         let reader = self.reader_of(id)?;
         let span = self.found(reader.with_index(|index| index.span_from(id, id, 0)), id)?;
         let mut buffer = Vec::new();
@@ -44,16 +54,26 @@ impl EventLog {
         for frame in reader.frames(span, &buffer) {
             let frame = frame?;
             if let Some(event) = frame.events().find(|event| event.id == id) {
-                return Ok(Some((event.timestamp_ms, event.bytes.to_vec())));
+                return Ok((event.timestamp_ms, event.bytes.to_vec()));
             }
         }
         Err(reader.corrupt(span.offset, "an indexed event is missing"))
     }
 
     /// Visits the events from `from` up to but not including `to`, as far as the log holds them when this is called, until
-    /// `visit` breaks off. Check [`EventLog::oldest_event_id`] where a trimmed beginning matters.
+    /// `visit` breaks off. With `from` 0 the oldest event is the first. What is trimmed meanwhile is still visited: its
+    /// segments are pinned until this returns.
+    ///
+    /// # Errors
+    /// [`Error::Trimmed`] when `from` is below the oldest event.
     pub fn read(&self, from: u64, to: u64, direction: Direction, visit: &mut Visit<'_>) -> Result<()> {
-        let (from, to) = (from.max(self.oldest_event_id()), to.min(self.next_event_id()));
+        let held = self.hold(from)?;
+        self.read_held(held.from_id, to, direction, visit)
+    }
+
+    /// As `read`, with the events from `from` on pinned.
+    pub(crate) fn read_held(&self, from: u64, to: u64, direction: Direction, visit: &mut Visit<'_>) -> Result<()> {
+        let to = to.min(self.next_event_id());
         if from >= to {
             return Ok(());
         }
@@ -107,12 +127,13 @@ impl EventLog {
     /// The first id whose timestamp is at or after `timestamp_ms`; `next_event_id` when there is none. One read at most.
     pub fn first_at(&self, timestamp_ms: u64) -> Result<u64> {
         let next_id = self.next_event_id();
+        let held = self.hold(0)?;
         let segment = {
             let segments = self.segments.read();
             let found = segments.partition_point(|segment| segment.end().timestamp_ms < timestamp_ms);
             segments.get(found).cloned()
         };
-        let Some(segment) = segment else { return Ok(next_id) };
+        let Some(segment) = segment else { return Ok(next_id.max(held.from_id)) };
         let reader = self.readers.reader(&*self.vfs, &segment)?;
         let id = match reader.with_index(|index| index.search_time(timestamp_ms)) {
             None => next_id,
@@ -120,7 +141,7 @@ impl EventLog {
             Some(TimeSearch::Block(span)) => first_in_block(&reader, span, timestamp_ms)?,
         };
         // The active segment may have grown meanwhile.
-        Ok(id.min(next_id))
+        Ok(id.min(next_id).max(held.from_id))
     }
 
     fn found(&self, span: Option<Span>, id: u64) -> Result<Span> {

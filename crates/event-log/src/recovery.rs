@@ -16,6 +16,8 @@ use parking_lot::RwLock;
 use crate::{
     Error, EventLog, EventLogOptions, Result,
     append::Tail,
+    event_log::Parts,
+    horizon::{HORIZON_ASIDE_NAME, HorizonFile},
     segment::{
         Body, Segment,
         footer::Footer,
@@ -48,6 +50,9 @@ pub struct Scan {
     newest_file_len: u64,
     torn: Option<TornTail>,
     leftovers: Vec<PathBuf>,
+    /// Trimmed segments whose removal was cut off, or undone by a power cut.
+    trimmed: Vec<PathBuf>,
+    pub(crate) horizon: HorizonFile,
 }
 
 /// Whether any segment in `dir`, of whatever store, was long enough to hold events. A missing folder holds none.
@@ -67,9 +72,9 @@ pub fn holds_events(vfs: &dyn Vfs, dir: &Path) -> Result<bool> {
 /// [`Error::Format`]; [`Error::Io`].
 pub fn scan(vfs: &Arc<dyn Vfs>, dir: &Path, store_id: StoreId) -> Result<Scan> {
     let names = Names::read(&**vfs, dir)?;
-    let mut scan = Scan::new(vfs, dir, store_id, &names);
-    let following = names.ids.iter().copied().skip(1).map(Some).chain([None]);
-    for (first_id, next_first_id) in names.ids.iter().copied().zip(following) {
+    let horizon = HorizonFile::read(&**vfs, dir, store_id)?;
+    let mut scan = Scan::new(vfs, dir, store_id, &names, horizon);
+    for (first_id, next_first_id) in names.in_use(horizon) {
         scan.add(first_id, next_first_id)?;
     }
     Ok(scan)
@@ -93,7 +98,7 @@ pub(crate) fn remove_segments_without_events(vfs: &dyn Vfs, dir: &Path) -> Resul
 /// The names in a log's folder that are its own.
 pub(crate) struct Names {
     /// First ids, ascending.
-    pub(crate) ids: Vec<u64>,
+    ids: Vec<u64>,
     leftovers: Vec<OsString>,
 }
 
@@ -105,15 +110,31 @@ impl Names {
         };
         let mut ids: Vec<u64> = names.iter().filter_map(|name| parse_segment_name(name)).collect();
         ids.sort_unstable();
-        let mut leftovers: Vec<OsString> = names.into_iter().filter(|name| is_aside_name(name)).collect();
+        let is_leftover = |name: &OsString| is_aside_name(name) || name == HORIZON_ASIDE_NAME;
+        let mut leftovers: Vec<OsString> = names.into_iter().filter(is_leftover).collect();
         leftovers.sort_unstable();
         Ok(Self { ids, leftovers })
+    }
+
+    /// The segments of the log, each with the one that follows it.
+    pub(crate) fn in_use(&self, horizon: HorizonFile) -> impl Iterator<Item = (u64, Option<u64>)> {
+        let (_, ids) = self.split(horizon);
+        ids.iter().copied().zip(ids.iter().copied().skip(1).map(Some).chain([None]))
+    }
+
+    /// The segments that were trimmed whatever is in them, and the others: of the segments that begin at or below the horizon
+    /// file's mark the last one stays.
+    fn split(&self, horizon: HorizonFile) -> (&[u64], &[u64]) {
+        let unlinkable = horizon.known().map_or(0, |horizon| horizon.unlinkable);
+        let begun = self.ids.partition_point(|first_id| *first_id <= unlinkable);
+        self.ids.split_at_checked(begun.saturating_sub(1)).unwrap_or_default()
     }
 }
 
 impl Scan {
     /// Nothing yet.
-    pub(crate) fn new(vfs: &Arc<dyn Vfs>, dir: &Path, store_id: StoreId, names: &Names) -> Self {
+    pub(crate) fn new(vfs: &Arc<dyn Vfs>, dir: &Path, store_id: StoreId, names: &Names, horizon: HorizonFile) -> Self {
+        let (trimmed, _) = names.split(horizon);
         Self {
             vfs: Arc::clone(vfs),
             dir: dir.to_path_buf(),
@@ -123,6 +144,8 @@ impl Scan {
             newest_file_len: 0,
             torn: None,
             leftovers: names.leftovers.iter().map(|name| dir.join(name)).collect(),
+            trimmed: trimmed.iter().map(|id| dir.join(segment_name(*id))).collect(),
+            horizon,
         }
     }
 
@@ -131,9 +154,20 @@ impl Scan {
         self.segments.last().map_or(0, |segment| segment.end().id)
     }
 
-    /// The first id of the oldest segment; 0 when there is no segment at all.
+    /// The first event that was not trimmed, as far as the horizon file knows; 0 when there is no segment at all.
     pub fn oldest_event_id(&self) -> u64 {
+        self.segments.first().map_or(0, |segment| segment.first_id().max(self.horizon().unwrap_or_default()))
+    }
+
+    /// The first id of the oldest segment; 0 when there is no segment at all. Trimmed events from here on are still in
+    /// the files.
+    pub fn first_stored_id(&self) -> u64 {
         self.segments.first().map_or(0, |segment| segment.first_id())
+    }
+
+    /// What the horizon file says: events below were trimmed. `None` when there is no such file, or it is damaged.
+    pub fn horizon(&self) -> Option<u64> {
+        self.horizon.known().map(|horizon| horizon.id)
     }
 
     /// The timestamp of the last event in milliseconds; 0 when there is none.
@@ -153,7 +187,7 @@ impl Scan {
 
     /// Whether no event can be read.
     pub fn is_empty(&self) -> bool {
-        self.next_event_id() == self.oldest_event_id()
+        self.next_event_id() <= self.oldest_event_id()
     }
 
     /// Adds the segment `first_id`, which `next_first_id` follows.
@@ -215,23 +249,33 @@ impl Scan {
         if !self.leftovers.is_empty() {
             vfs.sync_dir(&dir)?;
         }
-        let log = self.assemble(options).map(Arc::new)?;
+        for path in &self.trimmed {
+            // One that cannot be removed, or comes back, is passed over again and goes at a later opening.
+            let _ = vfs.remove_file(path);
+        }
+        let parts = self.parts(options, |newest| open_tail(&*vfs, newest))?;
+        let log = Arc::new(EventLog::assemble(parts));
         if let Some(id) = truncate_from {
             log.truncate_from(id)?;
         }
         Ok(log)
     }
 
-    fn assemble(self, options: EventLogOptions) -> Result<EventLog> {
-        let Self { vfs, dir, store_id, segments, mut file_bytes, newest_file_len, .. } = self;
+    /// Opens what was scanned for reading only: nothing on the disk is changed, a torn tail stays where it is.
+    pub fn open_read_only(self, options: EventLogOptions) -> Result<Arc<EventLog>> {
+        self.parts(options, |_| Ok(Tail::ReadOnly)).map(EventLog::assemble).map(Arc::new)
+    }
+
+    fn parts(self, options: EventLogOptions, tail: impl FnOnce(&Arc<Segment>) -> Result<Tail>) -> Result<Parts> {
+        let Self { vfs, dir, store_id, segments, mut file_bytes, newest_file_len, horizon, .. } = self;
         let Some(newest) = segments.last() else {
             return Err(Error::Corrupt { file: dir, offset: 0, what: "there is no segment".to_owned() });
         };
-        let tail = open_tail(&*vfs, newest)?;
+        let tail = tail(newest)?;
         if matches!(tail, Tail::Active(_)) {
             file_bytes = file_bytes.saturating_sub(newest_file_len);
         }
-        Ok(EventLog::assemble(vfs, &dir, store_id, options, segments, tail, file_bytes))
+        Ok(Parts { vfs, dir, store_id, options, segments, tail, sealed_bytes: file_bytes, horizon: horizon.known() })
     }
 }
 

@@ -30,8 +30,11 @@ impl EventLog {
     /// [`Error::EventIdGap`] when `id` is outside of what the log holds. Every failure on the way poisons; opening again and
     /// truncating again heals.
     pub fn truncate_from(&self, id: u64) -> Result<()> {
+        let _trim = self.trim.lock();
         let mut appender = self.ready_appender()?;
-        let (oldest, next) = (self.oldest_event_id(), appender.next_id);
+        // What was trimmed and not unlinked may be truncated too: a store trims events that its log must give back.
+        let oldest = self.segments.read().first().map_or(0, |segment| segment.first_id());
+        let next = appender.next_id;
         if id < oldest || id > next {
             return Err(Error::EventIdGap { expected: id.clamp(oldest, next), actual: id });
         }

@@ -8,6 +8,7 @@ use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
 
 use crate::{
     Error, EventLog, Result,
+    horizon::{HORIZON_NAME, HorizonFile},
     recovery::{Names, Scan},
     segment::{
         Body, Segment,
@@ -77,9 +78,9 @@ pub fn verify(
             return check.verified;
         }
     };
-    let mut scan = Scan::new(vfs, dir, store_id, &names);
-    let following = names.ids.iter().copied().skip(1).map(Some).chain([None]);
-    for (first_id, next_first_id) in names.ids.iter().copied().zip(following) {
+    let horizon = look_at_horizon(&**vfs, dir, store_id, found);
+    let mut scan = Scan::new(vfs, dir, store_id, &names, horizon);
+    for (first_id, next_first_id) in names.in_use(horizon) {
         if cancelled() {
             break;
         }
@@ -108,6 +109,20 @@ pub fn verify(
     check.verified
 }
 
+/// Reads the horizon file, which tells which segments were trimmed.
+fn look_at_horizon(vfs: &dyn Vfs, dir: &Path, store_id: StoreId, found: Found<'_>) -> HorizonFile {
+    let path = dir.join(HORIZON_NAME);
+    let horizon = HorizonFile::read(vfs, dir, store_id).unwrap_or_else(|error| {
+        found(of_error(error, &path));
+        HorizonFile::Missing
+    });
+    if horizon == HorizonFile::Damaged {
+        let what = "the horizon file is damaged: what was trimmed is not known from it".to_owned();
+        found(Damage { kind: DamageKind::Checksum, file: path, offset: Some(0), what });
+    }
+    horizon
+}
+
 fn missing(dir: &Path, id: u64) -> Damage {
     let what = format!("a segment is missing: first_event_id={id}");
     Damage { kind: DamageKind::Missing, file: dir.to_path_buf(), offset: None, what }
@@ -119,7 +134,7 @@ fn of_error(error: Error, path: &Path) -> Damage {
             Damage { kind: DamageKind::Checksum, file, offset: Some(offset), what }
         }
         Error::Format { file, found, supported } => {
-            let what = format!("a segment has an unknown format: found={found} supported={supported}");
+            let what = format!("the file has an unknown format: found={found} supported={supported}");
             Damage { kind: DamageKind::Foreign, file, offset: Some(0), what }
         }
         Error::Io(error) | Error::NoSpace(error) => {

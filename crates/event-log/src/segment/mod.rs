@@ -50,6 +50,14 @@ impl Segment {
         }
     }
 
+    /// The length of its file as far as it is known without asking: exact unless the footer was damaged.
+    pub(crate) fn known_bytes(&self) -> u64 {
+        match &self.body {
+            Body::Sealed(footer) => footer.file_bytes(),
+            Body::Indexed(index) => index.read().end().offset,
+        }
+    }
+
     /// The end of its frames: the id after its last event, the offset behind its last frame, the last timestamp.
     pub(crate) fn end(&self) -> IndexEntry {
         match &self.body {

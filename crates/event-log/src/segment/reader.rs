@@ -6,7 +6,7 @@ use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
 
 use super::{
     Body, Segment,
-    index::{SegmentIndex, Span},
+    index::{INDEX_ENTRY_BYTES, SegmentIndex, Span},
     walk::{candidates, walk},
 };
 use crate::{
@@ -39,6 +39,12 @@ impl SegmentReader {
 
     pub(crate) fn segment(&self) -> &Arc<Segment> {
         &self.segment
+    }
+
+    /// Memory that its stored index takes.
+    pub(crate) fn index_bytes(&self) -> u64 {
+        let entries = self.stored_index.as_ref().map_or(0, |index| index.entries().len());
+        INDEX_ENTRY_BYTES.saturating_mul(entries as u64)
     }
 
     /// Asks the index. The active segment's is locked meanwhile: no I/O in `ask`.

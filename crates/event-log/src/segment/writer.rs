@@ -75,6 +75,11 @@ impl SegmentWriter {
         self.file_len
     }
 
+    /// Whether it has no frames.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.end_offset == SEGMENT_HEADER_BYTES
+    }
+
     /// Where the next frame goes.
     pub(crate) fn next_place(&self) -> Place {
         let offset = if self.page_is_flushed { align_up(self.end_offset, PAGE_BYTES) } else { self.end_offset };
@@ -83,7 +88,7 @@ impl SegmentWriter {
 
     /// Whether a frame of `stored_bytes` belongs into the next segment. An empty segment takes a frame of any size.
     pub(crate) fn is_full_for(&self, stored_bytes: u64, segment_bytes: u64) -> bool {
-        self.end_offset > SEGMENT_HEADER_BYTES && self.next_place().offset.saturating_add(stored_bytes) > segment_bytes
+        !self.is_empty() && self.next_place().offset.saturating_add(stored_bytes) > segment_bytes
     }
 
     /// Writes a frame that was encoded for [`Self::next_place`]; then its index may be asked for it.

@@ -1,0 +1,73 @@
+//! What archiving needs to know about the segments that are closed for good.
+
+use std::path::PathBuf;
+
+use ledgerstone_format::checksum::crc32c_append;
+use ledgerstone_vfs::OpenHow;
+
+use crate::{EventLog, Result, segment::Segment};
+
+/// Bytes read at once.
+const READ_BYTES: usize = 1 << 20;
+
+/// A closed segment: nothing in its file changes any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentInfo {
+    /// Its file.
+    pub path: PathBuf,
+    /// Its first event.
+    pub first_id: u64,
+    /// Its last event.
+    pub last_id: u64,
+    /// That event's timestamp in milliseconds.
+    pub last_timestamp_ms: u64,
+    /// The file's length.
+    pub bytes: u64,
+}
+
+impl SegmentInfo {
+    fn of(segment: &Segment) -> Self {
+        let end = segment.end();
+        Self {
+            path: segment.path.clone(),
+            first_id: segment.first_id(),
+            last_id: end.id.saturating_sub(1),
+            last_timestamp_ms: end.timestamp_ms,
+            bytes: segment.known_bytes(),
+        }
+    }
+}
+
+impl EventLog {
+    /// The closed segments that hold events, oldest first; O(segments), without I/O. [`EventLog::rotate`] closes the one
+    /// that is being written.
+    pub fn sealed_segments(&self) -> Vec<SegmentInfo> {
+        let oldest = self.oldest_event_id();
+        let mut closed = self.closed_segments();
+        closed.retain(|segment| segment.last_id >= oldest);
+        closed
+    }
+
+    /// The CRC-32C of a closed segment's whole file, to hold a copy against. One sequential read.
+    ///
+    /// # Errors
+    /// [`crate::Error::Trimmed`] when the segment is gone.
+    pub fn checksum_of(&self, segment: &SegmentInfo) -> Result<u32> {
+        let _held = self.hold(segment.last_id)?;
+        let file = self.vfs.open(&segment.path, OpenHow::Read)?;
+        let (mut offset, mut checksum, mut buffer) = (0_u64, 0, vec![0; READ_BYTES]);
+        loop {
+            let read = file.read_full_at(&mut buffer, offset)?;
+            let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else { return Ok(checksum) };
+            checksum = crc32c_append(checksum, bytes);
+            offset = offset.saturating_add(read as u64);
+        }
+    }
+
+    /// All segments but the newest one, of which more may be written.
+    pub(crate) fn closed_segments(&self) -> Vec<SegmentInfo> {
+        let segments = self.segments.read();
+        let closed = segments.len().saturating_sub(1);
+        segments.iter().take(closed).map(|segment| SegmentInfo::of(segment)).collect()
+    }
+}

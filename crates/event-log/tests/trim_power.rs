@@ -1,0 +1,209 @@
+//! Trimming and rotating with the power cut at every operation, and with every call failing once: the oldest id is the one
+//! before or the one after, exact with its count, and no event from there on is missing.
+//!
+//! A failure names its seed; `LEDGERSTONE_SEED=<seed>` runs that one alone, `LEDGERSTONE_SEEDS=<count>` runs more.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod support;
+
+use std::{ops::RangeInclusive, sync::Arc};
+
+use ledgerstone_event_log::{Direction, Error, EventLog, EventLogOptions, Result};
+use ledgerstone_format::compression::Compression;
+use ledgerstone_vfs::sim::{Fault, SimDisk, SimOp};
+use support::{Event, append, append_made, create, event, file_bytes, open, read};
+
+const OPTIONS: EventLogOptions =
+    EventLogOptions { segment_bytes: 10_000, max_event_bytes: 1 << 20, compression: Compression::Lz4 };
+
+fn seeds(default_count: u64) -> RangeInclusive<u64> {
+    let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
+    match number("LEDGERSTONE_SEED") {
+        Some(seed) => seed..=seed,
+        None => 1..=number("LEDGERSTONE_SEEDS").unwrap_or(default_count),
+    }
+}
+
+/// Numbers that follow from a seed.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+/// What must be found after any end.
+struct Known {
+    model: Vec<Event>,
+    /// How many events are certainly flushed.
+    flushed: u64,
+    /// The oldest id before and after what was going on.
+    oldest: (u64, u64),
+}
+
+/// A log with some closed segments, on a disk with nothing unflushed but perhaps the last batch.
+fn prepared(seed: u64) -> (SimDisk, Known) {
+    let mut numbers = Numbers(seed);
+    let disk = SimDisk::new(seed);
+    let log = create(&disk, OPTIONS).unwrap();
+    let mut model = Vec::new();
+    for _ in 0..1 + numbers.below(4) {
+        model.extend(append_made(&log, 1 + numbers.below(8), usize::try_from(numbers.below(900)).unwrap()));
+        log.sync().unwrap();
+        if numbers.below(3) > 0 {
+            log.rotate().unwrap();
+        }
+    }
+    let mut oldest = 1;
+    if numbers.below(3) == 0 {
+        oldest += log.delete_range(1, numbers.below(model.len() as u64)).unwrap_or(0);
+    }
+    let flushed = model.len() as u64;
+    if numbers.below(2) == 0 {
+        model.extend(append_made(&log, 2, 100));
+    }
+    (disk, Known { model, flushed, oldest: (oldest, oldest) })
+}
+
+/// Trims, rotates, goes on; `known` is kept in step. An error ends it.
+fn go_on(log: &EventLog, known: &mut Known, seed: u64) -> Result<()> {
+    let mut numbers = Numbers(seed ^ 0x5eed);
+    for _ in 0..2 {
+        let (oldest, next) = (log.oldest_event_id(), log.next_event_id());
+        match numbers.below(4) {
+            0 => {
+                log.rotate().map(drop).or_else(|error| match error {
+                    Error::InvalidArgument { .. } => Ok(()),
+                    error => Err(error),
+                })?;
+                known.flushed = next - 1;
+            }
+            _ => {
+                let all = numbers.below(4) == 0;
+                let end = if all { u64::MAX } else { oldest + numbers.below(1 + next - oldest) };
+                known.oldest.1 = end.saturating_add(1).min(next).max(oldest);
+                let count = log.delete_range(0, end)?;
+                assert_eq!(count, known.oldest.1 - oldest);
+                known.oldest.0 = known.oldest.1;
+                known.flushed = next - 1;
+            }
+        }
+        let batch: Vec<Event> = (log.next_event_id()..log.next_event_id() + 2).map(|id| event(id, 60)).collect();
+        known.model.extend(batch.iter().cloned());
+        append(log, &batch)?;
+    }
+    Ok(())
+}
+
+fn check(log: &EventLog, known: &Known, what: &str) {
+    let (oldest, next) = (log.oldest_event_id(), log.next_event_id());
+    assert!(oldest == known.oldest.0 || oldest == known.oldest.1, "{what}: oldest={oldest} of {:?}", known.oldest);
+    assert!(next > known.flushed && next <= known.model.len() as u64 + 1, "{what}: next={next}");
+    assert!(next >= oldest, "{what}: next={next} oldest={oldest}");
+    let expected: Vec<(u64, Event)> =
+        (oldest..next).map(|id| (id, known.model[usize::try_from(id).unwrap() - 1].clone())).collect();
+    assert!(read(log, 0, u64::MAX, Direction::Forward).unwrap() == expected, "{what}: events");
+    assert_eq!(log.stats().count, next - oldest, "{what}");
+}
+
+fn reopened(disk: &SimDisk, known: &Known, what: &str) -> Arc<EventLog> {
+    let log = open(disk, OPTIONS, None).unwrap_or_else(|error| panic!("{what}: {error}"));
+    check(&log, known, what);
+    let horizon = disk.read_file(support::dir().join("horizon")).map_or(0, |bytes| bytes.len() as u64);
+    assert_eq!(log.stats().bytes + horizon, file_bytes(disk), "{what}: bytes");
+    log
+}
+
+#[test]
+fn a_power_cut_at_any_operation_of_trimming_and_rotating_leaves_the_oldest_id_right() {
+    let (mut cuts, mut both) = (0, [0, 0]);
+    for seed in seeds(300) {
+        for cut in 0.. {
+            let (disk, mut known) = prepared(seed);
+            // Reopened from the same bytes, so that operations are counted from here.
+            let log = open(&disk, OPTIONS, None).unwrap();
+            disk.cut_after(cut);
+            let done = go_on(&log, &mut known, seed);
+            let what = format!("seed {seed}, cut at operation {cut}");
+            assert_eq!(done.is_err(), disk.is_cut(), "{what}: {done:?}");
+            drop(log);
+            for outcome in 0..2 {
+                let what = format!("{what}, outcome {outcome}");
+                let disk = disk.power_cut_seeded(seed * 1_009 + cut * 2 + outcome);
+                let log = reopened(&disk, &known, &what);
+                if known.oldest.0 != known.oldest.1 {
+                    both[usize::from(log.oldest_event_id() == known.oldest.1)] += 1;
+                }
+                // It goes on, trims again and is found again.
+                let oldest = log.oldest_event_id();
+                let next = log.next_event_id();
+                assert_eq!(log.delete_range(0, oldest).unwrap(), u64::from(next > oldest), "{what}");
+                append_made(&log, 1, 10);
+                log.sync().unwrap();
+                drop(log);
+                let log = open(&disk.power_cut(), OPTIONS, None).unwrap_or_else(|error| panic!("{what}: {error}"));
+                assert_eq!(log.oldest_event_id(), oldest + u64::from(next > oldest), "{what}");
+                assert_eq!(log.next_event_id(), next + 1, "{what}");
+                cuts += 1;
+            }
+            if done.is_ok() {
+                break;
+            }
+        }
+    }
+    let alone = std::env::var("LEDGERSTONE_SEED").is_ok();
+    assert!(alone || (cuts > 5_000 && both.iter().all(|count| *count > 100)), "{cuts} {both:?}");
+}
+
+#[test]
+fn any_call_that_fails_while_trimming_or_rotating_leaves_a_log_that_reads_and_reopens() {
+    let (mut failed, mut healed, mut poisoned) = (0, 0, 0);
+    for seed in seeds(60) {
+        for fault in [Fault::Io, Fault::NoSpace] {
+            for nth in 1.. {
+                let what = format!("seed {seed}, {fault:?} in call {nth}");
+                let (disk, mut known) = prepared(seed);
+                let log = open(&disk, OPTIONS, None).unwrap();
+                disk.fail_nth(SimOp::Any, nth, fault);
+                let before = disk.counts().calls;
+                let done = go_on(&log, &mut known, seed);
+                disk.clear_faults();
+                check(&log, &known, &what);
+                if let Err(error) = &done {
+                    failed += 1;
+                    // Whatever was asked for may be asked for again, or the log says that it has stopped.
+                    let oldest = log.oldest_event_id();
+                    match log.delete_range(0, oldest) {
+                        Ok(_) => healed += 1,
+                        Err(Error::Poisoned(_)) => poisoned += 1,
+                        Err(other) => panic!("{what}: {error}, then {other}"),
+                    }
+                    known.oldest.1 = known.oldest.1.max(log.oldest_event_id());
+                    known.oldest.0 = known.oldest.0.max(oldest);
+                }
+                let calls = disk.counts().calls - before;
+                drop(log);
+                let killed = disk.crash();
+                let log = open(&killed, OPTIONS, None).unwrap_or_else(|error| panic!("{what}: {error}"));
+                let (low, high) = known.oldest;
+                assert!(
+                    (low..=high).contains(&log.oldest_event_id()),
+                    "{what}: {} {low} {high}",
+                    log.oldest_event_id()
+                );
+                if done.is_ok() && nth > calls {
+                    break;
+                }
+            }
+        }
+    }
+    assert!(std::env::var("LEDGERSTONE_SEED").is_ok() || (failed > 500 && healed > 50 && poisoned > 200));
+}
