@@ -217,7 +217,11 @@ impl From<ledgerstone_event_log::Error> for Error {
             Log::Poisoned(cause) => Self::Poisoned(Arc::new((*cause).clone().into())),
             Log::Trimmed { requested, oldest } => Self::EventsTrimmed { requested, oldest },
             Log::InvalidArgument { argument, message } => Self::InvalidArgument { argument, message },
-            defect @ (Log::EventIdGap { .. } | Log::TimestampOrder { .. }) => Self::internal(defect.to_string()),
+            Log::Closed => Self::Closed { what: "the event log" },
+            defect @ (Log::EventIdGap { .. }
+            | Log::TimestampOrder { .. }
+            | Log::Locked { .. }
+            | Log::NotFound { .. }) => Self::internal(defect.to_string()),
         }
     }
 }

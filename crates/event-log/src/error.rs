@@ -81,9 +81,47 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
+    /// Another process, or another owner in this one, has the log open.
+    #[error("the event log is open elsewhere: path={} pid={}", path.display(), pid.map_or("unknown".to_owned(), |pid| pid.to_string()))]
+    Locked {
+        /// The log's folder.
+        path: PathBuf,
+        /// Who has it, as far as he could say.
+        pid: Option<u32>,
+    },
+    /// There is no log, and none was to be made.
+    #[error("there is no event log: path={}", path.display())]
+    NotFound {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The log was closed.
+    #[error("the event log is closed")]
+    Closed,
     /// An earlier write or flush failed half way; nothing more is written. Reads go on.
     #[error("event log is poisoned by an earlier failure: {0}")]
     Poisoned(#[source] Arc<Error>),
+}
+
+impl Error {
+    /// The stable code, `ERR_…`.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Io(_) => "ERR_IO",
+            Self::NoSpace(_) => "ERR_NO_SPACE",
+            Self::Corrupt { .. } => "ERR_CORRUPT",
+            Self::Format { .. } => "ERR_FORMAT",
+            Self::EventIdGap { .. } => "ERR_EVENT_ID_GAP",
+            Self::Limit { .. } => "ERR_LIMIT",
+            // A log on its own gives the timestamps itself: nobody outside can cause the one.
+            Self::TimestampOrder { .. } | Self::InvalidArgument { .. } => "ERR_INVALID_ARGUMENT",
+            Self::Trimmed { .. } => "ERR_EVENTS_TRIMMED",
+            Self::Locked { .. } => "ERR_LOCKED",
+            Self::NotFound { .. } => "ERR_NOT_FOUND",
+            Self::Closed => "ERR_CLOSED",
+            Self::Poisoned(_) => "ERR_POISONED",
+        }
+    }
 }
 
 impl From<FileError> for Error {

@@ -104,7 +104,7 @@ impl EventLog {
         let end = segments.last().map(|segment| segment.end());
         let (next_id, mut last_ms) = end.map_or((0, 0), |end| (end.id, end.timestamp_ms));
         // When all events were trimmed, no segment knows the last one's timestamp.
-        if let Some(known) = horizon.filter(|horizon| horizon.next_id == next_id) {
+        if let Some(known) = horizon.filter(|horizon| horizon.next_id == next_id && horizon.id >= next_id) {
             last_ms = last_ms.max(known.last_timestamp_ms);
         }
         let first_id = segments.first().map_or(0, |segment| segment.first_id());
@@ -143,6 +143,16 @@ impl EventLog {
     /// does not hold yet.
     pub fn oldest_event_id(&self) -> u64 {
         self.horizon.load(Ordering::Acquire)
+    }
+
+    /// The timestamp of the last event in milliseconds, trimmed or not; 0 when there was none.
+    pub fn last_timestamp_ms(&self) -> u64 {
+        self.appender.lock().last_timestamp_ms
+    }
+
+    /// Stops writing because of a failure outside of the segments.
+    pub(crate) fn poison(&self, error: Error) {
+        self.appender.lock().poison(error);
     }
 
     /// The log in numbers.

@@ -65,6 +65,16 @@ pub fn holds_events(vfs: &dyn Vfs, dir: &Path) -> Result<bool> {
     Ok(false)
 }
 
+/// Whose the oldest segment in `dir` is; `None` when there is none.
+pub(crate) fn owner_of_segments(vfs: &dyn Vfs, dir: &Path) -> Result<Option<StoreId>> {
+    let Some(oldest) = Names::read(vfs, dir)?.ids.first().copied() else { return Ok(None) };
+    let file = vfs.open(&dir.join(segment_name(oldest)), OpenHow::Read)?;
+    match SegmentHeader::read(&*file)? {
+        Some(header) => Ok(Some(header.store_id)),
+        None => Err(corrupt(&*file, 0, "the segment's header does not verify")),
+    }
+}
+
 /// Reads the folder's state. A missing or empty folder is a scan without segments.
 ///
 /// # Errors

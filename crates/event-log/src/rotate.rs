@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use crate::{
     Error, EventLog, Result,
     append::{Appender, Tail},
-    segment::Segment,
 };
 
 impl EventLog {
@@ -15,28 +14,31 @@ impl EventLog {
     /// # Errors
     /// [`Error::InvalidArgument`] when there is neither an event to close a segment with nor a closed segment.
     pub fn rotate(&self) -> Result<PathBuf> {
-        {
+        let closed = {
             let mut appender = self.ready_appender()?;
-            self.close_newest(&mut appender)?;
-        }
+            self.close_newest(&mut appender)?
+        };
         self.reclaim();
-        let segments = self.segments.read();
-        let closed = segments.iter().rev().nth(1);
-        closed.map(|segment: &std::sync::Arc<Segment>| segment.path.clone()).ok_or_else(|| Error::InvalidArgument {
+        closed.ok_or_else(|| Error::InvalidArgument {
             argument: "rotate",
             message: "the log has no events: there is no segment to close".to_owned(),
         })
     }
 
-    /// Makes the newest segment an empty one, unless it is.
-    pub(crate) fn close_newest(&self, appender: &mut Appender) -> Result<()> {
+    /// Makes the newest segment an empty one, unless it is. The path of the closed one before it, if there is one.
+    pub(crate) fn close_newest(&self, appender: &mut Appender) -> Result<Option<PathBuf>> {
         if matches!(&appender.tail, Tail::Active(writer) if !writer.is_empty()) {
             self.seal(appender).map_err(|failure| appender.failed(failure))?;
         }
-        if matches!(appender.tail, Tail::Sealed) {
+        let begin = matches!(appender.tail, Tail::Sealed);
+        let closed = {
+            let segments = self.segments.read();
+            segments.iter().rev().nth(usize::from(!begin)).map(|segment| segment.path.clone())
+        };
+        if begin {
             let timestamp_ms = appender.last_timestamp_ms;
             self.start_segment(appender, timestamp_ms).map_err(|failure| appender.failed(failure))?;
         }
-        Ok(())
+        Ok(closed)
     }
 }

@@ -105,7 +105,7 @@ impl EventLog {
         match self.close_newest(&mut appender) {
             // Then the newest segment stays a while longer.
             Err(Error::NoSpace(_)) => Ok(()),
-            done => done,
+            done => done.map(drop),
         }
     }
 

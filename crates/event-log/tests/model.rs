@@ -1,5 +1,5 @@
-//! Random operations against a `Vec`: whatever is appended, flushed, reopened, killed and truncated, in whatever order, the
-//! log holds what the vector holds.
+//! Random operations against a `Vec`: whatever is appended, flushed, reopened, killed, truncated, deleted and rotated, in
+//! whatever order and however compressed, the log holds what the vector holds.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -29,6 +29,9 @@ enum Step {
     /// Truncates at this share of the log.
     Truncate(u8),
     TruncateAtOpening(u8),
+    /// Takes away the oldest events up to this share.
+    Delete(u8),
+    Rotate,
     Read(u8, u8),
 }
 
@@ -43,6 +46,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Kill),
         1 => any::<u8>().prop_map(Step::Truncate),
         1 => any::<u8>().prop_map(Step::TruncateAtOpening),
+        2 => any::<u8>().prop_map(Step::Delete),
+        1 => Just(Step::Rotate),
         2 => (any::<u8>(), any::<u8>()).prop_map(|(from, to)| Step::Read(from, to)),
     ];
     prop::collection::vec(step, 1..40)
@@ -52,14 +57,22 @@ struct Run {
     disk: SimDisk,
     options: EventLogOptions,
     log: Arc<EventLog>,
+    /// All events that there ever were, less what was truncated.
     model: Vec<Event>,
+    /// How many of them were deleted from the front.
+    deleted: usize,
     flushed: usize,
     made: u64,
 }
 
 impl Run {
+    /// A share of the events that are there, as a position in the model.
     fn share(&self, share: u8) -> usize {
-        self.model.len() * usize::from(share) / 255
+        self.deleted + (self.model.len() - self.deleted) * usize::from(share) / 255
+    }
+
+    fn assert_holds(&self) {
+        assert_holds(&self.log, self.deleted as u64 + 1, &self.model[self.deleted..]);
     }
 
     fn reopen(&mut self, truncate_from: Option<u64>) {
@@ -107,6 +120,21 @@ impl Run {
                 self.reopen(Some(len as u64 + 1));
                 self.truncated(len);
             }
+            Step::Delete(share) => {
+                let upto = self.share(*share);
+                let count = self.log.delete_range(0, upto as u64).unwrap();
+                assert_eq!(count, (upto - self.deleted) as u64);
+                // A log is flushed before what is in it is deleted.
+                if upto > self.deleted {
+                    self.flushed = self.model.len();
+                }
+                self.deleted = upto;
+            }
+            Step::Rotate => {
+                let rotated = self.log.rotate();
+                assert!(rotated.is_ok() || self.model.len() == self.deleted, "{rotated:?}");
+                self.flushed = self.model.len();
+            }
             Step::Read(from, to) => {
                 let (from, to) = (self.share(*from), self.share(*to));
                 let mut expected: Vec<(u64, Event)> =
@@ -127,14 +155,17 @@ proptest! {
         let disk = SimDisk::new(3);
         let options = EventLogOptions { segment_bytes, max_event_bytes: 1 << 20, compression: Compression::None };
         let log = create(&disk, options).unwrap();
-        let mut run = Run { disk, options, log, model: Vec::new(), flushed: 0, made: 0 };
+        let mut run = Run { disk, options, log, model: Vec::new(), flushed: 0, deleted: 0, made: 0 };
         for step in &steps {
             run.take(step);
             assert_eq!(run.log.next_event_id(), run.model.len() as u64 + 1);
-            assert_eq!(run.log.stats().bytes, file_bytes(&run.disk), "after {step:?}");
+            let stats = run.log.stats();
+            assert_eq!(stats.count, (run.model.len() - run.deleted) as u64, "after {step:?}");
+            let horizon = run.disk.read_file(support::dir().join("horizon")).map_or(0, |bytes| bytes.len() as u64);
+            assert_eq!(stats.bytes + horizon, file_bytes(&run.disk), "after {step:?}");
         }
-        assert_holds(&run.log, 1, &run.model);
+        run.assert_holds();
         run.reopen(None);
-        assert_holds(&run.log, 1, &run.model);
+        run.assert_holds();
     }
 }

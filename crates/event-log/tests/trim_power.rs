@@ -55,7 +55,7 @@ fn prepared(seed: u64) -> (SimDisk, Known) {
     let disk = SimDisk::new(seed);
     let log = create(&disk, OPTIONS).unwrap();
     let mut model = Vec::new();
-    for _ in 0..1 + numbers.below(4) {
+    for _ in 0..=numbers.below(4) {
         model.extend(append_made(&log, 1 + numbers.below(8), usize::try_from(numbers.below(900)).unwrap()));
         log.sync().unwrap();
         if numbers.below(3) > 0 {
@@ -78,24 +78,20 @@ fn go_on(log: &EventLog, known: &mut Known, seed: u64) -> Result<()> {
     let mut numbers = Numbers(seed ^ 0x5eed);
     for _ in 0..2 {
         let (oldest, next) = (log.oldest_event_id(), log.next_event_id());
-        match numbers.below(4) {
-            0 => {
-                log.rotate().map(drop).or_else(|error| match error {
-                    Error::InvalidArgument { .. } => Ok(()),
-                    error => Err(error),
-                })?;
-                known.flushed = next - 1;
-            }
-            _ => {
-                let all = numbers.below(4) == 0;
-                let end = if all { u64::MAX } else { oldest + numbers.below(1 + next - oldest) };
-                known.oldest.1 = end.saturating_add(1).min(next).max(oldest);
-                let count = log.delete_range(0, end)?;
-                assert_eq!(count, known.oldest.1 - oldest);
-                known.oldest.0 = known.oldest.1;
-                known.flushed = next - 1;
-            }
+        if numbers.below(4) == 0 {
+            log.rotate().map(drop).or_else(|error| match error {
+                Error::InvalidArgument { .. } => Ok(()),
+                error => Err(error),
+            })?;
+        } else {
+            let all = numbers.below(4) == 0;
+            let end = if all { u64::MAX } else { oldest + numbers.below(1 + next - oldest) };
+            known.oldest.1 = end.saturating_add(1).min(next).max(oldest);
+            let count = log.delete_range(0, end)?;
+            assert_eq!(count, known.oldest.1 - oldest);
+            known.oldest.0 = known.oldest.1;
         }
+        known.flushed = next - 1;
         let batch: Vec<Event> = (log.next_event_id()..log.next_event_id() + 2).map(|id| event(id, 60)).collect();
         known.model.extend(batch.iter().cloned());
         append(log, &batch)?;

@@ -1,0 +1,61 @@
+//! Iterating over a log that goes on meanwhile.
+
+use std::{collections::VecDeque, ops::ControlFlow};
+
+use super::OwnedLog;
+use crate::{Direction, Error, Result};
+
+/// Bytes of events that are read ahead.
+const PAGE_BYTES: usize = 64 * 1024;
+
+/// An event as it is handed out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its id.
+    pub id: u64,
+    /// When it was appended, in milliseconds since the Unix epoch.
+    pub timestamp_ms: u64,
+    /// Its payload.
+    pub bytes: Vec<u8>,
+}
+
+/// Visits events in the order of their ids, as many as there were when it began. Ends after the first error: what was
+/// trimmed before it was reached is [`crate::Error::Trimmed`].
+#[derive(Debug)]
+pub struct Events<'l> {
+    log: &'l OwnedLog,
+    next_id: u64,
+    end_id: u64,
+    page: VecDeque<Event>,
+    /// Comes behind what could be read before it.
+    failure: Option<Error>,
+}
+
+impl<'l> Events<'l> {
+    pub(crate) fn new(log: &'l OwnedLog, start: u64, end: u64) -> Self {
+        let next_id = if start == 0 { log.oldest_event_id() } else { start };
+        Self { log, next_id, end_id: end.min(log.next_event_id()), page: VecDeque::new(), failure: None }
+    }
+
+    fn fill(&mut self) -> Result<()> {
+        let (mut bytes, page) = (0, &mut self.page);
+        self.log.read(self.next_id, self.end_id, Direction::Forward, &mut |id, timestamp_ms, payload| {
+            bytes += payload.len();
+            page.push_back(Event { id, timestamp_ms, bytes: payload.to_vec() });
+            if bytes < PAGE_BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })
+    }
+}
+
+impl Iterator for Events<'_> {
+    type Item = Result<Event>;
+
+    fn next(&mut self) -> Option<Result<Event>> {
+        if self.page.is_empty() && self.next_id < self.end_id {
+            self.failure = self.fill().err();
+            let read_upto = self.page.back().map_or(self.end_id, |event| event.id + 1);
+            self.next_id = if self.failure.is_some() { self.end_id } else { read_upto };
+        }
+        self.page.pop_front().map(Ok).or_else(|| self.failure.take().map(Err))
+    }
+}

@@ -1,0 +1,309 @@
+//! A log on its own: an [`EventLog`] with a folder that it owns, a lock, an identity, a clock and a durability.
+//!
+//! ```text
+//! LOCK, LOCK.owner   one owner at a time; the second is a hint for whoever is refused
+//! IDENTITY           makes the folder a log
+//! CLEAN              the log was closed, not killed
+//! horizon            how far it was trimmed
+//! events-*.log       its segments
+//! ```
+//! Appending never waits for trimming, reading for neither.
+
+mod events;
+mod folder;
+mod open;
+mod options;
+mod record;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use ledgerstone_format::{Damage, Durability, StoreId};
+use ledgerstone_vfs::{Clock, FileLock, Vfs};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+
+use crate::{
+    Direction, Error, EventIn, EventLog, Pin, Result, SegmentInfo, TornTail, Verified, frame::MAX_EVENT_ID,
+    iterate::Visit,
+};
+pub use events::{Event, Events};
+pub use open::Ground;
+pub use options::{Opening, OwnedLogOptions};
+use record::CleanMark;
+
+/// What opening found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// What no checksum vouched for at the end, after a kill or a power cut. It was cut; a log opened for reading only
+    /// leaves it where it is.
+    pub torn: Option<TornTail>,
+    /// Whether the log had been closed.
+    pub was_closed: bool,
+}
+
+/// The log in numbers: exact at any time, also right after a crash, and O(1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OwnedLogStats {
+    /// Events that can be read.
+    pub event_count: u64,
+    /// The first of them; without events the id that the next one will have.
+    pub oldest_event_id: u64,
+    /// The last of them; without events the one before the next.
+    pub newest_event_id: u64,
+    /// Bytes of all segment files.
+    pub total_bytes: u64,
+    /// Segment files.
+    pub file_count: u64,
+}
+
+/// An open log of its own. Any number of threads may read while one appends and another trims.
+#[derive(Debug)]
+pub struct OwnedLog {
+    vfs: Arc<dyn Vfs>,
+    clock: Arc<dyn Clock>,
+    dir: PathBuf,
+    log_id: StoreId,
+    options: OwnedLogOptions,
+    recovery: Recovery,
+    log: Arc<EventLog>,
+    /// Read by whoever changes files, written by whoever closes.
+    life: RwLock<Life>,
+    /// The last timestamp in milliseconds; held while appending.
+    last_timestamp_ms: Mutex<u64>,
+    closed: AtomicBool,
+}
+
+/// What ends with closing.
+#[derive(Debug)]
+struct Life {
+    lock: Option<Box<dyn FileLock>>,
+    /// Whether the mark of the last close is still there.
+    marked: Mutex<bool>,
+}
+
+impl OwnedLog {
+    /// Appends the event that gets `id`; back when it is at the log's durability.
+    ///
+    /// # Errors
+    /// As [`OwnedLog::append_batch_with_ids`].
+    pub fn append_with_id(&self, id: u64, bytes: &[u8]) -> Result<()> {
+        self.append_batch_with_ids(id, &[bytes])
+    }
+
+    /// Appends events that get the ids from `first_id` on, all with the time of now; back when they are at the log's
+    /// durability.
+    ///
+    /// # Errors
+    /// [`Error::EventIdGap`] unless `first_id` continues the log, [`Error::Limit`]: nothing was appended.
+    /// [`Error::NoSpace`]: [`OwnedLog::next_event_id`] tells how many of the events were; it heals when there is space.
+    /// Every other failure poisons.
+    pub fn append_batch_with_ids(&self, first_id: u64, events: &[impl AsRef<[u8]>]) -> Result<()> {
+        let _life = self.writing()?;
+        self.check_batch(first_id, events)?;
+        let files_before = self.log.stats().segments;
+        {
+            let mut last_timestamp_ms = self.last_timestamp_ms.lock();
+            let timestamp_ms = self.clock.wall_ms().max(*last_timestamp_ms);
+            // Also when it fails half way.
+            *last_timestamp_ms = timestamp_ms;
+            let mut events = events.iter().map(|bytes| EventIn { timestamp_ms, bytes: bytes.as_ref() });
+            self.log.append(&mut events, first_id)?;
+        }
+        if self.options.durability == Durability::Durable {
+            self.log.sync()?;
+        }
+        if self.log.stats().segments != files_before {
+            // The events are appended. What keeps the old ones from going is told by whoever meets it next.
+            let _ = self.retain();
+        }
+        Ok(())
+    }
+
+    fn check_batch(&self, first_id: u64, events: &[impl AsRef<[u8]>]) -> Result<()> {
+        let max = self.options.max_event_bytes;
+        let largest = events.iter().map(|bytes| bytes.as_ref().len() as u64).max().unwrap_or_default();
+        if largest > max {
+            return Err(Error::Limit { limit: "eventBytes", size: largest, max });
+        }
+        match first_id.saturating_add(events.len() as u64).checked_sub(1) {
+            Some(last_id) if last_id > MAX_EVENT_ID => {
+                Err(Error::Limit { limit: "eventId", size: last_id, max: MAX_EVENT_ID })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Flushes everything that was appended.
+    pub fn sync(&self) -> Result<()> {
+        let _life = self.writing()?;
+        self.log.sync()
+    }
+
+    /// As [`EventLog::delete_range`]: `end` included, from the oldest end only; durable when this returns.
+    pub fn delete_range(&self, start: u64, end: u64) -> Result<u64> {
+        let _life = self.writing()?;
+        self.log.delete_range(start, end)
+    }
+
+    /// As [`EventLog::rotate`]; then looks at what is to be kept.
+    pub fn rotate(&self) -> Result<PathBuf> {
+        let _life = self.writing()?;
+        let path = self.log.rotate()?;
+        self.retain()?;
+        Ok(path)
+    }
+
+    /// Takes away what the log's policy does not want kept any more; how many events that were.
+    pub fn apply_retention(&self) -> Result<u64> {
+        let _life = self.writing()?;
+        self.retain()
+    }
+
+    fn retain(&self) -> Result<u64> {
+        match self.log.horizon_for(&self.options.retention, self.clock.wall_ms()) {
+            Some(horizon) => self.log.delete_range(0, horizon.saturating_sub(1)),
+            None => Ok(0),
+        }
+    }
+
+    /// The event `id` with its timestamp; `None` when the log does not hold it, also when it was trimmed.
+    pub fn get(&self, id: u64) -> Result<Option<(u64, Vec<u8>)>> {
+        self.check_open()?;
+        self.log.get(id)
+    }
+
+    /// As [`EventLog::read`]: pages that are taken by a visitor, in either direction.
+    pub fn read(&self, from: u64, to: u64, direction: Direction, visit: &mut Visit<'_>) -> Result<()> {
+        self.check_open()?;
+        self.log.read(from, to, direction, visit)
+    }
+
+    /// The events from `start` (0: the oldest) up to but not including `end` (`None`: to the end as it is now).
+    pub fn iter_range(&self, start: u64, end: Option<u64>) -> Events<'_> {
+        Events::new(self, start, end.unwrap_or(u64::MAX))
+    }
+
+    /// As [`EventLog::first_at`].
+    pub fn first_at(&self, timestamp_ms: u64) -> Result<u64> {
+        self.check_open()?;
+        self.log.first_at(timestamp_ms)
+    }
+
+    /// As [`EventLog::pin`].
+    pub fn pin(&self, from_id: u64) -> Result<Pin> {
+        self.check_open()?;
+        self.log.pin(from_id)
+    }
+
+    /// As [`EventLog::sealed_segments`].
+    pub fn sealed_segments(&self) -> Vec<SegmentInfo> {
+        self.log.sealed_segments()
+    }
+
+    /// As [`EventLog::checksum_of`].
+    pub fn checksum_of(&self, segment: &SegmentInfo) -> Result<u32> {
+        self.check_open()?;
+        self.log.checksum_of(segment)
+    }
+
+    /// As [`EventLog::verify`].
+    pub fn verify(&self, found: &mut dyn FnMut(Damage), cancelled: &dyn Fn() -> bool) -> Result<Verified> {
+        self.check_open()?;
+        Ok(self.log.verify(found, cancelled))
+    }
+
+    /// The id that the next event will have.
+    pub fn next_event_id(&self) -> u64 {
+        self.log.next_event_id()
+    }
+
+    /// The first event; without events the id that the next one will have.
+    pub fn oldest_event_id(&self) -> u64 {
+        self.log.oldest_event_id()
+    }
+
+    /// The last event; without events the id before the next one.
+    pub fn newest_event_id(&self) -> u64 {
+        self.next_event_id().saturating_sub(1)
+    }
+
+    /// The log in numbers.
+    pub fn stats(&self) -> OwnedLogStats {
+        let stats = self.log.stats();
+        OwnedLogStats {
+            event_count: stats.count,
+            oldest_event_id: self.oldest_event_id(),
+            newest_event_id: self.newest_event_id(),
+            total_bytes: stats.bytes,
+            file_count: stats.segments,
+        }
+    }
+
+    /// Who the log is.
+    pub const fn id(&self) -> StoreId {
+        self.log_id
+    }
+
+    /// Its folder.
+    pub fn path(&self) -> &Path {
+        &self.dir
+    }
+
+    /// What opening found.
+    pub const fn recovery(&self) -> &Recovery {
+        &self.recovery
+    }
+
+    /// Flushes, says on disk that the log was closed, and gives the lock back, whatever happens. A second time it does
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`] when the log had stopped writing; [`Error::Io`] when the last flush or the mark failed.
+    pub fn close(&self) -> Result<()> {
+        let mut life = self.life.write();
+        if self.closed.swap(true, Ordering::AcqRel) || self.options.opening == Opening::ReadOnly {
+            return Ok(());
+        }
+        let done = self.finish(&life);
+        life.lock = None;
+        done
+    }
+
+    fn finish(&self, life: &Life) -> Result<()> {
+        self.log.sync()?;
+        if *life.marked.lock() {
+            return Ok(());
+        }
+        let mark = CleanMark { next_event_id: self.next_event_id(), closed_at_ms: self.clock.wall_ms() };
+        match mark.write(&*self.vfs, &self.dir, self.log_id) {
+            // A witness less: the events are flushed.
+            Err(Error::NoSpace(_)) => Ok(()),
+            done => done,
+        }
+    }
+
+    fn check_open(&self) -> Result<()> {
+        if self.closed.load(Ordering::Acquire) { Err(Error::Closed) } else { Ok(()) }
+    }
+
+    /// Held while files change: closing waits for it. Takes the mark of the last close away, durably, before the first change.
+    fn writing(&self) -> Result<RwLockReadGuard<'_, Life>> {
+        let life = self.life.read();
+        self.check_open()?;
+        {
+            let mut marked = life.marked.lock();
+            if *marked && self.options.opening != Opening::ReadOnly {
+                let removed = folder::remove_durably(&*self.vfs, &self.dir, CleanMark::NAME);
+                // What is pending in the folder may never become durable now (I5).
+                removed.inspect_err(|error| self.log.poison(error.clone()))?;
+                *marked = false;
+            }
+        }
+        Ok(life)
+    }
+}

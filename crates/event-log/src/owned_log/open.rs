@@ -1,0 +1,182 @@
+//! Opening a log of its own: look, judge, and only then change files.
+
+use std::{
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use ledgerstone_format::StoreId;
+use ledgerstone_vfs::{Clock, FileLock, OsVfs, SystemClock, Vfs};
+use parking_lot::{Mutex, RwLock};
+
+use super::{
+    Life, Opening, OwnedLog, OwnedLogOptions, Recovery, folder,
+    record::{CleanMark, Identity},
+};
+use crate::{
+    Error, EventLog, Result, Scan,
+    horizon::{HORIZON_NAME, HorizonFile},
+    recovery::{holds_events, owner_of_segments, scan},
+};
+
+/// What a log stands on.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    /// Where its files are.
+    pub vfs: Arc<dyn Vfs>,
+    /// Where its timestamps come from.
+    pub clock: Arc<dyn Clock>,
+    /// Who a log is that is made.
+    pub new_id: fn() -> StoreId,
+}
+
+impl Ground {
+    /// The operating system's files, clock and randomness.
+    pub fn system() -> Self {
+        Self { vfs: Arc::new(OsVfs), clock: Arc::new(SystemClock::new()), new_id: folder::random_id }
+    }
+}
+
+impl OwnedLog {
+    /// Opens the log in the folder `dir`, as `options` say. Blocks.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when it is open elsewhere, in this process or another; [`Error::NotFound`]; [`Error::Corrupt`] for
+    /// damage that is no torn tail, which after a clean close is any; [`Error::Format`]; [`Error::InvalidArgument`] for an
+    /// option out of range; [`Error::Io`], [`Error::NoSpace`].
+    pub fn open(ground: &Ground, dir: &Path, options: OwnedLogOptions) -> Result<Self> {
+        options.check()?;
+        let at = Opener { ground, dir, options };
+        let opened = match options.opening {
+            Opening::ReadOnly => at.read_only()?,
+            Opening::CreateOrOpen | Opening::Existing => at.for_writing()?,
+        };
+        let log = at.assemble(opened);
+        if options.opening != Opening::ReadOnly
+            && log.log.horizon_for(&options.retention, ground.clock.wall_ms()).is_some()
+        {
+            log.apply_retention()?;
+        }
+        Ok(log)
+    }
+}
+
+struct Opener<'a> {
+    ground: &'a Ground,
+    dir: &'a Path,
+    options: OwnedLogOptions,
+}
+
+struct Opened {
+    log: Arc<EventLog>,
+    log_id: StoreId,
+    recovery: Recovery,
+    lock: Option<Box<dyn FileLock>>,
+}
+
+impl Opener<'_> {
+    fn for_writing(&self) -> Result<Opened> {
+        let (vfs, dir) = (&*self.ground.vfs, self.dir);
+        if self.options.opening == Opening::CreateOrOpen {
+            vfs.create_dir_all(dir)?;
+        } else if !vfs.exists(dir)? || (!vfs.exists(&dir.join(Identity::NAME))? && !holds_events(vfs, dir)?) {
+            return Err(self.not_found());
+        }
+        let lock = Some(folder::take_lock(vfs, &*self.ground.clock, dir)?);
+        let Some(identity) = Identity::read(vfs, dir)? else {
+            return Ok(Opened { lock, ..self.make()? });
+        };
+        let log_id = identity.log_id;
+        let mark = CleanMark::read(vfs, dir, log_id)?;
+        let scan = scan(&self.ground.vfs, dir, log_id)?;
+        self.judge(&scan, &identity, mark)?;
+        // Everything has passed. From here on files are changed.
+        let recovery = Recovery { torn: scan.torn().cloned(), was_closed: mark.is_some() };
+        let log = scan.open(self.options.log(), None)?;
+        Ok(Opened { log, log_id, recovery, lock })
+    }
+
+    /// A log is made once: its folder is complete when the identity file is there.
+    fn make(&self) -> Result<Opened> {
+        let (vfs, dir) = (&self.ground.vfs, self.dir);
+        let remains = [HORIZON_NAME, CleanMark::NAME].map(|name| vfs.exists(&dir.join(name)));
+        if holds_events(&**vfs, dir)? || remains.into_iter().try_fold(false, |any, is| Ok::<_, Error>(any | is?))? {
+            return Err(self.corrupt(Identity::NAME, "the identity file is missing from a log that has data"));
+        }
+        if self.options.opening == Opening::Existing {
+            return Err(self.not_found());
+        }
+        // An attempt before this one may have made the folder and failed to flush its name.
+        if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            vfs.sync_dir(parent)?;
+        }
+        let (log_id, first_event_id) = ((self.ground.new_id)(), self.options.first_event_id);
+        let log = EventLog::create(Arc::clone(vfs), dir, log_id, self.options.log(), first_event_id)?;
+        Identity { log_id, first_event_id, created_at_ms: self.ground.clock.wall_ms() }.write(&**vfs, dir)?;
+        Ok(Opened { log, log_id, recovery: Recovery::default(), lock: None })
+    }
+
+    /// What was promised must be there: from the horizon, or from the first id if there is none, to where the log was closed.
+    fn judge(&self, scan: &Scan, identity: &Identity, mark: Option<CleanMark>) -> Result<()> {
+        if scan.horizon == HorizonFile::Damaged {
+            return Err(self.corrupt(HORIZON_NAME, "the horizon file is damaged"));
+        }
+        let begins = identity.first_event_id.max(scan.horizon().unwrap_or_default());
+        let promised = begins.max(mark.map_or(0, |mark| mark.next_event_id));
+        let (first, next) = (scan.first_stored_id(), scan.next_event_id());
+        if first > begins {
+            let what = format!("the log begins too late: first_event_id={first} promised={begins}");
+            return Err(self.corrupt("", &what));
+        }
+        if next < promised {
+            let what = format!("the log ends too early: next_event_id={next} promised={promised}");
+            let Some(torn) = scan.torn() else { return Err(self.corrupt("", &what)) };
+            return Err(Error::Corrupt { file: torn.file.clone(), offset: torn.offset, what });
+        }
+        Ok(())
+    }
+
+    fn read_only(&self) -> Result<Opened> {
+        let (vfs, dir) = (&self.ground.vfs, self.dir);
+        let identity = Identity::read(&**vfs, dir)?;
+        let owner = match identity {
+            Some(identity) => Some(identity.log_id),
+            None => owner_of_segments(&**vfs, dir)?,
+        };
+        let log_id = owner.ok_or_else(|| self.not_found())?;
+        let mark = CleanMark::read(&**vfs, dir, log_id)?;
+        let scan = scan(vfs, dir, log_id)?;
+        if let Some(identity) = &identity {
+            self.judge(&scan, identity, mark)?;
+        }
+        let recovery = Recovery { torn: scan.torn().cloned(), was_closed: mark.is_some() };
+        let log = scan.open_read_only(self.options.log())?;
+        Ok(Opened { log, log_id, recovery, lock: None })
+    }
+
+    fn assemble(&self, opened: Opened) -> OwnedLog {
+        let Opened { log, log_id, recovery, lock } = opened;
+        let marked = Mutex::new(recovery.was_closed);
+        OwnedLog {
+            vfs: Arc::clone(&self.ground.vfs),
+            clock: Arc::clone(&self.ground.clock),
+            dir: self.dir.to_path_buf(),
+            log_id,
+            options: self.options,
+            recovery,
+            last_timestamp_ms: Mutex::new(log.last_timestamp_ms()),
+            log,
+            life: RwLock::new(Life { lock, marked }),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    fn not_found(&self) -> Error {
+        Error::NotFound { path: self.dir.to_path_buf() }
+    }
+
+    fn corrupt(&self, name: &str, what: &str) -> Error {
+        let file = if name.is_empty() { self.dir.to_path_buf() } else { self.dir.join(name) };
+        Error::Corrupt { file, offset: 0, what: what.to_owned() }
+    }
+}
