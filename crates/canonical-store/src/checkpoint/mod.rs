@@ -57,8 +57,8 @@ pub(crate) trait Checkpoint: Send + Sync + fmt::Debug {
     /// Whether a failed write can be tried again after making room; tries to make it.
     fn can_retry(&self, error: &crate::Error) -> bool;
     /// Looks everything through that the last completed batch has left, while the flusher may go on. Damage, and what cannot be
-    /// read, are problems in the report; `Err` says that the checkpoint is closed. Ends early, without an error, once
-    /// `cancelled` says so.
+    /// read, are problems in the report; `Err` says that the checkpoint is closed, or that too many readers are open. Ends
+    /// early, without an error, once `cancelled` says so.
     #[allow(dead_code, reason = "what verifies a whole store calls it")]
     fn verify(&self, report: &mut Report, cancelled: &dyn Fn() -> bool) -> Result<()>;
     /// How much it takes.

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use ledgerstone_canonical_store::testing::verify_state_file;
+use ledgerstone_canonical_store::{Report, testing::verify_state_file};
 use ledgerstone_vfs::sim::SimDisk;
 
 use crate::{
     child::{self, DATA_FILE},
-    history::History,
+    history::{History, Random},
+    mutation,
     support::TempDir,
 };
 
@@ -77,4 +78,29 @@ fn every_flipped_bit_of_a_small_file_is_noticed_or_harmless() {
     let file = dir.path().join("harmless.mdb");
     std::fs::write(&file, harmless).unwrap();
     child::use_damaged(&path, &file);
+}
+
+#[test]
+fn the_walk_ends_with_a_bounded_report_however_much_is_damaged() {
+    let dir = TempDir::new("ends");
+    let path = store(&dir, 4, 150);
+    let sound = std::fs::read(path.join(DATA_FILE)).unwrap();
+    let disk = SimDisk::new(1);
+    let mut sound_ones = 0;
+    for seed in 0..2_000 {
+        let mut random = Random(seed);
+        let mut damaged = sound.clone();
+        for _ in 0..=random.below(12) {
+            // What is cut short is damaged no further.
+            if damaged.len() == sound.len() {
+                damaged = mutation::apply(&damaged, &mut random);
+            }
+        }
+        disk.write_file("/data.mdb", &damaged);
+        let report = verify_state_file(&disk, Path::new("/data.mdb")).unwrap();
+        assert!(report.problems.len() <= Report::MAX_PROBLEMS, "seed {seed}");
+        assert!(report.checked.bytes <= 20 * sound.len() as u64, "seed {seed}: {:?}", report.checked);
+        sound_ones += u64::from(report.is_ok());
+    }
+    assert!((1..1_000).contains(&sound_ones), "{sound_ones}");
 }
