@@ -49,6 +49,18 @@ onUnix('a write that fails half way poisons the store: ERR_POISONED with its cau
   await store.state.put('n', 0, { durability: 'durable' })
 })
 
+// Bug: a process that had used up its file handles poisoned its stores. Mechanism: a folder is opened to be flushed, and that failed after a
+// journal file had got its name. Fix: handles in reserve.
+onUnix('a process without file handles goes on writing', async (t) => {
+  const path = storePath(t)
+  const runner = ['sh', '-c', 'ulimit -n 128; exec "$@"', 'sh'] as const
+  const { code, stderr, reports } = await runChild(new URL('out-of-handles.ts', import.meta.url), { args: [path], runner })
+  t.is(code, 0, stderr)
+  t.deepEqual(reports, ['EMFILE', 'it went on'])
+  const store = await openStore(t, {}, path)
+  t.is(store.nextEventId, 201)
+})
+
 /** A device of its own, if this machine lets us have one. */
 function smallDevice(t: { teardown(fn: () => unknown): void }, mebibytes: number): string | undefined {
   const folder = temporaryFolder(t)

@@ -184,9 +184,10 @@ impl Flusher<StoreDelta> for Store {
         };
         drop(frozen);
         match self.journal.recycle(seq) {
-            // Without room for a name the file stays where it is; the next opening finds it.
-            Ok(()) | Err(ledgerstone_journal::Error::NoSpace(_)) => {}
-            Err(error) => drop(self.stop_writing(error)),
+            Ok(()) => {}
+            // Poison if it has to be; otherwise (no room for a name, no handle) the file stays where it is, and the next
+            // opening finds it.
+            Err(_) => self.journal.announce_poison(),
         }
         // What is crowded depends on what is still held; whoever is told below looks at once.
         self.coordinator.pinned_bytes();

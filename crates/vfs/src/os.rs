@@ -1,6 +1,7 @@
 //! The operating system's file system.
 
 mod file_system;
+mod handles;
 #[cfg(target_os = "linux")]
 mod mount_table;
 
@@ -55,7 +56,7 @@ impl Vfs for OsVfs {
             OpenHow::CreateNew => options.write(true).create_new(true),
             OpenHow::CreateOrTruncate => options.write(true).create(true).truncate(true),
         };
-        let file = options.open(path).map_err(failed("open", path))?;
+        let file = handles::open(&options, path).map_err(failed("open", path))?;
         Ok(Arc::new(OsFile { file, path: path.to_path_buf() }))
     }
 
@@ -89,7 +90,7 @@ impl Vfs for OsVfs {
 
     #[cfg(unix)]
     fn sync_dir(&self, path: &Path) -> Result<()> {
-        let folder = File::open(path).map_err(failed("open", path))?;
+        let folder = handles::open(OpenOptions::new().read(true), path).map_err(failed("open", path))?;
         folder.sync_all().map_err(failed("fsync", path))
     }
 

@@ -268,7 +268,9 @@ impl Checkpoint for LmdbCheckpoint {
     }
 
     fn purge(&self, collection: u32) -> Result<bool> {
-        self.purge_part(collection).map_err(|error| told_apart(error, 0, &*self.vfs, &self.dir))
+        let more = self.purge_part(collection).map_err(|error| told_apart(error, 0, &*self.vfs, &self.dir))?;
+        flush_file(&self.path)?;
+        Ok(more)
     }
 
     /// A full map is made larger at a moment without readers; other lack of space is the device's.
