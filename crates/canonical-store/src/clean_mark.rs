@@ -41,6 +41,12 @@ impl CleanMark {
         Ok(Some(Self { seq, next_event_id }))
     }
 
+    /// Whether there is a mark that no store has written so.
+    pub(crate) fn is_damaged(vfs: &dyn Vfs, path: &Path) -> Result<bool> {
+        let Some(bytes) = read_small_file(vfs, path, LIMIT_BYTES)? else { return Ok(false) };
+        Ok(matches!(unseal(MAGIC, VERSION, &bytes), Unsealed::Damaged))
+    }
+
     pub(crate) fn remove(vfs: &dyn Vfs, path: &Path) -> Result<()> {
         match vfs.remove_file(path) {
             Err(error) if !error.is_not_found() => return Err(error.into()),

@@ -38,5 +38,5 @@ pub use read::{Direction, Fill, KeyBounds, RangeCursor, ReadCache, Snapshot};
 pub use registry::{StoreHandle, hand_over_all, open};
 pub use stats::{FlushReport, Meta, RecoveryReport, Stats};
 pub use store::{Level, Marks, Store};
-pub use verify::{Checked, Problem, ProblemKind, Report};
+pub use verify::{Checked, Problem, ProblemKind, Report, Verification, verify_closed};
 pub use write::{CommitInfo, GateEntry, Owner, Stall};

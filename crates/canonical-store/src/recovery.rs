@@ -26,10 +26,12 @@ use crate::{
     identity::Identity,
     layout::Layout,
     listeners::Listeners,
+    meta::MetaRecord,
     options::{OpenOptions, Settings},
     read::{ReadCaches, Readers},
     sealed_record::text,
     stats::RecoveryReport,
+    verify::Verifications,
     write::{CommitState, EVENT_CODEC_KEY, Gate},
 };
 
@@ -111,7 +113,7 @@ impl Ground {
         self.assemble(layout, settings, options, poison, lock, opened)
     }
 
-    fn take_lock(&self, layout: &Layout) -> Result<Box<dyn FileLock>> {
+    pub(crate) fn take_lock(&self, layout: &Layout) -> Result<Box<dyn FileLock>> {
         let Some(lock) = self.vfs.try_lock(&layout.lock())? else {
             let owner = read_small_file(&*self.vfs, &layout.owner(), 64)?.unwrap_or_default();
             let pid = String::from_utf8_lossy(&owner).lines().next().and_then(|pid| pid.trim().parse().ok());
@@ -201,27 +203,10 @@ impl Ground {
         }
         let mark = CleanMark::read(&**vfs, &layout.clean_mark(), id)?;
         let log = ledgerstone_event_log::scan(vfs, &layout.events(), id)?;
-        let applied_seq = loaded.meta.as_ref().map_or(0, |meta| meta.applied_seq);
         let next_event_id = loaded.meta.as_ref().map_or(1, |meta| meta.next_event_id);
         let log_end = log.next_event_id();
-        let oldest_event_id = loaded.meta.as_ref().map_or(1, |meta| meta.oldest_event_id);
-        // Segments are unlinked only after the horizon file says so.
-        let oldest_event_id = oldest_event_id.max(log.horizon().unwrap_or_default());
-        if log.first_stored_id() > oldest_event_id {
-            let what =
-                format!("the event log begins too late: oldest={} promised={oldest_event_id}", log.first_stored_id());
-            return Err(Error::corrupt(layout.events(), 0, what));
-        }
-        let promise = Promise {
-            seq: applied_seq.max(mark.map_or(0, |mark| mark.seq)),
-            next_event_id: next_event_id.max(log_end).max(mark.map_or(0, |mark| mark.next_event_id)),
-        };
-        let from = ScanFrom {
-            applied_seq,
-            next_event_id,
-            position: loaded.meta.as_ref().and_then(|meta| meta.position),
-            promised: promise,
-        };
+        judge_beginning(layout, loaded.meta.as_ref(), log.first_stored_id(), log.horizon())?;
+        let from = scan_from(loaded.meta.as_ref(), mark, log_end);
         let journal = ledgerstone_journal::scan(Arc::clone(vfs), &layout.journal(), id, from)?;
         judge(layout, next_event_id, log_end, journal.next_event_id)?;
         let mut replayed = Replayed::start(&loaded, settings);
@@ -298,6 +283,7 @@ impl Ground {
             marked_clean: AtomicBool::new(marked_clean),
             closing: AtomicBool::new(false),
             probe: Mutex::default(),
+            verifications: Verifications::default(),
             lock: Mutex::new(Some(lock)),
         });
         if self.threads {
@@ -309,8 +295,35 @@ impl Ground {
     }
 }
 
+/// Where to read the journal from, and what must be in it.
+pub(crate) fn scan_from(meta: Option<&MetaRecord>, mark: Option<CleanMark>, log_end: u64) -> ScanFrom {
+    let applied_seq = meta.map_or(0, |meta| meta.applied_seq);
+    let next_event_id = meta.map_or(1, |meta| meta.next_event_id);
+    let promised = Promise {
+        seq: applied_seq.max(mark.map_or(0, |mark| mark.seq)),
+        next_event_id: next_event_id.max(log_end).max(mark.map_or(0, |mark| mark.next_event_id)),
+    };
+    ScanFrom { applied_seq, next_event_id, position: meta.and_then(|meta| meta.position), promised }
+}
+
+/// The log must not begin behind the oldest event that the account has, unless the horizon file says that it was trimmed:
+/// segments are unlinked only after that.
+pub(crate) fn judge_beginning(
+    layout: &Layout,
+    meta: Option<&MetaRecord>,
+    first_stored_id: u64,
+    horizon: Option<u64>,
+) -> Result<()> {
+    let oldest = meta.map_or(1, |meta| meta.oldest_event_id).max(horizon.unwrap_or_default());
+    if first_stored_id <= oldest {
+        return Ok(());
+    }
+    let what = format!("the event log begins too late: oldest={first_stored_id} promised={oldest}");
+    Err(Error::corrupt(layout.events(), 0, what))
+}
+
 /// The log's end is a promise too: what it holds beyond the account must stand in the journal, and it must not fall short.
-fn judge(layout: &Layout, next_event_id: u64, log_end: u64, journal_next_event_id: u64) -> Result<()> {
+pub(crate) fn judge(layout: &Layout, next_event_id: u64, log_end: u64, journal_next_event_id: u64) -> Result<()> {
     let events = layout.events();
     if log_end < next_event_id {
         let what = format!("the event log ends too early: next={log_end} promised={next_event_id}");

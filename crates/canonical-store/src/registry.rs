@@ -81,7 +81,8 @@ impl std::ops::Deref for StoreHandle {
     }
 }
 
-fn ground() -> Ground {
+/// The operating system's files, threads and time.
+pub(crate) fn ground() -> Ground {
     Ground {
         vfs: Arc::new(OsVfs),
         clock: Arc::new(SystemClock::new()),

@@ -30,6 +30,7 @@ use crate::{
     options::{Limits, Settings},
     read::{ReadCaches, Readers},
     stats::RecoveryReport,
+    verify::Verifications,
     write::{CommitState, Gate},
 };
 
@@ -98,6 +99,7 @@ pub struct Store {
     pub(crate) marked_clean: AtomicBool,
     pub(crate) closing: AtomicBool,
     pub(crate) probe: Mutex<FlushProbes>,
+    pub(crate) verifications: Verifications,
     pub(crate) lock: Mutex<Option<Box<dyn FileLock>>>,
 }
 
@@ -238,10 +240,11 @@ impl Store {
         Ok(wrote || flushed == ledgerstone_write_coordinator::Step::Worked)
     }
 
-    /// Ends everything, in this order: intake, flusher, journal, mark, checkpoint, lock. Everything is freed whatever
+    /// Ends everything, in this order: intake, verifications, flusher, journal, mark, checkpoint, lock. Everything is freed whatever
     /// happens; the first failure is told.
     pub(crate) fn shut_down(&self) -> Result<()> {
         self.gate.close(Duration::from_secs(5));
+        self.verifications.end();
         self.coordinator.close();
         let journal = self.journal.close().map_err(Error::from);
         self.closing.store(true, Ordering::Release);

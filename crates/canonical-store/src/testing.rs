@@ -147,7 +147,7 @@ pub fn verify_checkpoint(store: &Store) -> Result<Report> {
 /// Looks LMDB's file through that nobody has open.
 pub fn verify_state_file(vfs: &dyn Vfs, path: &Path) -> Result<Report> {
     let mut report = Report::default();
-    verify_unopened(vfs, path, &mut report)?;
+    verify_unopened(vfs, path, &mut report, &|| false)?;
     Ok(report)
 }
 

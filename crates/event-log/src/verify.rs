@@ -32,6 +32,8 @@ pub struct Verified {
     pub oldest_event_id: u64,
     /// The id behind the last event of the newest segment; 0 when that could not be read.
     pub next_event_id: u64,
+    /// What the horizon file of a closed log says: events below were trimmed.
+    pub horizon: Option<u64>,
 }
 
 const FOOTER_LOST: &str = "the footer of the segment is damaged, no event is affected";
@@ -79,6 +81,7 @@ pub fn verify(
         }
     };
     let horizon = look_at_horizon(&**vfs, dir, store_id, found);
+    check.verified.horizon = horizon.known().map(|horizon| horizon.id);
     let mut scan = Scan::new(vfs, dir, store_id, &names, horizon);
     for (first_id, next_first_id) in names.in_use(horizon) {
         if cancelled() {

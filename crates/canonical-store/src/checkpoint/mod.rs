@@ -18,9 +18,9 @@ use std::{fmt, ops::Bound, ops::ControlFlow};
 pub(crate) use batch::Batch;
 pub use batch::Part;
 pub(crate) use lmdb::LmdbCheckpoint;
+pub(crate) use precheck::check_data_file;
 #[cfg(any(test, feature = "sim"))]
 pub(crate) use twin::TwinCheckpoint;
-#[cfg(any(test, feature = "sim"))]
 pub(crate) use verify_file::verify_unopened;
 
 use crate::{catalog::CatalogEntry, error::Result, meta::MetaRecord, verify::Report};
@@ -59,7 +59,6 @@ pub(crate) trait Checkpoint: Send + Sync + fmt::Debug {
     /// Looks everything through that the last completed batch has left, while the flusher may go on. Damage, and what cannot be
     /// read, are problems in the report; `Err` says that the checkpoint is closed, or that too many readers are open. Ends
     /// early, without an error, once `cancelled` says so.
-    #[allow(dead_code, reason = "what verifies a whole store calls it")]
     fn verify(&self, report: &mut Report, cancelled: &dyn Fn() -> bool) -> Result<()>;
     /// How much it takes.
     fn size(&self) -> CheckpointSize;

@@ -13,7 +13,7 @@ use super::{
 use crate::{Error, error::Result};
 
 /// Refuses a data file that LMDB must not map. A missing or empty one is fine: LMDB makes it.
-pub(super) fn check_data_file(vfs: &dyn Vfs, path: &Path) -> Result<()> {
+pub(crate) fn check_data_file(vfs: &dyn Vfs, path: &Path) -> Result<()> {
     if cfg!(not(all(target_pointer_width = "64", target_endian = "little"))) || !vfs.exists(path)? {
         return Ok(());
     }

@@ -46,13 +46,18 @@ pub(super) fn verify_data_file<P>(
 }
 
 /// Verifies the newest state of a file that nobody has open.
-#[cfg(any(test, feature = "sim"))]
-pub(crate) fn verify_unopened(vfs: &dyn Vfs, path: &Path, report: &mut Report) -> Result<()> {
+pub(crate) fn verify_unopened(
+    vfs: &dyn Vfs,
+    path: &Path,
+    report: &mut Report,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<()> {
     let file = vfs.open(path, OpenHow::Read)?;
+    report.checked.files += 1;
     match meta_pages(&*file) {
         Ok([first, second]) => {
             let newest = if second.transaction > first.transaction { second } else { first };
-            walk(&*file, path, &newest, report, &|| false);
+            walk(&*file, path, &newest, report, cancelled);
         }
         Err(finding) => report.problem(problem(path, finding)),
     }

@@ -1,6 +1,10 @@
 //! What a verification has found: the problems one by one, as far as they are few, and how much was looked at.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use ledgerstone_format::{Damage, DamageKind};
+
+use crate::Error;
 
 /// Of what sort a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -82,6 +86,41 @@ impl Report {
         } else {
             self.omitted += 1;
         }
+    }
+
+    /// Notes what a part of the store has found.
+    pub(crate) fn damage(&mut self, damage: Damage) {
+        let kind = match damage.kind {
+            DamageKind::Checksum => ProblemKind::Checksum,
+            DamageKind::Structure => ProblemKind::Structure,
+            DamageKind::Missing => ProblemKind::Missing,
+            DamageKind::Foreign => ProblemKind::Foreign,
+            DamageKind::Io => ProblemKind::Io,
+            DamageKind::Contradiction => ProblemKind::Contradiction,
+        };
+        self.problem(Problem { kind, file: damage.file, offset: damage.offset, message: damage.what });
+    }
+
+    /// Notes why `file` could not be looked at.
+    pub(crate) fn failure(&mut self, error: &Error, file: &Path) {
+        let (kind, file, offset) = match error {
+            Error::Corrupt { file, offset, .. } => (ProblemKind::Checksum, file.as_path(), Some(*offset)),
+            Error::Format { .. } => (ProblemKind::Foreign, file, Some(0)),
+            Error::Io(error) if error.is_not_found() => (ProblemKind::Missing, error.path.as_path(), None),
+            Error::Io(error) => (ProblemKind::Io, error.path.as_path(), None),
+            _ => (ProblemKind::Io, file, None),
+        };
+        self.problem(Problem { kind, file: file.to_path_buf(), offset, message: error.to_string() });
+    }
+
+    /// Notes that two parts exclude each other.
+    pub(crate) fn contradiction(&mut self, file: &Path, message: String) {
+        self.problem(Problem { kind: ProblemKind::Contradiction, file: file.to_path_buf(), offset: None, message });
+    }
+
+    /// How many problems there are so far.
+    pub(crate) fn found(&self) -> u64 {
+        self.problems.len() as u64 + self.omitted
     }
 
     /// Whether nothing was found.

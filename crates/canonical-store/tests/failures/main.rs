@@ -22,3 +22,4 @@ mod no_space;
 mod poison;
 mod process_lock;
 mod rig;
+mod verify;

@@ -1,0 +1,98 @@
+//! An open store, looked through while commits and flushes go on. Each part is checked up to a mark of its own, taken when
+//! its turn comes, in an order that leaves no gap: a commit that is flushed after the journal's turn is in the log and in
+//! the checkpoint when theirs comes.
+
+use std::sync::atomic::Ordering;
+
+use super::{
+    Problem, ProblemKind, Report,
+    identity::{verify_clean_mark, verify_identity},
+    keys::unknown_collection,
+};
+use crate::{Store, catalog::STATE_ID, error::Result};
+
+impl Store {
+    /// Reads and checks everything. Damage is in the report; an error says that the store has been closed. Once `cancelled`
+    /// says so it ends early, with what it has found by then. Goes on when writing has stopped. Blocks, and reads all files.
+    pub fn verify(&self, cancelled: &dyn Fn() -> bool) -> Result<Report> {
+        self.check_open()?;
+        let cancelled = &|| cancelled() || self.closing.load(Ordering::Acquire);
+        let mut report = Report::default();
+        self.verify_small_files(&mut report);
+
+        let journal = self.journal.verify(self.coordinator.flushed_seq(), &mut |it| report.damage(it), cancelled);
+        report.checked.files += journal.files;
+        report.checked.bytes += journal.bytes;
+
+        let log = self.log.verify(&mut |damage| report.damage(damage), cancelled);
+        report.checked.files += log.files;
+        report.checked.bytes += log.bytes;
+        report.checked.events += log.events;
+
+        let before = report.found();
+        let flushed = self.coordinator.flushed_seq();
+        if !cancelled() {
+            self.checkpoint.verify(&mut report, cancelled)?;
+        }
+        // Only what is sound may be read through LMDB.
+        if report.found() == before && !cancelled() {
+            self.compare_parts(flushed, &mut report)?;
+        }
+        self.check_open()?;
+        Ok(report)
+    }
+
+    fn verify_small_files(&self, report: &mut Report) {
+        let file = self.layout.identity();
+        match verify_identity(&*self.vfs, &self.layout, report) {
+            Some(identity) if identity != self.identity => {
+                let message = format!("the identity file is another store's: found={}", identity.store_id);
+                report.problem(Problem { kind: ProblemKind::Foreign, file, offset: Some(0), message });
+            }
+            _ => {}
+        }
+        verify_clean_mark(&*self.vfs, &self.layout, report);
+    }
+
+    /// What the checkpoint says of itself must agree with the journal (I2), the log and the catalogue.
+    fn compare_parts(&self, flushed: u64, report: &mut Report) -> Result<()> {
+        let state = self.layout.state();
+        let loaded = match self.checkpoint.load() {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                report.failure(&error, &state);
+                return Ok(());
+            }
+        };
+        let applied = loaded.meta.as_ref().map_or(0, |meta| meta.applied_seq);
+        let (durable, log_end) = (self.journal.durable(), self.log.next_event_id());
+        if applied < flushed {
+            let message = format!("the state is older than what was flushed: applied_seq={applied} flushed={flushed}");
+            report.contradiction(&state, message);
+        }
+        if applied > durable {
+            let message = format!("the journal is behind the state: applied_seq={applied} durable={durable}");
+            report.contradiction(&self.layout.journal(), message);
+        }
+        if let Some(meta) = &loaded.meta {
+            if meta.store_id != self.identity.store_id {
+                report.contradiction(&state, format!("the state belongs to another store: found={}", meta.store_id));
+            }
+            if meta.next_event_id > log_end {
+                let next = meta.next_event_id;
+                let message = format!("the event log ends too early: next={log_end} promised={next}");
+                report.contradiction(&self.layout.events(), message);
+            }
+        }
+        let read = self.checkpoint.begin()?;
+        // Loaded after the transaction was begun: it knows every collection that the transaction can see.
+        let catalog = self.catalog.current();
+        let known = |id| id == STATE_ID || catalog.stored().any(|entry| entry.id == id);
+        match unknown_collection(&*read, &known) {
+            Ok(None) => {}
+            Ok(Some(id)) => report.contradiction(&state, format!("keys of an unknown collection: id={id}")),
+            Err(error) => report.failure(&error, &state),
+        }
+        Ok(())
+    }
+}
