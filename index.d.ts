@@ -9,6 +9,9 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** The report, or null while there is none yet: then it is asked for again. */
+export declare function awaitVerification(verification: number): Promise<NativeReport | null>
+
 /** Closes a range. Harmless when done before. */
 export declare function closeCursor(cursor: number): void
 
@@ -26,6 +29,9 @@ export declare function collectionSlot(store: number, name: string, keyCodec: st
 
 /** For tests that count instead of timing. */
 export declare function counters(): HotCallCounters
+
+/** Nobody asks for it any more. */
+export declare function endVerification(verification: number): void
 
 /** The first event at or after a time; the next id when there is none. */
 export declare function firstEventAt(reader: number, timestampMs: number): number
@@ -51,6 +57,14 @@ export interface HotCallCounters {
 
 /** Makes the hot calls of this environment, once; `onWake` is called when what it waits for has happened. */
 export declare function hotCalls(onWake: () => void): any
+
+/** How much was looked at. */
+export interface NativeChecked {
+  files: number
+  bytes: number
+  entries: number
+  events: number
+}
 
 /** What is not yet flushed. */
 export interface NativeDeltaStats {
@@ -175,6 +189,14 @@ export interface NativeOptions {
   allowNetworkFileSystem?: boolean
 }
 
+/** What is wrong where. */
+export interface NativeProblem {
+  kind: string
+  file: string
+  offset?: number
+  message: string
+}
+
 /** What is held open for reading. */
 export interface NativeReaderStats {
   snapshots: number
@@ -187,6 +209,13 @@ export interface NativeRecovery {
   epoch: number
   frames: number
   bytesCut: number
+}
+
+/** What a verification has found; `omitted` problems are not listed. */
+export interface NativeReport {
+  problems: Array<NativeProblem>
+  omitted: number
+  checked: NativeChecked
 }
 
 /** LMDB. */
@@ -254,6 +283,9 @@ export declare function rangeCount(cursor: number): number
 /** Releases a snapshot and its ranges. Harmless when done before; a store is closed by `closeStore`. */
 export declare function releaseReader(reader: number): void
 
+/** Begins to look an open store through. */
+export declare function startVerification(store: number): number
+
 /** What the store says of itself. */
 export declare function storeMeta(store: number): NativeMeta
 
@@ -271,6 +303,9 @@ export declare function takeHappenings(store: number): NativeHappenings
 
 /** The value that was too big for its pool. */
 export declare function takeValue(): Buffer
+
+/** Looks a store through that nobody has open, without opening it. */
+export declare function verifyClosedStore(path: string): Promise<NativeReport>
 
 /** The version of this binary. */
 export declare function version(): string

@@ -773,12 +773,14 @@ if (
   }
 }
 
-const { closeCursor, closeStore, collections, collectionSlot, counters, firstEventAt, handOver, hotCalls, nextEventId, observe, oldestEventId, openSnapshot, openStore, rangeCount, releaseReader, storeMeta, storeStats, takeError, takeHappenings, takeValue, version } = nativeBinding
+const { awaitVerification, closeCursor, closeStore, collections, collectionSlot, counters, endVerification, firstEventAt, handOver, hotCalls, nextEventId, observe, oldestEventId, openSnapshot, openStore, rangeCount, releaseReader, startVerification, storeMeta, storeStats, takeError, takeHappenings, takeValue, verifyClosedStore, version } = nativeBinding
+export { awaitVerification }
 export { closeCursor }
 export { closeStore }
 export { collections }
 export { collectionSlot }
 export { counters }
+export { endVerification }
 export { firstEventAt }
 export { handOver }
 export { hotCalls }
@@ -789,10 +791,12 @@ export { openSnapshot }
 export { openStore }
 export { rangeCount }
 export { releaseReader }
+export { startVerification }
 export { storeMeta }
 export { storeStats }
 export { takeError }
 export { takeHappenings }
 export { takeValue }
+export { verifyClosedStore }
 export { version }
 export const __napiBindingTarget = __napiLoadedBindingTarget

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type * as Generated from '../index.js'
-import type { StoreMeta, StoreStats } from './canonical-store/canonical-store.ts'
+import type { StoreMeta, StoreStats, VerifyReport } from './canonical-store/canonical-store.ts'
 import { type ErrorRecord, errorFromRecord, errorOf } from './errors.ts'
 
 /** `get`: no such key. */
@@ -76,6 +76,9 @@ export interface OpenedStore {
   readersWarnAfterMs: number
 }
 
+/** What a verification has found; so many `omitted` problems are not listed. */
+export interface NativeReport extends Omit<VerifyReport, 'ok'> { omitted: number }
+
 /** The calls off the hot path. Those that fail throw what {@link nativeError} understands. */
 export interface ColdCalls {
   version(): string
@@ -99,6 +102,14 @@ export interface ColdCalls {
   firstEventAt(reader: number, timestampMs: number): number
   oldestEventId(reader: number): number
   nextEventId(store: number): number
+  /** Begins to look an open store through. */
+  startVerification(store: number): number
+  /** The report; `null` when there is none within a short while, then it is asked for again. */
+  awaitVerification(verification: number): Promise<NativeReport | null>
+  /** Gives a verification up, or forgets it when it has ended. */
+  endVerification(verification: number): void
+  /** Looks a store through without opening it: `ERR_LOCKED` while anybody has it open. */
+  verifyClosedStore(path: string): Promise<NativeReport>
   takeError(): ErrorRecord
   takeValue(): Buffer
   handOver(): void

@@ -13,7 +13,7 @@ export {
 
 export type {
   CanonicalStore, Collection, Commit, CommitInfo, EventId, EventRange, EventReader, EventRecord, KeyRange, OpenOptions, Range, Reader, Seq, SignalOptions,
-  Snapshot, StoreMeta, StoreStats, Sync, TransactOptions, Transaction, WriteHandle, WriteOptions, WriteTxn,
+  Snapshot, StoreMeta, StoreStats, Sync, TransactOptions, Transaction, VerifyProblem, VerifyReport, WriteHandle, WriteOptions, WriteTxn,
 } from './canonical-store/canonical-store.ts'
 export type {
   CommitGroupMessage, FlushMessage, NoSpaceMessage, PoisonedMessage, RecoveryMessage, StallMessage,

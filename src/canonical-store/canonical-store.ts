@@ -211,6 +211,30 @@ export interface StoreStats {
   recovery: { epoch: number; frames: number; bytesCut: number }
 }
 
+/** What {@link CanonicalStore.verify} has found. */
+export interface VerifyReport {
+  /** Nothing is wrong. */
+  ok: boolean
+  /** What is wrong where, in the order in which it was found: at most 1,000, then one of the kind `omitted` that tells how many more. */
+  problems: VerifyProblem[]
+  /** How much was looked at: files, bytes of them, entries of the state, events. */
+  checked: { files: number; bytes: number; entries: number; events: number }
+}
+/** One thing that is wrong. */
+export interface VerifyProblem {
+  /**
+   * `checksum`: bytes changed; `structure`: they cannot be right; `missing`: promised and not there; `foreign`: not of this store; `io`: not
+   * readable; `contradiction`: two sound parts that exclude each other.
+   */
+  kind: string
+  /** The file, or the folder when a file is missing. */
+  file: string
+  /** Where in the file, in bytes. */
+  offset?: number
+  /** What it is and what it affects: commits by seq, events by id. */
+  message: string
+}
+
 /**
  * A store of typed state and an event log, committed together. Reads are synchronous; writes apply synchronously and are awaited for a
  * {@link Durability}. One writer at a time, over all threads of the process.
@@ -273,6 +297,15 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
   sync(options?: SignalOptions): Promise<void>
   /** Resolves when all that is applied now is in LMDB and in the event log. */
   flush(options?: SignalOptions): Promise<void>
+  /**
+   * Reads and checks everything that the store's files promise, on a thread of its own, while reading and writing go on: every frame of the
+   * journal that is not yet flushed, every frame of the event log, every page and every value of the state, and what these say of each other.
+   * Damage is reported, with file and place, and never thrown; also when writing has stopped ({@link failure}). What is in memory only is not
+   * looked at: `flush` first to have everything checked.
+   *
+   * Rejects with `ERR_CLOSED` when this handle is closed, also meanwhile; the signal's reason.
+   */
+  verify(options?: SignalOptions): Promise<VerifyReport>
   /**
    * Refuses new work, releases snapshots, makes all durable and closes this handle; the last one closes the store. Idempotent. Rejects
    * with `ERR_POISONED` when writing had failed; everything is freed all the same.

@@ -6,7 +6,7 @@ import { invalidArgument, type LedgerstoneError } from '../errors.ts'
 import { checkInteger, checkOptions, checkSignal } from '../internal/validate.ts'
 import type {
   CanonicalStore, Collection, Commit, CommitInfo, EventId, EventRange, EventReader, EventRecord, KeyRange, Range, SignalOptions, Snapshot, StoreMeta, StoreStats,
-  Sync, TransactOptions, Transaction, WriteHandle, WriteOptions, WriteTxn,
+  Sync, TransactOptions, Transaction, VerifyReport, WriteHandle, WriteOptions, WriteTxn,
 } from './canonical-store.ts'
 import { EmbeddedCollection, spaceOf } from './collection.ts'
 import { EmbeddedEventReader, type EventSource } from './event-reader.ts'
@@ -14,6 +14,7 @@ import { KeyBounds, RANGE_OPTIONS } from './key-bounds.ts'
 import { EmbeddedRange } from './range.ts'
 import { EmbeddedSnapshot } from './snapshot.ts'
 import { checkName, type StoreHandle } from './store-handle.ts'
+import { verify } from './verification.ts'
 import { DURABLE, FLUSHED, type Level } from './waiters.ts'
 import { Writer } from './writer.ts'
 
@@ -160,6 +161,13 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
     return this.#reach(FLUSHED, options)
   }
 
+  async verify(options?: SignalOptions): Promise<VerifyReport> {
+    const signal = checkedSignal(options)
+    this.#handle.check()
+    signal?.throwIfAborted()
+    return verify(this.#handle, this.path, signal)
+  }
+
   close(): Promise<void> {
     if (this.#closing === undefined) {
       this.#handle.beginClosing()
@@ -174,9 +182,7 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
 
   /** Resolves when all that is applied now has come to a level. */
   async #reach(level: Level, options: SignalOptions | undefined): Promise<void> {
-    checkOptions(options, SIGNAL_OPTIONS, 'options')
-    const signal = options?.signal
-    checkSignal(signal, 'signal')
+    const signal = checkedSignal(options)
     this.#handle.check()
     signal?.throwIfAborted()
     const { shared } = this.#handle
@@ -185,6 +191,13 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
     if (reached === undefined) return
     shared.confirm(level, seq, await (signal === undefined ? reached : shared.aborts.race(reached, signal)))
   }
+}
+
+function checkedSignal(options: SignalOptions | undefined): AbortSignal | undefined {
+  checkOptions(options, SIGNAL_OPTIONS, 'options')
+  const signal = options?.signal
+  checkSignal(signal, 'signal')
+  return signal
 }
 
 function eventSource(handle: StoreHandle): EventSource {

@@ -119,7 +119,7 @@ pub struct OpenStore {
 }
 
 /// A blocking call that neither unwinds into Node's thread pool nor loses its error.
-fn off_thread<R>(work: impl FnOnce() -> Result<R, Failure>) -> napi::Result<R> {
+pub(crate) fn off_thread<R>(work: impl FnOnce() -> Result<R, Failure>) -> napi::Result<R> {
     let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(ErrorRecord::panicked(&*panic)));
     outcome.map_err(|failure| failure.thrown())
 }

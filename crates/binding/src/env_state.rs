@@ -16,6 +16,7 @@ use napi::{Env, sys};
 
 use crate::{
     binding_error::{ErrorRecord, Failure},
+    binding_verification::RunningVerification,
     completion::Completion,
     counters::Counters,
     fast_path::contain,
@@ -39,6 +40,7 @@ pub(crate) struct EnvState {
     pub(crate) value: RefCell<Option<Vec<u8>>>,
     pub(crate) cursors: RefCell<Slab<Cursor>>,
     readers: RefCell<Slab<Reader>>,
+    verifications: RefCell<Slab<RunningVerification>>,
     /// Stores whose close is under way: nothing is read or written any more, but waiters are still served.
     closing: RefCell<Vec<(Handle, Rc<StoreEntry>)>>,
     completion: Arc<Completion>,
@@ -68,6 +70,7 @@ impl EnvState {
             value: RefCell::new(None),
             cursors: RefCell::new(Slab::new()),
             readers: RefCell::new(Slab::new()),
+            verifications: RefCell::new(Slab::new()),
             closing: RefCell::new(Vec::new()),
             completion: Arc::new(completion),
             env,
@@ -168,6 +171,23 @@ impl EnvState {
         self.with_waiting_store(id, |entry| Ok(Rc::clone(entry))).ok()
     }
 
+    pub(crate) fn add_verification(&self, running: RunningVerification) -> Result<Handle, Failure> {
+        self.verifications.borrow_mut().insert(running).ok_or_else(|| too_many("too many verifications are running"))
+    }
+
+    /// One that runs; those of a store end when it begins to close.
+    pub(crate) fn with_verification<R>(
+        &self,
+        id: Handle,
+        look: impl FnOnce(&RunningVerification) -> R,
+    ) -> Result<R, Failure> {
+        self.verifications.borrow().get(id).map(look).ok_or_else(|| ErrorRecord::closed("the store"))
+    }
+
+    pub(crate) fn end_verification(&self, id: Handle) {
+        self.verifications.borrow_mut().remove(id);
+    }
+
     /// Releases a snapshot with its cursors; a stale id and a store's id are left alone.
     pub(crate) fn release_snapshot(&self, id: Handle) {
         if matches!(self.readers.borrow().get(id), Some(Reader::Snapshot { .. })) {
@@ -187,6 +207,7 @@ impl EnvState {
     pub(crate) fn begin_close(&self, id: Handle) -> Result<Arc<StoreHandle>, Failure> {
         let entry = self.with_store(id, |entry| Ok(Rc::clone(entry)))?;
         entry.abort(self.owner);
+        self.verifications.borrow_mut().remove_where(|running| running.store == id);
         let its_readers: Vec<_> = self
             .readers
             .borrow()
@@ -264,6 +285,7 @@ impl EnvState {
             entry.abort(self.owner);
         }
         self.cursors.borrow_mut().remove_where(|_| true);
+        self.verifications.borrow_mut().remove_where(|_| true);
         for reader in self.readers.borrow_mut().remove_where(|_| true) {
             reader.release();
         }

@@ -10,6 +10,7 @@ mod binding_env;
 mod binding_error;
 mod binding_reader;
 mod binding_store;
+mod binding_verification;
 mod bounds;
 mod completion;
 mod counters;

@@ -1,0 +1,151 @@
+//! The cold calls that look a store through. An open one on a thread of the engine, of which JavaScript asks again and again
+//! for a short while: so an environment that ends waits no longer than one asking.
+
+#![allow(clippy::trivially_copy_pass_by_ref, reason = "a result may borrow from the `Env` that it is made in")]
+#![allow(unreachable_pub, reason = "`#[napi]` asks for `pub`; the addon itself is the only caller")]
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use ledgerstone_canonical_store::{Report, Verification, verify_closed};
+use napi::{Env, Task, bindgen_prelude::AsyncTask};
+use napi_derive::napi;
+
+use crate::{
+    binding_env::{number, on_state},
+    binding_error::Failure,
+    binding_store::off_thread,
+    slab::Handle,
+};
+
+/// How long one asking takes, at most.
+const ASKING: Duration = Duration::from_millis(50);
+
+/// A verification that somebody asked for. Dropping it ends it.
+pub(crate) struct RunningVerification {
+    pub(crate) store: Handle,
+    verification: Arc<Verification>,
+}
+
+impl Drop for RunningVerification {
+    fn drop(&mut self) {
+        self.verification.cancel();
+    }
+}
+
+/// What is wrong where.
+#[napi(object)]
+#[allow(missing_docs, reason = "each field is described in the public API")]
+pub struct NativeProblem {
+    pub kind: String,
+    pub file: String,
+    pub offset: Option<f64>,
+    pub message: String,
+}
+
+/// How much was looked at.
+#[napi(object)]
+#[allow(missing_docs, reason = "each field is described in the public API")]
+pub struct NativeChecked {
+    pub files: f64,
+    pub bytes: f64,
+    pub entries: f64,
+    pub events: f64,
+}
+
+/// What a verification has found; `omitted` problems are not listed.
+#[napi(object)]
+#[allow(missing_docs, reason = "each field is described in the public API")]
+pub struct NativeReport {
+    pub problems: Vec<NativeProblem>,
+    pub omitted: f64,
+    pub checked: NativeChecked,
+}
+
+impl From<Report> for NativeReport {
+    fn from(report: Report) -> Self {
+        let problems = report.problems.into_iter().map(|problem| NativeProblem {
+            kind: problem.kind.as_str().to_owned(),
+            file: problem.file.to_string_lossy().into_owned(),
+            offset: problem.offset.map(number),
+            message: problem.message,
+        });
+        let checked = report.checked;
+        Self {
+            problems: problems.collect(),
+            omitted: number(report.omitted),
+            checked: NativeChecked {
+                files: number(checked.files),
+                bytes: number(checked.bytes),
+                entries: number(checked.entries),
+                events: number(checked.events),
+            },
+        }
+    }
+}
+
+/// Begins to look an open store through.
+#[napi(catch_unwind)]
+pub fn start_verification(env: &Env, store: f64) -> napi::Result<f64> {
+    on_state(env, |state| {
+        let store = Handle::from_number(store);
+        let verification = state.with_store(store, |entry| Ok(entry.handle().start_verification()?))?;
+        Ok(state.add_verification(RunningVerification { store, verification })?.as_number())
+    })
+}
+
+/// Asking whether a verification has ended.
+pub struct AskVerification(Result<Arc<Verification>, Failure>);
+
+impl Task for AskVerification {
+    type Output = Option<NativeReport>;
+    type JsValue = Option<NativeReport>;
+
+    fn compute(&mut self) -> napi::Result<Self::Output> {
+        let verification = self.0.as_ref().map_err(|failure| failure.thrown())?;
+        off_thread(|| Ok(verification.wait(ASKING).transpose()?.map(NativeReport::from)))
+    }
+
+    fn resolve(&mut self, _env: Env, report: Self::Output) -> napi::Result<Self::JsValue> {
+        Ok(report)
+    }
+}
+
+/// The report, or null while there is none yet: then it is asked for again.
+#[napi(catch_unwind, ts_return_type = "Promise<NativeReport | null>")]
+pub fn await_verification(env: &Env, verification: f64) -> napi::Result<AsyncTask<AskVerification>> {
+    on_state(env, |state| {
+        let running = state.with_verification(Handle::from_number(verification), |it| Arc::clone(&it.verification));
+        Ok(AsyncTask::new(AskVerification(running)))
+    })
+}
+
+/// Nobody asks for it any more.
+#[napi(catch_unwind)]
+pub fn end_verification(env: &Env, verification: f64) -> napi::Result<()> {
+    on_state(env, |state| {
+        state.end_verification(Handle::from_number(verification));
+        Ok(())
+    })
+}
+
+/// Looking a closed store through.
+pub struct VerifyClosed(PathBuf);
+
+impl Task for VerifyClosed {
+    type Output = NativeReport;
+    type JsValue = NativeReport;
+
+    fn compute(&mut self) -> napi::Result<Self::Output> {
+        off_thread(|| Ok(verify_closed(&self.0, &|| false)?.into()))
+    }
+
+    fn resolve(&mut self, _env: Env, report: Self::Output) -> napi::Result<Self::JsValue> {
+        Ok(report)
+    }
+}
+
+/// Looks a store through that nobody has open, without opening it.
+#[napi(catch_unwind, ts_return_type = "Promise<NativeReport>")]
+pub fn verify_closed_store(path: String) -> AsyncTask<VerifyClosed> {
+    AsyncTask::new(VerifyClosed(path.into()))
+}

@@ -1,0 +1,43 @@
+// Looking a store through: native code works on a thread of its own and is asked for the outcome until there is one.
+import { binding, nativeError, type NativeReport } from '../binding.ts'
+import type { VerifyReport } from './canonical-store.ts'
+import type { Environment } from './environment.ts'
+import type { StoreHandle } from './store-handle.ts'
+
+/** Verifies the store of an open handle. */
+export async function verify(handle: StoreHandle, folder: string, signal: AbortSignal | undefined): Promise<VerifyReport> {
+  const { environment, shared } = handle
+  const verification = environment.call((cold) => cold.startVerification(handle.id))
+  try {
+    const outcome = outcomeOf(environment, verification)
+    return reportOf(await (signal === undefined ? outcome : shared.aborts.race(outcome, signal)), folder)
+  } finally {
+    handle.environment.cold.endVerification(verification)
+  }
+}
+
+/**
+ * Verifies a store that nobody has open, without opening it: also one that `open` refuses, or that must not be opened before it is known to be
+ * sound. Rejects with `ERR_LOCKED` while anybody has it open, `ERR_NOT_FOUND` when there is none.
+ */
+export async function verifyClosed(path: string): Promise<VerifyReport> {
+  try {
+    return reportOf(await binding().verifyClosedStore(path), path)
+  } catch (thrown) {
+    throw nativeError(thrown)
+  }
+}
+
+async function outcomeOf(environment: Environment, verification: number): Promise<NativeReport> {
+  for (;;) {
+    const report = await environment.callAsync((cold) => cold.awaitVerification(verification))
+    if (report !== null) return report
+  }
+}
+
+function reportOf({ problems, omitted, checked }: NativeReport, folder: string): VerifyReport {
+  const ok = problems.length === 0
+  if (omitted === 0) return { ok, problems, checked }
+  const more = { kind: 'omitted', file: folder, message: `more problems are not listed: count=${omitted}` }
+  return { ok, problems: [...problems, more], checked }
+}
