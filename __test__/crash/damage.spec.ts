@@ -1,25 +1,19 @@
 // Damaged folders, opened and read in a process of their own: the right data or a documented error. Never a signal, a hang or a wrong value.
-// Left out are the inner pages of LMDB's file, which have no checksums (its values do).
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
-import test, { type ExecutionContext } from 'ava'
-import { Child, runChild } from '../support/child.ts'
+// A damaged file of LMDB's, whose pages have no checksums, is opened only when a verification of all its pages has found nothing.
+//
+//   LEDGERSTONE_MUTATIONS=20000 LEDGERSTONE_SEED=… npm test -- __test__/crash/damage.spec.ts
+import { readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'ava'
+import { runChild } from '../support/child.ts'
 import { Random, runSeed } from '../support/random.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
 import { crc32c } from './crc32c.ts'
-import type { Finding } from './examine.ts'
-import { describe, type Injury } from './injury.ts'
+import { codeOf, COMMITS, damage, FLUSH_AFTER, type Sample } from './examination.ts'
+import type { Injury } from './injury.ts'
+import { filesOf, mutations, STATE_FILE } from './mutations.ts'
 
-const EXAMINE = new URL('examine.ts', import.meta.url)
-const FLIPS = Number(process.env['LEDGERSTONE_FLIPS'] ?? 200)
-const COMMITS = 330
-const FLUSH_AFTER = 180
-const LIMIT_MS = 30_000
-const META_PAGES_BYTES = 8192
-const STATE_FILE = 'state/data.mdb'
-
-/** A store to be damaged. With so many commits at least, whatever is damaged; but what only `newest`, a journal file, knows goes with it. */
-interface Sample { readonly path: string; readonly fewest: number; readonly newest?: string | undefined }
+const MUTATIONS = Number(process.env['LEDGERSTONE_MUTATIONS'] ?? 2000)
 
 const samples = { closed: '', killed: '' }
 
@@ -42,12 +36,12 @@ for (const end of ['closed', 'killed'] as const) {
   const sample = (): Sample =>
     end === 'closed' ? closed() : { path: samples.killed, fewest: COMMITS - 1, newest: inUse(samples.killed).at(-1) }
 
-  test.serial(`${end}: a flipped bit anywhere is an error or harmless`, async (t) => {
-    const seed = runSeed()
+  test.serial(`${end}: what is flipped, zeroed, cut, swapped or duplicated anywhere is an error or harmless`, async (t) => {
+    const [seed, count] = [runSeed(), MUTATIONS / 2]
     t.log(`seed ${seed}`)
-    const found = await damage(t, sample(), flips(samples[end], new Random(seed), FLIPS))
-    t.true(found.filter((finding) => 'code' in finding).length > FLIPS / 20, 'some were noticed')
-    t.true(found.filter((finding) => 'commits' in finding).length > FLIPS / 20, 'and some did not matter')
+    const found = await damage(t, sample(), mutations(samples[end], new Random(seed), count))
+    t.true(found.filter((finding) => 'code' in finding).length > count / 10, 'some were noticed')
+    t.true(found.filter((finding) => 'commits' in finding).length > count / 20, 'and some did not matter')
   })
 
   test.serial(`${end}: a file of any shorter length is an error or harmless`, async (t) => {
@@ -95,97 +89,6 @@ test.serial('a newer format is ERR_FORMAT, and names both versions', async (t) =
   }
 })
 
-/** Examines a copy of the sample for each injury and judges what was found. */
-async function damage(t: ExecutionContext, sample: Sample, injuries: readonly Injury[]): Promise<Finding[]> {
-  t.timeout(injuries.length * LIMIT_MS)
-  const found = await examineAll(sample.path, injuries)
-  const wrong = found.flatMap((finding, i) => {
-    const injury = injuries[i] as Injury
-    const problem = problemOf(sample, injury, finding)
-    return problem === undefined ? [] : [`${describe(injury)}: ${problem}`]
-  })
-  t.deepEqual(wrong, [])
-  const codes = found.map((finding) => codeOf(finding) ?? ('commits' in finding ? `${finding.commits} commits` : 'wrong'))
-  t.log([...new Set(codes)].map((code) => `${codes.filter((other) => other === code).length} × ${code}`).join(', '))
-  return found
-}
-
-function problemOf(sample: Sample, injury: Injury, finding: Finding): string | undefined {
-  if ('wrong' in finding) return finding.wrong
-  if ('commits' in finding) {
-    // No other file witnesses its end; what it lost is the newest commits, whole.
-    if (injury.file === sample.newest && injury.kind !== 'flip' && finding.commits >= FLUSH_AFTER) return undefined
-    if (finding.commits < sample.fewest || finding.commits > COMMITS) return `${finding.commits} commits, ${finding.bytesCut} bytes cut`
-    return finding.commits < COMMITS && finding.bytesCut === 0 ? 'a tail was cut without a word' : undefined
-  }
-  if (finding.code === 'ERR_FORMAT') return finding.name === 'FormatError' ? undefined : `${finding.code} is a ${finding.name}`
-  if (finding.code !== 'ERR_CORRUPT') return `${finding.code}: ${finding.message}`
-  if (finding.name !== 'CorruptionError') return `${finding.code} is a ${finding.name}`
-  if (typeof finding.file !== 'string' || typeof finding.offset !== 'number') return `no file or offset: ${finding.message}`
-  return undefined
-}
-
-/** One process for as many injuries as it survives; the one that it dies of is told as such, and the next process goes on behind it. */
-async function examineAll(sample: string, injuries: readonly Injury[]): Promise<Finding[]> {
-  const work = makeTemporaryFolder()
-  const list = join(work, 'injuries.json')
-  writeFileSync(list, JSON.stringify(injuries))
-  const found: Finding[] = []
-  while (found.length < injuries.length) {
-    const { ended, lastBegun } = await examineFrom(sample, work, list, found)
-    if (found.length === injuries.length) break
-    found[lastBegun] ??= { wrong: ended }
-    if (lastBegun < 0) throw new Error(ended)
-  }
-  rmSync(work, { recursive: true, force: true })
-  return found
-}
-
-async function examineFrom(sample: string, work: string, list: string, found: Finding[]): Promise<{ ended: string; lastBegun: number }> {
-  let lastBegun = -1
-  let idle: NodeJS.Timeout | undefined
-  let hung = false
-  const child: Child = new Child(EXAMINE, {
-    args: [sample, work, list, String(found.length)],
-    limitMs: 3_600_000,
-    onReport: (line) => {
-      const [kind, index] = line.split(' ', 2) as [string, string]
-      if (kind === 'begin') lastBegun = Number(index)
-      else found[Number(index)] = JSON.parse(line.slice(kind.length + index.length + 2)) as Finding
-      clearTimeout(idle)
-      idle = setTimeout(() => {
-        hung = true
-        child.kill('SIGKILL')
-      }, LIMIT_MS)
-    },
-  })
-  const { code, signal, stderr } = await child.ended
-  clearTimeout(idle)
-  return { ended: hung ? `hung for ${LIMIT_MS} ms` : `died: code=${code} signal=${signal} ${stderr}`, lastBegun }
-}
-
-/** Half of them anywhere, half where something is written: most of a journal file is blank. */
-function flips(folder: string, random: Random, count: number): Injury[] {
-  const files = filesOf(folder).filter((file) => file !== 'state/lock.mdb')
-  const contents = new Map(files.map((file) => [file, readFileSync(join(folder, file)).subarray(0, file === STATE_FILE ? META_PAGES_BYTES : undefined)]))
-  const written = files.map((file) => ({ file, offsets: writtenBytes(contents.get(file) as Buffer) })).filter(({ offsets }) => offsets.length > 0)
-  const nonEmpty = files.filter((file) => (contents.get(file) as Buffer).length > 0)
-  return Array.from({ length: count }, (_, i) => {
-    if (i % 2 === 0) {
-      const file = random.pick(nonEmpty)
-      return { kind: 'flip', file, offset: random.below((contents.get(file) as Buffer).length), bit: random.below(8) }
-    }
-    const { file, offsets } = random.pick(written)
-    return { kind: 'flip', file, offset: random.pick(offsets), bit: random.below(8) }
-  })
-}
-
-function writtenBytes(bytes: Buffer): number[] {
-  const offsets: number[] = []
-  for (let i = 0; i < bytes.length; i++) if (bytes[i] !== 0) offsets.push(i)
-  return offsets
-}
-
 function cuts(folder: string, file: string): Injury[] {
   const { length } = readFileSync(join(folder, file))
   const lengths = [0, 1, 7, 40, 4095, 4096, 4097, 8192, Math.floor(length / 4), Math.floor(length / 2), length - 4096, length - 9, length - 1]
@@ -209,16 +112,4 @@ function inUse(folder: string): string[] {
     const head = readFileSync(join(folder, file)).subarray(0, 58)
     return head.toString('latin1', 0, 8) === 'LGST-JRN' && head.readBigUInt64LE(26) === BigInt(number)
   })
-}
-
-function filesOf(folder: string): string[] {
-  if (!existsSync(folder)) return []
-  return readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
-    .toSorted()
-}
-
-function codeOf(finding: Finding | undefined): string | undefined {
-  return finding !== undefined && 'code' in finding ? finding.code : undefined
 }

@@ -2,34 +2,61 @@
 // the error. Several in one process, each announced before it is touched, so that a death is the death of the one announced last.
 //
 //   examine.ts SAMPLE WORK INJURIES FIRST     INJURIES: a JSON file with a list of them; begins with the FIRST
-import { cpSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, cpSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { LedgerstoneError, open } from 'ledgerstone'
 import { report } from '../support/report.ts'
-import { injure, type Injury } from './injury.ts'
+import { verifyClosed } from '../../src/canonical-store/verification.ts'
+import { injure, injured, type Injury } from './injury.ts'
+import { STATE_FILE } from './mutations.ts'
 import { type Content, contentAfter, type Happened, readAll, SAMPLE_OPTIONS, type Sample, writeCommit } from './sample.ts'
 
-/** What came of one injury. `commits`: so many are there, and exactly those. */
+/** What came of one injury. `commits`: so many are there, and exactly those. `problems`: so many did a verification find before. `opened`: reading failed, not opening. */
 export type Finding =
-  | { readonly commits: number; readonly bytesCut: number }
-  | { readonly code: string; readonly name: string; readonly message: string; readonly file?: string; readonly offset?: number }
+  | { readonly commits: number; readonly bytesCut: number; readonly problems: number }
+  | { readonly code: string; readonly name: string; readonly message: string; readonly file?: string; readonly offset?: number; readonly problems: number; readonly opened: boolean }
   | { readonly wrong: string }
 
 const [sample, work, injuries, first] = process.argv.slice(2) as [string, string, string, string]
 const list = JSON.parse(readFileSync(injuries, 'utf8')) as Injury[]
+const folder = join(work, first)
+cpSync(sample, folder, { recursive: true })
 for (let i = Number(first); i < list.length; i++) {
-  const folder = join(work, `${i}`)
-  cpSync(sample, folder, { recursive: true })
-  injure(folder, list[i] as Injury)
+  const injury = list[i] as Injury
+  injure(folder, injury)
   report(`begin ${i}`)
-  report(`found ${i} ${JSON.stringify(await examine(folder))}`)
-  rmSync(folder, { recursive: true, force: true })
+  const finding = await examine(folder, injured(injury)).catch((error: Error) => ({ wrong: String(error.stack) }))
+  report(`found ${i} ${JSON.stringify(finding)}`)
+  restore(injury, finding)
+}
+rmSync(folder, { recursive: true, force: true })
+
+/** A store that was refused has not been changed by that; any other is copied anew. */
+function restore(injury: Injury, finding: Finding): void {
+  if ('code' in finding && !finding.opened && injury.kind !== 'add') {
+    for (const file of injured(injury)) copyFileSync(join(sample, file), join(folder, file))
+  } else {
+    rmSync(folder, { recursive: true, force: true })
+    cpSync(sample, folder, { recursive: true })
+  }
 }
 
-async function examine(folder: string): Promise<Finding> {
+async function examine(folder: string, files: readonly string[]): Promise<Finding> {
+  const { problems } = await verifyClosed(folder)
+  const state = problems.find(({ file }) => file === join(folder, STATE_FILE))
+  if (files.includes(STATE_FILE) && state !== undefined && state.kind !== 'missing') {
+    const { kind, file, offset, message } = state
+    return { code: 'ERR_CORRUPT', name: 'CorruptionError', message: `${kind}: ${message}`, file, ...(offset === undefined ? {} : { offset }), problems: problems.length, opened: false }
+  }
+  return { ...(await examineOpen(folder)), problems: problems.length }
+}
+
+async function examineOpen(folder: string): Promise<Finding> {
+  let opened = false
   try {
     let store: Sample = await open<Happened>(folder, SAMPLE_OPTIONS)
+    opened = true
     const { bytesCut } = store.stats().recovery
     try {
       const commits = rightContent(readAll(store), 0)
@@ -37,7 +64,7 @@ async function examine(folder: string): Promise<Finding> {
       await store.close()
       store = await open<Happened>(folder, SAMPLE_OPTIONS)
       rightContent(readAll(store), commits + 1)
-      return { commits, bytesCut }
+      return { commits, bytesCut, problems: 0 }
     } finally {
       await store.close()
     }
@@ -45,7 +72,7 @@ async function examine(folder: string): Promise<Finding> {
     if (!(error instanceof LedgerstoneError)) return { wrong: String((error as Error).stack) }
     const { code, name, message } = error
     const { file, offset } = error as { file?: string; offset?: number }
-    return { code, name, message, ...(file === undefined ? {} : { file }), ...(offset === undefined ? {} : { offset }) }
+    return { code, name, message, ...(file === undefined ? {} : { file }), ...(offset === undefined ? {} : { offset }), problems: 0, opened }
   }
 }
 

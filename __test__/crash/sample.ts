@@ -48,6 +48,10 @@ export function contentAfter(n: number): Content {
 /** Reads a store in every way there is; throws what reading throws, and when two ways disagree. */
 export function readAll(store: Sample): Content {
   const { text, bytes } = collectionsOf(store)
+  const snapshot = store.snapshot()
+  for (const collection of [store.state, text, bytes] as Collection<never, unknown>[]) agree('a snapshot', [...snapshot.range(collection)], [...store.range(collection)])
+  agree("a snapshot's events", [...snapshot.events()], [...store.events()])
+  snapshot.release()
   const entries = [
     ...entriesOf(BYTES, bytes, (key) => Buffer.from(key).toString('latin1'), (value) => value.toString('latin1')),
     ...entriesOf('state', store.state as Collection<string, string>, String, String),
