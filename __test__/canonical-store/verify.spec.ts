@@ -163,7 +163,7 @@ test('a store that is closed can be looked through without opening it, one that 
   const clean = join(path, 'CLEAN')
   overwrite(clean, 12, Buffer.from('!'))
   const { problems } = await verifyClosed(path)
-  t.deepEqual(problems.map((problem) => [problem.kind, problem.file]).toSorted(), [['checksum', clean], ['checksum', file]])
+  t.deepEqual(problems.map((problem) => [problem.kind, problem.file]), [['checksum', clean], ['checksum', file]])
 })
 
 /** One event and one value of some size for each commit. */

@@ -105,8 +105,9 @@ test('after close() everything throws or rejects with ERR_CLOSED, and nothing is
     appendAll: () => store.appendAll([]),
     sync: () => store.sync(),
     flush: () => store.flush(),
+    verify: () => store.verify(),
   }
-  const promised = new Set(['dropCollection', 'transact', 'append', 'appendAll', 'sync', 'flush'])
+  const promised = new Set(['dropCollection', 'transact', 'append', 'appendAll', 'sync', 'flush', 'verify'])
   for (const [name, use] of Object.entries(inSync)) {
     if (promised.has(name)) {
       const promise = use() as Promise<unknown>

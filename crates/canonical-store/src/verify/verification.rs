@@ -58,12 +58,12 @@ impl Verification {
 /// The verifications of one store.
 #[derive(Debug, Default)]
 pub(crate) struct Verifications {
-    /// `None` once the store closes.
     running: Mutex<Running>,
 }
 
 #[derive(Debug, Default)]
 struct Running {
+    /// The store closes: none begins any more.
     ended: bool,
     list: Vec<Arc<Verification>>,
 }
@@ -76,7 +76,9 @@ impl Verifications {
             running.ended = true;
             std::mem::take(&mut running.list)
         };
-        list.iter().for_each(|verification| verification.cancel());
+        for verification in &list {
+            verification.cancel();
+        }
         for verification in list {
             if let Some(thread) = verification.thread.lock().take() {
                 // It catches its own panics.
