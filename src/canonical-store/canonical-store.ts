@@ -303,7 +303,7 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    * Damage is reported, with file and place, and never thrown; also when writing has stopped ({@link failure}). What is in memory only is not
    * looked at: `flush` first to have everything checked.
    *
-   * Rejects with `ERR_CLOSED` when this handle is closed, also meanwhile; the signal's reason.
+   * Rejects with `ERR_CLOSED` when this handle is closed, also meanwhile; `ERR_LIMIT` (`readers`) when too many snapshots are open; the signal's reason.
    */
   verify(options?: SignalOptions): Promise<VerifyReport>
   /**

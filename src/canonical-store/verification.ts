@@ -10,7 +10,9 @@ export async function verify(handle: StoreHandle, folder: string, signal: AbortS
   const verification = environment.call((cold) => cold.startVerification(handle.id))
   try {
     const outcome = outcomeOf(environment, verification)
-    return reportOf(await (signal === undefined ? outcome : shared.aborts.race(outcome, signal)), folder)
+    const report = await (signal === undefined ? outcome : shared.aborts.race(outcome, signal))
+    handle.check() // closed meanwhile it is ERR_CLOSED, whichever was quicker
+    return reportOf(report, folder)
   } finally {
     handle.environment.cold.endVerification(verification)
   }
