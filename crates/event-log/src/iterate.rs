@@ -124,6 +124,11 @@ impl EventLog {
         Ok(())
     }
 
+    /// How many events there are from `from` up to but not including `to`: ids are contiguous, so nothing is read.
+    pub fn count(&self, from: u64, to: u64) -> u64 {
+        to.min(self.next_event_id()).saturating_sub(from.max(self.oldest_event_id()))
+    }
+
     /// The first id whose timestamp is at or after `timestamp_ms`; `next_event_id` when there is none. One read at most.
     pub fn first_at(&self, timestamp_ms: u64) -> Result<u64> {
         let next_id = self.next_event_id();

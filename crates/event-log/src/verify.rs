@@ -113,7 +113,7 @@ pub fn verify(
 }
 
 /// Reads the horizon file, which tells which segments were trimmed.
-fn look_at_horizon(vfs: &dyn Vfs, dir: &Path, store_id: StoreId, found: Found<'_>) -> HorizonFile {
+pub(crate) fn look_at_horizon(vfs: &dyn Vfs, dir: &Path, store_id: StoreId, found: Found<'_>) -> HorizonFile {
     let path = dir.join(HORIZON_NAME);
     let horizon = HorizonFile::read(vfs, dir, store_id).unwrap_or_else(|error| {
         found(of_error(error, &path));
@@ -131,7 +131,7 @@ fn missing(dir: &Path, id: u64) -> Damage {
     Damage { kind: DamageKind::Missing, file: dir.to_path_buf(), offset: None, what }
 }
 
-fn of_error(error: Error, path: &Path) -> Damage {
+pub(crate) fn of_error(error: Error, path: &Path) -> Damage {
     match error {
         Error::Corrupt { file, offset, what } => {
             Damage { kind: DamageKind::Checksum, file, offset: Some(offset), what }

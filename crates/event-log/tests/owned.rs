@@ -348,3 +348,26 @@ fn a_cut_at_any_operation_of_a_life_keeps_what_was_promised() {
         }
     }
 }
+
+#[test]
+fn verification_tells_of_the_small_files_too() {
+    let disk = SimDisk::new(1);
+    let log = open(&disk, SMALL).unwrap();
+    append_upto(&log, 100);
+    log.delete_range(0, 60).unwrap();
+    let verify = || {
+        let mut files = Vec::new();
+        let verified = log.verify(&mut |damage| files.push(damage.file), &|| false).unwrap();
+        assert_eq!(verified.next_event_id, 101);
+        files
+    };
+    assert!(verify().is_empty());
+    for name in ["IDENTITY", "horizon"] {
+        let path = dir().join(name);
+        disk.flip(&path, 30, 1);
+        assert_eq!(verify(), [path.clone()]);
+        disk.flip(&path, 30, 1);
+    }
+    disk.flip(&log.sealed_segments()[0].path, 4_100, 1);
+    assert_eq!(verify(), [log.sealed_segments()[0].path.clone()]);
+}

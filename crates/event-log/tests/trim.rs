@@ -48,6 +48,7 @@ fn what_is_deleted_is_counted_exactly_and_stays_deleted() {
         assert_eq!(log.delete_range(start, end).unwrap(), count, "{start}..={end}");
         let left = &model[usize::try_from(end).unwrap()..];
         assert_holds(&log, end + 1, left);
+        assert_eq!((log.count(0, u64::MAX), log.count(48, 50)), (left.len() as u64, 2));
         assert_eq!((log.stats().segments, logs(&disk)), (files, files), "{start}..={end}");
         assert_eq!(log.stats().bytes + 64, file_bytes(&disk), "{start}..={end}");
         for disk in [disk.crash(), disk.power_cut()] {

@@ -203,3 +203,52 @@ fn any_call_that_fails_while_trimming_or_rotating_leaves_a_log_that_reads_and_re
     }
     assert!(std::env::var("LEDGERSTONE_SEED").is_ok() || (failed > 500 && healed > 50 && poisoned > 200));
 }
+
+#[test]
+fn a_power_cut_while_a_store_gives_space_back_leaves_all_that_its_recovery_needs() {
+    let (mut cuts, mut freed) = (0, 0);
+    for seed in seeds(100) {
+        for cut in 0.. {
+            let (disk, known) = prepared(seed);
+            let mut numbers = Numbers(seed ^ 0x570e);
+            let log = open(&disk, OPTIONS, None).unwrap();
+            log.sync().unwrap();
+            let (oldest, next) = (log.oldest_event_id(), log.next_event_id());
+            // What the journal has trimmed, and what the checkpoint has of the events.
+            let trimmed = oldest + numbers.below(next + 3 - oldest);
+            let checkpoint = oldest + numbers.below(next + 1 - oldest);
+            disk.cut_after(cut);
+            let done = log.drop_below(trimmed, checkpoint);
+            // A cut while a file is removed is no error: the file goes another time.
+            let cut_off = disk.is_cut();
+            assert!(done.is_ok() || cut_off, "{done:?}");
+            assert_eq!(log.oldest_event_id(), trimmed);
+            drop(log);
+            for outcome in 0..2 {
+                let what = format!("seed {seed}, cut at operation {cut}, outcome {outcome}");
+                let disk = disk.power_cut_seeded(seed * 1_013 + cut * 2 + outcome);
+                let scan = support::scan_of(&disk).unwrap_or_else(|error| panic!("{what}: {error}"));
+                assert_eq!(scan.next_event_id(), next, "{what}");
+                assert!(scan.first_stored_id() <= trimmed.min(checkpoint).max(oldest), "{what}");
+                assert!(scan.oldest_event_id() <= trimmed, "{what}");
+                freed += u64::from(scan.first_stored_id() > oldest);
+                // Recovery: back to the checkpoint, then everything again from the journal, the trim too.
+                let log = scan.open(OPTIONS, Some(checkpoint)).unwrap_or_else(|error| panic!("{what}: {error}"));
+                log.set_horizon(trimmed);
+                append(&log, &known.model[usize::try_from(checkpoint).unwrap() - 1..]).unwrap();
+                assert_eq!((log.oldest_event_id(), log.next_event_id()), (trimmed, next), "{what}");
+                let left = (trimmed..next).map(|id| (id, known.model[usize::try_from(id).unwrap() - 1].clone()));
+                assert!(read(&log, 0, u64::MAX, Direction::Forward).unwrap().into_iter().eq(left), "{what}");
+                log.sync().unwrap();
+                log.drop_below(trimmed, next).unwrap();
+                let again = open(&disk.power_cut(), OPTIONS, None).unwrap_or_else(|error| panic!("{what}: {error}"));
+                assert_eq!(again.next_event_id(), next, "{what}");
+                cuts += 1;
+            }
+            if !cut_off {
+                break;
+            }
+        }
+    }
+    assert!(std::env::var("LEDGERSTONE_SEED").is_ok() || (cuts > 400 && freed > 50), "{cuts} {freed}");
+}

@@ -28,13 +28,15 @@ use ledgerstone_vfs::{Clock, FileLock, Vfs};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 use crate::{
-    Direction, Error, EventIn, EventLog, Pin, Result, SegmentInfo, TornTail, Verified, frame::MAX_EVENT_ID,
+    Direction, Error, EventIn, EventLog, Pin, Result, SegmentInfo, TornTail, Verified,
+    frame::MAX_EVENT_ID,
     iterate::Visit,
+    verify::{look_at_horizon, of_error},
 };
 pub use events::{Event, Events};
 pub use open::Ground;
 pub use options::{Opening, OwnedLogOptions};
-use record::CleanMark;
+use record::{CleanMark, Identity};
 
 /// What opening found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -211,9 +213,13 @@ impl OwnedLog {
         self.log.checksum_of(segment)
     }
 
-    /// As [`EventLog::verify`].
+    /// As [`EventLog::verify`], the log's small files included.
     pub fn verify(&self, found: &mut dyn FnMut(Damage), cancelled: &dyn Fn() -> bool) -> Result<Verified> {
         self.check_open()?;
+        if let Err(error) = Identity::read(&*self.vfs, &self.dir) {
+            found(of_error(error, &self.dir));
+        }
+        look_at_horizon(&*self.vfs, &self.dir, self.log_id, found);
         Ok(self.log.verify(found, cancelled))
     }
 
