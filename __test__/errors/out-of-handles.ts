@@ -12,7 +12,7 @@ await store.flush()
 
 const used: number[] = []
 try {
-  for (;;) used.push(openSync('/dev/null'))
+  for (;;) used.push(openSync('/dev/null', 'r'))
 } catch (error) {
   report((error as { code: string }).code)
 }
