@@ -1,0 +1,193 @@
+//! One who locks: a JavaScript environment, or a test. What a client holds or waits for is its own: no other one can give it back, and
+//! all of it is given back when the client goes.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    lock_manager::LockManager,
+    lock_set::LockSet,
+    request::{Phase, Token},
+    state::{State, Told},
+};
+
+/// What becomes of a set that cannot be had at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Otherwise {
+    /// It is waited for.
+    Wait,
+    /// It is refused.
+    Refuse,
+    /// It is refused, and counts as one that was not granted in time.
+    TimeOut,
+}
+
+/// Why somebody waits no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GiveUp {
+    /// Its time is over. A grant that came before stands.
+    TimeOut,
+    /// It does not want the locks any more. A grant that came before is given back.
+    Abort,
+}
+
+/// What kept a set from being granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    /// The stripe that was not to be had.
+    pub stripe: u32,
+    /// How long others have held it: an exclusive holder since its grant, shared ones since the first of them.
+    pub held: Duration,
+    /// How long it was waited for.
+    pub waited: Duration,
+}
+
+/// The answer to [`LockClient::acquire`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Acquired {
+    /// All of the set is held, until it is released.
+    Granted(Token),
+    /// It will be among the [grants](LockClient::take_grants), unless it is withdrawn first.
+    Waiting(Token),
+    /// Nothing is held.
+    Refused(Blocked),
+    /// 1,048,576 sets are held or waited for: nothing was done.
+    Full,
+}
+
+/// The answer to [`LockClient::release`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Released {
+    /// Whether the token named anything of this client.
+    pub released: bool,
+    /// This client has been granted something by it, and is not told in another way.
+    pub own_grants: bool,
+}
+
+/// The answer to [`LockClient::withdraw`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Withdrawn {
+    /// What it had waited for. `None`: it did not wait any more.
+    pub blocked: Option<Blocked>,
+    /// This client has been granted something by it, and is not told in another way.
+    pub own_grants: bool,
+}
+
+/// One who locks. Dropping it gives back all that it holds.
+#[derive(Debug)]
+pub struct LockClient {
+    manager: Arc<LockManager>,
+    id: u64,
+}
+
+impl LockClient {
+    pub(crate) fn new(manager: Arc<LockManager>, id: u64) -> Self {
+        Self { manager, id }
+    }
+
+    /// Whose client it is.
+    pub fn manager(&self) -> &Arc<LockManager> {
+        &self.manager
+    }
+
+    /// Asks for a set: all of it, or nothing.
+    pub fn acquire(&self, set: &mut LockSet, otherwise: Otherwise) -> Acquired {
+        let claims = set.ordered();
+        let now = self.manager.now();
+        let mut state = self.manager.state();
+        let Some(blocked) = state.first_blocked(claims) else {
+            return state.take_all(self.id, claims, now).map_or(Acquired::Full, Acquired::Granted);
+        };
+        if otherwise == Otherwise::Wait {
+            let token = state.wait_for(self.id, claims, now);
+            state.stats.contended += u64::from(token.is_some());
+            return token.map_or(Acquired::Full, Acquired::Waiting);
+        }
+        state.stats.contended += 1;
+        state.stats.timeouts += u64::from(otherwise == Otherwise::TimeOut);
+        Acquired::Refused(blocked_on(&state, blocked.stripe(), now, now))
+    }
+
+    /// Gives a set back. A token that names nothing of this client, because it was released before or is another's, does nothing.
+    pub fn release(&self, token: Token) -> Released {
+        let now = self.manager.now();
+        let mut state = self.manager.state();
+        if state.requests.of(token, self.id).is_none() {
+            return Released { released: false, own_grants: false };
+        }
+        let told = state.end(token, now, self.id);
+        drop(state);
+        Released { released: true, own_grants: tell(told) }
+    }
+
+    /// Waits no longer. What was granted meanwhile stays or goes as `why` says.
+    pub fn withdraw(&self, token: Token, why: GiveUp) -> Withdrawn {
+        const NOTHING: Withdrawn = Withdrawn { blocked: None, own_grants: false };
+        let now = self.manager.now();
+        let mut state = self.manager.state();
+        let Some(request) = state.requests.of(token, self.id) else { return NOTHING };
+        let (since, next) = (request.since, request.claims.get(request.taken).copied());
+        let blocked = match (request.phase, next) {
+            (Phase::Waiting, Some(claim)) => Some(blocked_on(&state, claim.stripe(), since, now)),
+            _ => None,
+        };
+        if blocked.is_none() && why == GiveUp::TimeOut {
+            return NOTHING;
+        }
+        state.stats.timeouts += u64::from(why == GiveUp::TimeOut);
+        let told = state.end(token, now, self.id);
+        drop(state);
+        Withdrawn { blocked, own_grants: tell(told) }
+    }
+
+    /// Fetches what has been granted, first come first, until `take` returns `false`; what it was offered then stays.
+    pub fn take_grants(&self, mut take: impl FnMut(Token) -> bool) {
+        let mut state = self.manager.state();
+        let State { owners, requests, .. } = &mut *state;
+        let Some(mailbox) = owners.get_mut(&self.id) else { return };
+        while let Some(token) = mailbox.granted.front().copied() {
+            if !take(token) {
+                return;
+            }
+            mailbox.granted.pop_front();
+            if let Some(request) = requests.at(token.index()) {
+                request.phase = Phase::Held;
+            }
+        }
+    }
+
+    /// For how long a set has been held. `None` when it is not.
+    pub fn held(&self, token: Token) -> Option<Duration> {
+        let now = self.manager.now();
+        let state = self.manager.state();
+        let request = state.requests.of(token, self.id).filter(|request| request.phase != Phase::Waiting)?;
+        Some(Duration::from_nanos(now.saturating_sub(request.since)))
+    }
+}
+
+impl Drop for LockClient {
+    fn drop(&mut self) {
+        let now = self.manager.now();
+        let mut state = self.manager.state();
+        state.owners.remove(&self.id);
+        let tokens = state.requests.of_owner(self.id);
+        let told: Vec<_> = tokens.into_iter().map(|token| state.end(token, now, self.id)).collect();
+        drop(state);
+        for told in told {
+            tell(told);
+        }
+    }
+}
+
+fn blocked_on(state: &State, stripe: u32, since: u64, now: u64) -> Blocked {
+    let held = state.stripes.held_since(stripe).map_or(0, |held| now.saturating_sub(held));
+    Blocked { stripe, held: Duration::from_nanos(held), waited: Duration::from_nanos(now.saturating_sub(since)) }
+}
+
+/// Tells the others, outside the lock; whether the client itself has grants.
+fn tell(told: Told) -> bool {
+    for listener in told.others {
+        listener.granted();
+    }
+    told.own
+}

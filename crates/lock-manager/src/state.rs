@@ -1,0 +1,157 @@
+//! All that changes, under the manager's one mutex. Every operation is a single step: it leaves no stripe free that its queue's front
+//! could have, and no request holding more than it may.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use crate::{
+    lock_set::Claim,
+    mailbox::{Listener, Mailbox},
+    request::{Phase, Requests, Token},
+    stats::LockStats,
+    stripe::Stripes,
+};
+
+/// Who is to hear of the grants of one operation.
+#[derive(Default)]
+pub(crate) struct Told {
+    /// The owner that made it happen, who looks by itself.
+    pub(crate) own: bool,
+    pub(crate) others: Vec<Arc<dyn Listener>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) stripes: Stripes,
+    pub(crate) requests: Requests,
+    pub(crate) owners: HashMap<u64, Mailbox>,
+    pub(crate) stats: LockStats,
+    /// Requests that were given the stripe they waited for and go on; empty between operations.
+    ready: VecDeque<u32>,
+}
+
+fn nanos(from: u64, to: u64) -> Duration {
+    Duration::from_nanos(to.saturating_sub(from))
+}
+
+impl State {
+    pub(crate) fn new(stripes: usize) -> Self {
+        Self {
+            stripes: Stripes::new(stripes),
+            requests: Requests::default(),
+            owners: HashMap::new(),
+            stats: LockStats { stripes: stripes as u64, ..LockStats::default() },
+            ready: VecDeque::new(),
+        }
+    }
+
+    /// The first claim that cannot be had at once.
+    pub(crate) fn first_blocked(&self, claims: &[Claim]) -> Option<Claim> {
+        claims.iter().copied().find(|claim| !self.stripes.is_free_for(*claim))
+    }
+
+    /// Takes claims none of which is blocked. `None`: too many requests are open.
+    pub(crate) fn take_all(&mut self, owner: u64, claims: &[Claim], now: u64) -> Option<Token> {
+        let token = self.requests.begin(owner, claims, Phase::Held, now)?;
+        for claim in claims {
+            self.stripes.take(*claim, now);
+        }
+        self.stats.acquired += 1;
+        self.stats.held += 1;
+        Some(token)
+    }
+
+    /// Takes the claims before the first blocked one, and waits for that. `None`: too many requests are open.
+    pub(crate) fn wait_for(&mut self, owner: u64, claims: &[Claim], now: u64) -> Option<Token> {
+        let token = self.requests.begin(owner, claims, Phase::Waiting, now)?;
+        self.stats.waiting += 1;
+        let granted = self.advance(token.index(), now);
+        debug_assert!(!granted, "a set that was blocked is not granted at once");
+        Some(token)
+    }
+
+    /// Takes one stripe after the other until one is not free; whether all of them are had.
+    fn advance(&mut self, index: u32, now: u64) -> bool {
+        let Some(request) = self.requests.at(index) else { return false };
+        while let Some(claim) = request.claims.get(request.taken).copied() {
+            if !self.stripes.is_free_for(claim) {
+                self.stripes.enqueue(claim, index);
+                return false;
+            }
+            self.stripes.take(claim, now);
+            request.taken += 1;
+        }
+        request.phase = Phase::Granted;
+        self.stats.longest_wait = self.stats.longest_wait.max(nanos(request.since, now));
+        request.since = now;
+        self.stats.waiting -= 1;
+        self.stats.held += 1;
+        self.stats.acquired += 1;
+        true
+    }
+
+    /// Ends a request, held or waiting: gives back what it has and lets those go on who waited for it.
+    pub(crate) fn end(&mut self, token: Token, now: u64, by: u64) -> Told {
+        let index = token.index();
+        let Some(request) = self.requests.at(index) else { return Told::default() };
+        let claims = std::mem::take(&mut request.claims);
+        let (phase, has, since, owner) = (request.phase, request.taken, request.since, request.owner);
+        let lasted = nanos(since, now);
+        match phase {
+            Phase::Ended => return Told::default(),
+            Phase::Held | Phase::Granted => {
+                // An emptied mailbox is one whose owner is to be told again.
+                if phase == Phase::Granted
+                    && let Some(mailbox) = self.owners.get_mut(&owner)
+                {
+                    mailbox.granted.retain(|granted| *granted != token);
+                }
+                self.stats.held -= 1;
+                self.stats.longest_hold = self.stats.longest_hold.max(lasted);
+            }
+            Phase::Waiting => {
+                self.stats.waiting -= 1;
+                self.stats.longest_wait = self.stats.longest_wait.max(lasted);
+            }
+        }
+        let (had, rest) = claims.split_at_checked(has).unwrap_or((&claims, &[]));
+        for claim in had {
+            self.stripes.give_back(*claim, now, &mut self.ready);
+        }
+        if let Some(next) = rest.first() {
+            self.stripes.leave(*next, index, now, &mut self.ready);
+        }
+        self.requests.end(index, claims);
+        self.let_go_on(now, by)
+    }
+
+    /// Those that were handed a stripe go on, in the order of the handing over.
+    fn let_go_on(&mut self, now: u64, by: u64) -> Told {
+        let mut told = Told::default();
+        while let Some(index) = self.ready.pop_front() {
+            if let Some(request) = self.requests.at(index) {
+                request.taken += 1;
+            }
+            if self.advance(index, now) {
+                self.deliver(index, by, &mut told);
+            }
+        }
+        told
+    }
+
+    fn deliver(&mut self, index: u32, by: u64, told: &mut Told) {
+        let (Some(token), Some(request)) = (self.requests.token_at(index), self.requests.at(index)) else { return };
+        let owner = request.owner;
+        let Some(mailbox) = self.owners.get_mut(&owner) else { return };
+        // Whoever has mail already has been told and is about to look.
+        if owner == by {
+            told.own = true;
+        } else if mailbox.granted.is_empty() {
+            told.others.push(Arc::clone(&mailbox.listener));
+        }
+        mailbox.granted.push_back(token);
+    }
+}
