@@ -15,6 +15,9 @@ export declare function awaitVerification(verification: number): Promise<NativeR
 /** Closes a range. Harmless when done before. */
 export declare function closeCursor(cursor: number): void
 
+/** Gives back all that is held by this id, and waits for nothing more. Harmless twice. */
+export declare function closeLocks(locks: number): void
+
 /**
  * Closes a handle. At once it takes no work any more and its snapshots and ranges are released; who waits is served until the
  * promise settles. It resolves with what was observed and not yet taken.
@@ -52,11 +55,19 @@ export interface HotCallCounters {
   abort: number
   want: number
   poll: number
+  lock: number
+  unlock: number
+  withdraw: number
+  grants: number
+  heldMs: number
   wakes: number
 }
 
 /** Makes the hot calls of this environment, once; `onWake` is called when what it waits for has happened. */
 export declare function hotCalls(onWake: () => void): any
+
+/** Counts and times of the whole lock manager, as of now. */
+export declare function lockStats(locks: number): NativeLockStats
 
 /** How much was looked at. */
 export interface NativeChecked {
@@ -149,6 +160,18 @@ export interface NativeLimits {
   transactionBytes: number
 }
 
+/** A lock manager; sets are counted, times are in milliseconds. */
+export interface NativeLockStats {
+  stripes: number
+  held: number
+  waiting: number
+  acquired: number
+  contended: number
+  timeouts: number
+  longestWaitMs: number
+  longestHoldMs: number
+}
+
 /** Identity, versions and times (milliseconds since the epoch). */
 export interface NativeMeta {
   storeId: string
@@ -187,6 +210,8 @@ export interface NativeOptions {
   readersWarnAfterMs?: number
   /** Whether the store may be on a network file system. */
   allowNetworkFileSystem?: boolean
+  /** Lock stripes, a power of two. */
+  stripes?: number
 }
 
 /** What is wrong where. */
@@ -233,6 +258,7 @@ export interface NativeStats {
   journal: NativeJournalStats
   flusher: NativeFlusherStats
   readers: NativeReaderStats
+  locks: NativeLockStats
   recovery: NativeRecovery
 }
 
@@ -271,6 +297,9 @@ export interface OpenedStore {
   readersWarnAfterMs: number
 }
 
+/** Makes a lock manager of this environment's own; its id. */
+export declare function openLocks(stripes: number): number
+
 /** Holds what is applied now. */
 export declare function openSnapshot(store: number): OpenedSnapshot
 
@@ -285,6 +314,9 @@ export declare function releaseReader(reader: number): void
 
 /** Begins to look an open store through. */
 export declare function startVerification(store: number): number
+
+/** The locks of a store, as this handle takes them; their id. They end with the handle. */
+export declare function storeLocks(store: number): number
 
 /** What the store says of itself. */
 export declare function storeMeta(store: number): NativeMeta

@@ -773,9 +773,9 @@ if (
   }
 }
 
-const { awaitVerification, closeCursor, closeStore, collections, collectionSlot, counters, endVerification, firstEventAt, handOver, hotCalls, nextEventId, observe, oldestEventId, openSnapshot, openStore, rangeCount, releaseReader, startVerification, storeMeta, storeStats, takeError, takeHappenings, takeValue, verifyClosedStore, version } = nativeBinding
-export { awaitVerification }
+const { awaitVerification, closeCursor, closeLocks, closeStore, collections, collectionSlot, counters, endVerification, firstEventAt, handOver, hotCalls, lockStats, nextEventId, observe, oldestEventId, openLocks, openSnapshot, openStore, rangeCount, releaseReader, startVerification, storeLocks, storeMeta, storeStats, takeError, takeHappenings, takeValue, verifyClosedStore, version } = nativeBinding
 export { closeCursor }
+export { closeLocks }
 export { closeStore }
 export { collections }
 export { collectionSlot }
@@ -784,14 +784,17 @@ export { endVerification }
 export { firstEventAt }
 export { handOver }
 export { hotCalls }
+export { lockStats }
 export { nextEventId }
 export { observe }
 export { oldestEventId }
+export { openLocks }
 export { openSnapshot }
 export { openStore }
 export { rangeCount }
 export { releaseReader }
 export { startVerification }
+export { storeLocks }
 export { storeMeta }
 export { storeStats }
 export { takeError }

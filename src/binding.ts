@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type * as Generated from '../index.js'
 import type { StoreMeta, StoreStats, VerifyReport } from './canonical-store/canonical-store.ts'
+import type { LockStats } from './lock-manager/locks.ts'
 import { type ErrorRecord, errorFromRecord, errorOf } from './errors.ts'
 
 /** `get`: no such key. */
@@ -38,6 +39,22 @@ export interface HotCalls {
   want(store: number, written: number, durable: number, flushed: number, room: number, lone: number): number
   /** Fills in applied, written, durable, flushed, flags (1 crowded, 2 failed, 4 no space). */
   poll(store: number, marks: Float64Array): void
+  /**
+   * Asks for the `length` bytes of a packed set. The token when it is granted, the negative token when it is waited for; -1 when it is refused: by
+   * `otherwise` 0, and by 2, which counts it as timed out and not by 1; then `set` begins with what {@link HotCalls.withdraw} writes.
+   */
+  lock(locks: number, set: Buffer, length: number, otherwise: number): number
+  /** 1 when something was given back, plus 2 when {@link HotCalls.grants} has something to fetch by that. */
+  unlock(locks: number, token: number): number
+  /**
+   * Waits no longer: with `why` 0 a grant that came first stands, with 1 it is given back. 1 when it still waited, and then `blocked` has three f64: the
+   * stripe, for how long others have held it, how long it was waited for (ms); plus 2 as for `unlock`.
+   */
+  withdraw(locks: number, token: number, why: number, blocked: Buffer): number
+  /** Fills in the tokens that were granted after waiting, as many as fit, and tells how many. */
+  grants(locks: number, tokens: Float64Array): number
+  /** For how long a set has been held, in ms; -1 when it is not. */
+  heldMs(locks: number, token: number): number
 }
 
 /** The options of a store as native code takes them: what is left out is absent. */
@@ -55,6 +72,7 @@ export interface NativeOptions {
   segmentBytes?: number
   readersWarnAfterMs?: number
   allowNetworkFileSystem?: boolean
+  stripes?: number
 }
 
 /** What the engine has done in an observed store, in order within each kind; one entry may sum up several. */
@@ -110,6 +128,10 @@ export interface ColdCalls {
   endVerification(verification: number): void
   /** Looks a store through without opening it: `ERR_LOCKED` while anybody has it open. */
   verifyClosedStore(path: string): Promise<NativeReport>
+  openLocks(stripes: number): number
+  storeLocks(store: number): number
+  closeLocks(locks: number): void
+  lockStats(locks: number): LockStats
   takeError(): ErrorRecord
   takeValue(): Buffer
   handOver(): void

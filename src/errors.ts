@@ -6,13 +6,13 @@ import type { StandardSchemaV1 } from './codecs/standard-schema.ts'
 export type ErrorCode =
   | 'ERR_INVALID_ARGUMENT' | 'ERR_LIMIT' | 'ERR_VALIDATION' | 'ERR_CODEC' | 'ERR_CODEC_MISMATCH' | 'ERR_NOT_FOUND' | 'ERR_LOCKED'
   | 'ERR_OPTIONS_MISMATCH' | 'ERR_CLOSED' | 'ERR_BACKPRESSURE' | 'ERR_BUSY' | 'ERR_TRANSACTION_OPEN' | 'ERR_TRANSACTION_FINISHED'
-  | 'ERR_ASYNC_TRANSACTION' | 'ERR_CORRUPT' | 'ERR_FORMAT' | 'ERR_NO_SPACE' | 'ERR_IO' | 'ERR_POISONED' | 'ERR_FILE_SYSTEM'
+  | 'ERR_ASYNC_TRANSACTION' | 'ERR_LOCK_TIMEOUT' | 'ERR_CORRUPT' | 'ERR_FORMAT' | 'ERR_NO_SPACE' | 'ERR_IO' | 'ERR_POISONED' | 'ERR_FILE_SYSTEM'
   | 'ERR_NATIVE_MISSING' | 'ERR_VERSION_MISMATCH'
 
 /** The fields an error carries beside its code, by their documented names. */
 export type ErrorFields = Readonly<Record<string, unknown>>
 
-const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ERR_BACKPRESSURE', 'ERR_BUSY', 'ERR_NO_SPACE'])
+const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ERR_BACKPRESSURE', 'ERR_BUSY', 'ERR_LOCK_TIMEOUT', 'ERR_NO_SPACE'])
 
 /**
  * What every error of this package is. `code` tells what happened, `retryable` whether the same call may succeed later without any change,
@@ -111,6 +111,18 @@ export class BusyError extends LedgerstoneError {
 }
 name(BusyError, 'BusyError')
 
+/** `ERR_LOCK_TIMEOUT` (retryable): a set of locks was not granted in time. Nothing is held. */
+export class LockTimeoutError extends LedgerstoneError {
+  declare readonly code: 'ERR_LOCK_TIMEOUT'
+  /** How long this call has waited, in ms. */
+  declare readonly waitedMs: number
+  /** The stripe that it waited for in the end. */
+  declare readonly stripe: number
+  /** How long others have held that stripe, in ms. */
+  declare readonly heldMs: number
+}
+name(LockTimeoutError, 'LockTimeoutError')
+
 /** `ERR_CORRUPT`: a checksum or a structure is wrong where data was promised. Restore from a backup. */
 export class CorruptionError extends LedgerstoneError {
   declare readonly code: 'ERR_CORRUPT'
@@ -167,6 +179,7 @@ const CLASSES: Partial<Record<ErrorCode, ErrorClass>> = {
   ERR_CLOSED: ClosedError,
   ERR_BACKPRESSURE: BackpressureError,
   ERR_BUSY: BusyError,
+  ERR_LOCK_TIMEOUT: LockTimeoutError,
   ERR_CORRUPT: CorruptionError,
   ERR_FORMAT: FormatError,
   ERR_NO_SPACE: NoSpaceError,
@@ -201,6 +214,12 @@ export function invalidArgument(argument: string, what: string): LedgerstoneErro
 /** `ERR_LIMIT`; `what` is too large (bytes) or there is too much of it. @internal */
 export function limitExceeded(what: string, limit: string, size: number, max: number): LedgerstoneError {
   return errorOf('ERR_LIMIT', `${what} is too large: limit=\`${limit}\` size=${size} max=${max}`, { limit, size, max })
+}
+
+/** `ERR_LOCK_TIMEOUT`. @internal */
+export function lockTimeout(waitedMs: number, stripe: number, heldMs: number): LedgerstoneError {
+  const message = `the locks were not granted in time: waitedMs=${waitedMs} stripe=${stripe} heldMs=${heldMs}`
+  return errorOf('ERR_LOCK_TIMEOUT', message, { waitedMs, stripe, heldMs })
 }
 
 /** `ERR_CLOSED`. @internal */

@@ -8,11 +8,11 @@ export { utf8 } from './codecs/utf8.ts'
 export { compareDurability } from './durability.ts'
 export {
   BackpressureError, BusyError, ClosedError, CodecError, CorruptionError, FormatError, InvalidArgumentError, IoError, LedgerstoneError, LimitError,
-  LockedError, NoSpaceError, PoisonedError, ValidationError,
+  LockedError, LockTimeoutError, NoSpaceError, PoisonedError, ValidationError,
 } from './errors.ts'
 
 export type {
-  CanonicalStore, Collection, Commit, CommitInfo, EventId, EventRange, EventReader, EventRecord, KeyRange, OpenOptions, Range, Reader, Seq, SignalOptions,
+  CanonicalStore, Collection, Commit, CommitInfo, EventId, EventRange, EventReader, EventRecord, KeyRange, KeyRef, OpenOptions, Range, Reader, Seq, SignalOptions,
   Snapshot, StoreMeta, StoreStats, Sync, TransactOptions, Transaction, VerifyProblem, VerifyReport, WriteHandle, WriteOptions, WriteTxn,
 } from './canonical-store/canonical-store.ts'
 export type {
@@ -20,6 +20,8 @@ export type {
 } from './canonical-store/diagnostics.ts'
 export type { Codec, Json, KeyCodec, KeyPrefix } from './codecs/codec.ts'
 export type { JsonOutput, JsonSafe } from './codecs/json.ts'
+export type { LockGuard, LockKey, LockManagerOptions, LockOptions, LockSet, LockStats } from './lock-manager/locks.ts'
+export type { LockManager } from './lock-manager/lock-manager.ts'
 export type { StandardSchemaV1 } from './codecs/standard-schema.ts'
 export type { Durability } from './durability.ts'
 export type { ErrorCode, ErrorFields } from './errors.ts'

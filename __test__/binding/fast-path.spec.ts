@@ -51,6 +51,8 @@ test('an id that outlived its object is ERR_CLOSED and never another object', as
   t.is(hot.rangePage(cursor, POOL), FAILED, 'a range ends with its snapshot')
   t.is(error().code, 'ERR_CLOSED')
   const { reader: next } = cold.openSnapshot(store)
+  const locks = cold.storeLocks(store)
+  const token = hot.lock(locks, POOL, 0, 0)
   t.not(next, reader)
   t.is(hot.get(reader, 0, 'k', POOL, 0), FAILED)
   t.is(error().code, 'ERR_CLOSED')
@@ -65,6 +67,7 @@ test('an id that outlived its object is ERR_CLOSED and never another object', as
     () => hot.get(store, 0, 'k', POOL, 0), () => hot.has(store, 0, 'k'), () => hot.getMany(store, 0, POOL, 0, 0, POOL),
     () => hot.rangeOpen(store, 0, bounds(), -1), () => hot.rangePage(cursor, POOL), () => hot.eventsPage(store, 1, 9, false, POOL),
     () => hot.begin(store, 0), () => hot.commit(store, writeSet(), HEAD_BYTES, 0), () => hot.want(store, 0, 0, 0, 0, 0),
+    () => hot.lock(locks, POOL, 0, 0),
   ]) {
     t.is(call(), FAILED, call.toString())
     t.is(error().code, 'ERR_CLOSED', call.toString())
@@ -77,9 +80,37 @@ test('an id that outlived its object is ERR_CLOSED and never another object', as
   ]) {
     t.is(await codeOf(call), 'ERR_CLOSED', call.toString())
   }
+  t.deepEqual([hot.unlock(locks, token), hot.withdraw(locks, token, 1, POOL), hot.grants(locks, new Float64Array(1)), hot.heldMs(locks, token)], [0, 0, 0, -1])
+  t.is(await codeOf(() => cold.lockStats(locks)), 'ERR_CLOSED')
+  cold.closeLocks(locks)
   cold.releaseReader(store)
   cold.releaseReader(reader)
   cold.closeCursor(cursor)
+})
+
+test('a packed lock set that lies about itself is refused, and nothing is locked', async (t) => {
+  const { store } = await openIn(t)
+  const locks = cold.storeLocks(store)
+  const set = (head: number, bytes: number): Buffer => {
+    const packed = Buffer.alloc(64)
+    packed.writeUInt32LE(head)
+    return packed.fill(0x61, 4, 4 + bytes)
+  }
+  for (const [packed, length] of [[set(3, 1), 4], [set(0xffffffff, 0), 64], [set(201, 60), 104], [set(3, 1), 7], [set(3, 1), 2 ** 40], [Buffer.alloc(23), 0]] as const) {
+    t.is(hot.lock(locks, packed, length, 1), FAILED)
+    t.is(error()['argument'], 'set')
+  }
+  t.is(hot.lock(locks, set(3, 1), 5, 3), FAILED)
+  t.is(error()['argument'], 'otherwise')
+  t.is(cold.lockStats(locks).acquired, 0)
+  const token = hot.lock(locks, set(3, 1), 5, 1)
+  t.is(hot.lock(locks, set(2, 1), 5, 0), -1)
+  const waits = hot.lock(locks, set(2, 1), 5, 1)
+  t.deepEqual([token > 0, waits < -1], [true, true])
+  t.deepEqual([hot.unlock(locks, -waits + 1), hot.unlock(locks, token), hot.unlock(locks, token)], [0, 3, 0])
+  const tokens = new Float64Array(2)
+  t.deepEqual([hot.grants(locks, new Float64Array(0)), hot.grants(locks, tokens), tokens[0]], [0, 1, -waits])
+  t.deepEqual([hot.withdraw(locks, -waits, 0, Buffer.alloc(24)), hot.unlock(locks, -waits)], [0, 1])
 })
 
 test('a snapshot is no store, and releasing a reader does not close one', async (t) => {
@@ -97,6 +128,7 @@ test('a snapshot is no store, and releasing a reader does not close one', async 
 test('arguments of a wrong type or range are error records in every place of every call', async (t) => {
   const { store } = await openIn(t)
   const before = commit(store, { put: 'k', value: 'v' }, { event: 'e' }).seq
+  const locks = cold.storeLocks(store)
   const detached = Buffer.alloc(128)
   structuredClone(detached.buffer, { transfer: [detached.buffer] })
   const strange: unknown[] = [
@@ -108,6 +140,7 @@ test('arguments of a wrong type or range are error records in every place of eve
     get: [store, 0, 'k', POOL, 0], has: [store, 0, 'k'], getMany: [store, 0, Buffer.from('\x01\0\0\0k\0\0\0'), 0, 8, POOL],
     rangeOpen: [store, 0, bounds(), -1], rangePage: [0, POOL], eventsPage: [store, 1, 2, 0, POOL], begin: [store, 0],
     commit: [store, writeSet(), HEAD_BYTES, 0], abort: [store], want: [store, 0, 0, 0, 0, 0], poll: [store, new Float64Array(5)],
+    lock: [locks, POOL, 5, 0], unlock: [locks, 0], withdraw: [locks, 0, 1, POOL], grants: [locks, new Float64Array(4)], heldMs: [locks, 0],
   }
   const allowed = new Set<string>(['ERR_INVALID_ARGUMENT', 'ERR_CLOSED', 'ERR_TRANSACTION_FINISHED'])
   let failures = 0

@@ -3,7 +3,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { binary, type Codec, type ErrorCode, json, LedgerstoneError, open, type StandardSchemaV1, utf8 } from '../../src/index.ts'
+import { binary, type Codec, type ErrorCode, json, LedgerstoneError, type LockTimeoutError, open, type StandardSchemaV1, utf8 } from '../../src/index.ts'
 import { crc32c } from '../crash/crc32c.ts'
 import { openStore, storePath } from '../support/store.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
@@ -56,6 +56,16 @@ test('ERR_INVALID_ARGUMENT names the argument, and nothing has happened', async 
     'a drop of `state`': ['name', () => store.dropCollection('state')],
     'a schema that is none': ['schema', () => json({} as never)],
     'an event id that is none': ['id', () => store.event(1.5)],
+    'stripes that are no power of two': ['stripes', () => open('x', { stripes: 1000 })],
+    'too many stripes': ['stripes', () => open(storePath(t), { stripes: 2 ** 21 })],
+    'locks that are no set': ['keys', () => store.locks.acquire(5 as never)],
+    'an unknown kind of lock': ['keys.exclusive', () => store.locks.tryAcquire({ exclusive: ['a'] } as never)],
+    'keys that are no array': ['keys.read', () => store.locks.acquire({ read: 'a' as never })],
+    'a lock without a name': ['keys.write', () => store.locks.acquire({ write: [''] })],
+    'a lock that is none': ['keys.write', () => store.locks.acquire({ write: [5 as never] })],
+    'an unknown lock option': ['colour', () => store.locks.acquire({}, { colour: 'red' } as never)],
+    'a time limit that is none': ['timeoutMs', () => store.locks.acquire({}, { timeoutMs: -1 })],
+    'a time limit beyond all timers': ['timeoutMs', () => store.locks.acquire({}, { timeoutMs: 2 ** 31 })],
     'not an array of events': ['events', () => store.appendAll(5 as never)],
   }
   for (const [what, [argument, call]] of Object.entries(calls)) {
@@ -135,6 +145,21 @@ test('ERR_NOT_FOUND has the path or the name', async (t) => {
   t.true(error instanceof LedgerstoneError)
   // The one field that hides the class's name.
   t.deepEqual([error.code, error.name, error.message], [row('ERR_NOT_FOUND'), 'unknown', 'there is no such collection: name=unknown'])
+})
+
+test('ERR_LOCK_TIMEOUT has the time waited, the stripe and for how long others have held it', async (t) => {
+  const store = await openStore(t)
+  const keys = { write: [store.state.key('a')] }
+  const guard = await store.locks.acquire(keys)
+  const expected = { code: row('ERR_LOCK_TIMEOUT'), class: 'LockTimeoutError', retryable: true, fields: { waitedMs: ANY_NUMBER, stripe: ANY_NUMBER, heldMs: ANY_NUMBER } } as const
+  for (const timeoutMs of [0, 20]) {
+    const error = await errorOf(() => store.locks.acquire(keys, { timeoutMs }))
+    expectError(t, error, expected)
+    const { waitedMs, stripe, heldMs } = error as LockTimeoutError
+    t.true(waitedMs >= timeoutMs - 1 && heldMs >= waitedMs && stripe < 16_384, error.message)
+  }
+  guard.release()
+  t.is(store.stats().locks.timeouts, 2)
 })
 
 test('ERR_OPTIONS_MISMATCH has the option', async (t) => {

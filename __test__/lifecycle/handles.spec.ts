@@ -86,6 +86,7 @@ test('after close() everything throws or rejects with ERR_CLOSED, and nothing is
     nextEventId: () => store.nextEventId,
     oldestEventId: () => store.oldestEventId,
     failure: () => store.failure,
+    locks: () => store.locks,
     get: () => store.get(state, 'a'),
     getMany: () => store.getMany(state, ['a']),
     has: () => store.has(state, 'a'),

@@ -2,6 +2,8 @@
 import type { Codec, Json, KeyCodec, KeyPrefix } from '../codecs/codec.ts'
 import type { Durability } from '../durability.ts'
 import type { LedgerstoneError } from '../errors.ts'
+import type { LockManager } from '../lock-manager/lock-manager.ts'
+import type { LockStats } from '../lock-manager/locks.ts'
 
 /** The number of an event, from 1 on, without gaps; 0 means "before everything". A safe integer. */
 export type EventId = number
@@ -39,7 +41,13 @@ export interface Collection<K, V, In = V> {
   put(key: K, value: In, options?: WriteOptions): Promise<CommitInfo>
   /** Deletes one key in a commit of its own; a key that is not there makes an empty one. */
   delete(key: K, options?: WriteOptions): Promise<CommitInfo>
+  /** Names a key without reading it, for {@link CanonicalStore.locks}. */
+  key(key: K): KeyRef
 }
+
+declare const refBrand: unique symbol
+/** A key of a collection, named by {@link Collection.key}. */
+export interface KeyRef { readonly [refBrand]: true }
 
 /**
  * Which keys, in which order. Lower: `gte` or `gt`; upper: `lt` or `lte`; bounds may be any bytes, also ones that no key could be. A prefix and
@@ -207,6 +215,8 @@ export interface StoreStats {
    * how many flushed bytes they keep in memory. While one is open LMDB cannot reuse what it may still read, and `state.bytes` grows with each flush.
    */
   readers: { snapshots: number; oldestMs: number; bytes: number }
+  /** The locks of {@link CanonicalStore.locks}. */
+  locks: LockStats
   /** What the last opening found: journal frames replayed, bytes of a torn end cut. */
   recovery: { epoch: number; frames: number; bytesCut: number }
 }
@@ -250,6 +260,8 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
   readonly oldestEventId: EventId
   /** Why the store stopped taking writes, if it did. */
   readonly failure: LedgerstoneError | undefined
+  /** Locks for keys and other names, for all threads that have this store open. What this handle holds is released when it closes. */
+  readonly locks: LockManager
   /**
    * A typed key space. The name and the names of the codecs are stored by the first commit that writes to it; making the object stores
    * nothing. Same name and same codecs: the same collection. Keys are utf8 and values json by default.
@@ -338,6 +350,8 @@ export interface OpenOptions<E = Json, In = E> {
    * FUSE), which is `ERR_FILE_SYSTEM` otherwise. There, nobody else may open the store, and `durable` is what that file system makes of a flush.
    */
   allowNetworkFileSystem?: boolean | undefined
+  /** Lock stripes: a power of two up to 1,048,576; default 16,384. See {@link LockManager}. */
+  stripes?: number | undefined
   /** Gives up waiting for the opening. */
   signal?: AbortSignal | undefined
 }

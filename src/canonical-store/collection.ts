@@ -1,7 +1,8 @@
 // A collection as users hold it: a key space with the reads and single writes of its own store.
-import type { CommitInfo, Collection, KeyRange, Range, WriteOptions } from './canonical-store.ts'
+import type { CommitInfo, Collection, KeyRange, KeyRef, Range, WriteOptions } from './canonical-store.ts'
 import { invalidArgument } from '../errors.ts'
 import { KeyBounds, RANGE_OPTIONS } from './key-bounds.ts'
+import { EmbeddedKeyRef } from './key-ref.ts'
 import type { KeySpace } from './key-space.ts'
 import { EmbeddedRange } from './range.ts'
 import type { Writer } from './writer.ts'
@@ -48,6 +49,10 @@ export class EmbeddedCollection<K, V, In> implements Collection<K, V, In> {
 
   delete(key: K, options?: WriteOptions): Promise<CommitInfo> {
     return this.#writer.delete(this.#space, key, options)
+  }
+
+  key(key: K): KeyRef {
+    return EmbeddedKeyRef.of(this.#space, this.#space.key(key))
   }
 }
 

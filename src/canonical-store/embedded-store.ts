@@ -4,6 +4,7 @@ import { json } from '../codecs/json.ts'
 import { utf8 } from '../codecs/utf8.ts'
 import { invalidArgument, type LedgerstoneError } from '../errors.ts'
 import { checkInteger, checkOptions, checkSignal } from '../internal/validate.ts'
+import { LockManager } from '../lock-manager/lock-manager.ts'
 import type {
   CanonicalStore, Collection, Commit, CommitInfo, EventId, EventRange, EventReader, EventRecord, KeyRange, Range, SignalOptions, Snapshot, StoreMeta, StoreStats,
   Sync, TransactOptions, Transaction, VerifyReport, WriteHandle, WriteOptions, WriteTxn,
@@ -33,6 +34,7 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
   readonly #events: EventSource
   /** By key codec, value codec and name: the codecs are objects, and those made for one call are not to be kept. */
   readonly #collections = new WeakMap<object, WeakMap<object, Map<string, AnyCollection>>>()
+  #locks: LockManager | undefined
   #closing: Promise<void> | undefined
 
   constructor(path: string, handle: StoreHandle) {
@@ -56,6 +58,11 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
   get failure(): LedgerstoneError | undefined {
     this.#handle.check()
     return this.#handle.shared.failure
+  }
+
+  get locks(): LockManager {
+    this.#handle.check()
+    return (this.#locks ??= new LockManager(this.#handle.locks))
   }
 
   collection<K extends string = string, V = Json, In = V>(name: string, options?: { key?: KeyCodec<K> | undefined; value?: Codec<V, In> | undefined }): Collection<K, V, In>

@@ -12,6 +12,9 @@ const KEPT_WRITE_SETS = 4
 /** Buffers that have grown beyond this are not kept. */
 const KEPT_BYTES = 1024 * 1024
 
+/** Somebody who has to see whether its locks were granted. */
+interface LockWaiter { look(): void }
+
 let current: Environment | undefined
 
 /** One per thread, made by the first store that is opened. */
@@ -20,6 +23,8 @@ export class Environment {
   readonly hot: HotCalls
   /** The open stores, by the key that all handles of a store share. */
   readonly stores: Map<number, SharedStore> = new Map()
+  /** Who waits for locks. */
+  readonly lockWaiters: Set<LockWaiter> = new Set()
   /** Values that users keep. */
   readonly slab: Slab = new Slab()
   /** Pages decoded on the spot. */
@@ -87,5 +92,6 @@ export class Environment {
 
   #wake(): void {
     for (const store of this.stores.values()) store.look()
+    for (const waiter of this.lockWaiters) waiter.look()
   }
 }

@@ -23,6 +23,7 @@ export class KeySpace<K, V> {
   readonly #keys: KeyCodec<K>
   readonly #isUtf8: boolean
   readonly #isBinary: boolean
+  #lockPrefix: Buffer | undefined
 
   constructor(handle: StoreHandle, name: string, keys: KeyCodec<K>, values: PayloadCodec<V>) {
     this.handle = handle
@@ -34,6 +35,11 @@ export class KeySpace<K, V> {
     this.#keys = keys
     this.#isUtf8 = (keys as unknown) === UTF8
     this.#isBinary = keys instanceof BinaryCodec
+  }
+
+  /** What the names of its keys' locks begin with. */
+  get lockPrefix(): Buffer {
+    return (this.#lockPrefix ??= lockPrefixOf(this.handle.shared.key, this.name))
   }
 
   /** The key's bytes, for writing or as a bound. */
@@ -85,4 +91,14 @@ export class KeySpace<K, V> {
     if (typeof encoded === 'string' ? isWellFormed(encoded) : isBytes(encoded)) return encoded
     throw codecFailed('encode', 'a key', this.keyName, this.name, new TypeError('a codec encodes to bytes, or a string without lone surrogates'))
   }
+}
+
+/** The store's number in this process and the collection's name with its length, so that no two keys have one name. */
+function lockPrefixOf(store: number, name: string): Buffer {
+  const text = Buffer.from(name, 'utf8')
+  const prefix = Buffer.alloc(12 + text.length)
+  prefix.writeDoubleLE(store, 0)
+  prefix.writeUInt32LE(text.length, 8)
+  text.copy(prefix, 12)
+  return prefix
 }

@@ -7,7 +7,7 @@ import { json } from '../codecs/json.ts'
 import { rankOf } from '../durability.ts'
 import { invalidArgument } from '../errors.ts'
 import { AbortWatch } from '../internal/abort.ts'
-import { checkBoolean, checkedPath, checkInteger, checkOptions, checkSignal } from '../internal/validate.ts'
+import { checkBoolean, checkedPath, checkInteger, checkOptions, checkPowerOfTwo, checkSignal } from '../internal/validate.ts'
 import type { CanonicalStore, OpenOptions } from './canonical-store.ts'
 import { recoveries } from './diagnostics.ts'
 import { EmbeddedStore } from './embedded-store.ts'
@@ -16,7 +16,7 @@ import { SharedStore } from './shared-store.ts'
 import { StoreHandle } from './store-handle.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set([
-  'events', 'durability', 'create', 'limits', 'flush', 'inlineFlush', 'mapSizeBytes', 'segmentBytes',
+  'events', 'durability', 'create', 'limits', 'flush', 'inlineFlush', 'mapSizeBytes', 'segmentBytes', 'stripes',
   'readers', 'allowNetworkFileSystem', 'signal',
 ])
 const LIMITS: ReadonlySet<string> = new Set(['keyBytes', 'valueBytes', 'eventBytes', 'transactionBytes'])
@@ -69,7 +69,7 @@ export async function open<E = Json, In = E>(path: string | URL, options?: OpenO
 }
 
 function nativeOptions(options: Omit<OpenOptions<never>, 'events'>, events: Codec<unknown>): NativeOptions {
-  const { create, limits, flush, inlineFlush, mapSizeBytes, segmentBytes, readers, allowNetworkFileSystem } = options
+  const { create, limits, flush, inlineFlush, mapSizeBytes, segmentBytes, stripes, readers, allowNetworkFileSystem } = options
   checkBoolean(create, 'create')
   checkOptions(limits, LIMITS, 'limits')
   for (const name of LIMITS) checkInteger((limits as Record<string, unknown> | undefined)?.[name], 1, `limits.${name}`)
@@ -82,6 +82,7 @@ function nativeOptions(options: Omit<OpenOptions<never>, 'events'>, events: Code
   checkOptions(readers, READERS, 'readers')
   checkInteger(readers?.warnAfterMs, 1, 'readers.warnAfterMs')
   checkBoolean(allowNetworkFileSystem, 'allowNetworkFileSystem')
+  checkPowerOfTwo(stripes, 'stripes')
   return {
     create: create ?? true,
     eventCodec: events.name,
@@ -97,6 +98,7 @@ function nativeOptions(options: Omit<OpenOptions<never>, 'events'>, events: Code
       segmentBytes,
       readersWarnAfterMs: readers?.warnAfterMs,
       allowNetworkFileSystem,
+      stripes,
     }),
   }
 }

@@ -6,6 +6,7 @@ import { PayloadCodec } from '../codecs/payload-codec.ts'
 import { closed, invalidArgument } from '../errors.ts'
 import { isWellFormed } from '../internal/bytes.ts'
 import { Lease } from '../internal/lease.ts'
+import { LockClient } from '../lock-manager/lock-client.ts'
 import { type Cursor, NativeCursor } from './cursor.ts'
 import type { Environment } from './environment.ts'
 import type { KeyBounds } from './key-bounds.ts'
@@ -42,6 +43,7 @@ export class StoreHandle implements RangeSource {
   readonly reader: PointReader
   readonly #slots = new Map<string, number>()
   readonly #lease: Lease
+  #locks: LockClient | undefined
   #isClosed = false
 
   constructor(environment: Environment, shared: SharedStore, options: HandleOptions) {
@@ -66,6 +68,12 @@ export class StoreHandle implements RangeSource {
   checkWritable(): void {
     if (this.#isClosed) throw closed('store')
     this.shared.checkWritable()
+  }
+
+  /** Who takes the store's locks for this handle. */
+  get locks(): LockClient {
+    this.check()
+    return (this.#locks ??= new LockClient(this.environment, this.environment.call((cold) => cold.storeLocks(this.id)), this))
   }
 
   /** A key space with checked codecs. */
@@ -146,6 +154,7 @@ export class StoreHandle implements RangeSource {
       open.abort()
     }
     this.shared.refuse(() => closed('store'), this)
+    this.#locks?.close()
     for (const lease of this.leases) lease.close()
   }
 

@@ -2,9 +2,9 @@
 // by its owner's end or, when the holder was garbage-collected, in the background with one warning per kind.
 
 /** What a forgotten lease was for, as the warning says it. */
-export type LeaseKind = 'store' | 'snapshot' | 'range'
+export type LeaseKind = 'store' | 'snapshot' | 'range' | 'lock'
 
-const REMEDY: Record<LeaseKind, string> = { store: 'close()', snapshot: 'release()', range: 'return() of its iterator' }
+const REMEDY: Record<LeaseKind, string> = { store: 'close()', snapshot: 'release()', range: 'return() of its iterator', lock: 'release()' }
 const warned = new Set<LeaseKind>()
 
 /** A native resource that is open until it is closed. */
@@ -49,13 +49,18 @@ export class Lease {
   abandon(): void {
     if (!this.open) return
     this.close()
-    if (warned.has(this.kind)) return
-    warned.add(this.kind)
-    process.emitWarning(`a ${this.kind} was garbage-collected without ${REMEDY[this.kind]}; it has been released in the background`, {
-      type: 'LedgerstoneWarning',
-      code: 'LEDGERSTONE_UNRELEASED',
-    })
+    warnForgotten(this.kind)
   }
+}
+
+/** Something of this kind was forgotten and has been released: tells so, once for each kind. */
+export function warnForgotten(kind: LeaseKind): void {
+  if (warned.has(kind)) return
+  warned.add(kind)
+  process.emitWarning(`a ${kind} was garbage-collected without ${REMEDY[kind]}; it has been released in the background`, {
+    type: 'LedgerstoneWarning',
+    code: 'LEDGERSTONE_UNRELEASED',
+  })
 }
 
 const forgotten = new FinalizationRegistry<Lease>((lease) => lease.abandon())

@@ -15,6 +15,12 @@ export function checkInteger(value: unknown, min: number, argument: string): voi
   if (!Number.isSafeInteger(value) || (value as number) < min) throw invalidArgument(argument, `an integer from ${min} on is needed`)
 }
 
+/** A power of two, or left out. */
+export function checkPowerOfTwo(value: unknown, argument: string): void {
+  if (value === undefined || (Number.isSafeInteger(value) && (value as number) > 0 && Number.isInteger(Math.log2(value as number)))) return
+  throw invalidArgument(argument, 'a power of two is needed')
+}
+
 /** A count: an integer >= 0 or Infinity; left out is Infinity. */
 export function checkedLimit(value: unknown, argument: string): number {
   if (value === undefined || value === Infinity) return Infinity

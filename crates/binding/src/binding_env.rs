@@ -30,6 +30,11 @@ pub struct HotCallCounters {
     pub abort: f64,
     pub want: f64,
     pub poll: f64,
+    pub lock: f64,
+    pub unlock: f64,
+    pub withdraw: f64,
+    pub grants: f64,
+    pub held_ms: f64,
     pub wakes: f64,
 }
 
@@ -104,6 +109,11 @@ pub fn counters(env: &Env) -> napi::Result<HotCallCounters> {
             abort: of(HotCall::Abort),
             want: of(HotCall::Want),
             poll: of(HotCall::Poll),
+            lock: of(HotCall::Lock),
+            unlock: of(HotCall::Unlock),
+            withdraw: of(HotCall::Withdraw),
+            grants: of(HotCall::Grants),
+            held_ms: of(HotCall::HeldMs),
             wakes: number(state.completion().wakes()),
         })
     })

@@ -54,6 +54,8 @@ pub struct NativeOptions {
     pub readers_warn_after_ms: Option<f64>,
     /// Whether the store may be on a network file system.
     pub allow_network_file_system: Option<bool>,
+    /// Lock stripes, a power of two.
+    pub stripes: Option<f64>,
 }
 
 /// What a write is checked against, in bytes.
@@ -108,6 +110,7 @@ impl NativeOptions {
             segment_bytes: size("segmentBytes", self.segment_bytes)?,
             readers_warn_after_ms: size("readers.warnAfterMs", self.readers_warn_after_ms)?,
             allow_network_file_system: self.allow_network_file_system,
+            stripes: size("stripes", self.stripes)?,
         })
     }
 }

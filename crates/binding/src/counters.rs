@@ -16,9 +16,14 @@ pub(crate) enum HotCall {
     Abort,
     Want,
     Poll,
+    Lock,
+    Unlock,
+    Withdraw,
+    Grants,
+    HeldMs,
 }
 
-const HOT_CALLS: usize = 11;
+const HOT_CALLS: usize = 16;
 
 #[derive(Default)]
 pub(crate) struct Counters([Cell<u64>; HOT_CALLS]);

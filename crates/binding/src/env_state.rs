@@ -12,6 +12,7 @@ use std::{
 };
 
 use ledgerstone_canonical_store::{Owner, StoreHandle};
+use ledgerstone_lock_manager::LockManager;
 use napi::{Env, sys};
 
 use crate::{
@@ -20,6 +21,7 @@ use crate::{
     completion::Completion,
     counters::Counters,
     fast_path::contain,
+    lock_entry::LockEntry,
     observation::NativeHappenings,
     reader::{Cursor, Reader},
     slab::{Handle, Slab},
@@ -41,6 +43,8 @@ pub(crate) struct EnvState {
     pub(crate) cursors: RefCell<Slab<Cursor>>,
     readers: RefCell<Slab<Reader>>,
     verifications: RefCell<Slab<RunningVerification>>,
+    /// Who locks here: for a store, or for a lock manager of its own.
+    locks: RefCell<Slab<LockEntry>>,
     /// Stores whose close is under way: nothing is read or written any more, but waiters are still served.
     closing: RefCell<Vec<(Handle, Rc<StoreEntry>)>>,
     completion: Arc<Completion>,
@@ -71,6 +75,7 @@ impl EnvState {
             cursors: RefCell::new(Slab::new()),
             readers: RefCell::new(Slab::new()),
             verifications: RefCell::new(Slab::new()),
+            locks: RefCell::new(Slab::new()),
             closing: RefCell::new(Vec::new()),
             completion: Arc::new(completion),
             env,
@@ -132,6 +137,23 @@ impl EnvState {
 
     pub(crate) fn add_cursor(&self, cursor: Cursor) -> Result<Handle, Failure> {
         self.cursors.borrow_mut().insert(cursor).ok_or_else(|| too_many("too many ranges are open"))
+    }
+
+    /// Takes in somebody who locks, until [`drop_locks`](Self::drop_locks) or the end of `store`.
+    pub(crate) fn add_locks(&self, manager: &Arc<LockManager>, store: Option<Handle>) -> Result<Handle, Failure> {
+        let entry = LockEntry::new(manager, Arc::clone(&self.completion), store);
+        self.locks.borrow_mut().insert(entry).ok_or_else(|| too_many("too many lock managers are open"))
+    }
+
+    /// `None` when it has ended.
+    pub(crate) fn with_locks<R>(&self, id: Handle, work: impl FnOnce(&LockEntry) -> R) -> Option<R> {
+        self.locks.borrow().get(id).map(work)
+    }
+
+    /// All that it holds is given back, and nothing is waited for any more. Harmless twice.
+    pub(crate) fn drop_locks(&self, id: Handle) {
+        let entry = self.locks.borrow_mut().remove(id);
+        drop(entry);
     }
 
     pub(crate) fn with_reader<R>(
@@ -218,6 +240,8 @@ impl EnvState {
         for reader in its_readers {
             self.drop_reader(reader);
         }
+        let its_locks = self.locks.borrow_mut().remove_where(|locks| locks.store == Some(id));
+        drop(its_locks);
         let handle = Arc::clone(entry.handle());
         self.closing.borrow_mut().push((id, entry));
         Ok(handle)
@@ -284,6 +308,8 @@ impl EnvState {
             entry.detach();
             entry.abort(self.owner);
         }
+        let locks = self.locks.borrow_mut().remove_where(|_| true);
+        drop(locks);
         self.cursors.borrow_mut().remove_where(|_| true);
         self.verifications.borrow_mut().remove_where(|_| true);
         for reader in self.readers.borrow_mut().remove_where(|_| true) {

@@ -25,6 +25,7 @@ use crate::{
     bounds::packed_bounds,
     counters::HotCall,
     env_state::EnvState,
+    lock_calls,
     page::{EventPage, PackedKeys, PackedValues, Page, RangePage},
     pool::Pool,
     reader::{Cursor, Reader},
@@ -42,7 +43,7 @@ const FAILED: f64 = -3.0;
 /// Bytes in front of the records of a write set, where the result of the commit is written.
 const WRITE_SET_HEAD: usize = 64;
 
-type Answer = Result<f64, Failure>;
+pub(crate) type Answer = Result<f64, Failure>;
 type Body<const N: usize> = fn(&EnvState, &Arguments<N>) -> Answer;
 
 /// Runs `work`; a panic ends here instead of unwinding into Node.
@@ -101,6 +102,11 @@ hot_calls! {
     c"abort" raw_abort = Abort 1 abort;
     c"want" raw_want = Want 6 want;
     c"poll" raw_poll = Poll 2 poll;
+    c"lock" raw_lock = Lock 4 lock_calls::lock;
+    c"unlock" raw_unlock = Unlock 2 lock_calls::unlock;
+    c"withdraw" raw_withdraw = Withdraw 4 lock_calls::withdraw;
+    c"grants" raw_grants = Grants 2 lock_calls::grants;
+    c"heldMs" raw_held_ms = HeldMs 2 lock_calls::held_ms;
 }
 
 /// Makes the object with the hot calls, and the state of the environment behind them.

@@ -8,6 +8,7 @@
 mod arguments;
 mod binding_env;
 mod binding_error;
+mod binding_lock_manager;
 mod binding_reader;
 mod binding_store;
 mod binding_verification;
@@ -18,6 +19,8 @@ mod demand;
 mod env_state;
 mod exit_hook;
 mod fast_path;
+mod lock_calls;
+mod lock_entry;
 mod observation;
 mod page;
 mod pool;

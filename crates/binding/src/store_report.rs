@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "`#[napi]` asks for `pub`; the addon itself is the only caller")]
 
 use ledgerstone_canonical_store::{Meta, Stats};
+use ledgerstone_lock_manager::LockStats;
 use napi_derive::napi;
 
 use crate::binding_env::number;
@@ -100,6 +101,35 @@ pub struct NativeReaderStats {
     pub bytes: f64,
 }
 
+/// A lock manager; sets are counted, times are in milliseconds.
+#[napi(object)]
+#[allow(missing_docs, reason = "each field is described in the public API")]
+pub struct NativeLockStats {
+    pub stripes: f64,
+    pub held: f64,
+    pub waiting: f64,
+    pub acquired: f64,
+    pub contended: f64,
+    pub timeouts: f64,
+    pub longest_wait_ms: f64,
+    pub longest_hold_ms: f64,
+}
+
+impl From<LockStats> for NativeLockStats {
+    fn from(stats: LockStats) -> Self {
+        Self {
+            stripes: number(stats.stripes),
+            held: number(stats.held),
+            waiting: number(stats.waiting),
+            acquired: number(stats.acquired),
+            contended: number(stats.contended),
+            timeouts: number(stats.timeouts),
+            longest_wait_ms: stats.longest_wait.as_secs_f64() * 1_000.0,
+            longest_hold_ms: stats.longest_hold.as_secs_f64() * 1_000.0,
+        }
+    }
+}
+
 /// What the last opening found.
 #[napi(object)]
 #[allow(missing_docs, reason = "each field is described in the public API")]
@@ -120,6 +150,7 @@ pub struct NativeStats {
     pub journal: NativeJournalStats,
     pub flusher: NativeFlusherStats,
     pub readers: NativeReaderStats,
+    pub locks: NativeLockStats,
     pub recovery: NativeRecovery,
 }
 
@@ -159,6 +190,7 @@ impl From<Stats> for NativeStats {
                 oldest_ms: number(stats.oldest_reader_ms),
                 bytes: number(stats.pinned_bytes),
             },
+            locks: stats.locks.into(),
             recovery: NativeRecovery {
                 epoch: number(recovery.epoch),
                 frames: number(recovery.frames),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ledgerstone_lock_manager::MAX_STRIPES;
+
 use crate::{Error, error::Result};
 
 /// What the caller of [`open`](crate::open) asks for; `None` is left out, and a left-out option never contradicts.
@@ -33,6 +35,8 @@ pub struct OpenOptions {
     pub readers_warn_after_ms: Option<u64>,
     /// Whether the store may be on a file system that other machines share; default no.
     pub allow_network_file_system: Option<bool>,
+    /// Lock stripes: a power of two up to 1,048,576; default 16,384.
+    pub stripes: Option<u64>,
 }
 
 impl Default for OpenOptions {
@@ -51,6 +55,7 @@ impl Default for OpenOptions {
             segment_bytes: None,
             readers_warn_after_ms: None,
             allow_network_file_system: None,
+            stripes: None,
         }
     }
 }
@@ -90,6 +95,7 @@ pub(crate) struct Settings {
     pub(crate) segment_bytes: u64,
     pub(crate) readers_warn_after_ms: u64,
     pub(crate) allow_network_file_system: bool,
+    pub(crate) stripes: u64,
 }
 
 fn within(argument: &'static str, value: Option<u64>, default: u64, min: u64, max: u64) -> Result<u64> {
@@ -98,6 +104,14 @@ fn within(argument: &'static str, value: Option<u64>, default: u64, min: u64, ma
         return Ok(value);
     }
     let message = format!("an option is out of range: option={argument} value={value} min={min} max={max}");
+    Err(Error::InvalidArgument { argument, message })
+}
+
+fn power_of_two(argument: &'static str, value: u64) -> Result<u64> {
+    if value.is_power_of_two() {
+        return Ok(value);
+    }
+    let message = format!("a power of two is needed: option={argument} value={value}");
     Err(Error::InvalidArgument { argument, message })
 }
 
@@ -123,6 +137,7 @@ impl OpenOptions {
             segment_bytes: within("segmentBytes", self.segment_bytes, 64 * MIB, 64 * KIB, 16 * GIB)?,
             readers_warn_after_ms: within("readers.warnAfterMs", self.readers_warn_after_ms, 60_000, 1, MAX_TIMER_MS)?,
             allow_network_file_system: self.allow_network_file_system.unwrap_or(false),
+            stripes: power_of_two("stripes", within("stripes", self.stripes, 16_384, 1, MAX_STRIPES)?)?,
         })
     }
 
@@ -130,7 +145,7 @@ impl OpenOptions {
     pub(crate) fn agree_with(&self, open: &Settings) -> Result<()> {
         let limits = open.limits;
         let interval = u64::try_from(open.flush_interval.as_millis()).unwrap_or(u64::MAX);
-        let pairs: [(&'static str, Option<u64>, u64); 9] = [
+        let pairs: [(&'static str, Option<u64>, u64); 10] = [
             ("limits.keyBytes", self.key_bytes, limits.key_bytes),
             ("limits.valueBytes", self.value_bytes, limits.value_bytes),
             ("limits.eventBytes", self.event_bytes, limits.event_bytes),
@@ -140,6 +155,7 @@ impl OpenOptions {
             ("mapSizeBytes", self.map_size_bytes, open.map_size_bytes),
             ("segmentBytes", self.segment_bytes, open.segment_bytes),
             ("readers.warnAfterMs", self.readers_warn_after_ms, open.readers_warn_after_ms),
+            ("stripes", self.stripes, open.stripes),
         ];
         self.settings()?;
         for (option, asked, actual) in pairs {
@@ -170,6 +186,10 @@ mod tests {
         let error = options.settings().unwrap_err();
         assert_eq!(error.code(), "ERR_INVALID_ARGUMENT");
         assert!(error.to_string().contains("flush.bytes"), "{error}");
+        for stripes in [0, 3, 1 << 21] {
+            let error = OpenOptions { stripes: Some(stripes), ..OpenOptions::default() }.settings().unwrap_err();
+            assert_eq!((error.code(), error.to_string().contains("stripes")), ("ERR_INVALID_ARGUMENT", true));
+        }
     }
 
     #[test]

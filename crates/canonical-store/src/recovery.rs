@@ -12,6 +12,7 @@ use std::{
 use ledgerstone_event_log::{EventLog, EventLogOptions};
 use ledgerstone_format::{StoreId, compression::Compression};
 use ledgerstone_journal::{Frame, FrameKind, Journal, JournalOptions, OpKind, Poison, Promise, ScanFrom};
+use ledgerstone_lock_manager::LockManager;
 use ledgerstone_vfs::{Clock, FileLock, FileSystem, OpenHow, Vfs, read_small_file};
 use ledgerstone_write_coordinator::{Coordinator, Pacing};
 use parking_lot::Mutex;
@@ -250,6 +251,8 @@ impl Ground {
         let coordinator = Coordinator::new(Arc::clone(&self.clock), pacing, Arc::clone(&active), epoch, flushed_seq);
         let listeners = Arc::new(Listeners::default());
         journal.add_listener(Arc::clone(&listeners) as Arc<dyn ledgerstone_journal::Listener>);
+        let locks = LockManager::new(settings.stripes, Arc::clone(&self.clock))
+            .ok_or_else(|| Error::internal("the number of stripes was checked"))?;
         let store = Arc::new(Store {
             path: layout.root.clone(),
             layout,
@@ -285,6 +288,7 @@ impl Ground {
             probe: Mutex::default(),
             verifications: Verifications::default(),
             lock: Mutex::new(Some(lock)),
+            locks: Arc::new(locks),
         });
         if self.threads {
             store.journal.spawn()?;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ledgerstone_lock_manager::LockStats;
 use ledgerstone_write_coordinator::Delta as _;
 
 use crate::{Marks, Store, identity::FORMAT_VERSION};
@@ -69,6 +70,7 @@ pub struct Stats {
     pub snapshots: u64,
     pub oldest_reader_ms: u64,
     pub pinned_bytes: u64,
+    pub locks: LockStats,
     pub recovery: RecoveryReport,
 }
 
@@ -118,6 +120,7 @@ impl Store {
             snapshots,
             oldest_reader_ms: u64::try_from(age).unwrap_or(u64::MAX),
             pinned_bytes,
+            locks: self.locks.stats(),
             recovery: self.recovery,
         }
     }

@@ -12,6 +12,7 @@ use std::{
 use ledgerstone_event_log::EventLog;
 use ledgerstone_format::Durability;
 use ledgerstone_journal::{Journal, Led, Poison};
+use ledgerstone_lock_manager::LockManager;
 use ledgerstone_vfs::{Clock, FileLock, Vfs};
 use ledgerstone_write_coordinator::Coordinator;
 use parking_lot::Mutex;
@@ -101,6 +102,8 @@ pub struct Store {
     pub(crate) probe: Mutex<FlushProbes>,
     pub(crate) verifications: Verifications,
     pub(crate) lock: Mutex<Option<Box<dyn FileLock>>>,
+    /// The locks that users take for their keys. The engine takes none of them itself.
+    pub(crate) locks: Arc<LockManager>,
 }
 
 impl Store {
@@ -129,6 +132,11 @@ impl Store {
     pub fn collections(&self) -> Result<Vec<String>> {
         self.check_open()?;
         Ok(self.catalog.current().names())
+    }
+
+    /// The locks of this store, for all its handles and threads.
+    pub fn locks(&self) -> &Arc<LockManager> {
+        &self.locks
     }
 
     /// How far everything has come.

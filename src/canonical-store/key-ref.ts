@@ -1,0 +1,36 @@
+// A key of a collection that is named without being read: for locks, and for what is declared beforehand. Its lock's name is the same for all handles
+// and threads that have the store open: the store's number in this process, the collection's name, the key.
+import { owned, writeUtf8 } from '../internal/bytes.ts'
+import type { KeyRef } from './canonical-store.ts'
+import type { KeySpace } from './key-space.ts'
+
+/** What `collection.key()` gives; opaque to users. */
+export class EmbeddedKeyRef<K = unknown, V = unknown> {
+  readonly space: KeySpace<K, V>
+  /** The key's bytes; perhaps such as no key can have. */
+  readonly key: string | Uint8Array
+
+  constructor(space: KeySpace<K, V>, key: string | Uint8Array) {
+    this.space = space
+    this.key = owned(key)
+  }
+
+  static of<K, V>(space: KeySpace<K, V>, key: string | Uint8Array): KeyRef {
+    return new EmbeddedKeyRef(space, key) as unknown as KeyRef
+  }
+
+  /** How much room {@link writeName} may need. */
+  get maxNameBytes(): number {
+    return this.space.lockPrefix.length + this.key.length * 3
+  }
+
+  /** Writes the name of the key's lock and returns its length. The caller has made room. */
+  writeName(to: Buffer, offset: number): number {
+    const { lockPrefix } = this.space
+    to.set(lockPrefix, offset)
+    const at = offset + lockPrefix.length
+    if (typeof this.key === 'string') return lockPrefix.length + writeUtf8(to, this.key, at)
+    to.set(this.key, at)
+    return lockPrefix.length + this.key.length
+  }
+}

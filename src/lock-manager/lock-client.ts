@@ -1,0 +1,183 @@
+// Who locks: one environment, for one handle of a store or for a lock manager of its own. What can be had at once is one native call; what
+// cannot is waited for here, with the time limit and the signal, until native code says that it was granted or is told to wait no longer.
+import type { Environment } from '../canonical-store/environment.ts'
+import type { SharedStore } from '../canonical-store/shared-store.ts'
+import { closed, lockTimeout } from '../errors.ts'
+import { AbortWatch } from '../internal/abort.ts'
+import { Deferred } from '../internal/deferred.ts'
+import { EmbeddedLockGuard, type LockHolder } from './lock-guard.ts'
+import type { LockGuard, LockSet, LockStats } from './locks.ts'
+import { PackedLockSet } from './packed-lock-set.ts'
+
+/** What becomes of a set that cannot be had at once: the third argument of the native call. */
+const REFUSE = 0
+const WAIT = 1
+const TIME_OUT = 2
+/** Why waiting ends. */
+const TIME_IS_OVER = 0
+const ABORTED = 1
+/** What giving back or withdrawing has done, added up. */
+const DONE = 1
+const OWN_GRANTS = 2
+const FAILED = -3
+
+interface Waiting {
+  readonly granted: Deferred<LockGuard>
+  readonly timer: NodeJS.Timeout
+  /** Ends the watching of the signal. */
+  readonly forget: (() => void) | undefined
+}
+
+/** The running call's; JavaScript does nothing else meanwhile. */
+let set: PackedLockSet | undefined
+const tokens = new Float64Array(64)
+
+/** One who locks. */
+export class LockClient implements LockHolder {
+  readonly #environment: Environment
+  readonly #id: number
+  /** The handle of the store whose locks these are: it must not be collected before. */
+  readonly #store: { readonly shared: SharedStore } | undefined
+  readonly #aborts: AbortWatch
+  readonly #waiting = new Map<number, Waiting>()
+  #isClosed = false
+  #looksSoon = false
+
+  /** `id` is what native code knows the client by; it ends with `store`, or when this object is collected. */
+  constructor(environment: Environment, id: number, store: { readonly shared: SharedStore } | undefined) {
+    this.#environment = environment
+    this.#id = id
+    this.#store = store
+    this.#aborts = store?.shared.aborts ?? new AbortWatch()
+    if (store === undefined) unreachable.register(this, { environment, id })
+  }
+
+  /**
+   * All of the set, at once if it can be had, else when it can be had before `timeoutMs` are over. One native call, or a few more when it has to be
+   * waited for. What is wrong at once is thrown.
+   */
+  acquire(keys: LockSet, timeoutMs: number, signal: AbortSignal | undefined): LockGuard | Promise<LockGuard> {
+    const packed = this.#pack(keys)
+    signal?.throwIfAborted()
+    const token = this.#lock(packed, timeoutMs === 0 ? TIME_OUT : WAIT)
+    if (token > 0) return new EmbeddedLockGuard(this, token)
+    if (token === FAILED) throw this.#environment.error()
+    if (timeoutMs === 0) throw timedOut(packed)
+    return this.#wait(-token, timeoutMs, signal)
+  }
+
+  /** All of the set, when it can be had now. */
+  tryAcquire(keys: LockSet): LockGuard | undefined {
+    const token = this.#lock(this.#pack(keys), REFUSE)
+    if (token > 0) return new EmbeddedLockGuard(this, token)
+    if (token === FAILED) throw this.#environment.error()
+    return undefined
+  }
+
+  stats(): LockStats {
+    this.#check()
+    return this.#environment.call((cold) => cold.lockStats(this.#id))
+  }
+
+  heldMs(token: number): number {
+    return this.#environment.hot.heldMs(this.#id, token)
+  }
+
+  release(token: number): boolean {
+    return this.#after(this.#environment.hot.unlock(this.#id, token))
+  }
+
+  /** Fetches what has been granted since somebody began to wait. */
+  look(): void {
+    let count = tokens.length
+    while (count === tokens.length && this.#waiting.size > 0) {
+      count = this.#environment.hot.grants(this.#id, tokens)
+      for (let place = 0; place < count; place++) {
+        const token = tokens[place] as number
+        this.#settle(token)?.granted.resolve(new EmbeddedLockGuard(this, token))
+      }
+    }
+  }
+
+  /** Its store is closing: what is held goes back, who waits is told. */
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#environment.call((cold) => cold.closeLocks(this.#id))
+    for (const token of this.#waiting.keys()) this.#settle(token)?.granted.reject(closed('store'))
+  }
+
+  #check(): void {
+    if (this.#isClosed) throw closed('store')
+  }
+
+  #pack(keys: LockSet): PackedLockSet {
+    set ??= new PackedLockSet()
+    set.fill(keys, this.#store?.shared)
+    this.#check()
+    return set
+  }
+
+  #lock(packed: PackedLockSet, otherwise: number): number {
+    return this.#environment.hot.lock(this.#id, packed.buffer, packed.length, otherwise)
+  }
+
+  #wait(token: number, timeoutMs: number, signal: AbortSignal | undefined): Promise<LockGuard> {
+    const granted = new Deferred<LockGuard>()
+    // Referenced: as long as somebody waits, the process does too.
+    const timer = setTimeout(() => this.#timeIsOver(token), timeoutMs)
+    const forget = signal === undefined ? undefined : this.#aborts.add(signal, (reason) => this.#abort(token, reason))
+    this.#waiting.set(token, { granted, timer, forget })
+    this.#environment.lockWaiters.add(this)
+    return granted.promise
+  }
+
+  #timeIsOver(token: number): void {
+    const packed = (set ??= new PackedLockSet())
+    const done = this.#after(this.#environment.hot.withdraw(this.#id, token, TIME_IS_OVER, packed.buffer))
+    // Otherwise it was granted before this thread found the time to look at its clock.
+    if (done) this.#settle(token)?.granted.reject(timedOut(packed))
+    else this.look()
+  }
+
+  #abort(token: number, reason: unknown): void {
+    const packed = (set ??= new PackedLockSet())
+    this.#after(this.#environment.hot.withdraw(this.#id, token, ABORTED, packed.buffer))
+    this.#settle(token)?.granted.reject(reason)
+  }
+
+  /** It is waited for no longer. */
+  #settle(token: number): Waiting | undefined {
+    const waiting = this.#waiting.get(token)
+    if (waiting === undefined) return undefined
+    this.#waiting.delete(token)
+    if (this.#waiting.size === 0) this.#environment.lockWaiters.delete(this)
+    clearTimeout(waiting.timer)
+    waiting.forget?.()
+    return waiting
+  }
+
+  /** What this thread's own call has granted to others of this thread, nobody else tells them. */
+  #after(flags: number): boolean {
+    if ((flags & OWN_GRANTS) !== 0 && !this.#looksSoon) {
+      this.#looksSoon = true
+      queueMicrotask(() => {
+        this.#looksSoon = false
+        this.look()
+      })
+    }
+    return (flags & DONE) !== 0
+  }
+}
+
+/** From what native code has written to the front of the set's buffer. */
+function timedOut(packed: PackedLockSet): Error {
+  const { buffer } = packed
+  const heldMs = Math.round(buffer.readDoubleLE(8))
+  return lockTimeout(Math.round(buffer.readDoubleLE(16)), buffer.readDoubleLE(0), heldMs)
+}
+
+/** A lock manager that nobody can reach any more has nothing to release: guards and waiters would have kept it. */
+const unreachable = new FinalizationRegistry<{ environment: Environment; id: number }>(({ environment, id }) => {
+  environment.cold.closeLocks(id)
+})

@@ -1,0 +1,82 @@
+// A set of keys on its way to native code, one record after the other in a buffer that is used over and over: u32 (length << 1 | exclusive),
+// then the name. A name's first byte says whose it is: 0 the caller's own, 1 a collection's.
+import { EmbeddedKeyRef } from '../canonical-store/key-ref.ts'
+import { allocate } from '../canonical-store/pool.ts'
+import type { SharedStore } from '../canonical-store/shared-store.ts'
+import { invalidArgument, limitExceeded } from '../errors.ts'
+import { isBytes, writeUtf8 } from '../internal/bytes.ts'
+import type { LockKey, LockSet } from './locks.ts'
+
+const INITIAL_BYTES = 4096
+/** A buffer that has grown beyond this is not kept. */
+const KEPT_BYTES = 64 * 1024
+const MAX_NAME_BYTES = 1024 * 1024
+const HEAD_BYTES = 5
+const OWN_NAME = 0
+const COLLECTION_KEY = 1
+const SHARED = 0
+const EXCLUSIVE = 1
+
+/** The set of one call. */
+export class PackedLockSet {
+  buffer: Buffer = allocate(INITIAL_BYTES)
+  length = 0
+
+  /**
+   * Packs `keys`. References are taken of any store, or of `store` alone if there is one.
+   *
+   * @throws `ERR_INVALID_ARGUMENT`, `ERR_LIMIT` (`lockKeyBytes`)
+   */
+  fill(keys: LockSet, store: SharedStore | undefined): void {
+    if (typeof keys !== 'object' || keys === null) throw invalidArgument('keys', 'an object with `read` and `write` is needed')
+    for (const name in keys) if (name !== 'read' && name !== 'write') throw invalidArgument(`keys.${name}`, 'unknown option')
+    this.length = 0
+    if (this.buffer.length > KEPT_BYTES) this.buffer = allocate(INITIAL_BYTES)
+    const { read, write } = keys
+    if (read !== undefined) this.#addAll(read, SHARED, 'keys.read', store)
+    if (write !== undefined) this.#addAll(write, EXCLUSIVE, 'keys.write', store)
+  }
+
+  #addAll(keys: readonly LockKey[], mode: number, argument: string, store: SharedStore | undefined): void {
+    if (!Array.isArray(keys)) throw invalidArgument(argument, 'an array of keys is needed')
+    for (const key of keys as readonly LockKey[]) {
+      if (typeof key === 'string') {
+        this.#reserve(key.length * 3)
+        this.#close(mode, OWN_NAME, writeUtf8(this.buffer, key, this.length + HEAD_BYTES), argument)
+      } else if (key instanceof EmbeddedKeyRef) {
+        if (store !== undefined && key.space.handle.shared !== store) throw invalidArgument(argument, 'the key belongs to another store')
+        this.#reserve(key.maxNameBytes)
+        this.#close(mode, COLLECTION_KEY, key.writeName(this.buffer, this.length + HEAD_BYTES), argument)
+      } else if (isBytes(key)) {
+        this.#reserve(key.length)
+        this.buffer.set(key, this.length + HEAD_BYTES)
+        this.#close(mode, OWN_NAME, key.length, argument)
+      } else {
+        throw invalidArgument(argument, 'a key is a string, bytes, or what `collection.key()` gives')
+      }
+    }
+  }
+
+  /** The name's bytes are there: writes what stands before them. */
+  #close(mode: number, namespace: number, bytes: number, argument: string): void {
+    if (bytes === 0) throw invalidArgument(argument, 'a key is not empty')
+    if (bytes > MAX_NAME_BYTES) throw limitExceeded('the name of a lock', 'lockKeyBytes', bytes, MAX_NAME_BYTES)
+    const { buffer, length: at } = this
+    const head = ((bytes + 1) << 1) | mode
+    buffer[at] = head
+    buffer[at + 1] = head >>> 8
+    buffer[at + 2] = head >>> 16
+    buffer[at + 3] = head >>> 24
+    buffer[at + 4] = namespace
+    this.length = at + HEAD_BYTES + bytes
+  }
+
+  #reserve(bytes: number): void {
+    const needed = this.length + HEAD_BYTES + Math.min(bytes, 3 * MAX_NAME_BYTES + 1)
+    if (bytes > 3 * MAX_NAME_BYTES) throw limitExceeded('the name of a lock', 'lockKeyBytes', bytes, MAX_NAME_BYTES)
+    if (needed <= this.buffer.length) return
+    const grown = allocate(2 * needed)
+    this.buffer.copy(grown, 0, 0, this.length)
+    this.buffer = grown
+  }
+}
