@@ -20,8 +20,6 @@ export type {
 } from './canonical-store/diagnostics.ts'
 export type { Codec, Json, KeyCodec, KeyPrefix } from './codecs/codec.ts'
 export type { JsonOutput, JsonSafe } from './codecs/json.ts'
-export type { LockGuard, LockKey, LockManagerOptions, LockOptions, LockSet, LockStats } from './lock-manager/locks.ts'
-export type { LockManager } from './lock-manager/lock-manager.ts'
 export type { StandardSchemaV1 } from './codecs/standard-schema.ts'
 export type { Durability } from './durability.ts'
 export type { ErrorCode, ErrorFields } from './errors.ts'

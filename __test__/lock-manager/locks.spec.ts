@@ -354,6 +354,25 @@ test('random sets never dead-lock, and each is alone with what it writes', async
   t.like(locks.stats(), { held: 0, waiting: 0, acquired: 2_000, timeouts: 0 })
 })
 
+test('two sets of 16 names meet on a stripe as often as the README says', (t) => {
+  const meeting = (stripes: number): number => {
+    const locks = new LockManager({ stripes })
+    const set = (name: string): { write: string[] } => ({ write: Array.from({ length: 16 }, (_, n) => `${name} ${n}`) })
+    let met = 0
+    for (let n = 0; n < 1_000; n++) {
+      const first = locks.tryAcquire(set(`one ${n}`))
+      const second = locks.tryAcquire(set(`other ${n}`))
+      if (second === undefined) met++
+      second?.release()
+      first?.release()
+    }
+    return met
+  }
+  // 633 and 16 are expected; each bound is more than seven standard deviations away.
+  t.true(Math.abs(meeting(256) - 633) < 120)
+  t.true(meeting(16_384) < 50)
+})
+
 test.serial('a guard that was forgotten is released in the background, with one warning', async (t) => {
   const warnings: string[] = []
   process.on('warning', (warning) => warnings.push(warning.message))

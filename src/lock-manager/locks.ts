@@ -36,9 +36,9 @@ export interface LockManagerOptions {
 export interface LockStats {
   /** How many stripes there are. */
   stripes: number
-  /** Sets that are held now. */
+  /** Sets that are held. */
   held: number
-  /** Sets that are waited for now. */
+  /** Sets that wait. */
   waiting: number
   /** Sets that have been granted. */
   acquired: number

@@ -30,9 +30,10 @@ export class PackedLockSet {
   fill(keys: LockSet, store: SharedStore | undefined): void {
     if (typeof keys !== 'object' || keys === null) throw invalidArgument('keys', 'an object with `read` and `write` is needed')
     for (const name in keys) if (name !== 'read' && name !== 'write') throw invalidArgument(`keys.${name}`, 'unknown option')
+    // First, because a getter of the caller's could come back here.
+    const { read, write } = keys
     this.length = 0
     if (this.buffer.length > KEPT_BYTES) this.buffer = allocate(INITIAL_BYTES)
-    const { read, write } = keys
     if (read !== undefined) this.#addAll(read, SHARED, 'keys.read', store)
     if (write !== undefined) this.#addAll(write, EXCLUSIVE, 'keys.write', store)
   }
