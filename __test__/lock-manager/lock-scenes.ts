@@ -111,7 +111,7 @@ async function takeTurns(store: CanonicalStore, shared: Int32Array): Promise<voi
   for (let n = 0; n < ROUNDS; n++) {
     await store.locks.with({ write: [store.state.key('turn')] }, async () => {
       const before = Atomics.load(shared, 0)
-      await undefined
+      await Promise.resolve()
       Atomics.store(shared, 0, before + 1)
     }, FOR_EVER)
   }

@@ -12,14 +12,15 @@ import { distinctNames } from './names.ts'
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 /** Asks for sets one after the other and tells in which order they were granted. */
-function queue(locks: LockManager, key: string): { ask(name: string, mode: 'read' | 'write'): void; granted: string[]; guards: Map<string, LockGuard> } {
+function queue(locks: LockManager, key: string): { ask: (name: string, mode: 'read' | 'write') => void; granted: string[]; guards: Map<string, LockGuard> } {
   const granted: string[] = []
   const guards = new Map<string, LockGuard>()
+  const hold = async (name: string, mode: 'read' | 'write'): Promise<void> => {
+    guards.set(name, await locks.acquire({ [mode]: [key] }))
+    granted.push(name)
+  }
   const ask = (name: string, mode: 'read' | 'write'): void => {
-    void locks.acquire({ [mode]: [key] }).then((guard) => {
-      granted.push(name)
-      guards.set(name, guard)
-    })
+    void hold(name, mode)
   }
   return { ask, granted, guards }
 }

@@ -45,7 +45,7 @@ async function hotKey(locks: LockManager): Promise<number> {
   await Promise.all(Array.from({ length: TASKS }, async () => {
     for (let n = 0; n < TURNS; n++) {
       const guard = await locks.acquire({ write: ['hot'] }, { timeoutMs: 600_000 })
-      await undefined // others ask meanwhile
+      await Promise.resolve() // others ask meanwhile
       guard.release()
     }
   }))

@@ -21,7 +21,7 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1
  * circle. Who holds one set and waits for another can: such a dead-lock lasts until the first time limit of those in it. The same set asked for again
  * while it is held waits for itself.
  *
- * A manager made with `new` is its thread's own. {@link CanonicalStore.locks} is one for all threads of the process that have the store open; what a
+ * A manager made with `new` is its thread's own. `store.locks` is one for all threads of the process that have the store open; what a
  * thread that ends, or a handle that is closed, still held is released.
  *
  * @example

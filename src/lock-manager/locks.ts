@@ -3,7 +3,7 @@ import type { KeyRef } from '../canonical-store/canonical-store.ts'
 
 /**
  * What can be locked: a name of one's own (a string, or bytes; a string and its UTF-8 bytes are the same name), or a key of a collection as
- * {@link Collection.key} gives it. Names are not empty, at most 1 MiB long, and never the same lock as a key of a collection, unless they
+ * `collection.key()` gives it. Names are not empty, at most 1 MiB long, and never the same lock as a key of a collection, unless they
  * happen to share a stripe.
  */
 export type LockKey = string | Uint8Array | KeyRef
