@@ -774,6 +774,7 @@ if (
 }
 
 const { awaitVerification, closeCursor, closeLocks, closeStore, collections, collectionSlot, counters, endVerification, firstEventAt, handOver, hotCalls, lockStats, nextEventId, observe, oldestEventId, openLocks, openSnapshot, openStore, rangeCount, releaseReader, startVerification, storeLocks, storeMeta, storeStats, takeError, takeHappenings, takeValue, verifyClosedStore, version } = nativeBinding
+export { awaitVerification }
 export { closeCursor }
 export { closeLocks }
 export { closeStore }
