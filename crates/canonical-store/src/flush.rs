@@ -65,6 +65,7 @@ impl Store {
         }
         self.write_events(frozen)?;
         self.at(FlushStage::EventsWritten);
+        self.go_on()?;
         let purged = self.purged.lock().clone();
         let catalog: Vec<_> = at.catalog.stored().filter(|entry| !purged.contains(&entry.id)).cloned().collect();
         let dropped = catalog.iter().filter(|entry| entry.dropped_seq != 0).map(|entry| entry.id);
@@ -88,7 +89,13 @@ impl Store {
             dropped: dropped.collect::<HashSet<_>>(),
             catalog,
         };
-        self.checkpoint.write(&batch, &|part| self.at(FlushStage::StateWritten(part)))
+        self.checkpoint.write(&batch, &|part| self.at(FlushStage::StateWritten(part)))?;
+        // What the caller publishes is an acknowledgement, and after a failure elsewhere there is none (I5).
+        self.go_on()
+    }
+
+    fn go_on(&self) -> Result<()> {
+        self.failure().map_or(Ok(()), Err)
     }
 
     /// Appends what the log does not have yet: an attempt that ran out of space may have left whole frames.
@@ -166,10 +173,7 @@ impl Flusher<StoreDelta> for Store {
     }
 
     fn flush(&self, frozen: &Arc<StoreDelta>) -> std::result::Result<(), FlushFailure<Error>> {
-        if let Some(failure) = self.failure() {
-            return Err(FlushFailure::Fatal(failure));
-        }
-        self.write_out(frozen).map_err(|error| self.classify(error))
+        self.go_on().and_then(|()| self.write_out(frozen)).map_err(|error| self.classify(error))
     }
 
     fn published(&self, frozen: Arc<StoreDelta>) {
@@ -200,7 +204,7 @@ impl Flusher<StoreDelta> for Store {
         if self.closing.load(Ordering::Acquire) {
             return Ok(false);
         }
-        self.purge_slice().map_err(|error| self.classify(error))
+        self.go_on().and_then(|()| self.purge_slice()).map_err(|error| self.classify(error))
     }
 
     fn failed(&self, why: Option<Error>, what: &str) -> Error {

@@ -97,6 +97,28 @@ pub fn open_simulated_with_threads(
     Ground { threads: true, ..simulated_ground(disk, clock) }.open(path, options)
 }
 
+/// Opens a store whose journal and log are on a simulated disk and whose state is in LMDB in the real folder `state`, written
+/// in parts of so many operations. No threads: the caller steps it.
+pub fn open_simulated_over_lmdb(
+    disk: &SimDisk,
+    clock: &SimClock,
+    path: &Path,
+    options: &OpenOptions,
+    state: &Path,
+    part_operations: u32,
+) -> Result<Arc<Store>> {
+    let state = state.to_path_buf();
+    let ground = Ground {
+        open_checkpoint: Arc::new(move |_, _, settings| {
+            let real: Arc<dyn ledgerstone_vfs::Vfs> = Arc::new(ledgerstone_vfs::OsVfs);
+            let checkpoint = LmdbCheckpoint::open(&real, &state, settings.map_size_bytes)?;
+            Ok(Arc::new(checkpoint.with_part_operations(part_operations)))
+        }),
+        ..simulated_ground(disk, clock)
+    };
+    ground.open(path, options)
+}
+
 /// Who does the engine's work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {

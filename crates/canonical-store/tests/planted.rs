@@ -13,17 +13,17 @@
 mod simulation;
 
 use ledgerstone_format::{PlantedFault, plant};
-use simulation::{live, open_a_mixture};
+use simulation::{On, live, open_a_mixture};
 
 const SEEDS: u64 = 1_000;
 
 /// The first life in which the defect shows.
 fn find(fault: PlantedFault) -> (u64, String) {
     plant(Some(fault));
-    let found = (0..SEEDS).find_map(|seed| live(seed).err().map(|what| (seed, what)));
+    let found = (0..SEEDS).find_map(|seed| live(seed, On::SimulatedDisk).err().map(|what| (seed, what)));
     plant(None);
     let (seed, what) = found.unwrap_or_else(|| panic!("{fault:?} was not found in {SEEDS} lives"));
-    live(seed).unwrap_or_else(|what| panic!("the life shows something without the defect too: {what}"));
+    live(seed, On::SimulatedDisk).unwrap_or_else(|what| panic!("the life shows something without the defect too: {what}"));
     println!("{fault:?}: {}", what.trim());
     (seed, what)
 }

@@ -10,6 +10,7 @@ use std::{
 use super::{
     disk::SimDisk,
     fault::{Fault, SimOp, no_space, not_writable},
+    incident::Mishap,
     inode::Inode,
     state::{State, Step, power_cut_error},
     trace::Call,
@@ -220,6 +221,9 @@ impl SimFile {
         let held = self.with(state, |inode| inode.now.len())?;
         let end = held.saturating_add(state.room());
         let fitting = usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX).min(len);
+        if fitting < len {
+            state.trace.befell(SimOp::Write, Mishap::NoRoom);
+        }
         if fitting == 0 && len > 0 { Err(no_space()) } else { Ok(fitting) }
     }
 }
@@ -280,6 +284,7 @@ impl VfsFile for SimFile {
         self.disk.state.lock().whole(&call, |state| {
             let held = self.with(state, |inode| inode.now.len())?;
             if len.saturating_sub(held) > state.room() {
+                state.trace.befell(SimOp::SetLen, Mishap::NoRoom);
                 return Err(no_space());
             }
             self.with(state, |inode| inode.set_len(len))

@@ -80,6 +80,11 @@ impl SimDisk {
         state.cut_at = Some(state.operations.saturating_add(operations));
     }
 
+    /// Cuts the power now, between two operations: every later call, reads too, fails with "power cut".
+    pub fn cut_now(&self) {
+        self.state.lock().cut = true;
+    }
+
     /// Whether the power is gone.
     pub fn is_cut(&self) -> bool {
         self.state.lock().cut
@@ -130,6 +135,11 @@ impl SimDisk {
     /// Bounds the sum of all files' lengths (holes count); writes beyond it are short, then fail with `NoSpace`.
     pub fn set_capacity(&self, bytes: Option<u64>) {
         self.state.lock().capacity = bytes;
+    }
+
+    /// Whether there is such a bound.
+    pub fn has_capacity(&self) -> bool {
+        self.state.lock().capacity.is_some()
     }
 
     /// Has every folder claim from now on to be on such a file system.

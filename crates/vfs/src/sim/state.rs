@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, io};
 use super::{
     fault::{Fault, Faults},
     hold::Hold,
+    incident::Mishap,
     power_cut,
     random::{Random, mix},
     trace::{Call, Trace},
@@ -94,11 +95,14 @@ impl State {
         if call.op.changes() {
             if self.cut_at == Some(self.operations) {
                 self.cut = true;
+                self.trace.befell(call.op, Mishap::PowerCut);
                 return Ok(Step::Dies);
             }
             self.operations += 1;
         }
-        Ok(self.faults.strike(call.op, call.path).map_or(Step::Proceeds, Step::Fails))
+        let Some(fault) = self.faults.strike(call.op, call.path) else { return Ok(Step::Proceeds) };
+        self.trace.befell(call.op, Mishap::Failed(fault));
+        Ok(Step::Fails(fault))
     }
 
     /// A call that happens or does not, nothing between.

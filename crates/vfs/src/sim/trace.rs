@@ -2,7 +2,12 @@
 
 use std::{collections::BTreeMap, ffi::OsString, path::Path};
 
-use super::{content::PAGE_BYTES, fault::SimOp, random::mix};
+use super::{
+    content::PAGE_BYTES,
+    fault::SimOp,
+    incident::{Incident, Mishap},
+    random::mix,
+};
 
 /// What was asked of a disk since it was made. Failed calls count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +33,7 @@ pub(super) struct Trace {
     pub(super) counts: SimCounts,
     pub(super) hash: u64,
     pub(super) syncs_by_name: BTreeMap<OsString, u64>,
+    pub(super) incidents: Vec<Incident>,
     /// One line for each call, once asked for.
     pub(super) lines: Option<Vec<String>>,
 }
@@ -49,6 +55,10 @@ impl<'a> Call<'a> {
 }
 
 impl Trace {
+    pub(super) fn befell(&mut self, op: SimOp, mishap: Mishap) {
+        self.incidents.push(Incident { op, mishap });
+    }
+
     pub(super) fn note(&mut self, call: &Call) {
         self.counts.calls += 1;
         match call.op {

@@ -124,11 +124,13 @@ impl Image {
 #[derive(Debug)]
 pub(crate) struct History {
     images: Vec<Arc<Image>>,
+    /// What was durable when each commit was made: its frame vouches for that.
+    durable: Vec<u64>,
 }
 
 impl History {
     pub(crate) fn new() -> Self {
-        Self { images: vec![Arc::new(Image::empty())] }
+        Self { images: vec![Arc::new(Image::empty())], durable: vec![0] }
     }
 
     pub(crate) fn seq(&self) -> u64 {
@@ -139,12 +141,24 @@ impl History {
         Arc::clone(self.images.last().unwrap())
     }
 
-    pub(crate) fn push(&mut self, changes: &[Change], timestamp_ms: u64) {
+    /// What it was after the commit `seq`.
+    pub(crate) fn at(&self, seq: u64) -> Arc<Image> {
+        Arc::clone(&self.images[usize::try_from(seq).unwrap()])
+    }
+
+    /// What was durable before the commit `seq`.
+    pub(crate) fn durable_before(&self, seq: u64) -> u64 {
+        self.durable[usize::try_from(seq).unwrap()]
+    }
+
+    pub(crate) fn push(&mut self, changes: &[Change], timestamp_ms: u64, durable: u64) {
+        self.durable.push(durable);
         self.images.push(Arc::new(self.now().then(changes, timestamp_ms)));
     }
 
     /// What came after `seq` was lost.
     pub(crate) fn cut(&mut self, seq: u64) {
         self.images.truncate(usize::try_from(seq + 1).unwrap());
+        self.durable.truncate(self.images.len());
     }
 }

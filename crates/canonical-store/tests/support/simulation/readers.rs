@@ -45,7 +45,8 @@ impl World {
 
     pub(super) fn use_snapshots(&mut self) -> Check {
         let image = self.history.now();
-        let Self { session: Some(session), chance, .. } = self else { return Ok(()) };
+        let Self { session: Some(session), chance, census, .. } = self else { return Ok(()) };
+        let flushed = session.store.marks().flushed;
         let outcome = match chance.below(4) {
             0 | 1 if session.snapshots.len() < 4 => {
                 let snapshot = session.store.snapshot()?;
@@ -60,7 +61,11 @@ impl World {
                 Ok(())
             }
             _ => match session.snapshots.first() {
-                Some((snapshot, image)) => check_all(&Source::Held(snapshot), &session.slots, image, chance),
+                Some((snapshot, image)) => {
+                    census.one("snapshot: read");
+                    census.add("snapshot: read after a later flush", u64::from(flushed > image.seq));
+                    check_all(&Source::Held(snapshot), &session.slots, image, chance)
+                }
                 None => Ok(()),
             },
         };

@@ -1,4 +1,4 @@
-//! What befalls a life from outside: clocks that jump, calls that fail, power that goes.
+//! What befalls a life from outside: clocks that jump, calls that fail, disks that fill up, power that goes.
 
 use std::time::Duration;
 
@@ -9,8 +9,12 @@ use super::world::World;
 impl World {
     pub(super) fn move_clock(&mut self) {
         if self.chance.one_in(3) {
+            let before = ledgerstone_vfs::Clock::wall_ms(&self.clock);
             let back = 1_000_000 - self.chance.below(5_000);
             self.clock.set_wall_ms(back);
+            if back < before {
+                self.census.one("clock: set back");
+            }
         } else {
             self.clock.advance(Duration::from_millis(self.chance.below(1_500)));
         }
@@ -44,7 +48,9 @@ impl World {
             SimOp::Any,
         ]);
         let fault = *self.chance.pick(&[Fault::Io, Fault::NoSpace, Fault::ShortWrite, Fault::SyncFails]);
-        let nth = 1 + self.chance.below(8);
+        // Of the rare calls the first is as good as any; the others are many.
+        let rare = matches!(op, SimOp::Rename | SimOp::Create | SimOp::Remove | SimOp::SetLen | SimOp::List);
+        let nth = 1 + self.chance.below(if rare { 2 } else { 8 });
         self.tell(|| format!("plan: call {nth} of {op:?} fails: {fault:?}"));
         self.disk.fail_nth(op, nth, fault);
         self.faulty = true;
@@ -57,5 +63,29 @@ impl World {
             self.tell(|| format!("plan: the power goes after {operations} operations"));
             self.disk.cut_after(operations);
         }
+    }
+
+    /// The disk has room for a little more, and then for nothing.
+    pub(super) fn fill_up(&mut self) {
+        if self.style.fills_up && !self.is_full {
+            let left = self.chance.below(30_000);
+            self.tell(|| format!("the disk has room for {left} bytes"));
+            self.disk.set_capacity(Some(self.disk.used_bytes() + left));
+            self.is_full = true;
+            self.census.one("full disk: begun");
+        }
+    }
+
+    pub(super) fn make_room(&mut self) {
+        if self.is_full {
+            self.tell(|| "there is room again".to_owned());
+            self.disk.set_capacity(None);
+            self.is_full = false;
+        }
+    }
+
+    /// Whether this is a life in which bits rot, and a moment to look.
+    pub(super) fn rots(&mut self) -> bool {
+        self.style.rots && self.lmdb.is_none() && !self.disk.is_cut() && !self.is_full && self.chance.one_in(2)
     }
 }

@@ -4,12 +4,15 @@
 use std::sync::Arc;
 
 use ledgerstone_canonical_store::{
-    CollectionRef, Error, FlushStage, Level, Marks, Owner, RangeCursor, ReadCache, Snapshot, Store, testing,
+    CollectionRef, Error, FlushStage, Level, Marks, Owner, Part, RangeCursor, ReadCache, Snapshot, Store, testing,
 };
 use ledgerstone_vfs::sim::{SimClock, SimDisk};
 
 use super::{
+    On,
+    census::Census,
     chance::Chance,
+    ground::LmdbFolder,
     history::{History, Image, NAMES, codecs},
     reading::{Check, Left, Source, Stop, check_all, ensure},
 };
@@ -20,6 +23,8 @@ use super::{
 pub(crate) struct Style {
     pub(crate) faults: bool,
     pub(crate) cuts: bool,
+    pub(super) fills_up: bool,
+    pub(super) rots: bool,
     pub(super) large_values: bool,
     pub(super) large_events: bool,
 }
@@ -32,6 +37,8 @@ pub(crate) struct Session {
     pub(super) snapshots: Vec<(Arc<Snapshot>, Arc<Image>)>,
     pub(super) cursors: Vec<(RangeCursor, Left)>,
     pub(super) marks: Marks,
+    /// Flushes that the disk had seen when writing stopped for good.
+    pub(super) syncs_at_failure: Option<u64>,
 }
 
 pub(crate) struct World {
@@ -44,8 +51,24 @@ pub(crate) struct World {
     /// What must survive a killed process, and a power cut.
     pub(crate) written_floor: u64,
     pub(crate) durable_floor: u64,
+    pub(super) flushed_floor: u64,
+    /// The next opening begins an epoch not below this.
+    epoch_floor: u64,
+    /// How far the frozen delta goes, while there is one.
+    pub(super) frozen_seq: Option<u64>,
+    /// The mark of a clean close is there.
+    pub(super) closed_clean: bool,
+    /// The flusher is at work.
+    pub(super) in_flush: bool,
+    /// Nobody does anything any more but the engine.
+    pub(super) is_closing: bool,
     /// Calls of the disk were told to fail.
     pub(crate) faulty: bool,
+    /// The disk has a bound.
+    pub(super) is_full: bool,
+    /// LMDB's file, if the state is there.
+    pub(super) lmdb: Option<LmdbFolder>,
+    pub(crate) census: Census,
     /// A flush of a folder may have failed: until the machine starts again nothing in it becomes durable, whatever is said.
     pub(crate) must_reboot: bool,
     /// What went wrong inside a flush.
@@ -57,11 +80,13 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, on: On) -> Self {
         let mut chance = Chance::new(seed);
         let style = Style {
             faults: chance.one_in(2),
             cuts: chance.below(3) > 0,
+            fills_up: chance.one_in(6),
+            rots: chance.one_in(6),
             large_values: chance.one_in(4),
             large_events: chance.one_in(6),
         };
@@ -74,7 +99,16 @@ impl World {
             history: History::new(),
             written_floor: 0,
             durable_floor: 0,
+            flushed_floor: 0,
+            epoch_floor: 1,
+            frozen_seq: None,
+            closed_clean: false,
+            in_flush: false,
+            is_closing: false,
             faulty: false,
+            is_full: false,
+            lmdb: (on == On::Lmdb).then(LmdbFolder::new),
+            census: Census::default(),
             must_reboot: false,
             stopped: None,
             owner: Owner::new(),
@@ -89,22 +123,62 @@ impl World {
 
     /// Begins to use a store that was opened.
     pub(crate) fn adopt(&mut self, store: Arc<Store>) -> Check {
-        let marks = store.marks();
+        let (marks, recovery) = (store.marks(), store.stats().recovery);
         let slots: Result<Vec<_>, Error> = NAMES
             .iter()
             .enumerate()
             .map(|(slot, name)| store.collection(name, codecs(slot).0, codecs(slot).1))
             .collect();
         let cache = store.new_read_cache();
-        self.tell(|| format!("opened: {marks:?} {:?}", store.stats().recovery));
+        self.tell(|| format!("opened: {marks:?} {recovery:?}"));
         let (seq, floor, known) = (marks.applied, self.written_floor, self.history.seq());
         ensure(seq >= floor, || format!("acknowledged commits are lost: recovered={seq} acknowledged={floor}"))?;
         ensure(seq <= known, || format!("commits came from nowhere: recovered={seq} known={known}"))?;
+        let (flushed, floor) = (marks.flushed, self.flushed_floor);
+        ensure(flushed >= floor, || format!("a flush was undone: found={flushed} acknowledged={floor}"))?;
+        ensure(recovery.frames == seq - flushed, || format!("replayed {} of {marks:?}", recovery.frames))?;
+        let (epoch, floor) = (recovery.epoch, self.epoch_floor);
+        ensure(epoch >= floor, || format!("an epoch came again: {epoch} after {floor}"))?;
+        self.census.one("opening: done");
+        self.census.add("opening: frames replayed", recovery.frames);
+        self.census.add("opening: with a torn tail", u64::from(recovery.bytes_cut > 0));
+        self.census.add("opening: unacknowledged commits lost", u64::from(seq < known));
         self.history.cut(seq);
-        (self.written_floor, self.durable_floor) = (seq, seq);
-        self.session = Some(Session { store, slots: slots?, cache, snapshots: Vec::new(), cursors: Vec::new(), marks });
+        (self.written_floor, self.durable_floor, self.flushed_floor) = (seq, seq, flushed);
+        self.session = Some(Session {
+            store,
+            slots: slots?,
+            cache,
+            snapshots: Vec::new(),
+            cursors: Vec::new(),
+            marks,
+            syncs_at_failure: None,
+        });
         self.observe()?;
         self.check_everything()
+    }
+
+    /// Each flush has recorded the epoch that its delta was of; the next opening begins another.
+    pub(super) fn end_epoch(&mut self, store: &Store) {
+        let stats = store.stats();
+        self.census.add("epoch: begun by a flush", stats.flush_runs);
+        if stats.flush_runs > 0 && (self.lmdb.is_none() || !self.disk.is_cut()) {
+            self.epoch_floor = self.epoch_floor.max(stats.recovery.epoch + stats.flush_runs);
+        }
+    }
+
+    /// After the first failure nothing is flushed any more, let alone again (I5). `known`: the flushes until then.
+    pub(super) fn check_silence(&self, known: Option<u64>) -> Check {
+        let syncs = self.disk.counts().syncs;
+        ensure(known.is_none_or(|known| known == syncs), || format!("{syncs} flushes, {known:?} when writing stopped"))
+    }
+
+    /// What befell the disk's calls since the last time.
+    pub(super) fn settle_incidents(&mut self, phase: &str) {
+        self.census.befell(&self.disk.take_incidents(), phase);
+        if let Some(lmdb) = self.lmdb.as_mut().filter(|_| self.disk.is_cut()) {
+            lmdb.power_went();
+        }
     }
 
     /// Reads may fail where calls of the disk do; a shown value is right all the same.
@@ -119,7 +193,7 @@ impl World {
     pub(crate) fn may_fail(&self, error: &Error) -> bool {
         match error.code() {
             "ERR_IO" => self.faulty || self.disk.is_cut(),
-            "ERR_NO_SPACE" => self.faulty,
+            "ERR_NO_SPACE" => self.faulty || self.is_full,
             "ERR_POISONED" => {
                 let cause = error.cause().map_or("", Error::code);
                 (self.faulty || self.disk.is_cut()) && matches!(cause, "ERR_IO" | "ERR_NO_SPACE")
@@ -132,7 +206,7 @@ impl World {
         self.session.as_mut().unwrap()
     }
 
-    /// Marks are in order and only grow; what they say was acknowledged.
+    /// Marks are in order and only grow; what they say was acknowledged. After a failure nothing is.
     pub(crate) fn observe(&mut self) -> Check {
         let Some(session) = &mut self.session else { return Ok(()) };
         let (now, before) = (session.store.marks(), session.marks);
@@ -140,12 +214,32 @@ impl World {
         let ordered = now.flushed <= now.durable && now.durable <= now.written && now.written <= now.applied;
         let grown = now.flushed >= before.flushed && now.durable >= before.durable && now.written >= before.written;
         ensure(ordered && grown, || format!("marks: {before:?} then {now:?}"))?;
+        let still = Marks { applied: now.applied, crowded: now.crowded, no_space: now.no_space, ..before };
+        ensure(!before.failed || now == still, || format!("acknowledged after the failure: {before:?} then {now:?}"))?;
         ensure(now.applied == self.history.seq(), || format!("applied: {now:?}, expected {}", self.history.seq()))?;
         ensure(!now.failed || self.faulty || self.disk.is_cut(), || format!("failed without a cause: {now:?}"))?;
-        ensure(!now.no_space || self.faulty, || format!("no space without a cause: {now:?}"))?;
+        ensure(!now.no_space || self.faulty || self.is_full, || format!("no space without a cause: {now:?}"))?;
+        self.census.add("acknowledged: written", now.written - before.written);
+        self.census.add("acknowledged: durable", now.durable - before.durable);
+        self.census.add("acknowledged: flushed", now.flushed - before.flushed);
         self.written_floor = self.written_floor.max(now.written);
         self.durable_floor = self.durable_floor.max(now.durable);
-        Ok(())
+        // What LMDB does after the power has gone is not in the picture of it.
+        if self.lmdb.is_none() || !self.disk.is_cut() {
+            self.flushed_floor = self.flushed_floor.max(now.flushed);
+        }
+        self.census.add("poisoned", u64::from(now.failed && !before.failed));
+        if self.in_flush {
+            // A part of the checkpoint may be under way.
+            return Ok(());
+        }
+        let syncs = self.disk.counts().syncs;
+        let session = self.session();
+        if now.failed {
+            session.syncs_at_failure.get_or_insert(syncs);
+        }
+        let known = session.syncs_at_failure;
+        self.check_silence(known)
     }
 
     pub(crate) fn check_everything(&mut self) -> Check {
@@ -162,12 +256,53 @@ impl World {
     }
 
     /// Between two stages of a flush: whatever a thread could do then.
-    pub(crate) fn inside_flush(&mut self, stage: FlushStage) {
+    pub(crate) fn inside_flush(&mut self, stage: FlushStage, durable: u64) {
         self.tell(|| format!("flush: {stage:?}"));
+        self.settle_incidents("in a flush");
+        self.stopped = self.stopped.take().or(self.check_stage(stage, durable).err());
         for _ in 0..self.chance.below(4) {
-            if self.stopped.is_none() && self.session.is_some() {
+            if self.stopped.is_none() && self.session.is_some() && !self.is_closing {
                 self.stopped = self.act().err();
             }
+        }
+        self.settle_incidents("in a session");
+        if let Some(lmdb) = &mut self.lmdb {
+            lmdb.part_begins();
+        }
+    }
+
+    /// The order of a flush: the journal is durable before the checkpoint is touched (I2), and everything of the frozen
+    /// delta is in the checkpoint before the view without it is published.
+    fn check_stage(&mut self, stage: FlushStage, durable: u64) -> Check {
+        let applied = self.history.seq();
+        let frozen = *self.frozen_seq.get_or_insert(applied);
+        self.census.one(match stage {
+            FlushStage::StateWritten(Part::State(_)) => "flush: StateWritten".to_owned(),
+            stage => format!("flush: {stage:?}"),
+        });
+        match stage {
+            FlushStage::Frozen => {}
+            FlushStage::EventsWritten => {
+                ensure(durable >= frozen, || format!("the log is ahead of the journal: {durable} of {frozen}"))?;
+            }
+            FlushStage::StateWritten(_) => {
+                ensure(durable >= frozen, || format!("the state is ahead of the journal: {durable} of {frozen}"))?;
+                if self.style.cuts && !self.disk.is_cut() && self.chance.one_in(8) {
+                    self.cut_inside_lmdb();
+                }
+            }
+            FlushStage::Published => self.frozen_seq = None,
+        }
+        Ok(())
+    }
+
+    /// The power went while LMDB wrote the part that has just ended.
+    fn cut_inside_lmdb(&mut self) {
+        let Self { lmdb: Some(lmdb), chance, .. } = self else { return };
+        if lmdb.power_went_inside(chance) {
+            self.disk.cut_now();
+            self.census.one("power cut: inside of LMDB's commit");
+            self.tell(|| "the power went inside of LMDB's commit".to_owned());
         }
     }
 
@@ -185,6 +320,7 @@ impl World {
             87..=92 => self.step_journal()?,
             93..=95 => self.lead()?,
             96 => self.move_clock(),
+            97 if self.style.fills_up => self.fill_up(),
             97 | 98 => self.plan_fault(),
             _ => self.plan_cut(),
         }
@@ -194,6 +330,7 @@ impl World {
     pub(super) fn want(&mut self) {
         let applied = self.history.seq();
         let level = *self.chance.pick(&[Level::Durable, Level::Durable, Level::Flushed, Level::Written, Level::Room]);
+        self.census.one(format!("asked for: {level:?}"));
         self.session().store.want(level, applied);
     }
 

@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ledgerstone_canonical_store::{GateEntry, Stall};
+use ledgerstone_canonical_store::{Fill, GateEntry, Stall};
 
 use super::{
     history::{Change, NAMES, write_set},
-    reading::{Check, Stop, ensure},
+    reading::{Check, Stop, draw_bounds, ensure, expected},
     world::World,
 };
 
@@ -59,7 +59,7 @@ impl World {
 
     pub(super) fn commit(&mut self) -> Check {
         let store = Arc::clone(&self.session().store);
-        let (changes, image, owner) = (self.draw_changes(), self.history.now(), self.owner);
+        let (mut changes, image, owner) = (self.draw_changes(), self.history.now(), self.owner);
         let mut entry = GateEntry::Blind;
         if self.chance.one_in(3) {
             // Waiting for room waits for real time.
@@ -73,18 +73,29 @@ impl World {
             self.read_keys()?;
             if self.chance.one_in(6) {
                 store.abort(owner);
+                self.census.one("transaction: aborted");
                 return Ok(());
             }
+            let drops = changes.iter().any(|change| matches!(change, Change::Drop(_)));
+            if !drops && self.chance.one_in(6) {
+                self.delete_range(&mut changes)?;
+            }
         }
+        let before = store.marks();
         let outcome = store.commit(owner, entry, write_set(&changes).bytes(), &self.session().slots.clone());
         let info = match outcome {
             Ok(info) => info,
             Err(error) if self.may_fail(&error) => {
+                self.census.one(format!("transaction: {}", error.code()));
                 self.tell(|| format!("commit failed: {error}"));
                 return Ok(());
             }
             Err(error) => return Err(error.into()),
         };
+        ensure(!before.failed, || format!("a commit after the failure: {info:?}"))?;
+        let dropped = changes.iter().any(|change| matches!(change, Change::Drop(_)));
+        self.census.one("transaction: committed");
+        self.census.add("transaction: drops a collection", u64::from(dropped));
         let counted = image.count(&changes);
         self.tell(|| format!("commit {}: {changes:.60?}", info.seq));
         let first_event_id = (counted.events > 0).then(|| image.next_event_id());
@@ -94,7 +105,30 @@ impl World {
                 == (counted.events, counted.written, counted.deleted)
             && info.timestamp_ms >= image.timestamp_ms;
         ensure(right, || format!("commit info: {info:?}, expected {counted:?} behind {}", image.seq))?;
-        self.history.push(&changes, info.timestamp_ms);
+        self.history.push(&changes, info.timestamp_ms, before.durable);
+        Ok(())
+    }
+
+    /// A range is read and everything in it deleted, as `deleteRange` does.
+    fn delete_range(&mut self, changes: &mut Vec<Change>) -> Check {
+        let image = self.history.now();
+        let slot = usize::try_from(self.chance.below(NAMES.len() as u64)).unwrap();
+        let Self { session: Some(session), chance, census, .. } = self else { return Ok(()) };
+        let mut seen = Vec::new();
+        let bounds = draw_bounds(chance);
+        let mut range = session.store.range(&session.slots[slot], bounds.clone())?;
+        let filled = range.fill(&mut |key, _| {
+            seen.push(key.to_vec());
+            Fill::Taken
+        });
+        match filled {
+            Ok(_) => {}
+            Err(error) => return self.tolerate(Err(error.into())),
+        }
+        let expected: Vec<_> = expected(&image.entries(slot), &bounds).into_iter().map(|(key, _)| key).collect();
+        ensure(seen == expected, || format!("a range to delete showed {seen:?}, expected {expected:?}"))?;
+        census.add("transaction: deletes a range", u64::from(!seen.is_empty()));
+        changes.extend(seen.into_iter().map(|key| Change::Delete(slot, key)));
         Ok(())
     }
 
@@ -113,7 +147,10 @@ impl World {
             _ => (vec![Change::Event(b"lost".to_vec()), Change::Put(1, vec![7; 1_500], Vec::new())], "ERR_LIMIT"),
         };
         match store.commit(self.owner, GateEntry::Blind, write_set(&changes).bytes(), &slots) {
-            Err(error) if error.code() == code || self.may_fail(&error) => Ok(()),
+            Err(error) if error.code() == code || self.may_fail(&error) => {
+                self.census.one("transaction: refused");
+                Ok(())
+            }
             other => Err(Stop::Wrong(format!("{code} was expected: {other:?}"))),
         }
     }

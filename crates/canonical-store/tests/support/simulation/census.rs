@@ -1,0 +1,59 @@
+//! What lives have met, by name: a simulation that has become dull says so.
+
+use std::collections::BTreeMap;
+
+use ledgerstone_vfs::sim::{Fault, Incident, Mishap};
+
+/// How often each thing has happened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Census(BTreeMap<String, u64>);
+
+#[allow(dead_code, reason = "one of the two tests only fills it")]
+impl Census {
+    pub(crate) fn add(&mut self, what: impl Into<String>, count: u64) {
+        if count > 0 {
+            *self.0.entry(what.into()).or_default() += count;
+        }
+    }
+
+    pub(crate) fn one(&mut self, what: impl Into<String>) {
+        self.add(what, 1);
+    }
+
+    /// What befell calls of the disk, once by the kind of call and once by what was going on.
+    pub(crate) fn befell(&mut self, incidents: &[Incident], phase: &str) {
+        for Incident { op, mishap } in incidents {
+            let what = match mishap {
+                Mishap::PowerCut => "power cut",
+                Mishap::Failed(Fault::Io) => "EIO",
+                Mishap::Failed(Fault::NoSpace) => "ENOSPC",
+                Mishap::Failed(Fault::ShortWrite) => "short",
+                Mishap::Failed(Fault::SyncFails) => "lost pages",
+                Mishap::NoRoom => "full disk",
+            };
+            self.one(format!("{what}: {op:?}"));
+            self.one(format!("{what} {phase}"));
+        }
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (what, count) in &other.0 {
+            self.add(what.as_str(), *count);
+        }
+    }
+
+    pub(crate) fn of(&self, what: &str) -> u64 {
+        self.0.get(what).copied().unwrap_or(0)
+    }
+
+    /// One line for each thing.
+    pub(crate) fn table(&self) -> String {
+        self.0.iter().map(|(what, count)| format!("{count:>9}  {what}\n")).collect()
+    }
+
+    /// The floors, each for 10,000 lives, that these lives stay below.
+    pub(crate) fn below(&self, floors: &[(&str, u64)], lives: u64) -> Vec<String> {
+        let missed = |(what, floor): &&(&str, u64)| self.of(what) * 10_000 < floor * lives;
+        floors.iter().filter(missed).map(|(what, floor)| format!("{what}: {} of {floor}", self.of(what))).collect()
+    }
+}

@@ -1,0 +1,129 @@
+//! Bits that rot between two openings. Looked at on copies, so that the life goes on undamaged: the opening, every reader
+//! and a further commit must show what is right or say `ERR_CORRUPT` or `ERR_FORMAT`. Nobody may show anything else, and an
+//! opening that is refused changes nothing (I6, I10).
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use ledgerstone_canonical_store::{CollectionRef, Error, GateEntry, Store, testing};
+use ledgerstone_vfs::sim::SimDisk;
+
+use super::{
+    history::{Change, NAMES, codecs, write_set},
+    reading::{Check, Source, Stop, check_all, ensure},
+    world::World,
+};
+
+fn is_told(error: &Error) -> bool {
+    let error = error.cause().unwrap_or(error);
+    matches!(error.code(), "ERR_CORRUPT" | "ERR_FORMAT")
+}
+
+/// What an opening that is refused may not change: everything but the hint of who holds the lock.
+fn files(disk: &SimDisk) -> BTreeMap<PathBuf, Vec<u8>> {
+    let paths = disk.list().into_iter().filter(|path| !path.ends_with("LOCK.owner") && !path.ends_with("LOCK"));
+    paths.filter_map(|path| disk.read_file(&path).map(|bytes| (path, bytes))).collect()
+}
+
+fn slots(store: &Store) -> Result<Vec<Arc<CollectionRef>>, Error> {
+    let collection = |(slot, name): (usize, &&str)| store.collection(name, codecs(slot).0, codecs(slot).1);
+    NAMES.iter().enumerate().map(collection).collect()
+}
+
+impl World {
+    /// A byte of a file that holds something; mostly one that is not a zero.
+    fn draw_place(&mut self, disk: &SimDisk) -> Option<(PathBuf, u64)> {
+        let held: Vec<_> = files(disk).into_iter().filter(|(_, bytes)| bytes.iter().any(|byte| *byte != 0)).collect();
+        if held.is_empty() {
+            return None;
+        }
+        let (path, bytes) = self.chance.pick(&held).clone();
+        let from = usize::try_from(self.chance.below(bytes.len() as u64)).unwrap();
+        let written = bytes[from..].iter().position(|byte| *byte != 0).map_or(from, |ahead| from + ahead);
+        Some((path, if self.chance.one_in(8) { from as u64 } else { written as u64 }))
+    }
+
+    /// The fewest commits that an opening may show when one bit has flipped in `file`: what later frames, the checkpoint
+    /// or the mark of a clean close vouch for. The last group has no witness.
+    fn vouched(&self, file: &Path) -> u64 {
+        if self.closed_clean && !file.ends_with("CLEAN") {
+            return self.written_floor;
+        }
+        self.history.durable_before(self.written_floor).max(self.flushed_floor)
+    }
+
+    pub(super) fn look_at_damage(&mut self) -> Check {
+        for _ in 0..=self.chance.below(3) {
+            let disk = self.disk.crash();
+            let Some((path, offset)) = self.draw_place(&disk) else { return Ok(()) };
+            let bit = self.chance.below(8);
+            assert!(disk.flip(&path, offset, 1 << bit));
+            let kind = path.file_name().map_or_else(String::new, |name| {
+                let name = name.to_string_lossy().into_owned();
+                name.split(['-', '.']).next().unwrap_or_default().to_owned()
+            });
+            self.census.one(format!("flipped bit: {kind}"));
+            self.tell(|| format!("a copy with bit {bit} of byte {offset} of {} flipped", path.display()));
+            let before = files(&disk);
+            let looked = match self.open_store(&disk) {
+                Ok(store) => self.look_at(&store, &disk, &path),
+                Err(error) if is_told(&error) => {
+                    self.census.one("flipped bit: refused by the opening");
+                    ensure(files(&disk) == before, || format!("an opening that was refused changed files: {error}"))
+                }
+                Err(error) => Err(error.into()),
+            };
+            looked.map_err(|stop| {
+                let what = match stop {
+                    Stop::Failed(error) => format!("{}: {error}", error.code()),
+                    Stop::Wrong(what) => what,
+                };
+                Stop::Wrong(format!("with bit {bit} of byte {offset} of {} flipped: {what}", path.display()))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn look_at(&mut self, store: &Arc<Store>, disk: &SimDisk, file: &Path) -> Check {
+        let (seq, vouched, known) = (store.marks().applied, self.vouched(file), self.history.seq());
+        ensure((vouched..=known).contains(&seq), || format!("recovered={seq} vouched={vouched} known={known}"))?;
+        self.census.one(if seq < self.written_floor { "flipped bit: a torn tail" } else { "flipped bit: harmless" });
+        let (image, slots) = (self.history.at(seq), slots(store)?);
+        let cache = store.new_read_cache();
+        let seen = check_all(&Source::Now(store, &cache), &slots, &image, &mut self.chance);
+        if self.is_told(seen)? {
+            return Ok(());
+        }
+        // What is shown can be built on.
+        let set = write_set(&[Change::Event(b"after the damage".to_vec())]);
+        let built = store.commit(self.owner, GateEntry::Blind, set.bytes(), &slots).map(|info| info.seq);
+        let built = built.and_then(|built| testing::close_stepped(store).map(|()| built));
+        match built {
+            Ok(built) => ensure(built == seq + 1, || format!("a commit behind {seq} became {built}"))?,
+            Err(error) if is_told(&error) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        match self.open_store(&disk.crash()) {
+            Ok(again) => ensure(again.marks().applied == seq + 1, || {
+                format!("built on {seq}: {} after reopening", again.marks().applied)
+            }),
+            Err(error) if is_told(&error) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether a reader told of the damage.
+    fn is_told(&mut self, seen: Check) -> Check<bool> {
+        match seen {
+            Ok(()) => Ok(false),
+            Err(Stop::Failed(error)) if is_told(&error) => {
+                self.census.one("flipped bit: told by a reader");
+                Ok(true)
+            }
+            Err(stop) => Err(stop),
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The course of a life: opening through trouble, a session of users and engine steps, an end.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use ledgerstone_canonical_store::{
+    Error, OpenOptions, Store,
+    testing::{self, Step, open_simulated, open_simulated_over_lmdb},
+};
+use ledgerstone_vfs::sim::{SimClock, SimDisk};
+use parking_lot::Mutex;
+
+use super::{
+    reading::{Check, ensure},
+    world::{Session, World},
+};
+
+pub(super) const PATH: &str = "/store";
+/// Few, so that a small delta has several parts.
+const PART_OPERATIONS: u32 = 5;
+
+type Shared = Arc<Mutex<World>>;
+
+/// Lives it; a hash over every call that any of its disks has seen.
+pub(super) fn live_in(world: &Shared) -> Check<u64> {
+    let sessions = 2 + world.lock().chance.below(5);
+    let mut trace: u64 = 0;
+    for number in 0..=sessions {
+        let last = number == sessions;
+        if world.lock().rots() {
+            world.lock().look_at_damage()?;
+        }
+        open(world, last)?;
+        if !last {
+            spend(world)?;
+        }
+        end(world, &mut trace)?;
+        world.lock().restart_clock(number);
+    }
+    Ok(trace)
+}
+
+fn options() -> OpenOptions {
+    OpenOptions { flush_bytes: Some(64 << 10), segment_bytes: Some(64 << 10), ..OpenOptions::default() }
+}
+
+/// Opens the store, through cuts, failing calls and full disks; the `last` opening is left alone.
+fn open(world: &Shared, last: bool) -> Check {
+    let mut world = world.lock();
+    loop {
+        if !last && world.chance.one_in(4) {
+            world.plan_cut();
+        }
+        if !last && world.chance.one_in(4) {
+            world.plan_fault();
+        }
+        if !last && world.chance.one_in(12) {
+            world.fill_up();
+        }
+        if last || world.chance.one_in(2) {
+            world.make_room();
+        }
+        let disk = world.disk.clone();
+        let opened = world.open_store(&disk);
+        world.settle_incidents("while opening");
+        match opened {
+            Ok(store) => return world.adopt(store),
+            Err(error) if world.may_fail(&error) => {
+                world.census.one("opening: failed");
+                world.tell(|| format!("opening failed: {error}"));
+                world.recover_power_or_process();
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+impl World {
+    /// Opens what is on `disk`.
+    pub(super) fn open_store(&mut self, disk: &SimDisk) -> Result<Arc<Store>, Error> {
+        match &mut self.lmdb {
+            None => open_simulated(disk, &self.clock, Path::new(PATH), &options()),
+            Some(lmdb) => {
+                let folder = lmdb.fresh(disk.read_file(Path::new(PATH).join("IDENTITY")).is_some());
+                open_simulated_over_lmdb(disk, &self.clock, Path::new(PATH), &options(), &folder, PART_OPERATIONS)
+            }
+        }
+    }
+
+    /// The machine or, where that is enough, the process starts again.
+    fn recover_power_or_process(&mut self) {
+        self.session = None;
+        if self.disk.is_cut() || self.must_reboot {
+            self.lose_power();
+        } else {
+            self.tell(|| "the process starts again".to_owned());
+            self.census.one("end: killed");
+            self.disk = self.disk.crash();
+            self.forget_trouble();
+        }
+    }
+
+    /// Between two openings a clock moves, were it by a nanosecond; another process begins its monotonic time anew.
+    fn restart_clock(&mut self, openings: u64) {
+        if self.chance.one_in(4) {
+            self.clock = SimClock::new(ledgerstone_vfs::Clock::wall_ms(&self.clock));
+        } else if self.chance.one_in(2) {
+            self.clock.advance(Duration::from_millis(1));
+        }
+        self.clock.advance(Duration::from_nanos(1 + openings));
+    }
+
+    fn lose_power(&mut self) {
+        self.tell(|| "the machine starts again".to_owned());
+        self.census.one("end: without power");
+        let seed = self.chance.next();
+        self.disk = self.disk.power_cut_seeded(seed);
+        self.written_floor = self.durable_floor;
+        self.must_reboot = false;
+        self.forget_trouble();
+    }
+
+    fn forget_trouble(&mut self) {
+        self.faulty = false;
+        self.frozen_seq = None;
+        if let Some(lmdb) = &mut self.lmdb {
+            lmdb.settle();
+        }
+    }
+}
+
+/// A session: what users do, and in between the engine's steps.
+fn spend(world: &Shared) -> Check {
+    let (store, actions) = {
+        let mut guard = world.lock();
+        let Some(store) = guard.session.as_ref().map(|session| Arc::clone(&session.store)) else { return Ok(()) };
+        let watched = (Arc::downgrade(world), Arc::downgrade(&store));
+        store.probe_flushes(Some(Arc::new(move |stage| {
+            if let (Some(world), Some(store)) = (watched.0.upgrade(), watched.1.upgrade()) {
+                world.lock().inside_flush(stage, store.marks().durable);
+            }
+        })));
+        (store, 5 + guard.chance.below(60))
+    };
+    for _ in 0..actions {
+        let (flush, healing) = {
+            let mut world = world.lock();
+            match world.chance.below(100) {
+                0..=64 => world.act()?,
+                65..=79 => world.step_journal()?,
+                _ => {}
+            }
+            world.observe()?;
+            world.settle_incidents("in a session");
+            let healing = world.is_full && world.chance.one_in(6);
+            (world.chance.one_in(5), healing)
+        };
+        if flush {
+            step_flusher(world, &store)?;
+        }
+        if healing {
+            heal(world, &store)?;
+        }
+        if world.lock().disk.is_cut() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn step_flusher(world: &Shared, store: &Store) -> Check {
+    // Not under the world's lock: the flush comes back to it at each stage.
+    world.lock().in_flush = true;
+    let step = testing::step_flusher(store);
+    let mut world = world.lock();
+    world.in_flush = false;
+    world.settle_incidents("in a flush");
+    if let Some(stop) = world.stopped.take() {
+        return Err(stop);
+    }
+    world.observe()?;
+    ensure(step != Step::Failed || store.marks().failed, || "the flusher ended and writers do not know".to_owned())?;
+    let hurt = world.faulty || world.disk.is_cut();
+    let waits = world.is_full && step == Step::Blocked;
+    ensure(hurt || waits || matches!(step, Step::Worked | Step::Idle(_)), || format!("a flush came to {step:?}"))
+}
+
+/// There is room again, in the same session: with nothing but its own steps the store takes writes again (I5).
+fn heal(world: &Shared, store: &Store) -> Check {
+    world.lock().make_room();
+    // Until its next steps it may still say that there is none.
+    world.lock().is_full = true;
+    for _ in 0..3 {
+        world.lock().step_journal()?;
+        step_flusher(world, store)?;
+    }
+    let mut world = world.lock();
+    world.is_full = world.disk.has_capacity();
+    if world.faulty || world.disk.is_cut() || world.is_full {
+        return Ok(());
+    }
+    let marks = store.marks();
+    ensure(!marks.failed && !marks.no_space, || format!("there is room and it does not heal: {marks:?}"))?;
+    world.commit()?;
+    ensure(store.marks().applied >= marks.applied, || "a commit went back".to_owned())?;
+    world.census.one("full disk: healed in the same session");
+    Ok(())
+}
+
+/// How a session ends: closed, killed, or with the power.
+fn end(world: &Shared, trace: &mut u64) -> Check {
+    let mut guard = world.lock();
+    let closes = !guard.disk.is_cut() && guard.chance.one_in(3);
+    let Some(session) = guard.session.take() else { return Ok(()) };
+    let Session { store, slots, mut snapshots, syncs_at_failure, .. } = session;
+    let held = snapshots.pop();
+    drop(snapshots);
+    guard.closed_clean = false;
+    guard.is_closing = true;
+    drop(guard);
+    let closed = closes.then(|| testing::close_stepped(&store));
+    store.probe_flushes(None);
+    let mut guard = world.lock();
+    guard.is_closing = false;
+    guard.settle_incidents("while closing");
+    let clean = matches!(closed, Some(Ok(())));
+    if let Some(outcome) = closed {
+        guard.tell(|| format!("closed: {outcome:?} {:?}", store.marks()));
+        match outcome {
+            Ok(()) => {
+                let (marks, applied) = (store.marks(), guard.history.seq());
+                guard.closed_clean = marks.flushed == marks.applied && !guard.is_full && !guard.faulty;
+                guard.flushed_floor = guard.flushed_floor.max(marks.flushed);
+                (guard.written_floor, guard.durable_floor) = (applied, applied);
+                guard.census.one("end: closed");
+            }
+            Err(error) if guard.may_fail(&error) => guard.census.one("end: closed with an error"),
+            Err(error) => return Err(error.into()),
+        }
+        let refused = store.snapshot().err().map_or("", |error| error.code());
+        ensure(refused == "ERR_CLOSED", || format!("a closed store was read: {refused}"))?;
+        if let Some((snapshot, _)) = &held {
+            let refused = snapshot.get(&slots[0], b"key", <[u8]>::to_vec).err().map_or("", |error| error.code());
+            ensure(refused == "ERR_CLOSED", || format!("a snapshot outlived its store: {refused}"))?;
+            guard.census.one("snapshot: held over a close");
+        }
+    }
+    guard.check_silence(syncs_at_failure)?;
+    guard.end_epoch(&store);
+    drop((held, store));
+    *trace = trace.rotate_left(7) ^ guard.disk.trace_hash();
+    let cut = guard.disk.is_cut() || guard.must_reboot || (guard.style.cuts && guard.chance.one_in(2));
+    if cut {
+        guard.lose_power();
+    } else if !clean || guard.faulty || guard.chance.one_in(2) {
+        guard.recover_power_or_process();
+    } else {
+        guard.forget_trouble();
+    }
+    Ok(())
+}
