@@ -95,6 +95,9 @@ impl Store {
     }
 
     fn go_on(&self) -> Result<()> {
+        if planted(PlantedFault::PublishedAfterFailure) {
+            return Ok(());
+        }
         self.failure().map_or(Ok(()), Err)
     }
 
@@ -117,6 +120,9 @@ impl Store {
                 }
                 return Err(error);
             }
+        }
+        if planted(PlantedFault::EventsNotFlushed) {
+            return Ok(());
         }
         self.log.sync().map_err(|error| match Error::from(error) {
             // A failed flush is never tried again, whatever its code (I5).
@@ -178,9 +184,9 @@ impl Flusher<StoreDelta> for Store {
 
     fn published(&self, frozen: Arc<StoreDelta>) {
         self.caches.take_back(self.coordinator.version());
-        let seq = frozen.last_seq();
+        let seq = if planted(PlantedFault::RecycledTooEarly) { self.applied_seq() } else { frozen.last_seq() };
         let report = FlushReport {
-            seq,
+            seq: frozen.last_seq(),
             epoch: frozen.frozen_at().map_or(0, |at| at.epoch),
             entries: frozen.entries(),
             bytes: frozen.bytes(),

@@ -19,11 +19,15 @@ const SEEDS: u64 = 1_000;
 
 /// The first life in which the defect shows.
 fn find(fault: PlantedFault) -> (u64, String) {
+    find_on(On::SimulatedDisk, fault, SEEDS)
+}
+
+fn find_on(on: On, fault: PlantedFault, seeds: u64) -> (u64, String) {
     plant(Some(fault));
-    let found = (0..SEEDS).find_map(|seed| live(seed, On::SimulatedDisk).err().map(|what| (seed, what)));
+    let found = (0..seeds).find_map(|seed| live(seed, on).err().map(|what| (seed, what)));
     plant(None);
-    let (seed, what) = found.unwrap_or_else(|| panic!("{fault:?} was not found in {SEEDS} lives"));
-    live(seed, On::SimulatedDisk).unwrap_or_else(|what| panic!("the life shows something without the defect too: {what}"));
+    let (seed, what) = found.unwrap_or_else(|| panic!("{fault:?} was not found in {seeds} lives"));
+    live(seed, on).unwrap_or_else(|what| panic!("the life shows something without the defect too: {what}"));
     println!("{fault:?}: {}", what.trim());
     (seed, what)
 }
@@ -62,4 +66,31 @@ fn a_failed_flush_that_is_tried_again_is_found() {
 #[test]
 fn a_torn_tail_that_stays_is_found() {
     find(PlantedFault::TornTailKept);
+}
+
+#[test]
+fn a_flipped_bit_that_is_believed_is_found() {
+    find(PlantedFault::ChecksumUnchecked);
+}
+
+#[test]
+fn a_checkpoint_ahead_of_the_event_log_is_found() {
+    find(PlantedFault::EventsNotFlushed);
+}
+
+#[test]
+fn a_journal_file_given_up_too_early_is_found() {
+    find(PlantedFault::RecycledTooEarly);
+}
+
+#[test]
+fn a_flush_that_is_acknowledged_after_a_failure_is_found() {
+    find(PlantedFault::PublishedAfterFailure);
+}
+
+#[test]
+fn the_lives_with_lmdb_find_defects_too() {
+    for fault in [PlantedFault::JournalNotFlushed, PlantedFault::EventsNotFlushed, PlantedFault::RecycledTooEarly] {
+        find_on(On::Lmdb, fault, 200);
+    }
 }

@@ -253,6 +253,9 @@ impl Scan {
     /// everything from `truncate_from` on, and flushes.
     pub fn open(self, options: EventLogOptions, truncate_from: Option<u64>) -> Result<Arc<EventLog>> {
         let (vfs, dir) = (Arc::clone(&self.vfs), self.dir.clone());
+        if let Some(id) = truncate_from {
+            self.check_cut(id)?;
+        }
         for path in &self.leftovers {
             vfs.remove_file(path)?;
         }
@@ -269,6 +272,20 @@ impl Scan {
             log.truncate_from(id)?;
         }
         Ok(log)
+    }
+
+    /// A segment that is known by its footer alone and is about to be cut is read through before anything changes (I10): what
+    /// is kept of it, and the frame that the cut goes through.
+    fn check_cut(&self, id: u64) -> Result<()> {
+        let Some(at) = self.segments.iter().rposition(|segment| segment.first_id() <= id) else { return Ok(()) };
+        let Some(segment) = self.segments.get(at).filter(|segment| segment.end().id > id) else { return Ok(()) };
+        if matches!(segment.body, Body::Indexed(_)) {
+            return Ok(());
+        }
+        let before = at.checked_sub(1).and_then(|at| self.segments.get(at));
+        let file = self.vfs.open(&segment.path, OpenHow::Read)?;
+        let walked = walk(&*file, &segment.header, before.map_or(0, |before| before.end().timestamp_ms))?;
+        if walked.index.end().id <= id { Err(walked.damage(&*file)?) } else { Ok(()) }
     }
 
     /// Opens what was scanned for reading only: nothing on the disk is changed, a torn tail stays where it is.

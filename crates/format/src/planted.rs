@@ -16,6 +16,14 @@ pub enum PlantedFault {
     FlushRetried,
     /// Recovery goes on behind a torn tail in the same file.
     TornTailKept,
+    /// A frame is believed whatever its checksum says.
+    ChecksumUnchecked,
+    /// The checkpoint is written before the event log is durable to the same commit.
+    EventsNotFlushed,
+    /// Journal files are given up that the checkpoint does not have yet (I7).
+    RecycledTooEarly,
+    /// A flush that was under way when writing failed is acknowledged all the same (I5).
+    PublishedAfterFailure,
 }
 
 /// Whether that defect is in.

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use ledgerstone_format::ByteReader;
+use ledgerstone_format::{ByteReader, PlantedFault, planted};
 
 use crate::frame_head::{FRAME_ALIGN, FrameHead, FrameKind, HEAD_BYTES, frame_crc};
 
@@ -64,7 +64,7 @@ impl Frame {
     /// Takes over bytes read from a file with that salt, if they are one whole valid frame.
     pub(crate) fn verify(bytes: Vec<u8>, salt: u64) -> Option<Self> {
         let head = FrameHead::parse(&bytes)?;
-        if frame_crc(&bytes, salt)? != head.crc {
+        if frame_crc(&bytes, salt)? != head.crc && !planted(PlantedFault::ChecksumUnchecked) {
             return None;
         }
         let ops_start = check_structure(&bytes, &head)?;

@@ -42,12 +42,20 @@ impl World {
             SimOp::Create,
             SimOp::Remove,
             SimOp::SetLen,
+            SimOp::SetLen,
             SimOp::Open,
             SimOp::Read,
             SimOp::List,
             SimOp::Any,
         ]);
-        let fault = *self.chance.pick(&[Fault::Io, Fault::NoSpace, Fault::ShortWrite, Fault::SyncFails]);
+        let fault = *self.chance.pick(match op {
+            SimOp::Write => &[Fault::Io, Fault::NoSpace, Fault::ShortWrite],
+            SimOp::Read => &[Fault::Io, Fault::ShortWrite],
+            SimOp::Sync | SimOp::SyncDir => &[Fault::Io, Fault::NoSpace, Fault::SyncFails],
+            SimOp::Any => &[Fault::Io, Fault::NoSpace, Fault::ShortWrite, Fault::SyncFails],
+            SimOp::Open | SimOp::List => &[Fault::Io],
+            _ => &[Fault::Io, Fault::NoSpace],
+        });
         // Of the rare calls the first is as good as any; the others are many.
         let rare = matches!(op, SimOp::Rename | SimOp::Create | SimOp::Remove | SimOp::SetLen | SimOp::List);
         let nth = 1 + self.chance.below(if rare { 2 } else { 8 });
