@@ -47,11 +47,11 @@ impl CleanMark {
         Ok(matches!(unseal(MAGIC, VERSION, &bytes), Unsealed::Damaged))
     }
 
+    /// Takes its name away; durable only when the folder is flushed.
     pub(crate) fn remove(vfs: &dyn Vfs, path: &Path) -> Result<()> {
         match vfs.remove_file(path) {
-            Err(error) if !error.is_not_found() => return Err(error.into()),
-            _ => {}
+            Err(error) if !error.is_not_found() => Err(error.into()),
+            _ => Ok(()),
         }
-        Ok(vfs.sync_dir(path.parent().unwrap_or(Path::new(".")))?)
     }
 }

@@ -197,6 +197,7 @@ impl From<ledgerstone_journal::Error> for Error {
             Journal::Limit { limit, size, max } => {
                 Self::Limit { what: "the commit is too large for the journal", limit, size, max }
             }
+            Journal::NotInTime => Self::Backpressure { pending_bytes: 0, oldest_reader_ms: None },
             Journal::Internal(what) => Self::internal(what),
             Journal::Closed => Self::Closed { what: "the store" },
         }

@@ -236,6 +236,10 @@ impl Store {
     pub(crate) fn forget_clean_mark(&self) -> Result<()> {
         if self.marked_clean.load(Ordering::Acquire) {
             CleanMark::remove(&*self.vfs, &self.layout.clean_mark())?;
+            // A failed flush is never tried again (I5): the next one would succeed and store nothing.
+            self.vfs
+                .sync_dir(&self.layout.root)
+                .map_err(|error| self.stop_writing(ledgerstone_journal::Error::Io(error)))?;
             self.marked_clean.store(false, Ordering::Release);
         }
         Ok(())

@@ -258,7 +258,7 @@ impl<'a> Model<'a> {
             (info.keys_written, info.keys_deleted, info.events_written),
             (counted.written, counted.deleted, counted.events)
         );
-        self.history.push(changes, info.timestamp_ms);
+        self.history.push(changes, info.timestamp_ms, 0);
         Ok(())
     }
 }

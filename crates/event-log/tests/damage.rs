@@ -210,3 +210,22 @@ fn a_payload_that_looks_like_a_frame_is_not_taken_for_one() {
     assert!(disk.flip(&newest, frame + 20, 1));
     assert_eq!(original.events_left(&disk, "damaged frame around it"), Some(len));
 }
+
+/// Bug: an opening that was refused for damage had taken segments away and cut the newest one. Mechanism: a sealed segment is
+/// known by its footer alone, and what is kept of it was read only after the segments behind it were gone. Fix: a sealed
+/// segment that is about to be cut is read through before anything changes (I10).
+#[test]
+fn a_cut_through_damage_is_refused_before_anything_changes() {
+    let original = original();
+    let path = &original.files[0].0;
+    let mut bytes = original.files[0].1.clone();
+    // In the second batch, through which the cut goes.
+    bytes[8_192 + 900] ^= 4;
+    let disk = original.disk_with(0, &bytes);
+    let files = || segments(&disk).into_iter().map(|path| disk.read_file(path).unwrap()).collect::<Vec<_>>();
+    let before = files();
+    let cut = original.sealed as u64;
+    let error = open(&disk, OPTIONS, Some(cut)).unwrap_err();
+    assert!(matches!(&error, Error::Corrupt { file, .. } if file == path), "{error}");
+    assert!(files() == before, "a refused opening changed files");
+}

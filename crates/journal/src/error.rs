@@ -49,6 +49,9 @@ pub enum Error {
         /// How large it may be.
         max: u64,
     },
+    /// No file was ready in time: the device does not keep up. Nothing happened; repeat later.
+    #[error("no journal file was ready in time")]
+    NotInTime,
     /// The caller broke the protocol of this crate, or a thread of the store panicked: a defect, and poison.
     #[error("internal error: {0}")]
     Internal(&'static str),

@@ -28,7 +28,7 @@ use crate::{
     error::Failure,
     group::{Group, Origin},
     listeners::Listeners,
-    prepared_file::{Pool, PreparedFile},
+    prepared_file::{Pool, PoolFigures, PreparedFile},
     stats::Counters,
     watermarks::Watermarks,
     writer::{Flushing, Io, Round, Tools},
@@ -51,7 +51,9 @@ pub struct Journal {
     pub(crate) group: Mutex<Group>,
     pending_bytes: AtomicU64,
     io: Mutex<Io>,
+    /// Held while spares are written and flushed: never taken on the way of a reader.
     pub(crate) pool: Mutex<Pool>,
+    pool_figures: Mutex<PoolFigures>,
     marks: Watermarks,
     pub(crate) bell: Bell,
     /// Why writing waits for space, while it does.
@@ -82,8 +84,10 @@ impl Journal {
     ) -> Arc<Self> {
         let last_seq = parts.origin.last_seq;
         let file = parts.origin.current.as_ref().map(|(file, _)| Arc::clone(file));
+        let pool = Pool::new(parts.vfs, &parts.dir, parts.spares, parts.next_number);
         Arc::new(Self {
-            pool: Mutex::new(Pool::new(parts.vfs, &parts.dir, parts.spares, parts.next_number)),
+            pool_figures: Mutex::new(pool.figures()),
+            pool: Mutex::new(pool),
             dir: parts.dir,
             clock,
             options,

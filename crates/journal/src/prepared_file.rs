@@ -45,9 +45,12 @@ struct Unfinished {
     written: u64,
 }
 
-/// What preparing has cost so far.
+/// The pool in figures.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct PoolCounts {
+pub(crate) struct PoolFigures {
+    pub(crate) spares: u64,
+    pub(crate) spare_bytes: u64,
+    /// What preparing has cost so far.
     pub(crate) flushes: u64,
     pub(crate) bytes: u64,
 }
@@ -61,7 +64,7 @@ pub(crate) struct Pool {
     unfinished: Option<Unfinished>,
     /// Preparing in advance failed: left alone until somebody needs a file.
     gave_up: bool,
-    counts: PoolCounts,
+    counts: PoolFigures,
 }
 
 impl Pool {
@@ -73,7 +76,7 @@ impl Pool {
             next_number,
             unfinished: None,
             gave_up: false,
-            counts: PoolCounts::default(),
+            counts: PoolFigures::default(),
         }
     }
 
@@ -82,24 +85,31 @@ impl Pool {
         self.spares.is_empty() && !self.gave_up
     }
 
-    pub(crate) fn counts(&self) -> PoolCounts {
-        self.counts
+    pub(crate) fn figures(&self) -> PoolFigures {
+        let spare_bytes = self.spares.iter().map(|spare| spare.capacity).sum();
+        PoolFigures { spares: self.spares.len() as u64, spare_bytes, ..self.counts }
     }
 
     pub(crate) fn vfs(&self) -> Arc<dyn Vfs> {
         Arc::clone(&self.vfs)
     }
 
-    pub(crate) fn spare_capacities(&self) -> impl Iterator<Item = u64> + '_ {
-        self.spares.iter().map(|spare| spare.capacity)
-    }
-
     /// The next spare that holds `need_bytes`, prepared here if there is none, then of `capacity` bytes or more.
-    /// Spares that are too small go to the end of the line, so that numbers go on growing.
-    pub(crate) fn take(&mut self, need_bytes: u64, capacity: u64) -> Result<PreparedFile, Failure> {
+    /// Spares that are too small go to the end of the line, so that numbers go on growing. `in_time` is asked between two
+    /// pieces; what is unfinished then is left for the thread.
+    pub(crate) fn take(
+        &mut self,
+        need_bytes: u64,
+        capacity: u64,
+        in_time: &dyn Fn() -> bool,
+    ) -> Result<PreparedFile, Failure> {
         self.gave_up = false;
         if !self.spares.iter().any(|spare| spare.capacity >= need_bytes) {
-            while !self.prepare_slice(align_up(capacity.max(need_bytes), PAGE_BYTES))? {}
+            while !self.prepare_slice(align_up(capacity.max(need_bytes), PAGE_BYTES))? {
+                if !in_time() {
+                    return Err(Failure::Refused(Error::NotInTime));
+                }
+            }
         }
         let fit = self.spares.iter().position(|spare| spare.capacity >= need_bytes);
         let too_small: Vec<_> = self.spares.drain(..fit.unwrap_or(0)).collect();

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 
 use ledgerstone_vfs::{
     OpenHow, Vfs, VfsFile,
-    sim::{Fault, SimDisk, SimOp},
+    sim::{Fault, Incident, Mishap, SimDisk, SimOp},
 };
 
 fn create(disk: &SimDisk, path: &str) -> Arc<dyn VfsFile> {
@@ -144,4 +144,30 @@ fn a_flipped_bit_stays() {
     assert_eq!(disk.power_cut().read_file("/a").unwrap(), expected);
     assert!(disk.flip("/a", 599, 0b100));
     assert_eq!(disk.read_file("/a").unwrap(), [0; 600]);
+}
+
+#[test]
+fn a_disk_tells_what_befell_which_calls() {
+    let disk = SimDisk::new(9);
+    let file = create(&disk, "/a");
+    disk.fail_nth(SimOp::Sync, 1, Fault::SyncFails);
+    assert!(file.sync_data().is_err());
+    disk.set_capacity(Some(1));
+    assert!(disk.has_capacity());
+    assert_eq!(file.write_at(b"xyz", 0).unwrap(), 1);
+    assert!(file.set_len(9).is_err());
+    disk.set_capacity(None);
+    disk.cut_after(0);
+    assert!(disk.remove_file(Path::new("/a")).is_err());
+    let expected = [
+        (SimOp::Sync, Mishap::Failed(Fault::SyncFails)),
+        (SimOp::Write, Mishap::NoRoom),
+        (SimOp::SetLen, Mishap::NoRoom),
+        (SimOp::Remove, Mishap::PowerCut),
+    ];
+    assert_eq!(disk.take_incidents(), expected.map(|(op, mishap)| Incident { op, mishap }));
+    assert!(disk.take_incidents().is_empty());
+    let other = SimDisk::new(10);
+    other.cut_now();
+    assert!(other.is_cut() && other.open(Path::new("/a"), OpenHow::CreateNew).is_err());
 }

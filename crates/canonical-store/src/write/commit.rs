@@ -197,10 +197,14 @@ impl Store {
             Some(error) => return Err(error),
             None => {}
         }
+        Err(self.backpressure())
+    }
+
+    fn backpressure(&self) -> Error {
         let pending_bytes = self.coordinator.pending_bytes().saturating_add(self.coordinator.pinned_bytes());
         let oldest = self.readers.open().1.map(|since| self.clock.monotonic().saturating_sub(since));
         let oldest_reader_ms = oldest.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
-        Err(Error::Backpressure { pending_bytes, oldest_reader_ms })
+        Error::Backpressure { pending_bytes, oldest_reader_ms }
     }
 
     fn commit_inside(&self, write_set: &[u8], collections: &[Arc<CollectionRef>]) -> Result<CommitInfo> {
@@ -221,7 +225,10 @@ impl Store {
             None => (self.build(write_set, &summary, collections, &mut creations)?, None),
         };
         self.forget_clean_mark()?;
-        self.journal.reserve(builder.encoded_len())?;
+        self.journal.reserve(builder.encoded_len()).map_err(|error| match error {
+            ledgerstone_journal::Error::NotInTime => self.backpressure(),
+            other => other.into(),
+        })?;
         self.make_visible(builder, &summary, &creations, dropped)
     }
 

@@ -22,4 +22,5 @@ mod no_space;
 mod poison;
 mod process_lock;
 mod rig;
+mod stalls;
 mod verify;

@@ -1,9 +1,21 @@
 //! A commit's way in: a place is reserved where failing is still allowed, then the frame is queued.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use parking_lot::MutexGuard;
 
 use super::Journal;
-use crate::{Error, Frame, FrameBuilder, Position, Result, Stamp, file_name::journal_path, group::Room};
+use crate::{
+    Error, Frame, FrameBuilder, Position, Result, Stamp, file_name::journal_path, group::Room, prepared_file::Pool,
+};
+
+/// How long a commit waits for a file on a device that does not keep up.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often it looks at the clock meanwhile.
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// What [`Journal::append`] made.
 #[derive(Clone, Debug)]
@@ -25,7 +37,8 @@ pub struct End {
 
 impl Journal {
     /// Makes sure that a frame of `frame_len` bytes has a place, preparing a file here if none is ready. By the gate's
-    /// owner, before [`append`](Self::append). [`Error::NoSpace`] also while an earlier commit still waits for space.
+    /// owner, before [`append`](Self::append). [`Error::NoSpace`] also while an earlier commit still waits for space;
+    /// [`Error::NotInTime`] when the device has not made a file within five seconds and the piece of it that was under way.
     pub fn reserve(&self, frame_len: u64) -> Result<()> {
         self.check_open()?;
         if self.starved.load(Ordering::Acquire)
@@ -40,18 +53,34 @@ impl Journal {
                 Room::NeedsFile { need_bytes, used_bytes } => (need_bytes, used_bytes, group.take_reserved()),
             }
         };
+        let deadline = self.clock.monotonic().saturating_add(PATIENCE);
         let taken = {
-            let mut pool = self.pool.lock();
+            let mut pool = self.pool_before(deadline)?;
             if let Some(unfit) = unfit {
                 let path = journal_path(&self.dir, unfit.number);
                 drop(unfit.handle);
                 self.judge(pool.adopt(&path, unfit.capacity))?;
             }
-            pool.take(need_bytes, self.options.next_file_bytes(used_bytes))
+            let in_time = || self.clock.monotonic() < deadline;
+            let taken = pool.take(need_bytes, self.options.next_file_bytes(used_bytes), &in_time);
+            self.show(&pool);
+            taken
         };
         let file = self.judge(taken)?;
         self.group.lock().reserve(file);
         Ok(())
+    }
+
+    /// The pool, which is locked while a piece of a spare is written and flushed.
+    fn pool_before(&self, deadline: Duration) -> Result<MutexGuard<'_, Pool>> {
+        loop {
+            if let Some(pool) = self.pool.try_lock_for(GLANCE) {
+                return Ok(pool);
+            }
+            if self.clock.monotonic() >= deadline {
+                return Err(Error::NotInTime);
+            }
+        }
     }
 
     /// Gives a frame its place and queues it. Under the caller's commit lock, after [`reserve`](Self::reserve) of its

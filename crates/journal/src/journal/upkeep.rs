@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::Journal;
-use crate::{Error, JournalStats, Result, file_name::journal_path, writer::Flushing};
+use crate::{Error, JournalStats, Result, file_name::journal_path, prepared_file::Pool, writer::Flushing};
 
 impl Journal {
     /// One round of the thread's work: what is pending is written, and flushed if somebody wants it; then, if there is no
@@ -16,7 +16,12 @@ impl Journal {
             return Ok(round.progress);
         }
         let used_bytes = self.group.lock().files().iter().map(|file| file.capacity).sum();
-        let outcome = self.pool.lock().prepare_in_advance(self.options.next_file_bytes(used_bytes));
+        let outcome = {
+            let mut pool = self.pool.lock();
+            let outcome = pool.prepare_in_advance(self.options.next_file_bytes(used_bytes));
+            self.show(&pool);
+            outcome
+        };
         match self.judge(outcome) {
             Ok(()) => Ok(true),
             Err(_) => self.check_poison().map(|()| round.progress),
@@ -37,13 +42,14 @@ impl Journal {
             let mut pool = self.pool.lock();
             let is_huge = file.capacity > self.options.spare_limit_bytes();
             let outcome = if is_huge { pool.remove(&path) } else { pool.adopt(&path, file.capacity) };
+            self.show(&pool);
             drop(pool);
             self.judge(outcome)?;
         }
         Ok(())
     }
 
-    /// A moment's figures.
+    /// A moment's figures. Takes no lock that is held while the device works.
     pub fn stats(&self) -> JournalStats {
         let mut stats = JournalStats::default();
         self.counters.fill(&mut stats);
@@ -52,14 +58,17 @@ impl Journal {
             stats.files = group.files().len() as u64;
             stats.bytes = group.files().iter().map(|file| file.capacity).sum();
         }
-        let pool = self.pool.lock();
-        for capacity in pool.spare_capacities() {
-            stats.spares += 1;
-            stats.bytes += capacity;
-        }
-        stats.preparation_flushes = pool.counts().flushes;
-        stats.preparation_bytes = pool.counts().bytes;
+        let pool = *self.pool_figures.lock();
+        stats.spares = pool.spares;
+        stats.bytes += pool.spare_bytes;
+        stats.preparation_flushes = pool.flushes;
+        stats.preparation_bytes = pool.bytes;
         stats
+    }
+
+    /// Has the statistics show the pool as it is now.
+    pub(super) fn show(&self, pool: &Pool) {
+        *self.pool_figures.lock() = pool.figures();
     }
 
     /// Writes and flushes what is pending, ends the thread and refuses everything from then on. Once poisoned, or when
