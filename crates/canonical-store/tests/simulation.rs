@@ -50,13 +50,11 @@ fn number(name: &str) -> Option<u64> {
 
 /// The lives to live: one, or so many.
 fn seeds(count: u64) -> Range<u64> {
-    match number("LEDGERSTONE_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => {
-            let from = number("LEDGERSTONE_FROM").unwrap_or(0);
-            from..from + count
-        }
-    }
+    let one = number("LEDGERSTONE_SEED").map(|seed| seed..seed + 1);
+    one.unwrap_or_else(|| {
+        let from = number("LEDGERSTONE_FROM").unwrap_or(0);
+        from..from + count
+    })
 }
 
 /// Lives in parallel; all that they have met, or the first failure in the order of seeds.

@@ -48,7 +48,8 @@ impl Census {
 
     /// One line for each thing.
     pub(crate) fn table(&self) -> String {
-        self.0.iter().map(|(what, count)| format!("{count:>9}  {what}\n")).collect()
+        let lines: Vec<_> = self.0.iter().map(|(what, count)| format!("{count:>9}  {what}")).collect();
+        lines.join("\n")
     }
 
     /// The floors, each for 10,000 lives, that these lives stay below.

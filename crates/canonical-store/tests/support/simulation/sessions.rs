@@ -217,13 +217,13 @@ fn end(world: &Shared, trace: &mut u64) -> Check {
     guard.closed_clean = false;
     guard.is_closing = true;
     drop(guard);
-    let closed = closes.then(|| testing::close_stepped(&store));
+    let outcome = closes.then(|| testing::close_stepped(&store));
     store.probe_flushes(None);
     let mut guard = world.lock();
     guard.is_closing = false;
     guard.settle_incidents("while closing");
-    let clean = matches!(closed, Some(Ok(())));
-    if let Some(outcome) = closed {
+    let clean = matches!(outcome, Some(Ok(())));
+    if let Some(outcome) = outcome {
         guard.tell(|| format!("closed: {outcome:?} {:?}", store.marks()));
         match outcome {
             Ok(()) => {

@@ -41,6 +41,7 @@ pub(crate) struct Session {
     pub(super) syncs_at_failure: Option<u64>,
 }
 
+#[allow(clippy::struct_excessive_bools, reason = "each says something of its own")]
 pub(crate) struct World {
     pub(crate) chance: Chance,
     pub(crate) style: Style,
