@@ -37,7 +37,7 @@ export interface HotCalls {
   abort(store: number): void
   /** Somebody waits: the highest seq for each level, 0 for none. `lone` 1: exactly one does. Answers the durable seq. */
   want(store: number, written: number, durable: number, flushed: number, room: number, lone: number): number
-  /** Fills in applied, written, durable, flushed, flags (1 crowded, 2 failed, 4 no space). */
+  /** Fills in applied, written, durable, flushed, flags (1 crowded, 2 failed, 4 no space, 8 sealed, 16 paused), the next event at applied, written, durable. */
   poll(store: number, marks: Float64Array): void
   /**
    * Asks for the `length` bytes of a packed set. The token when it is granted, the negative token when it is waited for; -1 when it is refused: by
@@ -70,6 +70,10 @@ export interface NativeOptions {
   inlineFlush?: boolean
   mapSizeBytes?: number
   segmentBytes?: number
+  eventCompression?: string
+  retentionMaxEvents?: number
+  retentionMaxAgeMs?: number
+  retentionMaxBytes?: number
   readersWarnAfterMs?: number
   allowNetworkFileSystem?: boolean
   stripes?: number
@@ -132,6 +136,23 @@ export interface ColdCalls {
   storeLocks(store: number): number
   closeLocks(locks: number): void
   lockStats(locks: number): LockStats
+  /** Wakes when an event is applied, written, durable; -1: none is awaited there. */
+  awaitEvents(store: number, applied: number, written: number, durable: number): void
+  /** One word (2 failed, 8 sealed, 16 paused) that native code keeps current. */
+  storeCondition(store: number): Uint32Array
+  /** Seals durably; the newest event, 0 for none. */
+  sealStore(store: number): Promise<number>
+  unsealStore(store: number): Promise<number>
+  /** Trims durably; how many events there were. */
+  trimEvents(store: number, before: number): Promise<number>
+  /** Flushes and closes the newest segment; its path. */
+  rotateEvents(store: number): Promise<string>
+  /** Keeps writers out from now on; the number of this pause. */
+  pauseStore(store: number): number
+  /** Waits until no transaction is open; false when the pause has ended or the time was up. */
+  waitIdle(store: number, pause: number, timeoutMs: number): Promise<boolean>
+  resumeStore(store: number, pause: number): void
+  resumeAll(store: number): void
   takeError(): ErrorRecord
   takeValue(): Buffer
   handOver(): void

@@ -6,13 +6,15 @@ import type { StandardSchemaV1 } from './codecs/standard-schema.ts'
 export type ErrorCode =
   | 'ERR_INVALID_ARGUMENT' | 'ERR_LIMIT' | 'ERR_VALIDATION' | 'ERR_CODEC' | 'ERR_CODEC_MISMATCH' | 'ERR_NOT_FOUND' | 'ERR_LOCKED'
   | 'ERR_OPTIONS_MISMATCH' | 'ERR_CLOSED' | 'ERR_BACKPRESSURE' | 'ERR_BUSY' | 'ERR_TRANSACTION_OPEN' | 'ERR_TRANSACTION_FINISHED'
-  | 'ERR_ASYNC_TRANSACTION' | 'ERR_LOCK_TIMEOUT' | 'ERR_CORRUPT' | 'ERR_FORMAT' | 'ERR_NO_SPACE' | 'ERR_IO' | 'ERR_POISONED' | 'ERR_FILE_SYSTEM'
-  | 'ERR_NATIVE_MISSING' | 'ERR_VERSION_MISMATCH'
+  | 'ERR_ASYNC_TRANSACTION' | 'ERR_LOCK_TIMEOUT' | 'ERR_SEALED' | 'ERR_PAUSED' | 'ERR_TIMEOUT' | 'ERR_EVENTS_TRIMMED' | 'ERR_CORRUPT' | 'ERR_FORMAT'
+  | 'ERR_NO_SPACE' | 'ERR_IO' | 'ERR_POISONED' | 'ERR_FILE_SYSTEM' | 'ERR_NATIVE_MISSING' | 'ERR_VERSION_MISMATCH'
 
 /** The fields an error carries beside its code, by their documented names. */
 export type ErrorFields = Readonly<Record<string, unknown>>
 
-const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ERR_BACKPRESSURE', 'ERR_BUSY', 'ERR_LOCK_TIMEOUT', 'ERR_NO_SPACE'])
+const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'ERR_BACKPRESSURE', 'ERR_BUSY', 'ERR_LOCK_TIMEOUT', 'ERR_NO_SPACE', 'ERR_PAUSED', 'ERR_TIMEOUT',
+])
 
 /**
  * What every error of this package is. `code` tells what happened, `retryable` whether the same call may succeed later without any change,
@@ -123,6 +125,38 @@ export class LockTimeoutError extends LedgerstoneError {
 }
 name(LockTimeoutError, 'LockTimeoutError')
 
+/** `ERR_SEALED`: the store takes no writes until `unseal()`. */
+export class SealedError extends LedgerstoneError {
+  declare readonly code: 'ERR_SEALED'
+  /** The newest event when it was sealed; 0 for none. */
+  declare readonly eventId: number
+}
+name(SealedError, 'SealedError')
+
+/** `ERR_PAUSED` (retryable): `apply` or `writeTxn` while ingestion is paused. Wait, or use `transact`, which waits. */
+export class PausedError extends LedgerstoneError {
+  declare readonly code: 'ERR_PAUSED'
+}
+name(PausedError, 'PausedError')
+
+/** `ERR_TIMEOUT` (retryable): a pause was not reached in time; the store runs on. */
+export class TimeoutError extends LedgerstoneError {
+  declare readonly code: 'ERR_TIMEOUT'
+  /** How long this call has waited, in ms. */
+  declare readonly waitedMs: number
+}
+name(TimeoutError, 'TimeoutError')
+
+/** `ERR_EVENTS_TRIMMED`: the events asked for are no longer kept. Start at `oldest`. */
+export class EventsTrimmedError extends LedgerstoneError {
+  declare readonly code: 'ERR_EVENTS_TRIMMED'
+  /** The event that reading was to begin or go on with. */
+  declare readonly requested: number
+  /** The oldest event that is kept; the next id when there is none. */
+  declare readonly oldest: number
+}
+name(EventsTrimmedError, 'EventsTrimmedError')
+
 /** `ERR_CORRUPT`: a checksum or a structure is wrong where data was promised. Restore from a backup. */
 export class CorruptionError extends LedgerstoneError {
   declare readonly code: 'ERR_CORRUPT'
@@ -180,6 +214,10 @@ const CLASSES: Partial<Record<ErrorCode, ErrorClass>> = {
   ERR_BACKPRESSURE: BackpressureError,
   ERR_BUSY: BusyError,
   ERR_LOCK_TIMEOUT: LockTimeoutError,
+  ERR_SEALED: SealedError,
+  ERR_PAUSED: PausedError,
+  ERR_TIMEOUT: TimeoutError,
+  ERR_EVENTS_TRIMMED: EventsTrimmedError,
   ERR_CORRUPT: CorruptionError,
   ERR_FORMAT: FormatError,
   ERR_NO_SPACE: NoSpaceError,
@@ -220,6 +258,11 @@ export function limitExceeded(what: string, limit: string, size: number, max: nu
 export function lockTimeout(waitedMs: number, stripe: number, heldMs: number): LedgerstoneError {
   const message = `the locks were not granted in time: waitedMs=${waitedMs} stripe=${stripe} heldMs=${heldMs}`
   return errorOf('ERR_LOCK_TIMEOUT', message, { waitedMs, stripe, heldMs })
+}
+
+/** `ERR_EVENTS_TRIMMED`. @internal */
+export function eventsTrimmed(requested: number, oldest: number): LedgerstoneError {
+  return errorOf('ERR_EVENTS_TRIMMED', `the events asked for are no longer kept: requested=${requested} oldest=${oldest}`, { requested, oldest })
 }
 
 /** `ERR_CLOSED`. @internal */

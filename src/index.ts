@@ -7,13 +7,14 @@ export { json } from './codecs/json.ts'
 export { utf8 } from './codecs/utf8.ts'
 export { compareDurability } from './durability.ts'
 export {
-  BackpressureError, BusyError, ClosedError, CodecError, CorruptionError, FormatError, InvalidArgumentError, IoError, LedgerstoneError, LimitError,
-  LockedError, LockTimeoutError, NoSpaceError, PoisonedError, ValidationError,
+  BackpressureError, BusyError, ClosedError, CodecError, CorruptionError, EventsTrimmedError, FormatError, InvalidArgumentError, IoError, LedgerstoneError,
+  LimitError, LockedError, LockTimeoutError, NoSpaceError, PausedError, PoisonedError, SealedError, TimeoutError, ValidationError,
 } from './errors.ts'
 
 export type {
-  CanonicalStore, Collection, Commit, CommitInfo, EventId, EventRange, EventReader, EventRecord, KeyRange, KeyRef, OpenOptions, Range, Reader, Seq, SignalOptions,
-  Snapshot, StoreMeta, StoreStats, Sync, TransactOptions, Transaction, VerifyProblem, VerifyReport, WriteHandle, WriteOptions, WriteTxn,
+  CanonicalStore, Collection, Commit, CommitInfo, EventId, EventRange, EventReader, EventRecord, Follower, FollowOptions, KeyRange, KeyRef, OpenOptions,
+  Pause, PauseOptions, Range, Reader, Seq, SignalOptions, Snapshot, StoreMeta, StoreStats, Sync, TransactOptions, Transaction, VerifyProblem, VerifyReport,
+  WriteHandle, WriteOptions, WriteTxn,
 } from './canonical-store/canonical-store.ts'
 export type {
   CommitGroupMessage, FlushMessage, NoSpaceMessage, PoisonedMessage, RecoveryMessage, StallMessage,

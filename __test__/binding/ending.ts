@@ -8,7 +8,7 @@ if (ending !== 'atexit') {
     if (ending === 'idle') return
     const { seq } = commit(store, { event: 'at the very last moment' })
     cold.handOver()
-    const marks = new Float64Array(5)
+    const marks = new Float64Array(8)
     hot.poll(store, marks)
     if (marks[1] === seq) console.log(`applied ${seq} and written`)
   })
@@ -30,7 +30,7 @@ switch (ending) {
     break
   case 'busy':
     process.on('exit', () => {
-      const marks = new Float64Array(5)
+      const marks = new Float64Array(8)
       hot.poll(store, marks)
       if (marks[2] === 100) console.log('durable at exit')
     })

@@ -62,7 +62,7 @@ test.serial('what a worker has applied is durable when it ends, though nobody wa
   const { seq } = await worker.word('applied')
   const [code] = (await worker.ended) as [number]
   t.is(code, 0)
-  const marks = new Float64Array(5)
+  const marks = new Float64Array(8)
   hot.poll(store, marks)
   t.true((marks[2] as number) >= (seq as number), 'it stayed alive until then')
   t.is(getText(store, 'forgotten'), 'yes')

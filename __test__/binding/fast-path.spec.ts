@@ -73,7 +73,7 @@ test('an id that outlived its object is ERR_CLOSED and never another object', as
     t.is(error().code, 'ERR_CLOSED', call.toString())
   }
   hot.abort(store)
-  hot.poll(store, new Float64Array(5))
+  hot.poll(store, new Float64Array(8))
   for (const call of [
     () => cold.closeStore(store), () => cold.storeMeta(store), () => cold.storeStats(store), () => cold.collections(store), () => cold.openSnapshot(store),
     () => cold.collectionSlot(store, 'c', 'utf8', 'binary'), () => cold.nextEventId(store), () => cold.oldestEventId(store), () => cold.rangeCount(cursor),
@@ -133,13 +133,13 @@ test('arguments of a wrong type or range are error records in every place of eve
   structuredClone(detached.buffer, { transfer: [detached.buffer] })
   const strange: unknown[] = [
     undefined, null, true, -1, 0.5, NaN, Infinity, -Infinity, 2 ** 31, 2 ** 53, 1e300, 7n, '', 'text', Symbol('s'), {}, [], () => {}, new Date(0),
-    new Map(), Buffer.alloc(0), Buffer.alloc(3), detached, new Uint16Array(8), new Float64Array(8), new Float64Array(2), new ArrayBuffer(8),
+    new Map(), Buffer.alloc(0), Buffer.alloc(3), detached, new Uint16Array(8), new Float64Array(7), new Float64Array(2), new ArrayBuffer(8),
     new DataView(new ArrayBuffer(64)), new Uint8Array(new SharedArrayBuffer(64)), new Proxy(Buffer.alloc(8), {}),
   ]
   const good: Record<keyof HotCalls, unknown[]> = {
     get: [store, 0, 'k', POOL, 0], has: [store, 0, 'k'], getMany: [store, 0, Buffer.from('\x01\0\0\0k\0\0\0'), 0, 8, POOL],
     rangeOpen: [store, 0, bounds(), -1], rangePage: [0, POOL], eventsPage: [store, 1, 2, 0, POOL], begin: [store, 0],
-    commit: [store, writeSet(), HEAD_BYTES, 0], abort: [store], want: [store, 0, 0, 0, 0, 0], poll: [store, new Float64Array(5)],
+    commit: [store, writeSet(), HEAD_BYTES, 0], abort: [store], want: [store, 0, 0, 0, 0, 0], poll: [store, new Float64Array(8)],
     lock: [locks, POOL, 5, 0], unlock: [locks, 0], withdraw: [locks, 0, 1, POOL], grants: [locks, new Float64Array(4)], heldMs: [locks, 0],
   }
   const allowed = new Set<string>(['ERR_INVALID_ARGUMENT', 'ERR_CLOSED', 'ERR_TRANSACTION_FINISHED'])

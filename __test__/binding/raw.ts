@@ -151,7 +151,7 @@ export function readRange(reader: number, of: BoundsOf = {}, pageBytes = 64, lim
 /** Waits until `level` (1 written, 2 durable, 3 flushed) has reached `seq`, as the package does: one `want`, then wakes. */
 export function reached(store: number, level: 1 | 2 | 3, seq: number): Promise<Float64Array> {
   return new Promise((resolve, reject) => {
-    const marks = new Float64Array(5)
+    const marks = new Float64Array(8)
     const look = (): boolean => {
       hot.poll(store, marks)
       if ((marks[level] as number) < seq) return false

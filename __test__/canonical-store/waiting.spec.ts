@@ -12,7 +12,10 @@ const POISON: ErrorRecord = { code: 'ERR_POISONED', message: 'the store stopped 
 /** An engine whose marks are moved by the test. */
 class Engine {
   marks = { applied: 0, written: 0, durable: 0, flushed: 0, crowded: false, failed: false, full: false }
+  /** The next event: applied, written, durable. */
+  events: readonly [number, number, number] = [1, 1, 1]
   readonly wants: number[][] = []
+  readonly awaited: number[][] = []
   polls = 0
   readonly store: SharedStore
 
@@ -25,10 +28,11 @@ class Engine {
       poll: (_store: number, into: Float64Array): void => {
         this.polls++
         const { applied, written, durable, flushed, crowded, failed, full } = this.marks
-        into.set([applied, written, durable, flushed, (crowded ? 1 : 0) | (failed ? 2 : 0) | (full ? 4 : 0)])
+        into.set([applied, written, durable, flushed, (crowded ? 1 : 0) | (failed ? 2 : 0) | (full ? 4 : 0), ...this.events])
       },
     }
-    const environment = { hot, stores: new Map(), error: () => errorFromRecord(POISON) }
+    const cold = { awaitEvents: (...ids: number[]): void => void this.awaited.push(ids) }
+    const environment = { cold, hot, stores: new Map(), error: () => errorFromRecord(POISON) }
     this.store = new SharedStore(environment as unknown as Environment, 1, '/store')
     this.store.addHandle(7)
   }
@@ -112,6 +116,46 @@ test('a failure rejects those it keeps from their level, and not those who were 
   t.throws(() => store.checkWritable(), { code: 'ERR_POISONED' })
   t.is((await store.reached(DURABLE, 3))?.message, POISON.message)
   t.is(store.failure?.code, 'ERR_IO')
+})
+
+test('followers share one wish for each level, made once per turn and anew when it has come true', async (t) => {
+  const engine = new Engine()
+  const { store } = engine
+  const settled: string[] = []
+  store.awaitEvent(DURABLE, 5, () => settled.push('later'))
+  store.awaitEvent(DURABLE, 1, () => settled.push('first'))
+  const forget = store.awaitEvent(0, 1, () => settled.push('never'))
+  await turn()
+  store.awaitEvent(DURABLE, 1, () => settled.push('second'))
+  await turn()
+  t.deepEqual(engine.awaited, [[7, 1, -1, 1]])
+  forget()
+  engine.events = [4, 4, 2]
+  store.look()
+  t.deepEqual(settled, ['first', 'second'])
+  store.awaitEvent(DURABLE, 2, () => settled.push('third'))
+  await turn()
+  t.deepEqual(engine.awaited[1], [7, -1, -1, 2])
+  engine.events = [9, 9, 9]
+  store.look()
+  t.deepEqual(settled, ['first', 'second', 'later', 'third'])
+})
+
+test('a failure ends the waiting for events that will not come, and not for those that have', async (t) => {
+  const engine = new Engine()
+  const { store } = engine
+  const outcomes: unknown[] = []
+  const settle = (failure?: Error): void => void outcomes.push((failure as { code?: string } | undefined)?.code)
+  store.awaitEvent(DURABLE, 1, settle)
+  store.awaitEvent(DURABLE, 2, settle)
+  await turn()
+  engine.events = [3, 3, 2]
+  engine.marks.failed = true
+  store.look()
+  t.deepEqual(outcomes, [undefined, 'ERR_POISONED'])
+  store.awaitEvent(DURABLE, 2, settle)
+  await turn()
+  t.is(outcomes[2], 'ERR_POISONED')
 })
 
 test('whoever looks at the marks settles those they reach', async (t) => {

@@ -18,6 +18,10 @@ const ELSEWHERE: Record<string, string> = {
   ERR_NO_SPACE: 'device.spec.ts',
   ERR_POISONED: 'device.spec.ts',
   ERR_FILE_SYSTEM: 'file-system.spec.ts',
+  ERR_EVENTS_TRIMMED: '../canonical-store/trim.spec.ts',
+  ERR_SEALED: '../canonical-store/seal.spec.ts',
+  ERR_PAUSED: '../canonical-store/pause.spec.ts',
+  ERR_TIMEOUT: '../canonical-store/pause.spec.ts',
   ERR_NATIVE_MISSING: 'loader.spec.ts',
   ERR_VERSION_MISMATCH: 'loader.spec.ts',
 }

@@ -97,9 +97,12 @@ test('after close() everything throws or rejects with ERR_CLOSED, and nothing is
     apply: () => store.apply(() => t.fail('the function runs')),
     writeTxn: () => store.writeTxn(),
     events: () => store.events(),
+    follow: () => store.follow(),
     event: () => store.event(1),
     meta: () => store.meta(),
     stats: () => store.stats(),
+    isPaused: () => store.isPaused,
+    resumeIngestion: () => store.resumeIngestion(),
     dropCollection: () => store.dropCollection('a'),
     transact: () => store.transact(() => t.fail('the function runs')),
     append: () => store.append('a'),
@@ -107,8 +110,13 @@ test('after close() everything throws or rejects with ERR_CLOSED, and nothing is
     sync: () => store.sync(),
     flush: () => store.flush(),
     verify: () => store.verify(),
+    trimEvents: () => store.trimEvents({ before: 1 }),
+    rotateEvents: () => store.rotateEvents(),
+    seal: () => store.seal(),
+    unseal: () => store.unseal(),
+    pauseIngestion: () => store.pauseIngestion(),
   }
-  const promised = new Set(['dropCollection', 'transact', 'append', 'appendAll', 'sync', 'flush', 'verify'])
+  const promised = new Set(['dropCollection', 'transact', 'append', 'appendAll', 'sync', 'flush', 'verify', 'trimEvents', 'rotateEvents', 'seal', 'unseal', 'pauseIngestion'])
   for (const [name, use] of Object.entries(inSync)) {
     if (promised.has(name)) {
       const promise = use() as Promise<unknown>

@@ -1,10 +1,12 @@
-// The queue before the gate: writes that wait, in the order of their calls, until the store has room again.
+// The queue before the gate: writes that wait, in the order of their calls, until the store has room again or its pause has ended.
 import { Deferred } from '../internal/deferred.ts'
+import { LedgerstoneError } from '../errors.ts'
 import type { AbortWatch } from '../internal/abort.ts'
 
 interface Waiting {
   readonly owner: object
-  readonly run: () => void
+  /** False when a pause came in between: it is still to be run. */
+  readonly run: () => boolean
   readonly reject: (reason: unknown) => void
 }
 
@@ -26,12 +28,14 @@ export class Admission {
     const waiting: Waiting = {
       owner,
       run: () => {
-        release?.()
         try {
           resolve(attempt())
         } catch (error) {
+          if (error instanceof LedgerstoneError && error.code === 'ERR_PAUSED') return false
           reject(error)
         }
+        release?.()
+        return true
       },
       reject: (reason) => {
         release?.()
@@ -47,7 +51,11 @@ export class Admission {
     for (const waiting of this.#waiting) {
       if (!hasRoom()) return
       this.#waiting.delete(waiting)
-      waiting.run()
+      if (waiting.run()) continue
+      const behind = [...this.#waiting]
+      this.#waiting.clear()
+      for (const each of [waiting, ...behind]) this.#waiting.add(each)
+      return
     }
   }
 

@@ -119,6 +119,40 @@ export interface EventReader<E> extends Iterable<EventRecord<E>> {
   count(): number
 }
 
+/** How to pause. */
+export interface PauseOptions extends SignalOptions {
+  /** How long to wait for open transactions and for the device, in ms; 30,000 by default. */
+  timeoutMs?: number | undefined
+}
+/** A pause of ingestion, until it is released. */
+export interface Pause extends Disposable {
+  /** Lets writers in again, unless there are other pauses. Harmless the second time. */
+  release(): void
+}
+
+/** How to follow events. */
+export interface FollowOptions {
+  /** The first event; 0 or nothing: the oldest. Below the oldest: `ERR_EVENTS_TRIMMED`. */
+  from?: EventId | undefined
+  /** The last id consumed, what a consumer keeps as its cursor; 0: none. Not together with `from`. */
+  after?: EventId | undefined
+  /** How far an event must have come to be seen; `durable` by default, so that no power loss undoes what a consumer has seen. */
+  durability?: Durability | undefined
+  /** Ends the following with the signal's reason. */
+  signal?: AbortSignal | undefined
+  /** Events read at once, at most: from 1; 1,024 by default. */
+  batch?: number | undefined
+}
+/**
+ * The events that are there, then those that come, without polling and without end. Iterating again starts over. A slow consumer holds one page.
+ * Ends when the store closes. Throws the signal's reason, `ERR_EVENTS_TRIMMED` when it is overtaken by trimming, `ERR_POISONED` when writing has
+ * failed and nothing more will come. It waits without keeping the main thread alive, but keeps a worker alive.
+ */
+export interface Follower<E> extends AsyncIterable<EventRecord<E>> {
+  /** The same events, as many at a time as came in one read; never an empty page. */
+  pages(): AsyncIterable<EventRecord<E>[]>
+}
+
 /** One point in time of a store, until it is released. It holds on to memory and disk space: release it soon. */
 export interface Snapshot<E> extends Reader, Disposable {
   /** The newest commit that it sees. */
@@ -198,6 +232,8 @@ export interface StoreMeta {
   /** Ms since the epoch: the newest commit, or the creation. */
   updatedAt: number
   nextEventId: EventId
+  /** The newest event when the store was sealed, 0 for none; absent while it is not sealed. */
+  sealedEventId?: EventId
 }
 
 /** How the store is doing. Histograms are by powers of two: entry n counts what is below 2^n and not below 2^(n-1). */
@@ -299,8 +335,38 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
   appendAll(events: readonly In[], options?: WriteOptions): Promise<CommitInfo>
   /** A view of events. */
   events(range?: EventRange): EventReader<E>
+  /** Events that are there and those that come. */
+  follow(options?: FollowOptions): Follower<E>
   /** One event; `undefined` when there is none with this id. */
   event(id: EventId): EventRecord<E> | undefined
+  /**
+   * Drops exactly the events with ids below `before` and resolves, durably, with how many there were. Beyond the end: all. The space comes back by
+   * whole segments. Rejects with `ERR_SEALED`; cannot be aborted.
+   */
+  trimEvents(range: { before: EventId }): Promise<number>
+  /**
+   * Closes the newest segment of the event log, after flushing everything applied, and resolves with the path of its file, which does not change any
+   * more: copy it to archive it. When nothing has come since the last one was closed, that one's. Rejects with `ERR_INVALID_ARGUMENT` when there has never been an
+   * event; cannot be aborted.
+   */
+  rotateEvents(): Promise<string>
+  /**
+   * Takes no write of any kind, from any thread, until {@link unseal}: each gets `ERR_SEALED`. Resolves, durably, with the newest event, 0 for none;
+   * survives reopening; sealing again gives the same id. Cannot be aborted.
+   */
+  seal(): Promise<EventId>
+  /** Takes writes again. Harmless when not sealed. Cannot be aborted. */
+  unseal(): Promise<void>
+  /** Whether ingestion is paused, by whomever. */
+  readonly isPaused: boolean
+  /**
+   * Keeps writers of all threads out, at once. Resolves when no transaction is open and all that is applied is durable. Meanwhile `transact`, `append`,
+   * `put` and `delete` wait, in order, and `apply` and `writeTxn` throw `ERR_PAUSED`; so does whoever paused, if it awaits a write. Pauses are counted:
+   * the store goes on when the last is released. Rejects with `ERR_TIMEOUT`, the signal's reason or `ERR_CLOSED`; then the store runs on.
+   */
+  pauseIngestion(options?: PauseOptions): Promise<Pause>
+  /** Ends all pauses, other callers' too. */
+  resumeIngestion(): void
   /** Who the store is. */
   meta(): StoreMeta
   /** How the store is doing. */
@@ -343,6 +409,13 @@ export interface OpenOptions<E = Json, In = E> {
   mapSizeBytes?: number | undefined
   /** The size of an event-log segment, in bytes: at least 64 KiB; 64 MiB by default. */
   segmentBytes?: number | undefined
+  /** How events are stored where it makes them smaller; `none` by default. Any log may hold all three. */
+  eventCompression?: 'none' | 'lz4' | 'zstd' | undefined
+  /**
+   * Which of the oldest events go by themselves, at the next flush; nothing by default. By whole segments, and as soon as one of these allows it: the newest
+   * `maxEvents` stay, those younger than `maxAgeMs` stay, the log's files take about `maxBytes`. Not while sealed or paused.
+   */
+  retention?: { maxEvents?: number | undefined; maxAgeMs?: number | undefined; maxBytes?: number | undefined } | undefined
   /** A snapshot or an iteration open for so many ms (60,000 by default) gets one process warning, `LEDGERSTONE_LONG_READER`. */
   readers?: { warnAfterMs?: number | undefined } | undefined
   /**

@@ -6,12 +6,15 @@ import { invalidArgument, type LedgerstoneError } from '../errors.ts'
 import { checkInteger, checkOptions, checkSignal } from '../internal/validate.ts'
 import { LockManager } from '../lock-manager/lock-manager.ts'
 import type {
-  CanonicalStore, Collection, Commit, CommitInfo, EventId, EventRange, EventReader, EventRecord, KeyRange, Range, SignalOptions, Snapshot, StoreMeta, StoreStats,
-  Sync, TransactOptions, Transaction, VerifyReport, WriteHandle, WriteOptions, WriteTxn,
+  CanonicalStore, Collection, Commit, CommitInfo, EventId, EventRange, EventReader, EventRecord, Follower, FollowOptions, KeyRange, Pause, PauseOptions,
+  Range, SignalOptions, Snapshot, StoreMeta, StoreStats, Sync, TransactOptions, Transaction, VerifyReport, WriteHandle, WriteOptions, WriteTxn,
 } from './canonical-store.ts'
 import { EmbeddedCollection, spaceOf } from './collection.ts'
-import { EmbeddedEventReader, type EventSource } from './event-reader.ts'
+import type { EventSource } from './event-pass.ts'
+import { EmbeddedEventReader } from './event-reader.ts'
+import { EmbeddedFollower } from './follower.ts'
 import { KeyBounds, RANGE_OPTIONS } from './key-bounds.ts'
+import { pause } from './pause.ts'
 import { EmbeddedRange } from './range.ts'
 import { EmbeddedSnapshot } from './snapshot.ts'
 import { checkName, type StoreHandle } from './store-handle.ts'
@@ -20,6 +23,7 @@ import { DURABLE, FLUSHED, type Level } from './waiters.ts'
 import { Writer } from './writer.ts'
 
 const COLLECTION_OPTIONS: ReadonlySet<string> = new Set(['key', 'value'])
+const TRIM_OPTIONS: ReadonlySet<string> = new Set(['before'])
 const SIGNAL_OPTIONS: ReadonlySet<string> = new Set(['signal'])
 const STATE = 'state'
 
@@ -138,19 +142,61 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
     return new EmbeddedEventReader<E>(this.#events, range)
   }
 
+  follow(options?: FollowOptions): Follower<E> {
+    this.#handle.check()
+    return new EmbeddedFollower<E>(this.#handle, this.#events, options)
+  }
+
+  async trimEvents(range: { before: EventId }): Promise<number> {
+    if (typeof range !== 'object' || range === null) throw invalidArgument('range', 'options are an object')
+    checkOptions(range, TRIM_OPTIONS, 'range')
+    if (range.before === undefined) throw invalidArgument('range.before', 'an integer from 0 on is needed')
+    checkInteger(range.before, 0, 'range.before')
+    return this.#writer.change((cold) => cold.trimEvents(this.#handle.id, range.before))
+  }
+
+  async rotateEvents(): Promise<string> {
+    this.#writer.check()
+    return this.#handle.environment.callAsync((cold) => cold.rotateEvents(this.#handle.id))
+  }
+
+  async seal(): Promise<EventId> {
+    this.#writer.check()
+    return this.#handle.environment.callAsync((cold) => cold.sealStore(this.#handle.id))
+  }
+
+  async unseal(): Promise<void> {
+    this.#writer.check()
+    await this.#handle.environment.callAsync((cold) => cold.unsealStore(this.#handle.id))
+  }
+
+  get isPaused(): boolean {
+    this.#handle.check()
+    return this.#handle.isPaused
+  }
+
+  pauseIngestion(options?: PauseOptions): Promise<Pause> {
+    return pause(this.#handle, options)
+  }
+
+  resumeIngestion(): void {
+    this.#handle.check()
+    this.#handle.environment.call((cold) => cold.resumeAll(this.#handle.id))
+  }
+
   event(id: EventId): EventRecord<E> | undefined {
     this.#handle.check()
     if (id === undefined) throw invalidArgument('id', 'the id of an event is needed')
     checkInteger(id, 0, 'id')
-    if (id === 0) return undefined
+    if (id < this.oldestEventId) return undefined
     const [record] = new EmbeddedEventReader<E>(this.#events, { from: id, limit: 1 })
     return record?.id === id ? record : undefined
   }
 
   meta(): StoreMeta {
     this.#handle.check()
-    const { storeId, formatVersion, createdAt, updatedAt, nextEventId } = this.#handle.environment.call((cold) => cold.storeMeta(this.#handle.id))
-    return { storeId, formatVersion, createdAt, updatedAt, nextEventId }
+    const { storeId, formatVersion, createdAt, updatedAt, nextEventId, sealedEventId } = this.#handle.environment.call((cold) => cold.storeMeta(this.#handle.id))
+    return { storeId, formatVersion, createdAt, updatedAt, nextEventId, ...(sealedEventId == null ? {} : { sealedEventId }) }
   }
 
   stats(): StoreStats {

@@ -1,30 +1,11 @@
 // The lazy view that `events()` gives. Events are contiguous, so a range of them is two ids; they are read by pages, each by its ids, and hold
 // nothing natively in between.
-import { TOO_BIG } from '../binding.ts'
-import type { PayloadCodec } from '../codecs/payload-codec.ts'
-import { invalidArgument } from '../errors.ts'
-import { readLatin1, readUtf8 } from '../internal/bytes.ts'
+import { eventsTrimmed, invalidArgument } from '../errors.ts'
 import { checkBoolean, checkedLimit, checkInteger, checkOptions } from '../internal/validate.ts'
 import type { EventId, EventRange, EventReader, EventRecord } from './canonical-store.ts'
-import type { Environment } from './environment.ts'
-import { allocate, PAGE_BYTES, view } from './pool.ts'
-
-/** Who events are read from. */
-export interface EventSource {
-  readonly environment: Environment
-  /** The store handle or snapshot, as native code knows it. */
-  readonly reader: number
-  readonly events: PayloadCodec
-  /** @throws `ERR_CLOSED` after its end */
-  check(): void
-  /** The first id that is not to be seen. */
-  nextEventId(): EventId
-}
+import { EventPass, type EventSource } from './event-pass.ts'
 
 const EVENT_OPTIONS: ReadonlySet<string> = new Set(['from', 'after', 'to', 'since', 'reverse', 'limit'])
-const PAGE_HEAD = 16
-const ENTRY_HEAD = 16
-const PAYLOADS_ARE_ASCII = 2
 
 /** A view of events. */
 export class EmbeddedEventReader<E> implements EventReader<E> {
@@ -86,7 +67,9 @@ export class EmbeddedEventReader<E> implements EventReader<E> {
     const { environment, reader } = this.#source
     const { from: first = 0, to: end = Infinity, since, reverse } = this.#range
     let to = Math.min(end, this.#source.nextEventId())
-    let from = Math.max(first, environment.call((cold) => cold.oldestEventId(reader)))
+    const oldest = environment.call((cold) => cold.oldestEventId(reader))
+    if (first > 0 && first < oldest) throw eventsTrimmed(first, oldest)
+    let from = Math.max(first, oldest)
     if (since !== undefined && from < to) from = Math.max(from, environment.call((cold) => cold.firstEventAt(reader, Math.max(0, Math.ceil(since)))))
     to = Math.max(from, to)
     if (reverse === true) from = Math.max(from, to - this.#limit)
@@ -134,93 +117,5 @@ class EventIterator<E> implements IterableIterator<EventRecord<E>> {
     this.#isDone = true
     this.#pass?.close()
     this.#pass = undefined
-  }
-}
-
-/** One pass over the ids `from` to `to` (exclusive), page by page. */
-class EventPass {
-  readonly #source: EventSource
-  readonly #reverse: boolean
-  #from: EventId
-  #to: EventId
-  #page: Buffer | undefined
-  #view: DataView | undefined
-  #text: string | undefined
-  #pages = 0
-  #id = 0
-  #left = 0
-  #next = 0
-
-  constructor(source: EventSource, from: EventId, to: EventId, reverse: boolean) {
-    this.#source = source
-    this.#reverse = reverse
-    this.#from = from
-    this.#to = to
-  }
-
-  /** Whether the page at hand has another event. */
-  get isLoaded(): boolean {
-    return this.#left > 0
-  }
-
-  /** Reads the next page; false at the end. */
-  load(): boolean {
-    this.close()
-    if (this.#from >= this.#to) return false
-    const { environment, reader, events } = this.#source
-    let page = this.#takePage()
-    let used = environment.hot.eventsPage(reader, this.#from, this.#to, this.#reverse, page)
-    if (used === TOO_BIG) {
-      const needed = page.readUInt32LE(0)
-      page = allocate(needed + (-needed & 0xfff))
-      used = environment.hot.eventsPage(reader, this.#from, this.#to, this.#reverse, page)
-    }
-    if (used < 0) throw environment.error()
-    if (!events.isText) environment.slab.keep(page, used)
-    const data = new DataView(page.buffer, page.byteOffset, used)
-    this.#left = data.getUint32(0, true)
-    if (this.#left === 0) return false
-    const isAscii = events.isText && (data.getUint32(4, true) & PAYLOADS_ARE_ASCII) !== 0
-    this.#text = isAscii ? readLatin1(page, 0, used) : undefined
-    this.#id = data.getFloat64(8, true)
-    if (this.#reverse) this.#to = this.#id - this.#left + 1
-    else this.#from = this.#id + this.#left
-    this.#page = page
-    this.#view = data
-    this.#next = PAGE_HEAD
-    return true
-  }
-
-  /** The next event of the page. */
-  take(): EventRecord<unknown> {
-    const at = this.#next
-    const data = this.#view as DataView
-    const start = at + ENTRY_HEAD
-    const end = start + data.getUint32(at, true)
-    const timestamp = data.getFloat64(at + 8, true)
-    const id = this.#reverse ? this.#id-- : this.#id++
-    this.#next = end + (-end & 7)
-    this.#left--
-    return { id, timestamp, event: this.#payload(start, end) }
-  }
-
-  close(): void {
-    const page = this.#page
-    this.#page = undefined
-    this.#left = 0
-    if (page !== undefined && this.#source.events.isText) this.#source.environment.pages.give(page)
-  }
-
-  #payload(start: number, end: number): unknown {
-    const page = this.#page as Buffer
-    const { events } = this.#source
-    if (!events.isText) return events.fromBytes(view(page.buffer, page.byteOffset + start, end - start))
-    return events.fromText(this.#text === undefined ? readUtf8(page, start, end) : this.#text.substring(start, end))
-  }
-
-  #takePage(): Buffer {
-    const bytes = PAGE_BYTES[Math.min(this.#pages++, PAGE_BYTES.length - 1)] as number
-    const { environment, events } = this.#source
-    return events.isText ? environment.pages.take(bytes) : environment.slab.page(bytes)
   }
 }

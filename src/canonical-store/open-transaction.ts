@@ -193,7 +193,12 @@ export class OpenTransaction implements RangeSource {
   #takeGate(): void {
     if (this.#hasGate) return
     const next = this.handle.environment.hot.begin(this.handle.id, this.#stalls ? 1 : 0)
-    if (next < 0) throw this.handle.shared.writeError()
+    if (next < 0) {
+      const error = this.handle.shared.writeError()
+      // Whatever its function makes of this: it runs again when the pause has ended.
+      if (error.code === 'ERR_PAUSED') this.doom(error)
+      throw error
+    }
     this.#hasGate = true
     this.#firstEventId = next
   }

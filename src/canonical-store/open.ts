@@ -16,11 +16,13 @@ import { SharedStore } from './shared-store.ts'
 import { StoreHandle } from './store-handle.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set([
-  'events', 'durability', 'create', 'limits', 'flush', 'inlineFlush', 'mapSizeBytes', 'segmentBytes', 'stripes',
+  'events', 'durability', 'create', 'limits', 'flush', 'inlineFlush', 'mapSizeBytes', 'segmentBytes', 'eventCompression', 'retention', 'stripes',
   'readers', 'allowNetworkFileSystem', 'signal',
 ])
 const LIMITS: ReadonlySet<string> = new Set(['keyBytes', 'valueBytes', 'eventBytes', 'transactionBytes'])
 const FLUSH: ReadonlySet<string> = new Set(['bytes', 'intervalMs'])
+const RETENTION: ReadonlySet<string> = new Set(['maxEvents', 'maxAgeMs', 'maxBytes'])
+const COMPRESSIONS: readonly unknown[] = [undefined, 'none', 'lz4', 'zstd']
 const READERS: ReadonlySet<string> = new Set(['warnAfterMs'])
 const MIN_FLUSH_BYTES = 64 * 1024
 const MIN_SEGMENT_BYTES = 64 * 1024
@@ -69,7 +71,7 @@ export async function open<E = Json, In = E>(path: string | URL, options?: OpenO
 }
 
 function nativeOptions(options: Omit<OpenOptions<never>, 'events'>, events: Codec<unknown>): NativeOptions {
-  const { create, limits, flush, inlineFlush, mapSizeBytes, segmentBytes, stripes, readers, allowNetworkFileSystem } = options
+  const { create, limits, flush, inlineFlush, mapSizeBytes, segmentBytes, eventCompression, retention, stripes, readers, allowNetworkFileSystem } = options
   checkBoolean(create, 'create')
   checkOptions(limits, LIMITS, 'limits')
   for (const name of LIMITS) checkInteger((limits as Record<string, unknown> | undefined)?.[name], 1, `limits.${name}`)
@@ -79,6 +81,9 @@ function nativeOptions(options: Omit<OpenOptions<never>, 'events'>, events: Code
   if (inlineFlush !== undefined && inlineFlush !== 'auto' && inlineFlush !== 'never') throw invalidArgument('inlineFlush', "'auto' or 'never' is needed")
   checkInteger(mapSizeBytes, 1, 'mapSizeBytes')
   checkInteger(segmentBytes, MIN_SEGMENT_BYTES, 'segmentBytes')
+  if (!COMPRESSIONS.includes(eventCompression)) throw invalidArgument('eventCompression', "'none', 'lz4' or 'zstd' is needed")
+  checkOptions(retention, RETENTION, 'retention')
+  for (const name of RETENTION) checkInteger((retention as Record<string, unknown> | undefined)?.[name], 0, `retention.${name}`)
   checkOptions(readers, READERS, 'readers')
   checkInteger(readers?.warnAfterMs, 1, 'readers.warnAfterMs')
   checkBoolean(allowNetworkFileSystem, 'allowNetworkFileSystem')
@@ -96,6 +101,10 @@ function nativeOptions(options: Omit<OpenOptions<never>, 'events'>, events: Code
       inlineFlush: inlineFlush === undefined ? undefined : inlineFlush === 'auto',
       mapSizeBytes,
       segmentBytes,
+      eventCompression,
+      retentionMaxEvents: retention?.maxEvents,
+      retentionMaxAgeMs: retention?.maxAgeMs,
+      retentionMaxBytes: retention?.maxBytes,
       readersWarnAfterMs: readers?.warnAfterMs,
       allowNetworkFileSystem,
       stripes,

@@ -3,8 +3,10 @@
 import { errorOf, type LedgerstoneError } from '../errors.ts'
 import { AbortWatch } from '../internal/abort.ts'
 import { Admission } from './admission.ts'
+import type { EventId } from './canonical-store.ts'
 import { failures, stalls } from './diagnostics.ts'
 import type { Environment } from './environment.ts'
+import { EVENT_LEVELS, EventWaiters, type EventLevel } from './event-waiters.ts'
 import { Observer } from './observer.ts'
 import type { OpenTransaction } from './open-transaction.ts'
 import { DURABLE, FLUSHED, LEVELS, WRITTEN, Waiters, type Level } from './waiters.ts'
@@ -12,9 +14,12 @@ import { DURABLE, FLUSHED, LEVELS, WRITTEN, Waiters, type Level } from './waiter
 /** Where the marks stand in the array that native code fills; a {@link Level} is its own index. */
 const APPLIED = 0
 const FLAGS = 4
-const IS_CROWDED = 1
+const EVENTS = 5
+/** Crowded or paused: new writes have to queue. */
+const HAS_NO_ROOM = 1 | 16
 const HAS_FAILED = 2
 const IS_FULL = 4
+const CROWDED_AND_FULL = 1 | IS_FULL
 
 /** One of its own for everyone who is told. */
 const noSpace = (): LedgerstoneError => errorOf('ERR_NO_SPACE', 'no space is left on the device, and too much waits for it already')
@@ -29,12 +34,13 @@ export class SharedStore {
   readonly observer: Observer
   /** The transaction that runs on this thread, if one does. */
   open: OpenTransaction | undefined
-  /** Too much is waiting to be flushed, as far as this environment has heard. */
+  /** Too much is waiting to be flushed, or ingestion is paused, as far as this environment has heard. */
   crowded = false
-  readonly #marks = new Float64Array(5)
+  readonly #marks = new Float64Array(8)
   readonly #handles = new Set<number>()
   readonly #waiters = new Waiters()
   readonly #admission = new Admission()
+  readonly #eventWaiters = new EventWaiters()
   #failure: LedgerstoneError | undefined
   #turnIsScheduled = false
 
@@ -88,6 +94,7 @@ export class SharedStore {
     if (this.#handles.size > 0) {
       // Native code may have known of our waiting by the handle that is gone.
       this.#waiters.wantAgain()
+      this.#eventWaiters.wantAgain()
       this.#scheduleTurn()
       return
     }
@@ -158,6 +165,18 @@ export class SharedStore {
     return reached
   }
 
+  /** The first event that has not come to a level, as far as is known here. */
+  eventsEnd(level: EventLevel): EventId {
+    return this.#marks[EVENTS + level] as EventId
+  }
+
+  /** Calls `settle` once, when event `id` has come to the level or never will; not after the returned function is called. */
+  awaitEvent(level: EventLevel, id: EventId, settle: (failure?: Error) => void): () => void {
+    const forget = this.#eventWaiters.add(level, id, settle)
+    this.#scheduleTurn()
+    return forget
+  }
+
   /** @throws the failure that {@link reached} told of, unless this commit was there before it */
   confirm(rank: 0 | Level, seq: number, failure: Error | undefined): void {
     if (failure !== undefined && rank !== 0 && seq > (this.#marks[rank] as number)) throw failure
@@ -170,7 +189,7 @@ export class SharedStore {
     this.observer.drain()
     if (this.crowded) {
       // On a full device nobody can tell when there will be room again; otherwise native code goes on looking for it.
-      if (((this.#marks[FLAGS] as number) & IS_FULL) !== 0) this.#admission.refuse(noSpace)
+      if (((this.#marks[FLAGS] as number) & CROWDED_AND_FULL) === CROWDED_AND_FULL) this.#admission.refuse(noSpace)
       return
     }
     this.#admission.admit(() => !this.crowded && this.open === undefined && this.#failure === undefined)
@@ -194,6 +213,7 @@ export class SharedStore {
     const written = waiters.takeWanted(WRITTEN)
     const durable = waiters.takeWanted(DURABLE)
     const flushed = waiters.takeWanted(FLUSHED)
+    this.#awaitEvents(store)
     if (written + durable + flushed + room === 0) return
     const mark = this.environment.hot.want(store, written, durable, flushed, room, lone)
     if (mark >= 0) {
@@ -214,14 +234,23 @@ export class SharedStore {
     if (store === undefined) return
     this.environment.hot.poll(store, this.#marks)
     const flags = this.#marks[FLAGS] as number
-    this.crowded = (flags & IS_CROWDED) !== 0
+    this.crowded = (flags & HAS_NO_ROOM) !== 0
     if (this.observer.isActive) this.observer.space((flags & IS_FULL) !== 0)
     this.#settle()
     if ((flags & HAS_FAILED) !== 0) this.#fail()
   }
 
+  #awaitEvents(store: number): void {
+    const wanted = this.#eventWaiters.takeWanted()
+    if (wanted === undefined) return
+    // What is reached already makes a wake of its own.
+    if (this.#failure === undefined) this.environment.cold.awaitEvents(store, ...wanted)
+    else this.#eventWaiters.fail(() => this.#poisoned())
+  }
+
   #settle(): void {
     for (const level of LEVELS) this.#waiters.settle(level, this.#marks[level] as number)
+    for (const level of EVENT_LEVELS) this.#eventWaiters.settle(level, this.eventsEnd(level))
   }
 
   #fail(): void {
@@ -229,6 +258,7 @@ export class SharedStore {
     if (this.#failure === undefined && store !== undefined && this.environment.hot.want(store, 0, 0, 0, 0, 0) < 0) this.writeError()
     if (this.#failure === undefined) return
     this.#waiters.fail(this.#poisoned())
+    this.#eventWaiters.fail(() => this.#poisoned())
     this.#admission.refuse(() => this.#poisoned())
   }
 

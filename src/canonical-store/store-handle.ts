@@ -3,7 +3,7 @@
 import { checkCodec, checkKeyCodec } from '../codecs/check-codec.ts'
 import type { Codec, KeyCodec } from '../codecs/codec.ts'
 import { PayloadCodec } from '../codecs/payload-codec.ts'
-import { closed, invalidArgument } from '../errors.ts'
+import { closed, errorOf, invalidArgument } from '../errors.ts'
 import { isWellFormed } from '../internal/bytes.ts'
 import { Lease } from '../internal/lease.ts'
 import { LockClient } from '../lock-manager/lock-client.ts'
@@ -16,6 +16,10 @@ import type { RangeSource } from './range.ts'
 import { PointReader } from './reader.ts'
 import type { SharedStore } from './shared-store.ts'
 import type { Limits } from './write-set.ts'
+
+const HAS_FAILED = 2
+const IS_SEALED = 8
+const IS_PAUSED = 16
 
 /** What a handle is made from. */
 export interface HandleOptions {
@@ -40,10 +44,14 @@ export class StoreHandle implements RangeSource {
   readonly events: PayloadCodec
   /** What ends with the handle: snapshots and cursors. */
   readonly leases: OpenReaders
+  /** What is to be told when the handle closes: followers and pauses that wait. */
+  readonly ends: Set<() => void> = new Set()
   readonly reader: PointReader
   readonly #slots = new Map<string, number>()
   readonly #lease: Lease
   #locks: LockClient | undefined
+  /** What forbids writing, as native code keeps it. */
+  readonly #condition: Uint32Array
   #isClosed = false
 
   constructor(environment: Environment, shared: SharedStore, options: HandleOptions) {
@@ -56,7 +64,12 @@ export class StoreHandle implements RangeSource {
     this.reader = new PointReader(environment, options.id)
     this.leases = new OpenReaders(options.path, options.readersWarnAfterMs)
     this.#lease = leaseOf(this, shared, this.leases)
+    this.#condition = environment.call((cold) => cold.storeCondition(options.id))
     shared.addHandle(options.id)
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
   }
 
   /** @throws `ERR_CLOSED` */
@@ -64,9 +77,10 @@ export class StoreHandle implements RangeSource {
     if (this.#isClosed) throw closed('store')
   }
 
-  /** @throws `ERR_CLOSED`, `ERR_POISONED`: a write would not come through */
-  checkWritable(): void {
+  /** @throws `ERR_CLOSED`, `ERR_POISONED`: nothing would come through */
+  checkWhole(): void {
     if (this.#isClosed) throw closed('store')
+    if (((this.#condition[0] as number) & HAS_FAILED) !== 0) this.shared.look()
     this.shared.checkWritable()
   }
 
@@ -74,6 +88,24 @@ export class StoreHandle implements RangeSource {
   get locks(): LockClient {
     this.check()
     return (this.#locks ??= new LockClient(this.environment, this.environment.call((cold) => cold.storeLocks(this.id)), this))
+  }
+
+  /** @throws `ERR_CLOSED`, `ERR_POISONED`, `ERR_SEALED`: a write would not come through */
+  checkWritable(): void {
+    this.checkWhole()
+    if (((this.#condition[0] as number) & IS_SEALED) === 0) return
+    const { sealedEventId } = this.environment.call((cold) => cold.storeMeta(this.id))
+    if (sealedEventId != null) throw errorOf('ERR_SEALED', `the store is sealed: eventId=${sealedEventId}`, { eventId: sealedEventId })
+  }
+
+  /** Writers are kept out for a while. */
+  get isPaused(): boolean {
+    return ((this.#condition[0] as number) & IS_PAUSED) !== 0
+  }
+
+  /** New writes have to queue. */
+  get mustQueue(): boolean {
+    return this.isPaused || this.shared.mustQueue
   }
 
   /** A key space with checked codecs. */
@@ -156,6 +188,7 @@ export class StoreHandle implements RangeSource {
     this.shared.refuse(() => closed('store'), this)
     this.#locks?.close()
     for (const lease of this.leases) lease.close()
+    for (const end of this.ends) end()
   }
 
   /** Closes the native handle. */

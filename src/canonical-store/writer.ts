@@ -2,7 +2,8 @@
 // knows what may not happen while a transaction is open.
 import { types } from 'node:util'
 import { rankOf } from '../durability.ts'
-import { errorOf, invalidArgument } from '../errors.ts'
+import type { ColdCalls } from '../binding.ts'
+import { errorOf, invalidArgument, LedgerstoneError } from '../errors.ts'
 import { owned } from '../internal/bytes.ts'
 import { checkFunction, checkOptions, checkSignal } from '../internal/validate.ts'
 import type { Commit, CommitInfo, Transaction, WriteOptions, WriteTxn } from './canonical-store.ts'
@@ -28,7 +29,7 @@ export class Writer {
 
   apply<T>(fn: (tx: Transaction<never>) => T): EmbeddedWriteHandle<T> {
     checkFunction(fn, 'fn')
-    this.#enter()
+    this.#enterAtOnce()
     const { result, commit } = this.#run(fn, true)
     return new EmbeddedWriteHandle(result, commit, this.#handle.shared, this.#handle.rank)
   }
@@ -44,7 +45,7 @@ export class Writer {
   }
 
   writeTxn(): WriteTxn<never> {
-    this.#enter()
+    this.#enterAtOnce()
     const open = new OpenTransaction(this.#handle, true)
     return new EmbeddedWriteTxn(open, () => new EmbeddedWriteHandle<void>(undefined, open.commit(), this.#handle.shared, this.#handle.rank))
   }
@@ -82,7 +83,7 @@ export class Writer {
     let commit: CommitInfo | Promise<CommitInfo>
     try {
       fill(writes, handle)
-      commit = handle.shared.mustQueue ? this.#hold(writes.compact(), options?.signal) : commitWrites(handle, writes, false)
+      commit = handle.mustQueue ? this.#hold(writes.compact(), options?.signal) : this.#commitOrHold(writes, options?.signal)
     } finally {
       handle.environment.giveWriteSet(writes)
     }
@@ -90,6 +91,15 @@ export class Writer {
     const reached = handle.shared.reached(rank, applied.seq)
     if (reached !== undefined) handle.shared.confirm(rank, applied.seq, await reached)
     return applied
+  }
+
+  #commitOrHold(writes: WriteSet, signal: AbortSignal | undefined): CommitInfo | Promise<CommitInfo> {
+    try {
+      return commitWrites(this.#handle, writes, false)
+    } catch (error) {
+      if (isPaused(error)) return this.#hold(writes.compact(), signal)
+      throw error
+    }
   }
 
   #hold(writes: WriteSet, signal: AbortSignal | undefined): Promise<CommitInfo> {
@@ -100,8 +110,16 @@ export class Writer {
   /** Runs `attempt` within this call, or later when it has to queue. */
   #admit<T>(attempt: () => T, options: WriteOptions | undefined): T | Promise<T> {
     this.#enter(options?.signal)
-    const { shared } = this.#handle
-    return shared.mustQueue ? shared.hold(this.#handle, attempt, options?.signal) : attempt()
+    const handle = this.#handle
+    const hold = (): Promise<T> => handle.shared.hold(handle, attempt, options?.signal)
+    if (handle.mustQueue) return hold()
+    try {
+      return attempt()
+    } catch (error) {
+      // Another thread's pause came in between. Nothing was written: it runs again afterwards.
+      if (isPaused(error)) return hold()
+      throw error
+    }
   }
 
   #run<T>(fn: (tx: Transaction<never>) => T, stalls: boolean): Outcome<T> {
@@ -124,18 +142,48 @@ export class Writer {
     return { result, commit: open.commit() }
   }
 
+  /** Whether a change of the store's condition may begin: as for a write, but not being sealed. */
+  check(): void {
+    const handle = this.#handle
+    handle.check()
+    this.#enterNoTransaction()
+    handle.checkWhole()
+  }
+
+  /** Makes a change that waits as writes do. */
+  async change<T>(make: (cold: ColdCalls) => Promise<T>): Promise<T> {
+    const { environment } = this.#handle
+    for (;;) {
+      try {
+        return await this.#admit(() => environment.callAsync(make), undefined)
+      } catch (error) {
+        if (!isPaused(error)) throw error
+      }
+    }
+  }
+
+  /** A write that does not wait begins. */
+  #enterAtOnce(): void {
+    this.#enter()
+    if (this.#handle.isPaused) throw errorOf('ERR_PAUSED', 'ingestion is paused')
+  }
+
   /** A write begins: not on a closed or failed store, not inside a transaction, not when it has been given up already. */
   #enter(signal?: AbortSignal): void {
     const handle = this.#handle
     handle.check()
-    const { open } = handle.shared
+    this.#enterNoTransaction()
+    handle.checkWritable()
+    signal?.throwIfAborted()
+  }
+
+  #enterNoTransaction(): void {
+    const { open } = this.#handle.shared
     if (open !== undefined) {
       const error = errorOf('ERR_TRANSACTION_OPEN', 'a write was begun inside an open transaction, which is aborted; write through the transaction')
       open.doom(error)
       throw error
     }
-    handle.checkWritable()
-    signal?.throwIfAborted()
   }
 
   #rankOf(options: WriteOptions | undefined): 0 | 1 | 2 {
@@ -144,6 +192,10 @@ export class Writer {
     checkSignal(options.signal, 'signal')
     return options.durability === undefined ? this.#handle.rank : rankOf(options.durability, 'durability')
   }
+}
+
+function isPaused(error: unknown): boolean {
+  return error instanceof LedgerstoneError && error.code === 'ERR_PAUSED'
 }
 
 function isThenable(value: unknown): boolean {

@@ -79,10 +79,8 @@ pub fn first_event_at(env: &Env, reader: f64, timestamp_ms: f64) -> napi::Result
     })
 }
 
-/// The first event that is there; the next id when there is none.
+/// The first event that is kept, or was when the snapshot was taken; the next id when there is none.
 #[napi(catch_unwind)]
 pub fn oldest_event_id(env: &Env, reader: f64) -> napi::Result<f64> {
-    on_state(env, |state| {
-        state.with_reader(Handle::from_number(reader), |reader| Ok(number(reader.entry().handle().oldest_event_id())))
-    })
+    on_state(env, |state| state.with_reader(Handle::from_number(reader), |reader| Ok(number(reader.oldest_event_id()))))
 }

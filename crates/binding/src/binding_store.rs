@@ -11,13 +11,14 @@ use std::{
     sync::Arc,
 };
 
-use ledgerstone_canonical_store::{OpenOptions, StoreHandle, open};
+use ledgerstone_canonical_store::{Compression, OpenOptions, RetentionPolicy, StoreHandle, open};
 use napi::{Env, Task, bindgen_prelude::AsyncTask};
 use napi_derive::napi;
 
 use crate::{
     binding_env::{number, on_state},
     binding_error::{ErrorRecord, Failure},
+    demand::NOBODY,
     env_state::EnvState,
     exit_hook,
     observation::NativeHappenings,
@@ -50,6 +51,14 @@ pub struct NativeOptions {
     pub map_size_bytes: Option<f64>,
     /// Size of an event-log segment.
     pub segment_bytes: Option<f64>,
+    /// `none`, `lz4` or `zstd`.
+    pub event_compression: Option<String>,
+    /// Retention: so many of the newest events stay.
+    pub retention_max_events: Option<f64>,
+    /// Retention: events younger than this stay.
+    pub retention_max_age_ms: Option<f64>,
+    /// Retention: the log's files take so much.
+    pub retention_max_bytes: Option<f64>,
     /// Age at which an open snapshot or iteration is warned of.
     pub readers_warn_after_ms: Option<f64>,
     /// Whether the store may be on a network file system.
@@ -108,10 +117,25 @@ impl NativeOptions {
             inline_flush: self.inline_flush,
             map_size_bytes: size("mapSizeBytes", self.map_size_bytes)?,
             segment_bytes: size("segmentBytes", self.segment_bytes)?,
+            event_compression: self.event_compression.as_deref().map(compression).transpose()?,
+            retention: RetentionPolicy {
+                max_events: size("retention.maxEvents", self.retention_max_events)?,
+                max_age_ms: size("retention.maxAgeMs", self.retention_max_age_ms)?,
+                max_bytes: size("retention.maxBytes", self.retention_max_bytes)?,
+            },
             readers_warn_after_ms: size("readers.warnAfterMs", self.readers_warn_after_ms)?,
             allow_network_file_system: self.allow_network_file_system,
             stripes: size("stripes", self.stripes)?,
         })
+    }
+}
+
+fn compression(name: &str) -> Result<Compression, Failure> {
+    match name {
+        "none" => Ok(Compression::None),
+        "lz4" => Ok(Compression::Lz4),
+        "zstd" => Ok(Compression::Zstd),
+        _ => Err(ErrorRecord::invalid("eventCompression", "'none', 'lz4' or 'zstd' is needed")),
     }
 }
 
@@ -261,6 +285,18 @@ pub fn collection_slot(
 #[napi(catch_unwind)]
 pub fn collections(env: &Env, store: f64) -> napi::Result<Vec<String>> {
     on_state(env, |state| state.with_store(Handle::from_number(store), |entry| Ok(entry.handle().collections()?)))
+}
+
+/// Wakes this environment when an event is applied, written, durable: the id awaited at each level, -1 for none.
+#[napi(catch_unwind)]
+pub fn await_events(env: &Env, store: f64, applied: f64, written: f64, durable: f64) -> napi::Result<()> {
+    let awaited = |id: f64| safe_integer(id).unwrap_or(NOBODY);
+    on_state(env, |state| {
+        state.with_waiting_store(Handle::from_number(store), |entry| {
+            entry.await_events([applied, written, durable].map(awaited));
+            Ok(())
+        })
+    })
 }
 
 /// The id that the next event will get.

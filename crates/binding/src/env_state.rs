@@ -228,7 +228,7 @@ impl EnvState {
     /// Ends all use of a store but the waiting, and returns the handle that is to be closed off this thread.
     pub(crate) fn begin_close(&self, id: Handle) -> Result<Arc<StoreHandle>, Failure> {
         let entry = self.with_store(id, |entry| Ok(Rc::clone(entry)))?;
-        entry.abort(self.owner);
+        entry.let_others_in(self.owner);
         self.verifications.borrow_mut().remove_where(|running| running.store == id);
         let its_readers: Vec<_> = self
             .readers
@@ -306,7 +306,7 @@ impl EnvState {
         let entries = self.entries();
         for entry in &entries {
             entry.detach();
-            entry.abort(self.owner);
+            entry.let_others_in(self.owner);
         }
         let locks = self.locks.borrow_mut().remove_where(|_| true);
         drop(locks);

@@ -31,6 +31,7 @@ use crate::{
     reader::{Cursor, Reader},
     slab::safe_integer,
     store_entry::Wishes,
+    watch::flags,
 };
 
 /// There is no such key.
@@ -342,20 +343,25 @@ fn want(state: &EnvState, arguments: &Arguments<6>) -> Answer {
 
 /// `poll(store, marks)`
 fn poll(state: &EnvState, arguments: &Arguments<2>) -> Answer {
-    const CROWDED: u32 = 1;
-    const FAILED: u32 = 2;
-    const NO_SPACE: u32 = 4;
     let store = arguments.handle(0, "store")?;
     let into = arguments.float64s(1, "marks")?;
-    if into.len() < 5 * 8 {
-        return Err(ErrorRecord::invalid("marks", "a Float64Array of 5 is needed"));
+    if into.len() < 8 * 8 {
+        return Err(ErrorRecord::invalid("marks", "a Float64Array of 8 is needed"));
     }
-    let Marks { applied, written, durable, flushed, crowded, failed, no_space } =
-        state.with_waiting_store(store, |entry| Ok(entry.poll()))?;
+    let marks = state.with_waiting_store(store, |entry| Ok(entry.poll()))?;
+    let Marks { applied, written, durable, flushed, .. } = marks;
     state.settle_keep_alive();
-    let flags = [(crowded, CROWDED), (failed, FAILED), (no_space, NO_SPACE)];
-    let flags = flags.iter().fold(0, |flags, (set, flag)| if *set { flags | flag } else { flags });
-    let numbers = [number(applied), number(written), number(durable), number(flushed), f64::from(flags)];
+    let [applied_events, written_events, durable_events] = marks.events().map(number);
+    let numbers = [
+        number(applied),
+        number(written),
+        number(durable),
+        number(flushed),
+        f64::from(flags(&marks)),
+        applied_events,
+        written_events,
+        durable_events,
+    ];
     let all_put = numbers.iter().enumerate().all(|(place, number)| into.put_f64(place * 8, *number));
     debug_assert!(all_put, "the length was checked");
     Ok(0.0)

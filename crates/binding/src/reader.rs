@@ -86,6 +86,14 @@ impl Reader {
         read(&held)
     }
 
+    /// The first event to be read: what is kept now, or was kept when the snapshot was taken.
+    pub(crate) fn oldest_event_id(&self) -> u64 {
+        match self {
+            Self::Store { entry, .. } => entry.handle().oldest_event_id(),
+            Self::Snapshot { snapshot, .. } => snapshot.oldest_event_id(),
+        }
+    }
+
     /// Gives back what a snapshot holds; a store's reader holds only its cache.
     pub(crate) fn release(&self) {
         if let Self::Snapshot { snapshot, .. } = self {

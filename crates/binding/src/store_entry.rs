@@ -4,11 +4,11 @@
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU32},
 };
 
 use ledgerstone_canonical_store::{
-    CollectionRef, CommitInfo, Error, GateEntry, Level, ListenerId, Marks, Owner, Stall, StoreHandle,
+    CollectionRef, CommitInfo, Error, GateEntry, Level, ListenerId, Marks, Owner, Pause, Stall, StoreHandle,
 };
 
 use crate::{
@@ -55,11 +55,15 @@ pub(crate) struct StoreEntry {
     slots: RefCell<Vec<Arc<CollectionRef>>>,
     slot_names: RefCell<HashMap<SlotName, usize>>,
     holds_gate: Cell<bool>,
+    /// What this environment keeps writers out by.
+    pauses: RefCell<Vec<Pause>>,
     demands: RefCell<Demands>,
     /// The first commit since JavaScript last said what it waits for; 0 for none.
     first_commit_of_turn: Cell<u64>,
     /// The newest commit of this environment, until it is durable; 0 for none.
     last_commit: Cell<u64>,
+    /// Somebody here waits for events to be applied.
+    watches_applied: Cell<bool>,
     /// No commit of the future has this seq or a lower one.
     newest_known: Cell<u64>,
 }
@@ -87,8 +91,10 @@ impl Drop for GateReturn<'_> {
 impl StoreEntry {
     pub(crate) fn new(handle: Arc<StoreHandle>, completion: Arc<Completion>) -> Self {
         let watch = Arc::new(Watch::new(completion, Arc::clone(&**handle)));
-        let newest = handle.marks().applied;
         let listener = handle.add_listener(Arc::clone(&watch) as Arc<_>);
+        let marks = handle.marks();
+        watch.note_condition(&marks);
+        let newest = marks.applied;
         Self {
             handle,
             watch,
@@ -96,11 +102,18 @@ impl StoreEntry {
             slots: RefCell::default(),
             slot_names: RefCell::default(),
             holds_gate: Cell::new(false),
+            pauses: RefCell::default(),
             demands: RefCell::default(),
             first_commit_of_turn: Cell::new(0),
             last_commit: Cell::new(0),
+            watches_applied: Cell::new(false),
             newest_known: Cell::new(newest),
         }
+    }
+
+    /// The word in which JavaScript reads what forbids writing.
+    pub(crate) fn condition(&self) -> Arc<AtomicU32> {
+        Arc::clone(self.watch.condition())
     }
 
     pub(crate) fn handle(&self) -> &Arc<StoreHandle> {
@@ -140,6 +153,31 @@ impl StoreEntry {
     pub(crate) fn abort(&self, owner: Owner) {
         if self.holds_gate.replace(false) {
             self.handle.abort(owner);
+        }
+    }
+
+    /// Keeps writers out; the number stands for this pause.
+    pub(crate) fn pause(&self) -> Result<Pause, Failure> {
+        let pause = self.handle.pause()?;
+        self.pauses.borrow_mut().push(pause);
+        Ok(pause)
+    }
+
+    /// Ends a pause of this handle; harmless when it has ended.
+    pub(crate) fn resume(&self, pause: Pause) {
+        let mut pauses = self.pauses.borrow_mut();
+        let known = pauses.len();
+        pauses.retain(|other| *other != pause);
+        if pauses.len() < known {
+            self.handle.resume(pause);
+        }
+    }
+
+    /// Gives back what keeps others out: the gate and the pauses.
+    pub(crate) fn let_others_in(&self, owner: Owner) {
+        self.abort(owner);
+        for pause in self.pauses.take() {
+            self.handle.resume(pause);
         }
     }
 
@@ -225,6 +263,20 @@ impl StoreEntry {
         demands.room |= wishes.room;
     }
 
+    /// Followers wait for these events at the levels applied, written and durable; [`NOBODY`] where none does.
+    pub(crate) fn await_events(&self, events: [u64; 3]) {
+        let [applied, ..] = events;
+        match (self.watches_applied.replace(applied != NOBODY), applied != NOBODY) {
+            (false, true) => self.handle.watch_applied(),
+            (true, false) => self.handle.unwatch_applied(),
+            _ => {}
+        }
+        self.watch.await_events(events);
+        if self.watch.is_reached_by(&self.handle.marks()) {
+            self.watch.wake();
+        }
+    }
+
     /// What JavaScript is told now, and need not be woken for again.
     pub(crate) fn poll(&self) -> Marks {
         let marks = self.handle.marks();
@@ -237,8 +289,9 @@ impl StoreEntry {
             demands.written.told(marks.written);
             demands.durable.told(marks.durable);
             demands.flushed.told(marks.flushed);
-            demands.room &= marks.crowded && !marks.no_space;
+            demands.room &= (marks.crowded && !marks.no_space) || marks.paused;
         }
+        self.watch.events_are_told(&marks);
         self.forget_durable_commit(&marks);
         self.publish_and_look();
         marks
@@ -277,6 +330,9 @@ impl StoreEntry {
     pub(crate) fn detach(&self) {
         self.observe(false);
         self.watch.detach();
+        if self.watches_applied.replace(false) {
+            self.handle.unwatch_applied();
+        }
         self.handle.remove_listener(self.listener);
     }
 

@@ -18,6 +18,7 @@ pub struct NativeMeta {
     pub created_at: f64,
     pub updated_at: f64,
     pub next_event_id: f64,
+    pub sealed_event_id: Option<f64>,
 }
 
 impl From<Meta> for NativeMeta {
@@ -29,6 +30,7 @@ impl From<Meta> for NativeMeta {
             created_at: number(meta.created_at_ms),
             updated_at: number(meta.updated_at_ms),
             next_event_id: number(meta.next_event_id),
+            sealed_event_id: meta.sealed_event_id.map(number),
         }
     }
 }

@@ -3,16 +3,44 @@
 //!
 //! No wake-up is lost: this side publishes a wish, then looks at the marks; the engine publishes marks, then looks at the
 //! wishes; a full fence stands between the two steps on both sides, so at least one of them sees the other.
+//!
+//! What forbids writing stands in one word that JavaScript reads without a call: see [`Watch::condition`].
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering, fence},
+    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
 };
 
 use ledgerstone_canonical_store::{FlushReport, Listener, Marks, Store, WrittenGroup};
 use parking_lot::Mutex;
 
 use crate::{completion::Completion, demand::NOBODY, observation::Observation};
+
+/// The bits of the word that JavaScript reads; those of `poll` too.
+pub(crate) mod flag {
+    pub(crate) const CROWDED: u32 = 1;
+    pub(crate) const FAILED: u32 = 2;
+    pub(crate) const NO_SPACE: u32 = 4;
+    pub(crate) const SEALED: u32 = 8;
+    pub(crate) const PAUSED: u32 = 16;
+}
+
+/// The flags of a moment.
+pub(crate) fn flags(marks: &Marks) -> u32 {
+    let all = [
+        (marks.crowded, flag::CROWDED),
+        (marks.failed, flag::FAILED),
+        (marks.no_space, flag::NO_SPACE),
+        (marks.sealed, flag::SEALED),
+        (marks.paused, flag::PAUSED),
+    ];
+    all.into_iter().filter(|(set, _)| *set).fold(0, |flags, (_, flag)| flags | flag)
+}
+
+/// There is room, or there will be none soon: then those who wait are refused.
+fn has_news_of_room(marks: &Marks) -> bool {
+    if marks.crowded { marks.no_space } else { !marks.paused }
+}
 
 pub(crate) struct Watch {
     completion: Arc<Completion>,
@@ -21,10 +49,14 @@ pub(crate) struct Watch {
     written: AtomicU64,
     durable: AtomicU64,
     flushed: AtomicU64,
+    /// The event that is awaited at each level: applied, written, durable.
+    events: [AtomicU64; 3],
     /// The last commit of this environment, while it keeps the event loop alive.
     kept: AtomicU64,
     room: AtomicBool,
     told_of_failure: AtomicBool,
+    /// [`flag::FAILED`], [`flag::SEALED`] and [`flag::PAUSED`], kept current by whoever changes them.
+    condition: Arc<AtomicU32>,
     /// This environment's thread is flushing itself and looks at the marks afterwards.
     leading: AtomicBool,
     /// For those who listen to what is done.
@@ -41,13 +73,25 @@ impl Watch {
             written: AtomicU64::new(NOBODY),
             durable: AtomicU64::new(NOBODY),
             flushed: AtomicU64::new(NOBODY),
+            events: [const { AtomicU64::new(NOBODY) }; 3],
             kept: AtomicU64::new(NOBODY),
             room: AtomicBool::new(false),
             told_of_failure: AtomicBool::new(false),
+            condition: Arc::default(),
             leading: AtomicBool::new(false),
             observation: Observation::default(),
             no_space: AtomicBool::new(false),
         }
+    }
+
+    /// The word that JavaScript reads. It lives as long as anybody refers to it.
+    pub(crate) fn condition(&self) -> &Arc<AtomicU32> {
+        &self.condition
+    }
+
+    /// Brings the word up to date.
+    pub(crate) fn note_condition(&self, marks: &Marks) {
+        self.condition.store(flags(marks) & (flag::FAILED | flag::SEALED | flag::PAUSED), Ordering::Release);
     }
 
     /// Publishes from which marks on somebody is to be told. Look at the marks afterwards.
@@ -57,6 +101,23 @@ impl Watch {
         self.flushed.store(flushed, Ordering::Relaxed);
         self.room.store(room, Ordering::Relaxed);
         fence(Ordering::SeqCst);
+    }
+
+    /// Publishes which events are awaited at the levels applied, written and durable. Look at the marks afterwards.
+    pub(crate) fn await_events(&self, events: [u64; 3]) {
+        for (awaited, id) in self.events.iter().zip(events) {
+            awaited.store(id, Ordering::Relaxed);
+        }
+        fence(Ordering::SeqCst);
+    }
+
+    /// JavaScript is told of these marks: who waits for more says so anew.
+    pub(crate) fn events_are_told(&self, marks: &Marks) {
+        for (awaited, end) in self.events.iter().zip(marks.events()) {
+            if end > awaited.load(Ordering::Relaxed) {
+                awaited.store(NOBODY, Ordering::Relaxed);
+            }
+        }
     }
 
     /// Publishes the commit that keeps the event loop alive, or [`NOBODY`]. Either before that commit is made, or look at the
@@ -80,7 +141,8 @@ impl Watch {
         marks.written >= at(&self.written)
             || marks.durable >= at(&self.durable).min(at(&self.kept))
             || marks.flushed >= at(&self.flushed)
-            || ((!marks.crowded || marks.no_space) && self.room.load(Ordering::Relaxed))
+            || self.events.iter().zip(marks.events()).any(|(awaited, end)| end > at(awaited))
+            || (self.room.load(Ordering::Relaxed) && has_news_of_room(marks))
             || (self.observation.is_active() && self.no_space.swap(marks.no_space, Ordering::AcqRel) != marks.no_space)
             || (marks.failed && !self.told_of_failure.swap(true, Ordering::AcqRel))
     }
@@ -112,10 +174,12 @@ impl Watch {
 impl Listener for Watch {
     fn advanced(&self) {
         fence(Ordering::SeqCst);
-        if self.leading.load(Ordering::Relaxed) {
-            return;
-        }
-        let reached = self.store.lock().as_ref().is_some_and(|store| self.is_reached_by(&store.marks()));
+        let reached = {
+            let store = self.store.lock();
+            let Some(marks) = store.as_ref().map(|store| store.marks()) else { return };
+            self.note_condition(&marks);
+            !self.leading.load(Ordering::Relaxed) && self.is_reached_by(&marks)
+        };
         if reached {
             self.wake();
         }

@@ -42,9 +42,6 @@ pub enum Error {
     /// The store is open in this process with another value of this option.
     #[error("the store is open with another value of an option: option={option}")]
     OptionsMismatch { option: &'static str },
-    /// A read below the oldest event.
-    #[error("events were trimmed: requested={requested} oldest={oldest}")]
-    EventsTrimmed { requested: u64, oldest: u64 },
     /// The handle has been closed or released.
     #[error("{what} is closed")]
     Closed { what: &'static str },
@@ -60,6 +57,15 @@ pub enum Error {
     /// The transaction has ended.
     #[error("the transaction has ended")]
     TransactionFinished,
+    /// The store takes no writes until it is unsealed.
+    #[error("the store is sealed: eventId={event_id}")]
+    Sealed { event_id: u64 },
+    /// Ingestion is paused.
+    #[error("ingestion is paused")]
+    Paused,
+    /// The events asked for are no longer kept.
+    #[error("the events asked for are no longer kept: requested={requested} oldest={oldest}")]
+    EventsTrimmed { requested: u64, oldest: u64 },
     /// Bytes that were promised are damaged.
     #[error("{what}: file={} offset={offset}", file.display())]
     Corrupt { file: PathBuf, offset: u64, what: String },
@@ -103,12 +109,14 @@ impl Error {
             Self::StoreNotFound { .. } | Self::CollectionNotFound { .. } => "ERR_NOT_FOUND",
             Self::Locked { .. } => "ERR_LOCKED",
             Self::OptionsMismatch { .. } => "ERR_OPTIONS_MISMATCH",
-            Self::EventsTrimmed { .. } => "ERR_EVENTS_TRIMMED",
             Self::Closed { .. } => "ERR_CLOSED",
             Self::Backpressure { .. } => "ERR_BACKPRESSURE",
             Self::Busy { .. } => "ERR_BUSY",
             Self::TransactionOpen => "ERR_TRANSACTION_OPEN",
             Self::TransactionFinished => "ERR_TRANSACTION_FINISHED",
+            Self::Sealed { .. } => "ERR_SEALED",
+            Self::Paused => "ERR_PAUSED",
+            Self::EventsTrimmed { .. } => "ERR_EVENTS_TRIMMED",
             Self::Corrupt { .. } => "ERR_CORRUPT",
             Self::Format { .. } => "ERR_FORMAT",
             Self::NoSpace(_) => "ERR_NO_SPACE",
@@ -139,11 +147,12 @@ impl Error {
                 details
             }
             Self::OptionsMismatch { option } => vec![("option", text(option))],
+            Self::Backpressure { pending_bytes, .. } => vec![("pendingBytes", Detail::Number(*pending_bytes))],
+            Self::Busy { waited_ms } => vec![("waitedMs", Detail::Number(*waited_ms))],
+            Self::Sealed { event_id } => vec![("eventId", Detail::Number(*event_id))],
             Self::EventsTrimmed { requested, oldest } => {
                 vec![("requested", Detail::Number(*requested)), ("oldest", Detail::Number(*oldest))]
             }
-            Self::Backpressure { pending_bytes, .. } => vec![("pendingBytes", Detail::Number(*pending_bytes))],
-            Self::Busy { waited_ms } => vec![("waitedMs", Detail::Number(*waited_ms))],
             Self::Corrupt { file, offset, .. } => {
                 vec![("file", text(&file.display())), ("offset", Detail::Number(*offset))]
             }
@@ -155,7 +164,11 @@ impl Error {
                 details.extend(errno.map(|errno| ("errno", Detail::Number(errno))));
                 details
             }
-            Self::Closed { .. } | Self::TransactionOpen | Self::TransactionFinished | Self::Poisoned(_) => Vec::new(),
+            Self::Closed { .. }
+            | Self::Paused
+            | Self::TransactionOpen
+            | Self::TransactionFinished
+            | Self::Poisoned(_) => Vec::new(),
         }
     }
 

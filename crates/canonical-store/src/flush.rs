@@ -76,8 +76,8 @@ impl Store {
                 applied_seq: at.seq,
                 position: at.position,
                 next_event_id: at.next_event_id,
-                oldest_event_id: self.log.oldest_event_id(),
-                sealed_event_id: 0,
+                oldest_event_id: at.oldest_event_id,
+                sealed_event_id: at.sealed_event_id,
                 last_timestamp_ms: at.last_timestamp_ms,
                 next_collection_id: at.catalog.next_id,
                 schema_version: 0,
@@ -169,6 +169,8 @@ impl Flusher<StoreDelta> for Store {
             seq: state.last_seq,
             position: state.position,
             next_event_id: state.next_event_id,
+            oldest_event_id: state.oldest_event_id,
+            sealed_event_id: state.sealed_event_id,
             last_timestamp_ms: state.last_timestamp_ms,
             catalog: self.catalog.current(),
             event_codec: self.stored_event_codec.get().cloned().unwrap_or_default(),
@@ -179,7 +181,8 @@ impl Flusher<StoreDelta> for Store {
     }
 
     fn flush(&self, frozen: &Arc<StoreDelta>) -> std::result::Result<(), FlushFailure<Error>> {
-        self.go_on().and_then(|()| self.write_out(frozen)).map_err(|error| self.classify(error))
+        let work = self.go_on().and_then(|()| self.retain()).and_then(|()| self.write_out(frozen));
+        work.map_err(|error| self.classify(error))
     }
 
     fn published(&self, frozen: Arc<StoreDelta>) {
@@ -192,7 +195,14 @@ impl Flusher<StoreDelta> for Store {
             bytes: frozen.bytes(),
             took: self.coordinator.runs().1,
         };
+        let trimmed = frozen.frozen_at().map(|at| {
+            self.flushed_events.fetch_max(at.next_event_id, Ordering::AcqRel);
+            self.free_trimmed(at.oldest_event_id)
+        });
         drop(frozen);
+        if let Some(Err(error)) = trimmed {
+            self.stop_writing_for(error);
+        }
         match self.journal.recycle(seq) {
             Ok(()) => {}
             // Poison if it has to be; otherwise (no room for a name, no handle) the file stays where it is, and the next
@@ -214,13 +224,18 @@ impl Flusher<StoreDelta> for Store {
     }
 
     fn failed(&self, why: Option<Error>, what: &str) -> Error {
+        self.stop_writing_for(why.unwrap_or_else(|| Error::Io(io_error(what))))
+    }
+}
+
+impl Store {
+    /// Writing has come to its end because of a part of the store that has failed.
+    pub(crate) fn stop_writing_for(&self, why: Error) -> Error {
         // A part that has poisoned itself says so with the cause; the store as a whole may not know of it yet.
-        let why = why.map(|why| why.cause().cloned().unwrap_or(why));
-        let cause = match why {
-            Some(Error::Io(error) | Error::NoSpace(error)) => ledgerstone_journal::Error::Io(error),
-            Some(Error::Corrupt { file, offset, what }) => ledgerstone_journal::Error::Corrupt { file, offset, what },
-            Some(other) => ledgerstone_journal::Error::Io(io_error(&other.to_string())),
-            None => ledgerstone_journal::Error::Io(io_error(what)),
+        let cause = match why.cause().cloned().unwrap_or(why) {
+            Error::Io(error) | Error::NoSpace(error) => ledgerstone_journal::Error::Io(error),
+            Error::Corrupt { file, offset, what } => ledgerstone_journal::Error::Corrupt { file, offset, what },
+            other => ledgerstone_journal::Error::Io(io_error(&other.to_string())),
         };
         self.stop_writing(cause)
     }

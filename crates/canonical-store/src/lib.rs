@@ -26,6 +26,9 @@ pub mod testing;
 mod verify;
 mod write;
 
+pub use ledgerstone_event_log::RetentionPolicy;
+pub use ledgerstone_format::compression::Compression;
+
 pub use catalog::{CollectionRef, STATE_COLLECTION};
 pub use checkpoint::Part;
 pub use error::{Detail, Error, Result};
@@ -39,4 +42,4 @@ pub use registry::{StoreHandle, hand_over_all, open};
 pub use stats::{FlushReport, Meta, RecoveryReport, Stats};
 pub use store::{Level, Marks, Store};
 pub use verify::{Checked, Problem, ProblemKind, Report, Verification, verify_closed};
-pub use write::{CommitInfo, GateEntry, Owner, Stall};
+pub use write::{CommitInfo, Controlled, GateEntry, Owner, Pause, Stall};

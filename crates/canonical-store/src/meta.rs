@@ -18,8 +18,8 @@ pub(crate) struct MetaRecord {
     pub(crate) position: Option<Position>,
     pub(crate) next_event_id: u64,
     pub(crate) oldest_event_id: u64,
-    /// 0: not sealed.
-    pub(crate) sealed_event_id: u64,
+    /// The newest event when the store was sealed, 0 for none; `None` while it is not sealed.
+    pub(crate) sealed_event_id: Option<u64>,
     pub(crate) last_timestamp_ms: u64,
     pub(crate) next_collection_id: u32,
     pub(crate) schema_version: u32,
@@ -40,7 +40,8 @@ impl MetaRecord {
             position.map_or(0, |position| position.offset),
             self.next_event_id,
             self.oldest_event_id,
-            self.sealed_event_id,
+            // 0 stands for not sealed.
+            self.sealed_event_id.map_or(0, |id| id + 1),
             self.last_timestamp_ms,
             self.created_at_ms,
             self.updated_at_ms,
@@ -76,7 +77,7 @@ impl MetaRecord {
                 position: (applied_seq > 0).then_some(position),
                 next_event_id: next_event_id?,
                 oldest_event_id: oldest_event_id?,
-                sealed_event_id: sealed_event_id?,
+                sealed_event_id: sealed_event_id?.checked_sub(1),
                 last_timestamp_ms: last_timestamp_ms?,
                 next_collection_id: next_collection_id?,
                 schema_version: schema_version?,
@@ -99,13 +100,13 @@ mod tests {
 
     #[test]
     fn a_record_reads_back_as_it_was_written() {
-        let record = MetaRecord {
+        let mut record = MetaRecord {
             store_id: StoreId::from_random([7; 16]),
             applied_seq: 3,
             position: Some(Position { file: 1, offset: 8192, crc: 77 }),
             next_event_id: 9,
             oldest_event_id: 1,
-            sealed_event_id: 0,
+            sealed_event_id: None,
             last_timestamp_ms: 123,
             next_collection_id: 4,
             schema_version: 0,
@@ -114,6 +115,9 @@ mod tests {
             epoch: 2,
             event_codec: "json".to_owned(),
         };
-        assert_eq!(MetaRecord::decode(&record.encode()), Ok(Some(record)));
+        for sealed_event_id in [None, Some(0), Some(8)] {
+            record.sealed_event_id = sealed_event_id;
+            assert_eq!(MetaRecord::decode(&record.encode()), Ok(Some(record.clone())));
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ledgerstone_event_log::RetentionPolicy;
+use ledgerstone_format::compression::Compression;
 use ledgerstone_lock_manager::MAX_STRIPES;
 
 use crate::{Error, error::Result};
@@ -31,6 +33,10 @@ pub struct OpenOptions {
     pub map_size_bytes: Option<u64>,
     /// Size of an event-log segment: at least 64 KiB; default 64 MiB.
     pub segment_bytes: Option<u64>,
+    /// How frames of the event log are stored that become smaller by it; default not compressed.
+    pub event_compression: Option<Compression>,
+    /// Which of the oldest events go by themselves, in whole segments; default none.
+    pub retention: RetentionPolicy,
     /// Age in ms at which a snapshot or an iteration is warned of: 1 to 2^31 - 1; default 60,000.
     pub readers_warn_after_ms: Option<u64>,
     /// Whether the store may be on a file system that other machines share; default no.
@@ -53,6 +59,8 @@ impl Default for OpenOptions {
             inline_flush: None,
             map_size_bytes: None,
             segment_bytes: None,
+            event_compression: None,
+            retention: RetentionPolicy::default(),
             readers_warn_after_ms: None,
             allow_network_file_system: None,
             stripes: None,
@@ -93,6 +101,8 @@ pub(crate) struct Settings {
     pub(crate) inline_flush: bool,
     pub(crate) map_size_bytes: u64,
     pub(crate) segment_bytes: u64,
+    pub(crate) event_compression: Compression,
+    pub(crate) retention: RetentionPolicy,
     pub(crate) readers_warn_after_ms: u64,
     pub(crate) allow_network_file_system: bool,
     pub(crate) stripes: u64,
@@ -135,6 +145,8 @@ impl OpenOptions {
             inline_flush: self.inline_flush.unwrap_or(true),
             map_size_bytes: within("mapSizeBytes", self.map_size_bytes, 64 * GIB, MIB, 1 << 46)?,
             segment_bytes: within("segmentBytes", self.segment_bytes, 64 * MIB, 64 * KIB, 16 * GIB)?,
+            event_compression: self.event_compression.unwrap_or(Compression::None),
+            retention: self.retention,
             readers_warn_after_ms: within("readers.warnAfterMs", self.readers_warn_after_ms, 60_000, 1, MAX_TIMER_MS)?,
             allow_network_file_system: self.allow_network_file_system.unwrap_or(false),
             stripes: power_of_two("stripes", within("stripes", self.stripes, 16_384, 1, MAX_STRIPES)?)?,
@@ -171,6 +183,14 @@ impl OpenOptions {
             if asked.is_some_and(|asked| asked != actual) {
                 return Err(Error::OptionsMismatch { option });
             }
+        }
+        if self.event_compression.is_some_and(|asked| asked != open.event_compression) {
+            return Err(Error::OptionsMismatch { option: "eventCompression" });
+        }
+        let bounds = |policy: &RetentionPolicy| [policy.max_events, policy.max_age_ms, policy.max_bytes];
+        let agrees = |(asked, actual): (Option<u64>, Option<u64>)| asked.is_none() || asked == actual;
+        if !bounds(&self.retention).into_iter().zip(bounds(&open.retention)).all(agrees) {
+            return Err(Error::OptionsMismatch { option: "retention" });
         }
         Ok(())
     }

@@ -5,12 +5,12 @@ use std::{
     path::Path,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize},
     },
 };
 
 use ledgerstone_event_log::{EventLog, EventLogOptions};
-use ledgerstone_format::{StoreId, compression::Compression};
+use ledgerstone_format::StoreId;
 use ledgerstone_journal::{Frame, FrameKind, Journal, JournalOptions, OpKind, Poison, Promise, ScanFrom};
 use ledgerstone_lock_manager::LockManager;
 use ledgerstone_vfs::{Clock, FileLock, FileSystem, OpenHow, Vfs, read_small_file};
@@ -33,7 +33,7 @@ use crate::{
     sealed_record::text,
     stats::RecoveryReport,
     verify::Verifications,
-    write::{CommitState, EVENT_CODEC_KEY, Gate},
+    write::{CommitState, EVENT_CODEC_KEY, Gate, OLDEST_EVENT_KEY},
 };
 
 /// What other machines share is refused before anything is made or locked there: they see neither the lock nor what LMDB has
@@ -92,6 +92,8 @@ struct Replayed {
     frames: u64,
     last_seq: u64,
     next_event_id: u64,
+    oldest_event_id: u64,
+    sealed_event_id: Option<u64>,
     last_timestamp_ms: u64,
 }
 
@@ -133,7 +135,7 @@ impl Ground {
         EventLogOptions {
             segment_bytes: settings.segment_bytes,
             max_event_bytes: settings.limits.event_bytes.max(1 << 30),
-            compression: Compression::None,
+            compression: settings.event_compression,
         }
     }
 
@@ -206,7 +208,6 @@ impl Ground {
         let log = ledgerstone_event_log::scan(vfs, &layout.events(), id)?;
         let next_event_id = loaded.meta.as_ref().map_or(1, |meta| meta.next_event_id);
         let log_end = log.next_event_id();
-        judge_beginning(layout, loaded.meta.as_ref(), log.first_stored_id(), log.horizon())?;
         let from = scan_from(loaded.meta.as_ref(), mark, log_end);
         let journal = ledgerstone_journal::scan(Arc::clone(vfs), &layout.journal(), id, from)?;
         judge(layout, next_event_id, log_end, journal.next_event_id)?;
@@ -214,6 +215,9 @@ impl Ground {
         for frame in &journal.frames {
             replayed.add(frame, layout)?;
         }
+        // A trim frame may be the only one to tell why segments are gone.
+        replayed.oldest_event_id = replayed.oldest_event_id.max(log.horizon().unwrap_or_default());
+        judge_beginning(layout, replayed.oldest_event_id, log.first_stored_id())?;
         if !replayed.event_codec.is_empty() && replayed.event_codec != options.event_codec {
             return Err(Error::CodecMismatch {
                 collection: None,
@@ -241,6 +245,8 @@ impl Ground {
         let Opened { identity, journal, log, checkpoint, loaded, replayed, bytes_cut, marked_clean } = opened;
         let epoch = loaded.meta.as_ref().map_or(0, |meta| meta.epoch) + 1;
         let flushed_seq = loaded.meta.as_ref().map_or(0, |meta| meta.applied_seq);
+        let flushed_events = loaded.meta.as_ref().map_or(1, |meta| meta.next_event_id);
+        log.set_horizon(replayed.oldest_event_id);
         let position = journal.end().position.or_else(|| loaded.meta.and_then(|meta| meta.position));
         let stored_event_codec = OnceLock::new();
         if !replayed.event_codec.is_empty() {
@@ -272,16 +278,22 @@ impl Ground {
                 last_seq: replayed.last_seq,
                 last_timestamp_ms: replayed.last_timestamp_ms,
                 next_event_id: replayed.next_event_id,
+                oldest_event_id: replayed.oldest_event_id,
+                sealed_event_id: replayed.sealed_event_id,
                 position,
                 active,
             }),
             applied: AtomicU64::new(replayed.last_seq),
             next_event_id: AtomicU64::new(replayed.next_event_id),
+            oldest_event_id: AtomicU64::new(replayed.oldest_event_id),
+            flushed_events: AtomicU64::new(flushed_events),
+            sealed: AtomicU64::new(replayed.sealed_event_id.map_or(0, |id| id + 1)),
             catalog: SharedCatalog::new(replayed.catalog),
             purged: Mutex::default(),
             caches: ReadCaches::default(),
             readers: Readers::default(),
             listeners,
+            applied_watchers: AtomicUsize::new(0),
             recovery: RecoveryReport { epoch, frames: replayed.frames, bytes_cut },
             marked_clean: AtomicBool::new(marked_clean),
             closing: AtomicBool::new(false),
@@ -310,19 +322,13 @@ pub(crate) fn scan_from(meta: Option<&MetaRecord>, mark: Option<CleanMark>, log_
     ScanFrom { applied_seq, next_event_id, position: meta.and_then(|meta| meta.position), promised }
 }
 
-/// The log must not begin behind the oldest event that the account has, unless the horizon file says that it was trimmed:
-/// segments are unlinked only after that.
-pub(crate) fn judge_beginning(
-    layout: &Layout,
-    meta: Option<&MetaRecord>,
-    first_stored_id: u64,
-    horizon: Option<u64>,
-) -> Result<()> {
-    let oldest = meta.map_or(1, |meta| meta.oldest_event_id).max(horizon.unwrap_or_default());
-    if first_stored_id <= oldest {
+/// The log must not begin behind the oldest event that is kept, by the account, by a trim in the journal or by the horizon file:
+/// segments are unlinked only after all three know of it.
+pub(crate) fn judge_beginning(layout: &Layout, oldest_event_id: u64, first_stored_id: u64) -> Result<()> {
+    if first_stored_id <= oldest_event_id {
         return Ok(());
     }
-    let what = format!("the event log begins too late: oldest={first_stored_id} promised={oldest}");
+    let what = format!("the event log begins too late: oldest={first_stored_id} promised={oldest_event_id}");
     Err(Error::corrupt(layout.events(), 0, what))
 }
 
@@ -351,17 +357,19 @@ impl Replayed {
             frames: 0,
             last_seq: meta.map_or(0, |meta| meta.applied_seq),
             next_event_id,
+            oldest_event_id: meta.map_or(1, |meta| meta.oldest_event_id),
+            sealed_event_id: meta.and_then(|meta| meta.sealed_event_id),
             last_timestamp_ms: meta.map_or(0, |meta| meta.last_timestamp_ms),
         }
     }
 
     fn add(&mut self, frame: &Arc<Frame>, layout: &Layout) -> Result<()> {
         let damaged = |what: &str| Error::corrupt(layout.journal(), 0, format!("{what}: seq={}", frame.seq()));
-        if frame.kind() != FrameKind::Commit {
-            return Err(Error::Format {
-                found: format!("a frame of kind {:?}", frame.kind()),
-                supported: "commit".into(),
-            });
+        match frame.kind() {
+            FrameKind::Commit if self.sealed_event_id.is_some() => return Err(damaged("a commit follows a seal")),
+            FrameKind::Commit | FrameKind::Trim => {}
+            FrameKind::Seal => self.sealed_event_id = Some(frame.first_event_id().saturating_sub(1)),
+            FrameKind::Unseal => self.sealed_event_id = None,
         }
         for op in frame.ops() {
             let key = frame.bytes().get(op.key).unwrap_or_default();
@@ -381,6 +389,14 @@ impl Replayed {
                 OpKind::DropCollection => self.catalog.drop_at(op.collection, frame.seq()),
                 OpKind::SetMeta if key == EVENT_CODEC_KEY => {
                     self.event_codec = String::from_utf8(value.to_vec()).map_err(|_| damaged("a codec has no name"))?;
+                }
+                OpKind::SetMeta if key == OLDEST_EVENT_KEY && frame.kind() == FrameKind::Trim => {
+                    let oldest = value.try_into().map(u64::from_le_bytes);
+                    let oldest = oldest.map_err(|_| damaged("a trim tells no event"))?;
+                    if oldest > frame.first_event_id() {
+                        return Err(damaged("a trim reaches beyond the last event"));
+                    }
+                    self.oldest_event_id = self.oldest_event_id.max(oldest);
                 }
                 OpKind::SetMeta => return Err(damaged("a frame sets an unknown field")),
             }

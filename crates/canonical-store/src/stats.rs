@@ -48,6 +48,8 @@ pub struct Meta {
     pub updated_at_ms: u64,
     /// The id that the next event will get.
     pub next_event_id: u64,
+    /// The newest event when the store was sealed, 0 for none.
+    pub sealed_event_id: Option<u64>,
 }
 
 /// Counts and sizes of now. Sizes are in bytes.
@@ -88,6 +90,7 @@ impl Store {
             created_at_ms: self.identity.created_at_ms,
             updated_at_ms: last_timestamp_ms.max(self.identity.created_at_ms),
             next_event_id,
+            sealed_event_id: self.sealed(),
         }
     }
 

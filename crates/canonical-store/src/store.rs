@@ -4,7 +4,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence},
     },
     time::Duration,
 };
@@ -59,12 +59,29 @@ pub struct Marks {
     pub durable: u64,
     /// Every commit up to here is in the checkpoint.
     pub flushed: u64,
+    /// Every event below this one is applied.
+    pub applied_events: u64,
+    /// Every event below this one is with the operating system. For an instant it may be ahead of `applied_events`.
+    pub written_events: u64,
+    /// Every event below this one is on the device.
+    pub durable_events: u64,
     /// Transactions should wait.
     pub crowded: bool,
     /// Writing has stopped for good.
     pub failed: bool,
     /// The last flush found no room on the device.
     pub no_space: bool,
+    /// No writes are taken until the store is unsealed.
+    pub sealed: bool,
+    /// Writers are kept out for a while.
+    pub paused: bool,
+}
+
+impl Marks {
+    /// The first event that is not there: applied, written, durable.
+    pub const fn events(&self) -> [u64; 3] {
+        [self.applied_events, self.written_events, self.durable_events]
+    }
 }
 
 /// An open store, shared by all its handles. Reads and writes may come from any thread.
@@ -89,12 +106,20 @@ pub struct Store {
     pub(crate) commit: Mutex<CommitState>,
     pub(crate) applied: AtomicU64,
     pub(crate) next_event_id: AtomicU64,
+    /// The first event that no trim has dropped.
+    pub(crate) oldest_event_id: AtomicU64,
+    /// The checkpoint has all events below this one: recovery truncates the log to it and no lower.
+    pub(crate) flushed_events: AtomicU64,
+    /// 0 while not sealed, otherwise one more than the newest event of then.
+    pub(crate) sealed: AtomicU64,
     pub(crate) catalog: SharedCatalog,
     /// Dropped collections of which nothing is left in the checkpoint.
     pub(crate) purged: Mutex<std::collections::HashSet<u32>>,
     pub(crate) caches: ReadCaches,
     pub(crate) readers: Readers,
     pub(crate) listeners: Arc<Listeners>,
+    /// How many listeners are to be told of commits, not only of groups.
+    pub(crate) applied_watchers: AtomicUsize,
     pub(crate) recovery: RecoveryReport,
     /// A clean mark is on disk that the next write makes untrue.
     pub(crate) marked_clean: AtomicBool,
@@ -147,10 +172,15 @@ impl Store {
             durable: self.journal.durable(),
             written: self.journal.written(),
             applied: self.applied_seq(),
+            durable_events: self.journal.durable_events(),
+            written_events: self.journal.written_events(),
+            applied_events: self.next_event_id(),
             crowded: self.coordinator.is_crowded(),
             failed: self.poison.get().is_some(),
             // A map that cannot grow as long as somebody reads has no number of the operating system: that is no full device.
             no_space: matches!(self.coordinator.blocked_by(), Some(Error::NoSpace(failure)) if failure.errno().is_some()),
+            sealed: self.sealed().is_some(),
+            paused: self.gate.is_paused(),
         }
     }
 
@@ -225,6 +255,27 @@ impl Store {
     /// See [`begin_observing`](Self::begin_observing).
     pub fn end_observing(&self) {
         self.listeners.end_observing();
+    }
+
+    /// From now on listeners are told of each commit too, until [`unwatch_applied`](Self::unwatch_applied). Look at the marks
+    /// afterwards.
+    pub fn watch_applied(&self) {
+        self.applied_watchers.fetch_add(1, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Ends one [`watch_applied`](Self::watch_applied).
+    pub fn unwatch_applied(&self) {
+        self.applied_watchers.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// A commit was applied. The fence stands between its publication and this look, as it does on the other side between the
+    /// wish and the look at the marks.
+    pub(crate) fn tell_applied(&self) {
+        fence(Ordering::SeqCst);
+        if self.applied_watchers.load(Ordering::Relaxed) > 0 {
+            self.listeners.advanced();
+        }
     }
 
     /// The process is about to exit: all that is applied is handed to the operating system.

@@ -97,7 +97,7 @@ mod loom_tests {
     };
 
     use super::{Bell, Call};
-    use crate::watermarks::Watermarks;
+    use crate::watermarks::{Reach, Watermarks};
 
     struct Kernel {
         /// The last seq appended: stands for the group.
@@ -108,7 +108,7 @@ mod loom_tests {
 
     impl Kernel {
         fn new() -> Arc<Self> {
-            Arc::new(Self { group: Mutex::new(0), marks: Watermarks::new(0), bell: Bell::new() })
+            Arc::new(Self { group: Mutex::new(0), marks: Watermarks::new(Reach::default()), bell: Bell::new() })
         }
 
         fn append(&self) -> u64 {
@@ -120,10 +120,10 @@ mod loom_tests {
         /// The journal thread, until stopped or `done`.
         fn run(&self, patience: Duration, done: impl Fn(&Watermarks) -> bool) {
             while !done(&self.marks) && self.bell.wait(None, patience) == Call::Work {
-                let last_seq = *self.group.lock().unwrap();
-                self.marks.publish_written(last_seq);
+                let reach = Reach { seq: *self.group.lock().unwrap(), next_event_id: 0 };
+                self.marks.publish_written(reach);
                 if self.marks.flush_wanted() {
-                    self.marks.publish_durable(last_seq);
+                    self.marks.publish_durable(reach);
                 }
                 assert!(self.marks.durable() <= self.marks.written());
             }

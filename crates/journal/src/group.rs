@@ -14,6 +14,7 @@ use crate::{
     file_header::{FRAMES_START, FileHeader, make_salt},
     frame_builder::Link,
     prepared_file::PreparedFile,
+    watermarks::Reach,
 };
 
 /// A journal file that is being filled.
@@ -37,8 +38,12 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn last_seq(&self) -> u64 {
-        self.frames.last().map_or(0, |frame| frame.seq())
+    /// Where its last frame leads.
+    pub(crate) fn reach(&self) -> Reach {
+        self.frames.last().map_or_else(Reach::default, |frame| Reach {
+            seq: frame.seq(),
+            next_event_id: frame.first_event_id() + u64::from(frame.event_count()),
+        })
     }
 }
 
@@ -66,6 +71,8 @@ pub(crate) enum Room {
 pub(crate) struct Origin {
     pub(crate) store_id: StoreId,
     pub(crate) last_seq: u64,
+    /// The id of the event after the last one.
+    pub(crate) next_event_id: u64,
     pub(crate) last_crc: u32,
     /// Behind the last frame, if there ever was one.
     pub(crate) position: Option<Position>,

@@ -30,7 +30,7 @@ use crate::{
     listeners::Listeners,
     prepared_file::{Pool, PoolFigures, PreparedFile},
     stats::Counters,
-    watermarks::Watermarks,
+    watermarks::{Reach, Watermarks},
     writer::{Flushing, Io, Round, Tools},
 };
 
@@ -82,7 +82,7 @@ impl Journal {
         options: JournalOptions,
         poison: Arc<Poison>,
     ) -> Arc<Self> {
-        let last_seq = parts.origin.last_seq;
+        let reach = Reach { seq: parts.origin.last_seq, next_event_id: parts.origin.next_event_id };
         let file = parts.origin.current.as_ref().map(|(file, _)| Arc::clone(file));
         let pool = Pool::new(parts.vfs, &parts.dir, parts.spares, parts.next_number);
         Arc::new(Self {
@@ -95,8 +95,8 @@ impl Journal {
             poison_announced: AtomicBool::new(false),
             group: Mutex::new(Group::new(parts.origin)),
             pending_bytes: AtomicU64::new(0),
-            io: Mutex::new(Io::new(file, last_seq)),
-            marks: Watermarks::new(last_seq),
+            io: Mutex::new(Io::new(file, reach)),
+            marks: Watermarks::new(reach),
             bell: Bell::new(),
             no_space: Mutex::new(None),
             starved: AtomicBool::new(false),
@@ -118,7 +118,15 @@ impl Journal {
     ) -> Result<Arc<Self>> {
         vfs.create_dir_all(dir)?;
         crate::recovery::remove_leftovers(&*vfs, dir)?;
-        let origin = Origin { store_id, last_seq: 0, last_crc: 0, position: None, current: None, files: Vec::new() };
+        let origin = Origin {
+            store_id,
+            last_seq: 0,
+            next_event_id: 1,
+            last_crc: 0,
+            position: None,
+            current: None,
+            files: Vec::new(),
+        };
         let parts = Parts { vfs, dir: dir.to_path_buf(), origin, spares: Vec::new(), next_number: 1 };
         Ok(Self::assemble(parts, clock, options, poison))
     }
@@ -131,6 +139,16 @@ impl Journal {
     /// The last seq that is Durable.
     pub fn durable(&self) -> u64 {
         self.marks.durable()
+    }
+
+    /// Every event below this one is Written.
+    pub fn written_events(&self) -> u64 {
+        self.marks.written_events()
+    }
+
+    /// Every event below this one is Durable.
+    pub fn durable_events(&self) -> u64 {
+        self.marks.durable_events()
     }
 
     /// Why commits are refused for lack of space, while they are.

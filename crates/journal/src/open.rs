@@ -88,7 +88,15 @@ impl Scan {
             };
             current = Some((Arc::new(file), align_up(end.offset + self.bytes_cut, PAGE_BYTES)));
         }
-        let origin = Origin { store_id, last_seq: self.last_seq, last_crc, position, current, files };
+        let origin = Origin {
+            store_id,
+            last_seq: self.last_seq,
+            next_event_id: self.next_event_id,
+            last_crc,
+            position,
+            current,
+            files,
+        };
         Ok(Journal::assemble(Parts { vfs, dir, origin, spares, next_number }, clock, options, poison))
     }
 }

@@ -1,4 +1,5 @@
-//! How far the journal is written and durable, and how far somebody wants it. Invariant: every mark only grows (I8).
+//! How far the journal is written and durable, in commits and in events, and how far somebody wants it. Invariant: every
+//! mark only grows (I8).
 
 use ledgerstone_format::Durability;
 
@@ -23,25 +24,59 @@ impl Mark {
     }
 }
 
+/// A place in the journal: behind a commit, and so behind all events up to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reach {
+    pub(crate) seq: u64,
+    pub(crate) next_event_id: u64,
+}
+
+#[derive(Debug)]
+struct ReachMark {
+    seq: Mark,
+    next_event_id: Mark,
+}
+
+impl ReachMark {
+    fn new(reach: Reach) -> Self {
+        Self { seq: Mark::new(reach.seq), next_event_id: Mark::new(reach.next_event_id) }
+    }
+
+    fn raise(&self, reach: Reach) {
+        self.seq.raise(reach.seq);
+        self.next_event_id.raise(reach.next_event_id);
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Watermarks {
-    written: Mark,
-    durable: Mark,
+    written: ReachMark,
+    durable: ReachMark,
     wanted_durable: Mark,
 }
 
 impl Watermarks {
     /// All that exists so far is durable.
-    pub(crate) fn new(seq: u64) -> Self {
-        Self { written: Mark::new(seq), durable: Mark::new(seq), wanted_durable: Mark::new(0) }
+    pub(crate) fn new(reach: Reach) -> Self {
+        Self { written: ReachMark::new(reach), durable: ReachMark::new(reach), wanted_durable: Mark::new(0) }
     }
 
     pub(crate) fn written(&self) -> u64 {
-        self.written.get()
+        self.written.seq.get()
     }
 
     pub(crate) fn durable(&self) -> u64 {
-        self.durable.get()
+        self.durable.seq.get()
+    }
+
+    /// Every event below this one is Written.
+    pub(crate) fn written_events(&self) -> u64 {
+        self.written.next_event_id.get()
+    }
+
+    /// Every event below this one is Durable.
+    pub(crate) fn durable_events(&self) -> u64 {
+        self.durable.next_event_id.get()
     }
 
     pub(crate) fn reached(&self, level: Durability, seq: u64) -> bool {
@@ -52,12 +87,12 @@ impl Watermarks {
         }
     }
 
-    pub(crate) fn publish_written(&self, seq: u64) {
-        self.written.raise(seq);
+    pub(crate) fn publish_written(&self, reach: Reach) {
+        self.written.raise(reach);
     }
 
-    pub(crate) fn publish_durable(&self, seq: u64) {
-        self.durable.raise(seq);
+    pub(crate) fn publish_durable(&self, reach: Reach) {
+        self.durable.raise(reach);
     }
 
     /// Somebody waits for `seq` to be durable. (What is merely to be written needs no mark: every round writes all.)

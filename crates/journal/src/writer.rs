@@ -17,7 +17,7 @@ use crate::{
     listeners::WrittenGroup,
     prepared_file::zeros,
     stats::Counters,
-    watermarks::Watermarks,
+    watermarks::{Reach, Watermarks},
 };
 
 /// Frames are gathered and written in pieces of at most this size; longer frames are written from where they are.
@@ -54,7 +54,7 @@ pub(crate) struct Io {
     /// Runs that were taken and are not written: at most what one failure left, and the group just taken.
     backlog: VecDeque<Run>,
     /// The last frame in `file` or before: what a flush now would make durable.
-    written_seq: u64,
+    written: Reach,
     buffer: Vec<u8>,
 }
 
@@ -68,8 +68,8 @@ pub(crate) struct Tools<'a> {
 }
 
 impl Io {
-    pub(crate) fn new(file: Option<Arc<JournalFile>>, written_seq: u64) -> Self {
-        Self { file, unflushed: false, backlog: VecDeque::new(), written_seq, buffer: Vec::new() }
+    pub(crate) fn new(file: Option<Arc<JournalFile>>, written: Reach) -> Self {
+        Self { file, unflushed: false, backlog: VecDeque::new(), written, buffer: Vec::new() }
     }
 
     /// Whether everything that was taken is written.
@@ -83,7 +83,7 @@ impl Io {
         self.backlog.extend(group);
         let mut group = WrittenGroup::default();
         while let Some(run) = self.backlog.front() {
-            let (file, last_seq, count) = (Arc::clone(&run.file), run.last_seq(), run.frames.len() as u64);
+            let (file, reach, count) = (Arc::clone(&run.file), run.reach(), run.frames.len() as u64);
             group.flush += self.change_file(&file, tools)?;
             let Some(run) = self.backlog.front() else { break };
             // From here on, also after a failure, the file has bytes that no flush has covered.
@@ -91,7 +91,7 @@ impl Io {
             match write_run(&mut self.buffer, run, tools.counters) {
                 Ok(bytes) => {
                     self.backlog.pop_front();
-                    self.written_seq = last_seq;
+                    self.written = reach;
                     group.commits += count;
                     group.bytes += bytes;
                     round.progress = true;
@@ -106,19 +106,19 @@ impl Io {
         if group.commits > 0 {
             tools.counters.group(group.commits);
             (tools.check)()?;
-            tools.marks.publish_written(self.written_seq);
+            tools.marks.publish_written(self.written);
         }
         let wanted = match flushing {
             Flushing::IfWanted => tools.marks.flush_wanted(),
             Flushing::Never => false,
-            Flushing::Always => tools.marks.durable() < self.written_seq,
+            Flushing::Always => tools.marks.durable() < self.written.seq,
         };
         if wanted {
             group.flush += self.flush(tools)?;
             round.progress = true;
         }
         if group.commits > 0 {
-            let last_seq = self.written_seq;
+            let last_seq = self.written.seq;
             round.group = Some(WrittenGroup { last_seq, is_durable: tools.marks.durable() >= last_seq, ..group });
         }
         Ok(round)
@@ -139,8 +139,8 @@ impl Io {
         let Some(file) = &self.file else { return Ok(Duration::ZERO) };
         let begun = tools.clock.monotonic();
         if planted(PlantedFault::DurableBeforeFlush) {
-            tools.marks.publish_written(self.written_seq);
-            tools.marks.publish_durable(self.written_seq);
+            tools.marks.publish_written(self.written);
+            tools.marks.publish_durable(self.written);
         }
         let mut flushed = file.handle.sync_data();
         if planted(PlantedFault::FlushRetried) && flushed.is_err() {
@@ -151,8 +151,8 @@ impl Io {
         tools.counters.flushed(took);
         self.unflushed = false;
         (tools.check)()?;
-        tools.marks.publish_written(self.written_seq);
-        tools.marks.publish_durable(self.written_seq);
+        tools.marks.publish_written(self.written);
+        tools.marks.publish_durable(self.written);
         Ok(took)
     }
 }

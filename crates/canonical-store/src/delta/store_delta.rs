@@ -39,6 +39,8 @@ pub(crate) struct FrozenAt {
     pub(crate) seq: u64,
     pub(crate) position: Option<Position>,
     pub(crate) next_event_id: u64,
+    pub(crate) oldest_event_id: u64,
+    pub(crate) sealed_event_id: Option<u64>,
     pub(crate) last_timestamp_ms: u64,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) event_codec: String,

@@ -28,13 +28,27 @@ impl Store {
 
     /// The first event that is there; the next id when there is none.
     pub fn oldest_event_id(&self) -> u64 {
-        self.log.oldest_event_id()
+        self.oldest_event_id.load(std::sync::atomic::Ordering::Acquire)
     }
 
-    /// Shows the events `from..to` that are there, with their timestamps, until `visit` breaks.
+    /// What is kept of `from..to`. Reading that comes to what was trimmed fails; 0 is the oldest event, whatever that is.
+    fn kept(&self, from: u64, to: u64, direction: Direction) -> Result<(u64, u64)> {
+        let oldest = self.oldest_event_id();
+        let requested = match direction {
+            Direction::Forward => from,
+            Direction::Backward => to.saturating_sub(1).max(from),
+        };
+        if from < to && (1..oldest).contains(&requested) {
+            return Err(Error::EventsTrimmed { requested, oldest });
+        }
+        Ok((from.max(oldest), to))
+    }
+
+    /// Shows the events `from..to`, with their timestamps, until `visit` breaks. [`Error::EventsTrimmed`] where they are no
+    /// longer kept.
     pub fn read_events(&self, from: u64, to: u64, direction: Direction, visit: &mut Visit<'_>) -> Result<()> {
         self.check_open()?;
-        let (mut from, mut to) = (from.max(self.oldest_event_id()), to.min(self.next_event_id()));
+        let (mut from, mut to) = self.kept(from, to.min(self.next_event_id()), direction)?;
         while from < to {
             let view = self.coordinator.view();
             let frozen = view.frozen.as_ref();

@@ -59,6 +59,7 @@ pub struct Snapshot {
     store: Arc<Store>,
     seq: u64,
     next_event_id: u64,
+    oldest_event_id: u64,
     number: u64,
     /// `None` once released.
     capture: Mutex<Option<Capture>>,
@@ -79,6 +80,7 @@ impl Store {
             store: Arc::clone(self),
             seq: capture.seq,
             next_event_id: capture.next_event_id,
+            oldest_event_id: self.oldest_event_id(),
             number: registry.next,
             capture: Mutex::new(Some(capture)),
         });
@@ -97,6 +99,11 @@ impl Snapshot {
     /// The id that the next event had.
     pub fn next_event_id(&self) -> u64 {
         self.next_event_id
+    }
+
+    /// The oldest event that there was.
+    pub fn oldest_event_id(&self) -> u64 {
+        self.oldest_event_id
     }
 
     /// Its store.

@@ -129,7 +129,8 @@ impl Ground {
             let meta = loaded.meta.as_ref();
             let next_event_id = meta.map_or(1, |meta| meta.next_event_id);
             // That the journal reaches the log's end was its own promise.
-            let outcome = judge_beginning(layout, meta, log.oldest_event_id, log.horizon)
+            let oldest = meta.map_or(1, |meta| meta.oldest_event_id).max(log.horizon.unwrap_or_default());
+            let outcome = judge_beginning(layout, oldest, log.oldest_event_id)
                 .and_then(|()| judge(layout, next_event_id, log.next_event_id, u64::MAX));
             if let Err(error) = outcome {
                 report.failure(&error, &events);

@@ -11,19 +11,21 @@ use std::{
 use ledgerstone_journal::{FrameBuilder, FrameKind, OpKind, Position, Stamp};
 use ledgerstone_write_coordinator::Delta as _;
 
-use super::{GateError, Owner, Record, RecordKind, Summary, records, summarize};
+use super::{Owner, Record, RecordKind, Summary, gate::Rank, records, summarize};
 use crate::{
     CollectionRef, Error, Store,
     catalog::{Catalog, CatalogEntry, STATE_COLLECTION},
-    delta::StoreDelta,
+    delta::{Inserted, StoreDelta},
     error::Result,
     sealed_record::put_text,
 };
 
 /// How long a writer waits for another thread's transaction, or for room.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// JavaScript counts exactly up to here.
 const MAX_ID: u64 = (1 << 53) - 1;
+/// What commits leave of a journal file when no other can be prepared: eight frames that seal or trim, a page each.
+const CONTROL_RESERVE_BYTES: u64 = 8 * 4096;
 /// The name under which the codec of the events is stored.
 pub(crate) const EVENT_CODEC_KEY: &[u8] = b"event-codec";
 
@@ -70,9 +72,23 @@ pub(crate) struct CommitState {
     pub(crate) last_seq: u64,
     pub(crate) last_timestamp_ms: u64,
     pub(crate) next_event_id: u64,
+    /// The first event that no trim has dropped.
+    pub(crate) oldest_event_id: u64,
+    /// The newest event when the store was sealed; `None` while it is not.
+    pub(crate) sealed_event_id: Option<u64>,
     /// Behind the last frame.
     pub(crate) position: Option<Position>,
     pub(crate) active: Arc<StoreDelta>,
+}
+
+/// A frame that has its number and is in the journal and the delta, and that readers do not see yet.
+pub(super) struct Placed {
+    pub(super) seq: u64,
+    timestamp_ms: u64,
+    first_event_id: u64,
+    inserted: Inserted,
+    /// The delta was empty before.
+    first: bool,
 }
 
 /// Collections that a write set is the first to write to.
@@ -129,7 +145,7 @@ impl Store {
         if stall == Stall::Yes {
             self.wait_for_room()?;
         }
-        self.enter(owner)?;
+        self.enter(owner, Rank::Writer)?;
         if let Err(error) = self.check_writable() {
             self.gate.release(owner);
             return Err(error);
@@ -153,7 +169,7 @@ impl Store {
         match entry {
             GateEntry::Blind => {
                 self.check_writable()?;
-                self.enter(owner)?;
+                self.enter(owner, Rank::Writer)?;
             }
             GateEntry::Held if self.gate.is_held_by(owner) => {}
             GateEntry::Held => return Err(Error::TransactionFinished),
@@ -164,24 +180,15 @@ impl Store {
         self.gate.release(owner);
         if outcome.is_ok() {
             self.journal.after_append();
+            self.tell_applied();
         }
         outcome
     }
 
-    fn enter(&self, owner: Owner) -> Result<()> {
-        self.gate.acquire(owner, PATIENCE, &*self.clock).map_err(|error| match error {
-            GateError::Held => Error::TransactionOpen,
-            GateError::Closed => Error::Closed { what: "the store" },
-            GateError::TimedOut(waited) => {
-                Error::Busy { waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX) }
-            }
-        })
-    }
-
     fn check_writable(&self) -> Result<()> {
-        self.check_open()?;
-        match self.failure() {
-            Some(failure) => Err(failure),
+        self.check_whole()?;
+        match self.sealed() {
+            Some(event_id) => Err(Error::Sealed { event_id }),
             None => Ok(()),
         }
     }
@@ -225,7 +232,9 @@ impl Store {
             None => (self.build(write_set, &summary, collections, &mut creations)?, None),
         };
         self.forget_clean_mark()?;
-        self.journal.reserve(builder.encoded_len()).map_err(|error| match error {
+        // Room is left for a few frames that free space or seal.
+        let frame_bytes = builder.encoded_len() + CONTROL_RESERVE_BYTES;
+        self.journal.reserve(frame_bytes).map_err(|error| match error {
             ledgerstone_journal::Error::NotInTime => self.backpressure(),
             other => other.into(),
         })?;
@@ -323,12 +332,8 @@ impl Store {
         dropped: Option<u32>,
     ) -> Result<CommitInfo> {
         let mut state = self.commit.lock();
-        let seq = state.last_seq + 1;
-        let timestamp_ms = state.last_timestamp_ms.max(self.clock.wall_ms());
-        let first_event_id = state.next_event_id;
-        let appended = self.journal.append(builder, Stamp { seq, first_event_id, timestamp_ms })?;
-        let first = state.active.last_seq() == 0;
-        let inserted = state.active.insert(&appended.frame);
+        let placed = self.place(&mut state, builder, summary.events)?;
+        let seq = placed.seq;
         if dropped.is_some() || !creations.made.is_empty() {
             self.catalog.change(|catalog| {
                 for index in 0..creations.made.len() {
@@ -342,22 +347,38 @@ impl Store {
         if summary.events > 0 {
             let _ = self.stored_event_codec.set(self.event_codec.clone());
         }
-        state.last_seq = seq;
-        state.last_timestamp_ms = timestamp_ms;
-        state.next_event_id += u64::from(summary.events);
-        state.position = Some(appended.position);
-        self.next_event_id.store(state.next_event_id, Ordering::Release);
-        self.applied.store(seq, Ordering::Release);
-        self.coordinator.note_write(inserted.bytes, first);
+        self.publish(&state, &placed);
         Ok(CommitInfo {
             seq,
-            timestamp_ms,
-            first_event_id: (summary.events > 0).then_some(first_event_id),
+            timestamp_ms: placed.timestamp_ms,
+            first_event_id: (summary.events > 0).then_some(placed.first_event_id),
             events_written: summary.events,
-            keys_written: inserted.keys_written,
-            keys_deleted: inserted.keys_deleted,
+            keys_written: placed.inserted.keys_written,
+            keys_deleted: placed.inserted.keys_deleted,
             crowded: self.coordinator.is_crowded(),
         })
+    }
+
+    /// Gives a frame its number and its place in the journal and the delta (I3). Under the commit lock.
+    pub(super) fn place(&self, state: &mut CommitState, builder: FrameBuilder, events: u32) -> Result<Placed> {
+        let seq = state.last_seq + 1;
+        let timestamp_ms = state.last_timestamp_ms.max(self.clock.wall_ms());
+        let first_event_id = state.next_event_id;
+        let appended = self.journal.append(builder, Stamp { seq, first_event_id, timestamp_ms })?;
+        let first = state.active.last_seq() == 0;
+        let inserted = state.active.insert(&appended.frame);
+        state.last_seq = seq;
+        state.last_timestamp_ms = timestamp_ms;
+        state.next_event_id += u64::from(events);
+        state.position = Some(appended.position);
+        Ok(Placed { seq, timestamp_ms, first_event_id, inserted, first })
+    }
+
+    /// Shows readers what was placed.
+    pub(super) fn publish(&self, state: &CommitState, placed: &Placed) {
+        self.next_event_id.store(state.next_event_id, Ordering::Release);
+        self.applied.store(placed.seq, Ordering::Release);
+        self.coordinator.note_write(placed.inserted.bytes, placed.first);
     }
 }
 

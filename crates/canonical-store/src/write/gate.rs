@@ -1,9 +1,9 @@
 //! Who may write. A token with an owner, not a mutex held by a thread: JavaScript runs while it is held. First come first
-//! served; a waiter's deadline ends its waiting, never another's ownership (I9).
+//! served; a waiter's deadline ends its waiting, never another's ownership (I9). While it is paused no writer gets it.
 
 use std::{
     collections::VecDeque,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -28,12 +28,49 @@ impl Default for Owner {
     }
 }
 
+/// One of the pauses that keep writers out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause(u64);
+
+impl Pause {
+    /// Its number: no other pause of the store has it.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The pause of a number. One that never was, or has ended, keeps nobody out.
+    pub const fn of_number(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+/// Who is let in while the gate is paused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rank {
+    /// Nobody who writes data.
+    Writer,
+    /// What changes the store's own condition.
+    Control,
+}
+
 #[derive(Debug, Default)]
 struct State {
     owner: Option<Owner>,
     waiting: VecDeque<u64>,
     next_ticket: u64,
+    pauses: Vec<Pause>,
+    next_pause: u64,
     closed: bool,
+}
+
+impl State {
+    fn refusal(&self, rank: Rank) -> Option<GateError> {
+        match () {
+            () if self.closed => Some(GateError::Closed),
+            () if rank == Rank::Writer && !self.pauses.is_empty() => Some(GateError::Paused),
+            () => None,
+        }
+    }
 }
 
 /// Why the token was not given.
@@ -45,20 +82,30 @@ pub(crate) enum GateError {
     TimedOut(Duration),
     /// No token is given any more.
     Closed,
+    /// No writer gets it now.
+    Paused,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     state: Mutex<State>,
     turn: Condvar,
+    /// Whether there are pauses, for those who only look.
+    paused: AtomicBool,
 }
 
 impl Gate {
     /// Waits for the token, at most for `patience`.
-    pub(crate) fn acquire(&self, owner: Owner, patience: Duration, clock: &dyn Clock) -> Result<(), GateError> {
+    pub(crate) fn acquire(
+        &self,
+        owner: Owner,
+        rank: Rank,
+        patience: Duration,
+        clock: &dyn Clock,
+    ) -> Result<(), GateError> {
         let mut state = self.state.lock();
-        if state.closed {
-            return Err(GateError::Closed);
+        if let Some(refusal) = state.refusal(rank) {
+            return Err(refusal);
         }
         if state.owner.is_none() && state.waiting.is_empty() {
             state.owner = Some(owner);
@@ -72,8 +119,8 @@ impl Gate {
         state.waiting.push_back(ticket);
         let start = clock.monotonic();
         let outcome = loop {
-            if state.closed {
-                break Err(GateError::Closed);
+            if let Some(refusal) = state.refusal(rank) {
+                break Err(refusal);
             }
             if state.owner.is_none() && state.waiting.front() == Some(&ticket) {
                 state.owner = Some(owner);
@@ -109,10 +156,61 @@ impl Gate {
         let mut state = self.state.lock();
         if state.owner == Some(owner) {
             state.owner = None;
-            if !state.waiting.is_empty() || state.closed {
+            if !state.waiting.is_empty() || state.closed || !state.pauses.is_empty() {
                 self.turn.notify_all();
             }
         }
+    }
+
+    /// Gives the token to `owner` if nobody has it or waits for it.
+    pub(crate) fn try_acquire(&self, owner: Owner) -> bool {
+        let mut state = self.state.lock();
+        let is_free = state.owner.is_none() && state.waiting.is_empty() && state.refusal(Rank::Writer).is_none();
+        if is_free {
+            state.owner = Some(owner);
+        }
+        is_free
+    }
+
+    /// Keeps writers out from now on, also those that wait already.
+    pub(crate) fn pause(&self) -> Pause {
+        let mut state = self.state.lock();
+        let pause = Pause(state.next_pause);
+        state.next_pause += 1;
+        state.pauses.push(pause);
+        self.paused.store(true, Ordering::Release);
+        self.turn.notify_all();
+        pause
+    }
+
+    /// Waits until whoever had the token when `pause` began has given it back; whether that has happened. Not when `pause` has
+    /// ended meanwhile.
+    pub(crate) fn wait_idle(&self, pause: Pause, patience: Duration) -> bool {
+        let mut state = self.state.lock();
+        let holds = |state: &State| state.pauses.contains(&pause) && !state.closed;
+        self.turn.wait_while_for(&mut state, |state| state.owner.is_some() && holds(state), patience);
+        state.owner.is_none() && holds(&state)
+    }
+
+    /// Ends one pause; harmless when it has ended.
+    pub(crate) fn resume(&self, pause: Pause) {
+        let mut state = self.state.lock();
+        state.pauses.retain(|other| *other != pause);
+        self.paused.store(!state.pauses.is_empty(), Ordering::Release);
+        self.turn.notify_all();
+    }
+
+    /// Ends all pauses.
+    pub(crate) fn resume_all(&self) {
+        let mut state = self.state.lock();
+        state.pauses.clear();
+        self.paused.store(false, Ordering::Release);
+        self.turn.notify_all();
+    }
+
+    /// Whether writers are kept out.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Acquire)
     }
 
     /// Gives no token any more; waits until the one that is out has come back, at most for `patience`.
@@ -132,7 +230,7 @@ mod tests {
     use ledgerstone_vfs::SystemClock;
     use parking_lot::Mutex;
 
-    use super::{Gate, GateError, Owner};
+    use super::{Gate, GateError, Owner, Rank};
 
     const LONG: Duration = Duration::from_secs(30);
 
@@ -140,13 +238,55 @@ mod tests {
     fn only_the_owner_gives_the_token_back() {
         let (gate, clock) = (Gate::default(), SystemClock::new());
         let (first, second) = (Owner::new(), Owner::new());
-        gate.acquire(first, LONG, &clock).unwrap();
+        gate.acquire(first, Rank::Writer, LONG, &clock).unwrap();
         gate.release(second);
         assert!(gate.is_held_by(first));
-        assert_eq!(gate.acquire(first, LONG, &clock), Err(GateError::Held));
-        assert!(matches!(gate.acquire(second, Duration::ZERO, &clock), Err(GateError::TimedOut(_))));
+        assert_eq!(gate.acquire(first, Rank::Writer, LONG, &clock), Err(GateError::Held));
+        let refused = gate.acquire(second, Rank::Writer, Duration::ZERO, &clock);
+        assert!(matches!(refused, Err(GateError::TimedOut(_))));
         gate.release(first);
-        gate.acquire(second, Duration::ZERO, &clock).unwrap();
+        gate.acquire(second, Rank::Writer, Duration::ZERO, &clock).unwrap();
+    }
+
+    #[test]
+    fn a_pause_keeps_writers_out_and_waits_for_the_one_that_is_in() {
+        let (gate, clock) = (Gate::default(), SystemClock::new());
+        let (first, second) = (Owner::new(), Owner::new());
+        gate.acquire(first, Rank::Writer, LONG, &clock).unwrap();
+        let (pause, nested) = (gate.pause(), gate.pause());
+        assert!(!gate.wait_idle(pause, Duration::ZERO), "somebody is in");
+        assert_eq!(gate.acquire(second, Rank::Writer, LONG, &clock), Err(GateError::Paused));
+        gate.release(first);
+        assert!(gate.wait_idle(pause, LONG));
+        assert!(!gate.try_acquire(second));
+        gate.acquire(second, Rank::Control, LONG, &clock).unwrap();
+        gate.release(second);
+        gate.resume(pause);
+        gate.resume(pause);
+        assert!(!gate.wait_idle(pause, LONG), "it has ended");
+        assert!(gate.is_paused(), "the other one has not");
+        gate.resume(nested);
+        gate.acquire(second, Rank::Writer, LONG, &clock).unwrap();
+        gate.pause();
+        gate.resume_all();
+        assert!(!gate.is_paused());
+    }
+
+    #[test]
+    fn a_pause_sends_away_who_waits_already() {
+        let gate = Arc::new(Gate::default());
+        gate.acquire(Owner::new(), Rank::Writer, LONG, &SystemClock::new()).unwrap();
+        let waiting = {
+            let gate = Arc::clone(&gate);
+            std::thread::Builder::new()
+                .spawn(move || gate.acquire(Owner::new(), Rank::Writer, LONG, &SystemClock::new()))
+                .unwrap()
+        };
+        while gate.waiting() == 0 {
+            std::thread::yield_now();
+        }
+        gate.pause();
+        assert_eq!(waiting.join().unwrap(), Err(GateError::Paused));
     }
 
     #[test]
@@ -160,7 +300,7 @@ mod tests {
                     .spawn(move || {
                         let (owner, clock) = (Owner::new(), SystemClock::new());
                         for _ in 0..500 {
-                            gate.acquire(owner, LONG, &clock).unwrap();
+                            gate.acquire(owner, Rank::Writer, LONG, &clock).unwrap();
                             count.lock().0 += 1;
                             assert_eq!(count.lock().0, 1);
                             count.lock().0 -= 1;

@@ -1,11 +1,14 @@
 //! From a write set to an applied commit: the gate orders the writers, the commit gives out numbers and makes it visible.
 
 mod commit;
+mod control;
 mod gate;
 mod write_set;
 
 pub use commit::{CommitInfo, GateEntry, Stall};
 pub(crate) use commit::{CommitState, EVENT_CODEC_KEY};
-pub use gate::Owner;
+pub use control::Controlled;
+pub(crate) use control::OLDEST_EVENT_KEY;
 pub(crate) use gate::{Gate, GateError};
+pub use gate::{Owner, Pause};
 pub(crate) use write_set::{Record, RecordKind, Summary, records, summarize};

@@ -1,0 +1,59 @@
+// Short programs in which one thread follows what another writes; the worker runs this file too.
+//
+//   following.ts SCENE PATH
+import { isMainThread, Worker, workerData } from 'node:worker_threads'
+import { type CanonicalStore, type Durability, open } from 'ledgerstone'
+import { report } from '../support/report.ts'
+
+const EVENTS = 2000
+
+async function write(store: CanonicalStore): Promise<void> {
+  for (let n = 1; n <= EVENTS; n++) {
+    if (n % 10 === 0) await store.append(n, { durability: 'durable' })
+    else store.apply((tx) => tx.append(n))
+    if (n % 300 === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+/** Whether every event comes once, in order. */
+async function follow(store: CanonicalStore, durability: Durability): Promise<boolean> {
+  let expected = 1
+  for await (const { id, event } of store.follow({ durability })) {
+    if (id !== expected || event !== expected) return false
+    if (expected++ === EVENTS) return true
+  }
+  return false
+}
+
+const LEVELS: readonly Durability[] = ['applied', 'written', 'durable']
+
+async function main(scene: string, path: string): Promise<void> {
+  const store = await open(path, { durability: 'applied' })
+  if (scene === 'followers-exit') {
+    // Nobody is left to write: waiting does not keep the process.
+    void follow(store, 'durable')
+    void follow(store, 'applied')
+    report('all there')
+    return
+  }
+  const worker = new Worker(new URL(import.meta.url), { workerData: { scene, path } })
+  const ended = new Promise<number>((resolve) => worker.once('exit', resolve))
+  const done = scene === 'main-follows' ? LEVELS.map((level) => follow(store, level)) : [write(store).then(() => true)]
+  const all = await Promise.all(done)
+  if ((await ended) === 0 && all.every(Boolean)) report('all there')
+  await store.close()
+}
+
+async function inWorker({ scene, path }: { scene: string; path: string }): Promise<void> {
+  const store = await open(path, { durability: 'applied' })
+  if (scene === 'main-follows') {
+    await write(store)
+  } else {
+    const all = await Promise.all(LEVELS.map((level) => follow(store, level)))
+    if (!all.every(Boolean)) process.exitCode = 1
+  }
+  await store.close()
+}
+
+if (isMainThread) await main(process.argv[2] as string, process.argv[3] as string)
+else await inWorker(workerData as { scene: string; path: string })

@@ -1,0 +1,233 @@
+//! Commits that change the condition of the store and none of its data: sealing, unsealing, trimming. Each is a frame of a kind
+//! of its own, takes a number like any commit, and is what recovery believes; and pauses, which no file knows of.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    sync::atomic::Ordering,
+    time::Duration,
+};
+
+use ledgerstone_journal::{FrameBuilder, FrameKind, OpKind};
+
+use super::{
+    GateError, Owner, Pause,
+    commit::{CommitState, PATIENCE},
+    gate::Rank,
+};
+use crate::{Error, Store, error::Result};
+
+/// The name under which a trim frame tells the oldest event that is kept.
+pub(crate) const OLDEST_EVENT_KEY: &[u8] = b"oldest-event-id";
+
+/// A change of the store's condition that is applied; wait for `seq` to be durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Controlled<T> {
+    /// What came of it.
+    pub outcome: T,
+    /// The commit that holds it, or an earlier one that it rests on.
+    pub seq: u64,
+}
+
+/// What to do with the store's condition, once the gate is held.
+enum Change<T> {
+    /// It is as asked for.
+    None(T),
+    /// A frame with at most one field says so.
+    Frame(FrameKind, Option<(&'static [u8], u64)>, T),
+}
+
+impl Store {
+    /// No later commit or trim until [`unseal`](Self::unseal), also after opening again. Tells the newest event, 0 for none;
+    /// sealing again tells the same.
+    pub fn seal(&self) -> Result<Controlled<u64>> {
+        self.control(Rank::Control, |state| match state.sealed_event_id {
+            Some(id) => Ok(Change::None(id)),
+            None => {
+                let id = state.next_event_id.saturating_sub(1);
+                state.sealed_event_id = Some(id);
+                Ok(Change::Frame(FrameKind::Seal, None, id))
+            }
+        })
+    }
+
+    /// Takes writes again. Harmless when not sealed.
+    pub fn unseal(&self) -> Result<Controlled<()>> {
+        self.control(Rank::Control, |state| match state.sealed_event_id.take() {
+            Some(_) => Ok(Change::Frame(FrameKind::Unseal, None, ())),
+            None => Ok(Change::None(())),
+        })
+    }
+
+    /// Drops the events below `before` and tells how many there were. Their space comes back by segments, once this is durable:
+    /// see [`free_trimmed`](Self::free_trimmed).
+    pub fn trim_events(&self, before: u64) -> Result<Controlled<u64>> {
+        self.control(Rank::Writer, |state| match state.sealed_event_id {
+            Some(event_id) => Err(Error::Sealed { event_id }),
+            None => Ok(trim(state, before)),
+        })
+    }
+
+    /// The same for retention: `None` when the gate is not free, the store sealed or paused, or there is nothing to drop.
+    pub(crate) fn try_trim_events(&self, before: u64) -> Result<Option<Controlled<u64>>> {
+        let owner = Owner::new();
+        if self.sealed().is_some() || self.oldest_event_id() >= before || !self.gate.try_acquire(owner) {
+            return Ok(None);
+        }
+        self.change(owner, |state| Ok(trim(state, before))).map(Some)
+    }
+
+    /// Gives the space of trimmed events back, by whole segments and as far as the checkpoint has them, without waiting for a
+    /// flush. `durable_oldest`: the trim that says so is durable.
+    pub fn free_trimmed(&self, durable_oldest: u64) -> Result<()> {
+        match self.log.drop_below(durable_oldest, self.flushed_events.load(Ordering::Acquire)) {
+            // It is tried again after the next flush.
+            Ok(()) | Err(ledgerstone_event_log::Error::NoSpace(_)) => Ok(()),
+            Err(error) => Err(Error::from(error)),
+        }
+    }
+
+    /// What retention allows to go, goes. On the flusher's thread, before each attempt to flush: a full device may be what keeps
+    /// that from succeeding.
+    pub(crate) fn retain(&self) -> Result<()> {
+        let Some(oldest) = self.log.horizon_for(&self.settings.retention, self.clock.wall_ms()) else { return Ok(()) };
+        let trimmed = match self.try_trim_events(oldest) {
+            Ok(Some(trimmed)) => trimmed,
+            Ok(None) | Err(Error::NoSpace(_)) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        match self.journal.flush_to(trimmed.seq) {
+            Ok(()) => self.free_trimmed(oldest),
+            Err(ledgerstone_journal::Error::NoSpace(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Closes the newest segment of the event log, so that its file does not change any more, and tells its path; when nothing
+    /// has come since the last one was closed, that one's. Blocks until everything applied is flushed.
+    pub fn rotate_events(&self) -> Result<PathBuf> {
+        self.check_whole()?;
+        self.coordinator.wait_flushed(self.applied_seq())?;
+        self.log.rotate().map_err(|error| match Error::from(error) {
+            failure @ (Error::Io(_) | Error::Poisoned(_)) => self.stop_writing_for(failure),
+            other => other,
+        })
+    }
+
+    /// The newest event when the store was sealed, 0 for none; `None` while it is not sealed.
+    pub fn sealed(&self) -> Option<u64> {
+        self.sealed.load(Ordering::Acquire).checked_sub(1)
+    }
+
+    /// Keeps writers of all threads out from now on. Pauses are counted.
+    pub fn pause(&self) -> Result<Pause> {
+        self.check_open()?;
+        let pause = self.gate.pause();
+        self.listeners.advanced();
+        Ok(pause)
+    }
+
+    /// Waits until no transaction is open any more; whether that is so, and the pause still holds.
+    pub fn wait_idle(&self, pause: Pause, patience: Duration) -> bool {
+        self.gate.wait_idle(pause, patience)
+    }
+
+    /// Ends one pause; harmless when it has ended.
+    pub fn resume(&self, pause: Pause) {
+        self.gate.resume(pause);
+        self.listeners.advanced();
+    }
+
+    /// Ends all pauses.
+    pub fn resume_all(&self) {
+        self.gate.resume_all();
+        self.listeners.advanced();
+    }
+
+    /// Whether writers are kept out.
+    pub fn is_paused(&self) -> bool {
+        self.gate.is_paused()
+    }
+
+    fn control<T>(
+        &self,
+        rank: Rank,
+        decide: impl FnOnce(&mut CommitState) -> Result<Change<T>>,
+    ) -> Result<Controlled<T>> {
+        self.check_whole()?;
+        let owner = Owner::new();
+        self.enter(owner, rank)?;
+        self.change(owner, decide)
+    }
+
+    /// By the gate's owner, who gives it back here.
+    fn change<T>(
+        &self,
+        owner: Owner,
+        decide: impl FnOnce(&mut CommitState) -> Result<Change<T>>,
+    ) -> Result<Controlled<T>> {
+        let changing = AssertUnwindSafe(|| self.change_inside(decide));
+        let outcome = catch_unwind(changing)
+            .unwrap_or_else(|_| Err(self.stop_writing(ledgerstone_journal::Error::Internal("a commit panicked"))));
+        self.gate.release(owner);
+        if outcome.is_ok() {
+            self.journal.after_append();
+            self.listeners.advanced();
+        }
+        outcome
+    }
+
+    fn change_inside<T>(&self, decide: impl FnOnce(&mut CommitState) -> Result<Change<T>>) -> Result<Controlled<T>> {
+        self.check_whole()?;
+        self.forget_clean_mark()?;
+        // The largest of them: everything that can fail comes before the condition changes.
+        self.journal.reserve(FrameBuilder::frame_bytes(0, 0, 1, OLDEST_EVENT_KEY.len() + 8))?;
+        let mut state = self.commit.lock();
+        match decide(&mut state)? {
+            Change::None(outcome) => Ok(Controlled { outcome, seq: state.last_seq }),
+            Change::Frame(kind, field, outcome) => {
+                let frame_bytes = FrameBuilder::frame_bytes(0, 0, 1, OLDEST_EVENT_KEY.len() + 8);
+                let mut builder = FrameBuilder::new(kind, frame_bytes, std::iter::empty())?;
+                if let Some((key, value)) = field {
+                    builder.op(OpKind::SetMeta, 0, key, &value.to_le_bytes())?;
+                }
+                let placed = self.place(&mut state, builder, 0)?;
+                self.sealed.store(state.sealed_event_id.map_or(0, |id| id + 1), Ordering::Release);
+                self.oldest_event_id.fetch_max(state.oldest_event_id, Ordering::AcqRel);
+                self.log.set_horizon(state.oldest_event_id);
+                self.publish(&state, &placed);
+                Ok(Controlled { outcome, seq: placed.seq })
+            }
+        }
+    }
+
+    /// Neither closed nor failed; it may be sealed.
+    pub(super) fn check_whole(&self) -> Result<()> {
+        self.check_open()?;
+        match self.failure() {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn enter(&self, owner: Owner, rank: Rank) -> Result<()> {
+        self.gate.acquire(owner, rank, PATIENCE, &*self.clock).map_err(|error| match error {
+            GateError::Held => Error::TransactionOpen,
+            GateError::Closed => Error::Closed { what: "the store" },
+            GateError::Paused => Error::Paused,
+            GateError::TimedOut(waited) => {
+                Error::Busy { waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX) }
+            }
+        })
+    }
+}
+
+fn trim(state: &mut CommitState, before: u64) -> Change<u64> {
+    let before = before.min(state.next_event_id);
+    let dropped = before.saturating_sub(state.oldest_event_id);
+    if dropped == 0 {
+        return Change::None(0);
+    }
+    state.oldest_event_id = before;
+    Change::Frame(FrameKind::Trim, Some((OLDEST_EVENT_KEY, before)), dropped)
+}

@@ -1,0 +1,121 @@
+// Events of consecutive ids as native code hands them over: a packed page at a time, decoded one by one.
+import { TOO_BIG } from '../binding.ts'
+import type { PayloadCodec } from '../codecs/payload-codec.ts'
+import { readLatin1, readUtf8 } from '../internal/bytes.ts'
+import type { EventId, EventRecord } from './canonical-store.ts'
+import type { Environment } from './environment.ts'
+import { allocate, PAGE_BYTES, view } from './pool.ts'
+
+const PAGE_HEAD = 16
+const ENTRY_HEAD = 16
+const PAYLOADS_ARE_ASCII = 2
+
+/** Who events are read from. */
+export interface EventSource {
+  readonly environment: Environment
+  /** The store handle or snapshot, as native code knows it. */
+  readonly reader: number
+  readonly events: PayloadCodec
+  /** @throws `ERR_CLOSED` after its end */
+  check(): void
+  /** The first id that is not to be seen. */
+  nextEventId(): EventId
+}
+
+/** One pass over the ids `from` to `to` (exclusive), page by page. */
+export class EventPass {
+  readonly #source: EventSource
+  readonly #reverse: boolean
+  #from: EventId
+  #to: EventId
+  #page: Buffer | undefined
+  #view: DataView | undefined
+  #text: string | undefined
+  #pages = 0
+  #id = 0
+  #left = 0
+  #next = 0
+
+  constructor(source: EventSource, from: EventId, to: EventId, reverse: boolean) {
+    this.#source = source
+    this.#reverse = reverse
+    this.#from = from
+    this.#to = to
+  }
+
+  /** Whether the page at hand has another event. */
+  get isLoaded(): boolean {
+    return this.#left > 0
+  }
+
+  /** How many events of the page are left. */
+  get size(): number {
+    return this.#left
+  }
+
+  /** The id that {@link take} gives next, while the page has one. */
+  get nextId(): EventId {
+    return this.#id
+  }
+
+  /** Reads the next page; false at the end. */
+  load(): boolean {
+    this.close()
+    if (this.#from >= this.#to) return false
+    const { environment, reader, events } = this.#source
+    let page = this.#takePage()
+    let used = environment.hot.eventsPage(reader, this.#from, this.#to, this.#reverse, page)
+    if (used === TOO_BIG) {
+      const needed = page.readUInt32LE(0)
+      page = allocate(needed + (-needed & 0xfff))
+      used = environment.hot.eventsPage(reader, this.#from, this.#to, this.#reverse, page)
+    }
+    if (used < 0) throw environment.error()
+    if (!events.isText) environment.slab.keep(page, used)
+    const data = new DataView(page.buffer, page.byteOffset, used)
+    this.#left = data.getUint32(0, true)
+    if (this.#left === 0) return false
+    const isAscii = events.isText && (data.getUint32(4, true) & PAYLOADS_ARE_ASCII) !== 0
+    this.#text = isAscii ? readLatin1(page, 0, used) : undefined
+    this.#id = data.getFloat64(8, true)
+    if (this.#reverse) this.#to = this.#id - this.#left + 1
+    else this.#from = this.#id + this.#left
+    this.#page = page
+    this.#view = data
+    this.#next = PAGE_HEAD
+    return true
+  }
+
+  /** The next event of the page. */
+  take(): EventRecord<unknown> {
+    const at = this.#next
+    const data = this.#view as DataView
+    const start = at + ENTRY_HEAD
+    const end = start + data.getUint32(at, true)
+    const timestamp = data.getFloat64(at + 8, true)
+    const id = this.#reverse ? this.#id-- : this.#id++
+    this.#next = end + (-end & 7)
+    this.#left--
+    return { id, timestamp, event: this.#payload(start, end) }
+  }
+
+  close(): void {
+    const page = this.#page
+    this.#page = undefined
+    this.#left = 0
+    if (page !== undefined && this.#source.events.isText) this.#source.environment.pages.give(page)
+  }
+
+  #payload(start: number, end: number): unknown {
+    const page = this.#page as Buffer
+    const { events } = this.#source
+    if (!events.isText) return events.fromBytes(view(page.buffer, page.byteOffset + start, end - start))
+    return events.fromText(this.#text === undefined ? readUtf8(page, start, end) : this.#text.substring(start, end))
+  }
+
+  #takePage(): Buffer {
+    const bytes = PAGE_BYTES[Math.min(this.#pages++, PAGE_BYTES.length - 1)] as number
+    const { environment, events } = this.#source
+    return events.isText ? environment.pages.take(bytes) : environment.slab.page(bytes)
+  }
+}
