@@ -9,6 +9,9 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** Wakes this environment when an event is applied, written, durable: the id awaited at each level, -1 for none. */
+export declare function awaitEvents(store: number, applied: number, written: number, durable: number): void
+
 /** The report, or null while there is none yet: then it is asked for again. */
 export declare function awaitVerification(verification: number): Promise<NativeReport | null>
 
@@ -180,6 +183,7 @@ export interface NativeMeta {
   createdAt: number
   updatedAt: number
   nextEventId: number
+  sealedEventId?: number
 }
 
 /** The options of a store; what is left out is absent. */
@@ -206,6 +210,14 @@ export interface NativeOptions {
   mapSizeBytes?: number
   /** Size of an event-log segment. */
   segmentBytes?: number
+  /** `none`, `lz4` or `zstd`. */
+  eventCompression?: string
+  /** Retention: so many of the newest events stay. */
+  retentionMaxEvents?: number
+  /** Retention: events younger than this stay. */
+  retentionMaxAgeMs?: number
+  /** Retention: the log's files take so much. */
+  retentionMaxBytes?: number
   /** Age at which an open snapshot or iteration is warned of. */
   readersWarnAfterMs?: number
   /** Whether the store may be on a network file system. */
@@ -268,7 +280,7 @@ export declare function nextEventId(store: number): number
 /** Begins or ends keeping what the engine does, for `takeHappenings`. Harmless when the store is closed. */
 export declare function observe(store: number, active: boolean): void
 
-/** The first event that is there; the next id when there is none. */
+/** The first event that is kept, or was when the snapshot was taken; the next id when there is none. */
 export declare function oldestEventId(reader: number): number
 
 /** A point in time that is held until it is released. */
@@ -306,14 +318,32 @@ export declare function openSnapshot(store: number): OpenedSnapshot
 /** Opens a store, or another handle to one that is open in this process. */
 export declare function openStore(path: string, options: NativeOptions): Promise<OpenedStore>
 
+/** Keeps writers of all threads out from now on, and tells the number of this pause. */
+export declare function pauseStore(store: number): number
+
 /** How many entries a range has; closes it. */
 export declare function rangeCount(cursor: number): number
 
 /** Releases a snapshot and its ranges. Harmless when done before; a store is closed by `closeStore`. */
 export declare function releaseReader(reader: number): void
 
+/** Ends all pauses, those of other threads too. */
+export declare function resumeAll(store: number): void
+
+/** Ends a pause of this handle; harmless when it has ended. */
+export declare function resumeStore(store: number, pause: number): void
+
+/** Flushes, closes the newest segment of the event log and tells its path. */
+export declare function rotateEvents(store: number): Promise<string>
+
+/** Takes no more writes until `unsealStore`; tells the newest event, 0 for none. */
+export declare function sealStore(store: number): Promise<number>
+
 /** Begins to look an open store through. */
 export declare function startVerification(store: number): number
+
+/** One word that says what forbids writing (2 failed, 8 sealed, 16 paused), kept current without a call. */
+export declare function storeCondition(store: number): Uint32Array
 
 /** The locks of a store, as this handle takes them; their id. They end with the handle. */
 export declare function storeLocks(store: number): number
@@ -336,8 +366,17 @@ export declare function takeHappenings(store: number): NativeHappenings
 /** The value that was too big for its pool. */
 export declare function takeValue(): Buffer
 
+/** Drops the events below an id and tells how many there were. */
+export declare function trimEvents(store: number, before: number): Promise<number>
+
+/** Takes writes again. */
+export declare function unsealStore(store: number): Promise<number>
+
 /** Looks a store through that nobody has open, without opening it. */
 export declare function verifyClosedStore(path: string): Promise<NativeReport>
 
 /** The version of this binary. */
 export declare function version(): string
+
+/** Waits until no transaction is open; false when the pause has ended or the time was up. */
+export declare function waitIdle(store: number, pause: number, timeoutMs: number): Promise<boolean>

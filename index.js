@@ -773,7 +773,8 @@ if (
   }
 }
 
-const { awaitVerification, closeCursor, closeLocks, closeStore, collections, collectionSlot, counters, endVerification, firstEventAt, handOver, hotCalls, lockStats, nextEventId, observe, oldestEventId, openLocks, openSnapshot, openStore, rangeCount, releaseReader, startVerification, storeLocks, storeMeta, storeStats, takeError, takeHappenings, takeValue, verifyClosedStore, version } = nativeBinding
+const { awaitEvents, awaitVerification, closeCursor, closeLocks, closeStore, collections, collectionSlot, counters, endVerification, firstEventAt, handOver, hotCalls, lockStats, nextEventId, observe, oldestEventId, openLocks, openSnapshot, openStore, pauseStore, rangeCount, releaseReader, resumeAll, resumeStore, rotateEvents, sealStore, startVerification, storeCondition, storeLocks, storeMeta, storeStats, takeError, takeHappenings, takeValue, trimEvents, unsealStore, verifyClosedStore, version, waitIdle } = nativeBinding
+export { awaitEvents }
 export { awaitVerification }
 export { closeCursor }
 export { closeLocks }
@@ -792,15 +793,24 @@ export { oldestEventId }
 export { openLocks }
 export { openSnapshot }
 export { openStore }
+export { pauseStore }
 export { rangeCount }
 export { releaseReader }
+export { resumeAll }
+export { resumeStore }
+export { rotateEvents }
+export { sealStore }
 export { startVerification }
+export { storeCondition }
 export { storeLocks }
 export { storeMeta }
 export { storeStats }
 export { takeError }
 export { takeHappenings }
 export { takeValue }
+export { trimEvents }
+export { unsealStore }
 export { verifyClosedStore }
 export { version }
+export { waitIdle }
 export const __napiBindingTarget = __napiLoadedBindingTarget

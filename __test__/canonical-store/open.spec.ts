@@ -42,8 +42,8 @@ test('options are checked before anything happens', async (t) => {
   const wrong: Record<string, unknown>[] = [
     { durabilty: 'written' }, { durability: 'flushed' }, { durability: 1 }, { create: 1 }, { events: {} }, { events: { name: '', encode() {}, decode() {} } },
     { limits: 1 }, { limits: { keyBytes: 0 } }, { limits: { keyBytes: 1.5 } }, { limits: { size: 1 } }, { flush: { bytes: 65_535 } }, { flush: { intervalMs: 0 } },
-    { flush: { ms: 1 } }, { inlineFlush: true }, { mapSizeBytes: -1 }, { segmentBytes: 1000 }, { signal: {} }, { stripes: 1000 }, { retention: {} }, { journal: {} },
-    { schemaVersion: 1 }, { migrations: {} }, { eventCompression: 'none' }, { readers: { warnAfterMs: 0 } }, { allowNetworkFileSystem: 1 },
+    { flush: { ms: 1 } }, { inlineFlush: true }, { mapSizeBytes: -1 }, { segmentBytes: 1000 }, { signal: {} }, { stripes: 1000 }, { retention: 5 }, { journal: {} },
+    { schemaVersion: 1 }, { migrations: {} }, { eventCompression: 'gzip' }, { readers: { warnAfterMs: 0 } }, { allowNetworkFileSystem: 1 },
   ]
   for (const options of wrong) t.is(await codeOf(() => open(path, options as never)), 'ERR_INVALID_ARGUMENT', JSON.stringify(options))
   t.is(await codeOf(() => open(path, [] as never)), 'ERR_INVALID_ARGUMENT')

@@ -53,6 +53,7 @@ async function work(store: CanonicalStore): Promise<number> {
 test.serial('nobody listens: native code is not asked, and wakes nobody that does not wait', async (t) => {
   const store = await openStore(t, QUIET)
   await work(store)
+  for (let n = 0; n < 10; n++) await new Promise((resolve) => setImmediate(resolve)) // a wake may be on its way
   const calls = await callsUntil(async () => {
     for (let n = 0; n < 100; n++) store.apply((tx) => tx.put(store.state, 'a', n))
     await until(() => store.stats().levels.written === store.stats().levels.applied)

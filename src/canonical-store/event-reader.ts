@@ -24,7 +24,7 @@ export class EmbeddedEventReader<E> implements EventReader<E> {
     checkBoolean(reverse, 'range.reverse')
     this.#limit = checkedLimit(limit, 'range.limit')
     this.#source = source
-    this.#range = { from: after === undefined ? from : after + 1, to, since, reverse }
+    this.#range = { from: after === undefined || after === 0 ? from : after + 1, to, since, reverse }
   }
 
   [Symbol.iterator](): IterableIterator<EventRecord<E>> {
