@@ -27,6 +27,11 @@ impl JournalOptions {
         used_bytes.min(self.max_file_bytes).max(self.first_file_bytes)
     }
 
+    /// What a commit leaves of a file, for frames that free space: a few pages, and little of a small file.
+    pub(crate) fn left_room_bytes(&self) -> u64 {
+        (8 * PAGE_BYTES).min(self.first_file_bytes / 32)
+    }
+
     /// The largest file worth keeping as a spare: one that was made for a single huge frame is not.
     pub(crate) const fn spare_limit_bytes(&self) -> u64 {
         let limit =

@@ -24,8 +24,6 @@ use crate::{
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// JavaScript counts exactly up to here.
 const MAX_ID: u64 = (1 << 53) - 1;
-/// What commits leave of a journal file when no other can be prepared: eight frames that seal or trim, a page each.
-const CONTROL_RESERVE_BYTES: u64 = 8 * 4096;
 /// The name under which the codec of the events is stored.
 pub(crate) const EVENT_CODEC_KEY: &[u8] = b"event-codec";
 
@@ -232,9 +230,7 @@ impl Store {
             None => (self.build(write_set, &summary, collections, &mut creations)?, None),
         };
         self.forget_clean_mark()?;
-        // Room is left for a few frames that free space or seal.
-        let frame_bytes = builder.encoded_len() + CONTROL_RESERVE_BYTES;
-        self.journal.reserve(frame_bytes).map_err(|error| match error {
+        self.journal.reserve_and_leave_room(builder.encoded_len()).map_err(|error| match error {
             ledgerstone_journal::Error::NotInTime => self.backpressure(),
             other => other.into(),
         })?;

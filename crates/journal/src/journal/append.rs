@@ -36,6 +36,12 @@ pub struct End {
 }
 
 impl Journal {
+    /// The same as [`reserve`](Self::reserve), for a frame that may not take the last room: some is left for those that seal,
+    /// or free space on a full device.
+    pub fn reserve_and_leave_room(&self, frame_len: u64) -> Result<()> {
+        self.reserve(frame_len.saturating_add(self.options.left_room_bytes()))
+    }
+
     /// Makes sure that a frame of `frame_len` bytes has a place, preparing a file here if none is ready. By the gate's
     /// owner, before [`append`](Self::append). [`Error::NoSpace`] also while an earlier commit still waits for space;
     /// [`Error::NotInTime`] when the device has not made a file within five seconds and the piece of it that was under way.
