@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type * as Generated from '../index.js'
 import type { StoreMeta, StoreStats, VerifyReport } from './canonical-store/canonical-store.ts'
+import type { Durability } from './durability.ts'
+import type { EventLogStats, EventSegment } from './event-log/log-types.ts'
 import type { LockStats } from './lock-manager/locks.ts'
 import { type ErrorRecord, errorFromRecord, errorOf } from './errors.ts'
 
@@ -55,6 +57,16 @@ export interface HotCalls {
   grants(locks: number, tokens: Float64Array): number
   /** For how long a set has been held, in ms; -1 when it is not. */
   heldMs(locks: number, token: number): number
+  /** Appends an event to a log; 0. The bytes are not in shared memory. */
+  logAppend(log: number, id: number, bytes: Uint8Array): number
+  /** Appends the events of `events[..length]`; 0. */
+  logAppendBatch(log: number, firstId: number, events: Buffer, length: number): number
+  /** The event's length, written at `pool[offset..]`; `MISSING`, `TOO_BIG`. */
+  logGet(log: number, id: number, pool: Buffer, offset: number): number
+  /** Fills a page with events from `from` (0: the oldest) to `to` (exclusive); `TOO_BIG`. */
+  logPage(log: number, from: number, to: number, pool: Buffer): number
+  /** Fills in the oldest event's id and the next one's. */
+  logEnds(log: number, ids: Float64Array): number
 }
 
 /** The options of a store as native code takes them: what is left out is absent. */
@@ -78,6 +90,20 @@ export interface NativeOptions {
   allowNetworkFileSystem?: boolean
   stripes?: number
 }
+
+/** The options of an event log as native code takes them: what is left out is absent. */
+export interface NativeLogOptions {
+  opening: 'createOrOpen' | 'existing' | 'readOnly'
+  durability: Durability
+  compression: 'none' | 'lz4' | 'zstd'
+  maxEventBytes: number
+  segmentBytes?: number
+  firstEventId?: number
+  allowNetworkFileSystem: boolean
+}
+
+/** What opening an event log gives. */
+export interface OpenedLog { log: number; wasClosed: boolean; tornFile?: string; tornOffset?: number; tornBytes?: number }
 
 /** What the engine has done in an observed store, in order within each kind; one entry may sum up several. */
 export interface Happenings {
@@ -153,6 +179,15 @@ export interface ColdCalls {
   waitIdle(store: number, pause: number, timeoutMs: number): Promise<boolean>
   resumeStore(store: number, pause: number): void
   resumeAll(store: number): void
+  openEventLog(path: string, options: NativeLogOptions): Promise<OpenedLog>
+  closeEventLog(log: number): Promise<void>
+  logSync(log: number): Promise<void>
+  logRotate(log: number): Promise<string>
+  logDeleteRange(log: number, start: number, end: number): Promise<number>
+  logSegments(log: number): EventSegment[]
+  logChecksum(log: number, firstEventId: number): Promise<number>
+  logStats(log: number): EventLogStats
+  startLogVerification(log: number): number
   takeError(): ErrorRecord
   takeValue(): Buffer
   handOver(): void

@@ -6,8 +6,8 @@ import type { StandardSchemaV1 } from './codecs/standard-schema.ts'
 export type ErrorCode =
   | 'ERR_INVALID_ARGUMENT' | 'ERR_LIMIT' | 'ERR_VALIDATION' | 'ERR_CODEC' | 'ERR_CODEC_MISMATCH' | 'ERR_NOT_FOUND' | 'ERR_LOCKED'
   | 'ERR_OPTIONS_MISMATCH' | 'ERR_CLOSED' | 'ERR_BACKPRESSURE' | 'ERR_BUSY' | 'ERR_TRANSACTION_OPEN' | 'ERR_TRANSACTION_FINISHED'
-  | 'ERR_ASYNC_TRANSACTION' | 'ERR_LOCK_TIMEOUT' | 'ERR_SEALED' | 'ERR_PAUSED' | 'ERR_TIMEOUT' | 'ERR_EVENTS_TRIMMED' | 'ERR_CORRUPT' | 'ERR_FORMAT'
-  | 'ERR_NO_SPACE' | 'ERR_IO' | 'ERR_POISONED' | 'ERR_FILE_SYSTEM' | 'ERR_NATIVE_MISSING' | 'ERR_VERSION_MISMATCH'
+  | 'ERR_ASYNC_TRANSACTION' | 'ERR_LOCK_TIMEOUT' | 'ERR_SEALED' | 'ERR_PAUSED' | 'ERR_TIMEOUT' | 'ERR_EVENTS_TRIMMED' | 'ERR_EVENT_ID_GAP' | 'ERR_CORRUPT'
+  | 'ERR_FORMAT' | 'ERR_NO_SPACE' | 'ERR_IO' | 'ERR_POISONED' | 'ERR_FILE_SYSTEM' | 'ERR_NATIVE_MISSING' | 'ERR_VERSION_MISMATCH'
 
 /** The fields an error carries beside its code, by their documented names. */
 export type ErrorFields = Readonly<Record<string, unknown>>
@@ -19,7 +19,7 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 /**
  * What every error of this package is. `code` tells what happened, `retryable` whether the same call may succeed later without any change,
  * `cause` the error underneath, where there is one. Codes without a class of their own carry their fields as plain properties: `path` or
- * `name` (`ERR_NOT_FOUND`), `option` (`ERR_OPTIONS_MISMATCH`), `path` and `type` (`ERR_FILE_SYSTEM`), `expected` and `actual` (`ERR_VERSION_MISMATCH`).
+ * `name` (`ERR_NOT_FOUND`), `option` (`ERR_OPTIONS_MISMATCH`), `path` and `type` (`ERR_FILE_SYSTEM`), `expected` and `actual` (`ERR_VERSION_MISMATCH`, `ERR_EVENT_ID_GAP`).
  */
 export class LedgerstoneError extends Error {
   readonly code: ErrorCode

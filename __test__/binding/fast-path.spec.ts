@@ -1,7 +1,7 @@
 // The hot calls get what no type checker has seen: stale ids, buffers that are gone, bytes that mean nothing. Whatever comes in, the answer is
 // an error record, never a crash, and nothing is applied.
 import test from 'ava'
-import { FAILED, HEAD_BYTES, bounds, codeOf, cold, commit, error, getText, hot, openIn, readRange, record, unpackRange, writeSet } from './raw.ts'
+import { FAILED, HEAD_BYTES, bounds, codeOf, cold, commit, error, getText, hot, openIn, openLogIn, readRange, record, unpackRange, writeSet } from './raw.ts'
 import type { HotCalls } from '../../src/binding.ts'
 
 const POOL = Buffer.alloc(4096)
@@ -129,6 +129,8 @@ test('arguments of a wrong type or range are error records in every place of eve
   const { store } = await openIn(t)
   const before = commit(store, { put: 'k', value: 'v' }, { event: 'e' }).seq
   const locks = cold.storeLocks(store)
+  const log = await openLogIn(t)
+  hot.logAppend(log, 1, Buffer.from('first'))
   const detached = Buffer.alloc(128)
   structuredClone(detached.buffer, { transfer: [detached.buffer] })
   const strange: unknown[] = [
@@ -141,8 +143,10 @@ test('arguments of a wrong type or range are error records in every place of eve
     rangeOpen: [store, 0, bounds(), -1], rangePage: [0, POOL], eventsPage: [store, 1, 2, 0, POOL], begin: [store, 0],
     commit: [store, writeSet(), HEAD_BYTES, 0], abort: [store], want: [store, 0, 0, 0, 0, 0], poll: [store, new Float64Array(8)],
     lock: [locks, POOL, 5, 0], unlock: [locks, 0], withdraw: [locks, 0, 1, POOL], grants: [locks, new Float64Array(4)], heldMs: [locks, 0],
+    logAppend: [log, 2, POOL], logAppendBatch: [log, 2, Buffer.from('\x01\0\0\0e'), 5], logGet: [log, 1, POOL, 0], logPage: [log, 0, 9, POOL],
+    logEnds: [log, new Float64Array(2)],
   }
-  const allowed = new Set<string>(['ERR_INVALID_ARGUMENT', 'ERR_CLOSED', 'ERR_TRANSACTION_FINISHED'])
+  const allowed = new Set<string>(['ERR_INVALID_ARGUMENT', 'ERR_CLOSED', 'ERR_TRANSACTION_FINISHED', 'ERR_EVENT_ID_GAP', 'ERR_LIMIT'])
   let failures = 0
   for (const name of Object.keys(good) as (keyof HotCalls)[]) {
     const call = hot[name] as (...values: unknown[]) => unknown

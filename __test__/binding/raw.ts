@@ -40,6 +40,13 @@ export async function openIn(t: { teardown(fn: () => unknown): void }, options: 
   return { store, path }
 }
 
+/** An event log of its own for one test. */
+export async function openLogIn(t: { teardown(fn: () => unknown): void }): Promise<number> {
+  const { log } = await cold.openEventLog(await folder(t), { opening: 'createOrOpen', durability: 'written', compression: 'none', maxEventBytes: 1_000, allowNetworkFileSystem: false })
+  t.teardown(() => cold.closeEventLog(log).catch(() => {}))
+  return log
+}
+
 export type Op = { put: string; value: string | Uint8Array; slot?: number } | { delete: string; slot?: number } | { event: string | Uint8Array }
 
 /** A write set of these operations. */

@@ -22,6 +22,7 @@ const ELSEWHERE: Record<string, string> = {
   ERR_SEALED: '../canonical-store/seal.spec.ts',
   ERR_PAUSED: '../canonical-store/pause.spec.ts',
   ERR_TIMEOUT: '../canonical-store/pause.spec.ts',
+  ERR_EVENT_ID_GAP: '../event-log/log.spec.ts',
   ERR_NATIVE_MISSING: 'loader.spec.ts',
   ERR_VERSION_MISMATCH: 'loader.spec.ts',
 }

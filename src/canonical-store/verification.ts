@@ -30,14 +30,16 @@ export async function verifyClosed(path: string): Promise<VerifyReport> {
   }
 }
 
-async function outcomeOf(environment: Environment, verification: number): Promise<NativeReport> {
+/** The outcome of a verification under way. */
+export async function outcomeOf(environment: Environment, verification: number): Promise<NativeReport> {
   for (;;) {
     const report = await environment.callAsync((cold) => cold.awaitVerification(verification))
     if (report !== null) return report
   }
 }
 
-function reportOf({ problems, omitted, checked }: NativeReport, folder: string): VerifyReport {
+/** The report as users see it. */
+export function reportOf({ problems, omitted, checked }: NativeReport, folder: string): VerifyReport {
   const ok = problems.length === 0
   if (omitted === 0) return { ok, problems, checked }
   const more = { kind: 'omitted', file: folder, message: `more problems are not listed: count=${omitted}` }

@@ -35,6 +35,11 @@ pub struct HotCallCounters {
     pub withdraw: f64,
     pub grants: f64,
     pub held_ms: f64,
+    pub log_append: f64,
+    pub log_append_batch: f64,
+    pub log_get: f64,
+    pub log_page: f64,
+    pub log_ends: f64,
     pub wakes: f64,
 }
 
@@ -114,6 +119,11 @@ pub fn counters(env: &Env) -> napi::Result<HotCallCounters> {
             withdraw: of(HotCall::Withdraw),
             grants: of(HotCall::Grants),
             held_ms: of(HotCall::HeldMs),
+            log_append: of(HotCall::LogAppend),
+            log_append_batch: of(HotCall::LogAppendBatch),
+            log_get: of(HotCall::LogGet),
+            log_page: of(HotCall::LogPage),
+            log_ends: of(HotCall::LogEnds),
             wakes: number(state.completion().wakes()),
         })
     })

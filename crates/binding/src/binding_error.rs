@@ -1,9 +1,10 @@
 //! How an error crosses into JavaScript: as a record `{ code, message, details, cause }`, which `src/errors.ts` turns into
 //! its class. Hot calls leave the record to be taken, cold ones throw an `Error` whose message is the record as JSON.
 
-use std::{any::Any, fmt::Write};
+use std::{any::Any, fmt::Write, path::Path};
 
 use ledgerstone_canonical_store::{Detail, Error};
+use ledgerstone_event_log::Error as LogError;
 use napi::{Env, Status, bindgen_prelude::Object};
 
 /// An error on its way into JavaScript. Boxed, so that the happy path returns a word.
@@ -54,6 +55,28 @@ impl ErrorRecord {
     fn of(error: &Error) -> Failure {
         let cause = error.cause().map(Self::of);
         Box::new(Self { code: error.code(), message: error.to_string(), details: error.details(), cause })
+    }
+
+    /// An error of an event log on its own: what a store cannot meet is told here, the rest as a store's.
+    fn of_log(error: &LogError) -> Failure {
+        let path = |path: &Path| ("path", Detail::Text(path.display().to_string()));
+        let details = match error {
+            LogError::EventIdGap { expected, actual } => {
+                vec![("expected", Detail::Number(*expected)), ("actual", Detail::Number(*actual))]
+            }
+            LogError::NotFound { path: folder } => vec![path(folder)],
+            LogError::FileSystem { path: folder, kind } => vec![path(folder), ("type", Detail::Text(kind.clone()))],
+            LogError::Locked { path: folder, pid } => {
+                let pid = pid.map(|pid| ("pid", Detail::Number(u64::from(pid))));
+                [path(folder)].into_iter().chain(pid).collect()
+            }
+            LogError::Poisoned(cause) => {
+                let cause = Some(Self::of_log(cause));
+                return Box::new(Self { code: error.code(), message: error.to_string(), details: Vec::new(), cause });
+            }
+            other => Error::from(other.clone()).details(),
+        };
+        Self::with_details(error.code(), error.to_string(), details)
     }
 
     /// As JSON, for the message of a thrown `Error`.
@@ -110,6 +133,12 @@ impl ErrorRecord {
     /// What a cold call throws.
     pub(crate) fn thrown(&self) -> napi::Error {
         napi::Error::new(Status::GenericFailure, self.to_json())
+    }
+}
+
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Self {
+        ErrorRecord::of_log(&error)
     }
 }
 

@@ -7,6 +7,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use ledgerstone_canonical_store::{Report, Verification, verify_closed};
+use ledgerstone_event_log::{LogReport, LogVerification};
 use napi::{Env, Task, bindgen_prelude::AsyncTask};
 use napi_derive::napi;
 
@@ -20,15 +21,41 @@ use crate::{
 /// How long one asking takes, at most.
 const ASKING: Duration = Duration::from_millis(50);
 
+/// What is looked through.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verified {
+    Store(Handle),
+    Log(Handle),
+}
+
 /// A verification that somebody asked for. Dropping it ends it.
 pub(crate) struct RunningVerification {
-    pub(crate) store: Handle,
-    verification: Arc<Verification>,
+    pub(crate) of: Verified,
+    asked: Asked,
+}
+
+/// Who knows the outcome.
+#[derive(Clone)]
+enum Asked {
+    Store(Arc<Verification>),
+    Log(Arc<LogVerification>),
 }
 
 impl Drop for RunningVerification {
     fn drop(&mut self) {
-        self.verification.cancel();
+        match &self.asked {
+            Asked::Store(verification) => verification.cancel(),
+            Asked::Log(verification) => verification.end(),
+        }
+    }
+}
+
+impl Asked {
+    fn wait(&self, limit: Duration) -> Result<Option<NativeReport>, Failure> {
+        Ok(match self {
+            Self::Store(verification) => verification.wait(limit).transpose()?.map(NativeReport::from),
+            Self::Log(verification) => verification.wait(limit).transpose()?.map(NativeReport::from),
+        })
     }
 }
 
@@ -83,26 +110,49 @@ impl From<Report> for NativeReport {
     }
 }
 
+impl From<LogReport> for NativeReport {
+    fn from(report: LogReport) -> Self {
+        let mut problems = Report { omitted: report.omitted, ..Report::default() };
+        report.damages.into_iter().for_each(|damage| problems.damage(damage));
+        problems.checked.files = report.verified.files;
+        problems.checked.bytes = report.verified.bytes;
+        problems.checked.events = report.verified.events;
+        problems.into()
+    }
+}
+
 /// Begins to look an open store through.
 #[napi(catch_unwind)]
 pub fn start_verification(env: &Env, store: f64) -> napi::Result<f64> {
     on_state(env, |state| {
         let store = Handle::from_number(store);
         let verification = state.with_store(store, |entry| Ok(entry.handle().start_verification()?))?;
-        Ok(state.add_verification(RunningVerification { store, verification })?.as_number())
+        let running = RunningVerification { of: Verified::Store(store), asked: Asked::Store(verification) };
+        Ok(state.add_verification(running)?.as_number())
+    })
+}
+
+/// Begins to look an open event log through.
+#[napi(catch_unwind)]
+pub fn start_log_verification(env: &Env, log: f64) -> napi::Result<f64> {
+    on_state(env, |state| {
+        let id = Handle::from_number(log);
+        let verification = Arc::new(state.log(id)?.start_verification()?);
+        let running = RunningVerification { of: Verified::Log(id), asked: Asked::Log(verification) };
+        Ok(state.add_verification(running)?.as_number())
     })
 }
 
 /// Asking whether a verification has ended.
-pub struct AskVerification(Result<Arc<Verification>, Failure>);
+pub struct AskVerification(Result<Asked, Failure>);
 
 impl Task for AskVerification {
     type Output = Option<NativeReport>;
     type JsValue = Option<NativeReport>;
 
     fn compute(&mut self) -> napi::Result<Self::Output> {
-        let verification = self.0.as_ref().map_err(|failure| failure.thrown())?;
-        off_thread(|| Ok(verification.wait(ASKING).transpose()?.map(NativeReport::from)))
+        let asked = self.0.as_ref().map_err(|failure| failure.thrown())?;
+        off_thread(|| asked.wait(ASKING))
     }
 
     fn resolve(&mut self, _env: Env, report: Self::Output) -> napi::Result<Self::JsValue> {
@@ -114,7 +164,7 @@ impl Task for AskVerification {
 #[napi(catch_unwind, ts_return_type = "Promise<NativeReport | null>")]
 pub fn await_verification(env: &Env, verification: f64) -> napi::Result<AsyncTask<AskVerification>> {
     on_state(env, |state| {
-        let running = state.with_verification(Handle::from_number(verification), |it| Arc::clone(&it.verification));
+        let running = state.with_verification(Handle::from_number(verification), |it| it.asked.clone());
         Ok(AsyncTask::new(AskVerification(running)))
     })
 }

@@ -21,9 +21,14 @@ pub(crate) enum HotCall {
     Withdraw,
     Grants,
     HeldMs,
+    LogAppend,
+    LogAppendBatch,
+    LogGet,
+    LogPage,
+    LogEnds,
 }
 
-const HOT_CALLS: usize = 16;
+const HOT_CALLS: usize = 21;
 
 #[derive(Default)]
 pub(crate) struct Counters([Cell<u64>; HOT_CALLS]);

@@ -12,12 +12,13 @@ use std::{
 };
 
 use ledgerstone_canonical_store::{Owner, StoreHandle};
+use ledgerstone_event_log::OwnedLog;
 use ledgerstone_lock_manager::LockManager;
 use napi::{Env, sys};
 
 use crate::{
     binding_error::{ErrorRecord, Failure},
-    binding_verification::RunningVerification,
+    binding_verification::{RunningVerification, Verified},
     completion::Completion,
     counters::Counters,
     fast_path::contain,
@@ -45,6 +46,8 @@ pub(crate) struct EnvState {
     verifications: RefCell<Slab<RunningVerification>>,
     /// Who locks here: for a store, or for a lock manager of its own.
     locks: RefCell<Slab<LockEntry>>,
+    /// Event logs on their own.
+    logs: RefCell<Slab<Arc<OwnedLog>>>,
     /// Stores whose close is under way: nothing is read or written any more, but waiters are still served.
     closing: RefCell<Vec<(Handle, Rc<StoreEntry>)>>,
     completion: Arc<Completion>,
@@ -76,6 +79,7 @@ impl EnvState {
             readers: RefCell::new(Slab::new()),
             verifications: RefCell::new(Slab::new()),
             locks: RefCell::new(Slab::new()),
+            logs: RefCell::new(Slab::new()),
             closing: RefCell::new(Vec::new()),
             completion: Arc::new(completion),
             env,
@@ -156,6 +160,23 @@ impl EnvState {
         drop(entry);
     }
 
+    /// Takes in an opened event log, until [`take_log`](Self::take_log).
+    pub(crate) fn add_log(&self, log: Arc<OwnedLog>) -> Result<Handle, Failure> {
+        self.logs.borrow_mut().insert(log).ok_or_else(|| too_many("too many event logs are open"))
+    }
+
+    pub(crate) fn log(&self, id: Handle) -> Result<Arc<OwnedLog>, Failure> {
+        self.logs.borrow().get(id).map(Arc::clone).ok_or_else(|| ErrorRecord::closed("the event log"))
+    }
+
+    /// Ends all use of an event log, which is to be closed off this thread.
+    pub(crate) fn take_log(&self, id: Handle) -> Result<Arc<OwnedLog>, Failure> {
+        let log = self.logs.borrow_mut().remove(id).ok_or_else(|| ErrorRecord::closed("the event log"))?;
+        let verified = self.verifications.borrow_mut().remove_where(|running| running.of == Verified::Log(id));
+        drop(verified);
+        Ok(log)
+    }
+
     pub(crate) fn with_reader<R>(
         &self,
         id: Handle,
@@ -229,7 +250,7 @@ impl EnvState {
     pub(crate) fn begin_close(&self, id: Handle) -> Result<Arc<StoreHandle>, Failure> {
         let entry = self.with_store(id, |entry| Ok(Rc::clone(entry)))?;
         entry.let_others_in(self.owner);
-        self.verifications.borrow_mut().remove_where(|running| running.store == id);
+        self.verifications.borrow_mut().remove_where(|running| running.of == Verified::Store(id));
         let its_readers: Vec<_> = self
             .readers
             .borrow()
@@ -314,6 +335,10 @@ impl EnvState {
         self.verifications.borrow_mut().remove_where(|_| true);
         for reader in self.readers.borrow_mut().remove_where(|_| true) {
             reader.release();
+        }
+        for log in self.logs.borrow_mut().remove_where(|_| true) {
+            // Nobody is left to hear of a failure: what was appended is at its durability already.
+            let _ = log.close();
         }
         self.closing.borrow_mut().clear();
         for entry in entries {

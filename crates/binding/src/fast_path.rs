@@ -25,7 +25,7 @@ use crate::{
     bounds::packed_bounds,
     counters::HotCall,
     env_state::EnvState,
-    lock_calls,
+    event_log_calls, lock_calls,
     page::{EventPage, PackedKeys, PackedValues, Page, RangePage},
     pool::Pool,
     reader::{Cursor, Reader},
@@ -35,9 +35,9 @@ use crate::{
 };
 
 /// There is no such key.
-const MISSING: f64 = -1.0;
+pub(crate) const MISSING: f64 = -1.0;
 /// It does not fit into the pool.
-const TOO_BIG: f64 = -2.0;
+pub(crate) const TOO_BIG: f64 = -2.0;
 /// An error record waits.
 const FAILED: f64 = -3.0;
 
@@ -108,6 +108,11 @@ hot_calls! {
     c"withdraw" raw_withdraw = Withdraw 4 lock_calls::withdraw;
     c"grants" raw_grants = Grants 2 lock_calls::grants;
     c"heldMs" raw_held_ms = HeldMs 2 lock_calls::held_ms;
+    c"logAppend" raw_log_append = LogAppend 3 event_log_calls::append;
+    c"logAppendBatch" raw_log_append_batch = LogAppendBatch 4 event_log_calls::append_batch;
+    c"logGet" raw_log_get = LogGet 4 event_log_calls::get;
+    c"logPage" raw_log_page = LogPage 4 event_log_calls::page;
+    c"logEnds" raw_log_ends = LogEnds 2 event_log_calls::ends;
 }
 
 /// Makes the object with the hot calls, and the state of the environment behind them.
@@ -141,11 +146,11 @@ pub(crate) fn hot_calls<'env>(env: &'env Env, on_wake: Unknown<'env>) -> Result<
     Err(ErrorRecord::closed("the environment"))
 }
 
-fn length(bytes: usize) -> f64 {
+pub(crate) fn length(bytes: usize) -> f64 {
     number(bytes as u64)
 }
 
-fn page_answer(page: &Page) -> f64 {
+pub(crate) fn page_answer(page: &Page) -> f64 {
     match page {
         Page::Filled(used) => length(*used),
         Page::TooSmall => TOO_BIG,

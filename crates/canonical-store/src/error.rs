@@ -235,6 +235,7 @@ impl From<ledgerstone_event_log::Error> for Error {
             defect @ (Log::EventIdGap { .. }
             | Log::TimestampOrder { .. }
             | Log::Locked { .. }
+            | Log::FileSystem { .. }
             | Log::NotFound { .. }) => Self::internal(defect.to_string()),
         }
     }

@@ -67,7 +67,7 @@ impl Appender {
 
     pub(crate) fn check(&self) -> Result<()> {
         if matches!(self.tail, Tail::ReadOnly) {
-            let message = "the log was opened for reading only".to_owned();
+            let message = "the log was opened for reading only: argument=`readOnly`".to_owned();
             return Err(Error::InvalidArgument { argument: "readOnly", message });
         }
         self.failure.as_ref().map_or(Ok(()), |failure| Err(Error::Poisoned(Arc::clone(failure))))

@@ -95,6 +95,14 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// The folder is on a file system that other machines share, which was not allowed.
+    #[error("a network file system is not allowed, unless by `allowNetworkFileSystem`: path={} type={kind}", path.display())]
+    FileSystem {
+        /// The log's folder.
+        path: PathBuf,
+        /// What the file system is.
+        kind: String,
+    },
     /// The log was closed.
     #[error("the event log is closed")]
     Closed,
@@ -118,6 +126,7 @@ impl Error {
             Self::Trimmed { .. } => "ERR_EVENTS_TRIMMED",
             Self::Locked { .. } => "ERR_LOCKED",
             Self::NotFound { .. } => "ERR_NOT_FOUND",
+            Self::FileSystem { .. } => "ERR_FILE_SYSTEM",
             Self::Closed => "ERR_CLOSED",
             Self::Poisoned(_) => "ERR_POISONED",
         }

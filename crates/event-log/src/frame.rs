@@ -32,8 +32,8 @@ pub(crate) const FRAME_TARGET_BYTES: u64 = 64 * 1024;
 pub(crate) const TABLE_ENTRY_BYTES: u64 = 8;
 /// The largest event that a frame can describe; options are capped at it.
 pub(crate) const MAX_EVENT_BYTES: u64 = 1 << 30;
-/// Ids stay exact as JavaScript numbers.
-pub(crate) const MAX_EVENT_ID: u64 = (1 << 53) - 1;
+/// Ids stay exact as JavaScript numbers, the next one of a full log included.
+pub(crate) const MAX_EVENT_ID: u64 = (1 << 53) - 2;
 
 /// An event to append.
 #[derive(Clone, Copy, Debug)]

@@ -49,7 +49,9 @@ pub use error::{Error, Result};
 pub use event_log::{EventLog, EventLogOptions};
 pub use frame::EventIn;
 pub use iterate::Direction;
-pub use owned_log::{Event, Events, Ground, Opening, OwnedLog, OwnedLogOptions, OwnedLogStats, Recovery};
+pub use owned_log::{
+    Event, Events, Ground, LogReport, LogVerification, Opening, OwnedLog, OwnedLogOptions, OwnedLogStats, Recovery,
+};
 pub use pin::Pin;
 pub use recovery::{Scan, TornTail, holds_events, scan};
 pub use retention::RetentionPolicy;

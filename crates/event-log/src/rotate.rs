@@ -21,7 +21,7 @@ impl EventLog {
         self.reclaim();
         closed.ok_or_else(|| Error::InvalidArgument {
             argument: "rotate",
-            message: "the log has no events: there is no segment to close".to_owned(),
+            message: "there is no event to close a segment with: argument=`rotate`".to_owned(),
         })
     }
 

@@ -24,6 +24,7 @@ const SMALL: OwnedLogOptions = OwnedLogOptions {
     durability: Durability::Written,
     compression: Compression::Lz4,
     retention: RetentionPolicy { max_events: None, max_age_ms: None, max_bytes: None },
+    allow_network_file_system: false,
 };
 
 fn dir() -> &'static Path {

@@ -89,7 +89,7 @@ impl Report {
     }
 
     /// Notes what a part of the store has found.
-    pub(crate) fn damage(&mut self, damage: Damage) {
+    pub fn damage(&mut self, damage: Damage) {
         let kind = match damage.kind {
             DamageKind::Checksum => ProblemKind::Checksum,
             DamageKind::Structure => ProblemKind::Structure,

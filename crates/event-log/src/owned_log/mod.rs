@@ -14,6 +14,7 @@ mod folder;
 mod open;
 mod options;
 mod record;
+mod verification;
 
 use std::{
     path::{Path, PathBuf},
@@ -37,6 +38,7 @@ pub use events::{Event, Events};
 pub use open::Ground;
 pub use options::{Opening, OwnedLogOptions};
 use record::{CleanMark, Identity};
+pub use verification::{LogReport, LogVerification};
 
 /// What opening found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

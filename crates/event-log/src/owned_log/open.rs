@@ -6,7 +6,7 @@ use std::{
 };
 
 use ledgerstone_format::StoreId;
-use ledgerstone_vfs::{Clock, FileLock, OsVfs, SystemClock, Vfs};
+use ledgerstone_vfs::{Clock, FileLock, FileSystem, OsVfs, SystemClock, Vfs};
 use parking_lot::{Mutex, RwLock};
 
 use super::{
@@ -43,7 +43,7 @@ impl OwnedLog {
     /// # Errors
     /// [`Error::Locked`] when it is open elsewhere, in this process or another; [`Error::NotFound`]; [`Error::Corrupt`] for
     /// damage that is no torn tail, which after a clean close is any; [`Error::Format`]; [`Error::InvalidArgument`] for an
-    /// option out of range; [`Error::Io`], [`Error::NoSpace`].
+    /// option out of range; [`Error::FileSystem`]; [`Error::Io`], [`Error::NoSpace`].
     pub fn open(ground: &Ground, dir: &Path, options: OwnedLogOptions) -> Result<Self> {
         options.check()?;
         let at = Opener { ground, dir, options };
@@ -77,6 +77,7 @@ struct Opened {
 impl Opener<'_> {
     fn for_writing(&self) -> Result<Opened> {
         let (vfs, dir) = (&*self.ground.vfs, self.dir);
+        self.check_file_system()?;
         if self.options.opening == Opening::CreateOrOpen {
             vfs.create_dir_all(dir)?;
         } else if !vfs.exists(dir)? || (!vfs.exists(&dir.join(Identity::NAME))? && !holds_events(vfs, dir)?) {
@@ -94,6 +95,16 @@ impl Opener<'_> {
         let recovery = Recovery { torn: scan.torn().cloned(), was_closed: mark.is_some() };
         let log = scan.open(self.options.log(), None)?;
         Ok(Opened { log, log_id, recovery, lock })
+    }
+
+    /// Before anything is made or locked there. Reading changes nothing and locks nothing, so it may.
+    fn check_file_system(&self) -> Result<()> {
+        match self.ground.vfs.file_system(self.dir) {
+            FileSystem::Network { kind } if !self.options.allow_network_file_system => {
+                Err(Error::FileSystem { path: self.dir.to_path_buf(), kind })
+            }
+            FileSystem::Network { .. } | FileSystem::Local => Ok(()),
+        }
     }
 
     /// A log is made once: its folder is complete when the identity file is there.

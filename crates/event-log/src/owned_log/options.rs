@@ -36,6 +36,9 @@ pub struct OwnedLogOptions {
     pub compression: Compression,
     /// What is kept; looked at when the log is opened and whenever a segment is closed.
     pub retention: RetentionPolicy,
+    /// Whether a log may be written on a file system that other machines share, where a lock may not be seen and a flush may
+    /// not reach a device. Not by default.
+    pub allow_network_file_system: bool,
 }
 
 impl Default for OwnedLogOptions {
@@ -48,6 +51,7 @@ impl Default for OwnedLogOptions {
             durability: Durability::Written,
             compression: Compression::None,
             retention: RetentionPolicy { max_events: None, max_age_ms: None, max_bytes: None },
+            allow_network_file_system: false,
         }
     }
 }

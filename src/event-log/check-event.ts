@@ -1,0 +1,14 @@
+// What an event and its id have to be, before anything happens to them.
+import { invalidArgument, limitExceeded } from '../errors.ts'
+import { isBytes } from '../internal/bytes.ts'
+
+/** An id: a safe integer from 0 on. */
+export function checkId(id: unknown, argument: string): asserts id is number {
+  if (!Number.isSafeInteger(id) || (id as number) < 0) throw invalidArgument(argument, 'the id of an event is an integer from 0 on')
+}
+
+/** Bytes within the limit. */
+export function checkEvent(event: unknown, maxEventBytes: number, argument: string): asserts event is Uint8Array {
+  if (!isBytes(event)) throw invalidArgument(argument, 'an event is a Uint8Array')
+  if (event.length > maxEventBytes) throw limitExceeded('the event', 'maxEventBytes', event.length, maxEventBytes)
+}

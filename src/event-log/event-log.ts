@@ -1,0 +1,217 @@
+// The event log on its own: immutable events with contiguous ids in a folder that has one owner. What is said here is checked and handed on;
+// what it means is native code's.
+import { MISSING, TOO_BIG } from '../binding.ts'
+import type { EventId, VerifyReport } from '../canonical-store/canonical-store.ts'
+import { outcomeOf, reportOf } from '../canonical-store/verification.ts'
+import { invalidArgument } from '../errors.ts'
+import { checkEvent, checkId } from './check-event.ts'
+import { EventRun } from './event-run.ts'
+import type { LogHandle } from './log-handle.ts'
+import type { EventLogOptions, EventLogRecovery, EventLogStats, EventSegment } from './log-types.ts'
+import { openLog } from './open-log.ts'
+import { packEvents } from './packed-events.ts'
+
+/**
+ * A log of immutable events with contiguous ids, kept in segment files of checksummed frames. Appending and reading are synchronous, what can
+ * take long is a promise. One owner at a time: a second `open` of the folder, in this process or another, is `ERR_LOCKED`.
+ *
+ * Damage is `ERR_CORRUPT` with `file` and `offset`, never taken for the end of the log. After a failed write or flush, a full device excepted,
+ * every further one is `ERR_POISONED`; reading goes on. Any use after `close()` is `ERR_CLOSED`.
+ *
+ * Archiving: `rotate()` closes the segment that is being written, `segments()` lists those that are closed, which can be copied as files, and
+ * `deleteRange` takes them away. A folder with copies of consecutive segments is read by `open(folder, { readOnly: true })`.
+ *
+ * @example
+ * ```ts
+ * const log = await EventLog.open('./events')
+ * log.appendWithId(log.nextEventId, Buffer.from('hello'))
+ * for (const [id, bytes] of log.iterRange(0)) console.log(id, bytes.toString())
+ * await log.close()
+ * ```
+ */
+export class EventLog implements AsyncDisposable {
+  readonly #handle: LogHandle
+  readonly #recovery: EventLogRecovery
+  readonly #path: string
+
+  private constructor(handle: LogHandle, recovery: EventLogRecovery, path: string) {
+    this.#handle = handle
+    this.#recovery = recovery
+    this.#path = path
+  }
+
+  /**
+   * Opens the log in a folder, making it when there is none.
+   *
+   * Rejects with `ERR_INVALID_ARGUMENT`; `ERR_NOT_FOUND` (`create: false` or `readOnly`); `ERR_LOCKED` (with the owner's `pid`);
+   * `ERR_CORRUPT` for damage that is no torn end, which after a clean close is any; `ERR_FORMAT`, `ERR_FILE_SYSTEM`, `ERR_NO_SPACE`,
+   * `ERR_IO`; `ERR_NATIVE_MISSING`, `ERR_VERSION_MISMATCH`.
+   */
+  static async open(dir: string | URL, options?: EventLogOptions): Promise<EventLog> {
+    const { handle, recovery, path } = await openLog(dir, options)
+    return new EventLog(handle, recovery, path)
+  }
+
+  /** The log's folder, absolute. */
+  get path(): string {
+    this.#handle.check()
+    return this.#path
+  }
+
+  /** The id that the next event has to have. */
+  get nextEventId(): EventId {
+    return this.#handle.ends()[1] as number
+  }
+
+  /** The first event; of an empty log `nextEventId`. */
+  get oldestEventId(): EventId {
+    return this.#handle.ends()[0] as number
+  }
+
+  /** The last event; of an empty log `nextEventId - 1`. */
+  get newestEventId(): EventId {
+    return this.nextEventId - 1
+  }
+
+  /** What opening found: whether the log had been closed, and what was cut. */
+  get recovery(): EventLogRecovery {
+    this.#handle.check()
+    return structuredClone(this.#recovery)
+  }
+
+  /**
+   * Appends an event; back when it is at the log's durability. `bytes` are copied at the call.
+   *
+   * @throws `ERR_EVENT_ID_GAP` (`expected`, `actual`) unless `id` is `nextEventId`; `ERR_INVALID_ARGUMENT`, also when the log is read only;
+   * `ERR_LIMIT`: nothing was appended. `ERR_NO_SPACE`: nothing was appended, and it heals when there is space. `ERR_IO`, `ERR_POISONED`.
+   */
+  appendWithId(id: EventId, bytes: Uint8Array): void {
+    const { environment, maxEventBytes } = this.#checked()
+    checkId(id, 'id')
+    checkEvent(bytes, maxEventBytes, 'bytes')
+    // Native code reads the memory in place, so nobody else may write to it.
+    const own = bytes.buffer instanceof SharedArrayBuffer ? Buffer.from(bytes) : bytes
+    this.#handle.answer(environment.hot.logAppend(this.#handle.id, id, own))
+  }
+
+  /**
+   * Appends events with the ids from `firstId` on, all with the time of now; back when they are at the log's durability: at `durable` one flush
+   * for all. At most 1 GiB together.
+   *
+   * @throws as {@link EventLog.appendWithId}. After `ERR_NO_SPACE` `nextEventId` tells how many of the events were appended.
+   */
+  appendBatchWithIds(firstId: EventId, events: readonly Uint8Array[]): void {
+    const { environment, maxEventBytes } = this.#checked()
+    checkId(firstId, 'firstId')
+    if (!Array.isArray(events)) throw invalidArgument('events', 'an array of events is needed')
+    const packed = packEvents(events as readonly Uint8Array[], maxEventBytes)
+    this.#handle.answer(environment.hot.logAppendBatch(this.#handle.id, firstId, packed, packed.length))
+  }
+
+  /** The event with this id; `undefined` when the log does not hold it, also when it was deleted. */
+  get(id: EventId): Buffer | undefined {
+    const { environment, id: log } = this.#checked()
+    checkId(id, 'id')
+    const { hot, cold, slab } = environment
+    slab.prepare()
+    const length = hot.logGet(log, id, slab.buffer, slab.offset)
+    if (length >= 0) return slab.take(length)
+    if (length === MISSING) return undefined
+    if (length === TOO_BIG) return cold.takeValue()
+    throw environment.error()
+  }
+
+  /**
+   * The events from `start` (0: the oldest) up to but not including `end` (left out: to the end), in order. A lazy, repeatable view: each
+   * iteration gives the events that there are when it begins, also while others are appended or segments are rotated meanwhile. It throws
+   * `ERR_EVENTS_TRIMMED` (`requested`, `oldest`) when it begins below the oldest event, or was overtaken by `deleteRange`; `ERR_CORRUPT`; and
+   * `ERR_CLOSED` at the next step when the log is closed.
+   */
+  iterRange(start: EventId, end?: EventId): Iterable<[EventId, Buffer]> {
+    const handle = this.#checked()
+    checkId(start, 'start')
+    if (end !== undefined && end !== Infinity) checkId(end, 'end')
+    return { [Symbol.iterator]: () => new EventRun(handle, start, end ?? Infinity) }
+  }
+
+  /**
+   * Takes away the events from `start` to `end`, included, and gives how many there were; durable when it resolves. Only from the oldest end:
+   * `start` is at most `oldestEventId`, else `ERR_INVALID_ARGUMENT`. Space comes back by whole segments. The next event's id stays what it was.
+   */
+  async deleteRange(start: EventId, end: EventId): Promise<number> {
+    const { id } = this.#checked()
+    checkId(start, 'start')
+    checkId(end, 'end')
+    return this.#handle.callAsync((cold) => cold.logDeleteRange(id, start, end))
+  }
+
+  /**
+   * Closes the segment that is being written and begins the next one. The path of the closed segment, whose file does not change any more; when
+   * nothing was appended since the last one was closed, that one's. Rejects with `ERR_INVALID_ARGUMENT` when there is no event to close a
+   * segment with.
+   */
+  async rotate(): Promise<string> {
+    const { id } = this.#checked()
+    return this.#handle.callAsync((cold) => cold.logRotate(id))
+  }
+
+  /** Flushes everything that was appended: it survives power loss when this resolves. */
+  async sync(): Promise<void> {
+    const { id } = this.#checked()
+    return this.#handle.callAsync((cold) => cold.logSync(id))
+  }
+
+  /** The closed segments that hold events, oldest first; reads nothing. The newest segment is never among them: see {@link EventLog.rotate}. */
+  segments(): EventSegment[] {
+    const { id } = this.#checked()
+    return this.#handle.call((cold) => cold.logSegments(id))
+  }
+
+  /**
+   * The CRC-32C of a closed segment's whole file, to hold a copy against; reads it once. Rejects with `ERR_INVALID_ARGUMENT` when `segment`
+   * is none of `segments()`, `ERR_EVENTS_TRIMMED` when it is deleted meanwhile.
+   */
+  async checksum(segment: EventSegment): Promise<number> {
+    const { id } = this.#checked()
+    const first: unknown = (segment as EventSegment | undefined)?.firstEventId
+    checkId(first, 'segment')
+    return this.#handle.callAsync((cold) => cold.logChecksum(id, first))
+  }
+
+  /** Reads and checks all that the log's files promise. Damage is reported, never thrown. Reading and appending go on meanwhile. */
+  async verify(): Promise<VerifyReport> {
+    const verification = this.#handle.call((cold) => cold.startLogVerification(this.#handle.id))
+    const { environment } = this.#handle
+    try {
+      const report = await outcomeOf(environment, verification)
+      this.#handle.check() // closed meanwhile it is ERR_CLOSED, whichever was quicker
+      return reportOf(report, this.#path)
+    } finally {
+      environment.cold.endVerification(verification)
+    }
+  }
+
+  /** The log in numbers. */
+  stats(): EventLogStats {
+    const { id } = this.#checked()
+    const stats = this.#handle.call((cold) => cold.logStats(id))
+    return { ...stats, newestEventId: this.newestEventId }
+  }
+
+  /**
+   * Flushes, notes on disk that the log was closed, and gives the folder back, whatever happens; the second time it does nothing. Rejects with
+   * `ERR_POISONED` when writing had failed, `ERR_IO` when the last flush does.
+   */
+  close(): Promise<void> {
+    return this.#handle.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #checked(): LogHandle {
+    this.#handle.check()
+    return this.#handle
+  }
+}

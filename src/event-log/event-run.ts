@@ -1,0 +1,88 @@
+// One iteration over events, by packed pages. It sees the events that there were when it began; nothing is held natively in between, so what is
+// trimmed before it is reached is an error, never a gap.
+import { TOO_BIG } from '../binding.ts'
+import type { EventId } from '../canonical-store/canonical-store.ts'
+import { allocate, PAGE_BYTES, view } from '../canonical-store/pool.ts'
+import type { LogHandle } from './log-handle.ts'
+
+const PAGE_HEAD = 16
+const ENTRY_HEAD = 16
+
+/** An iterator of ids and payloads. */
+export class EventRun implements IterableIterator<[EventId, Buffer]> {
+  readonly #log: LogHandle
+  #from: EventId
+  #end: EventId
+  #hasBegun = false
+  #isDone = false
+  #pages = 0
+  #page: Buffer | undefined
+  #view: DataView | undefined
+  #id = 0
+  #left = 0
+  #next = 0
+
+  /** From `start` (0: the oldest event) up to but not including `end`. */
+  constructor(log: LogHandle, start: EventId, end: EventId) {
+    this.#log = log
+    this.#from = start
+    this.#end = end
+  }
+
+  next(): IteratorResult<[EventId, Buffer], undefined> {
+    if (this.#isDone) return { value: undefined, done: true }
+    try {
+      this.#log.check()
+      if (this.#left > 0 || this.#load()) return { value: this.#take(), done: false }
+    } catch (error) {
+      this.return()
+      throw error
+    }
+    return this.return()
+  }
+
+  return(): IteratorResult<[EventId, Buffer], undefined> {
+    this.#isDone = true
+    this.#page = this.#view = undefined
+    return { value: undefined, done: true }
+  }
+
+  [Symbol.iterator](): this {
+    return this
+  }
+
+  /** Reads the next page; false at the end. */
+  #load(): boolean {
+    if (!this.#hasBegun) {
+      this.#hasBegun = true
+      this.#end = Math.min(this.#end, this.#log.ends()[1] as number)
+    }
+    if (this.#from >= this.#end) return false
+    const { hot, slab } = this.#log.environment
+    let page = slab.page(PAGE_BYTES[Math.min(this.#pages++, PAGE_BYTES.length - 1)] as number)
+    let used = hot.logPage(this.#log.id, this.#from, this.#end, page)
+    if (used === TOO_BIG) {
+      const needed = page.readUInt32LE(0)
+      page = allocate(needed + (-needed & 0xfff))
+      used = hot.logPage(this.#log.id, this.#from, this.#end, page)
+    }
+    this.#log.answer(used)
+    slab.keep(page, used)
+    this.#page = page
+    this.#view = new DataView(page.buffer, page.byteOffset, used)
+    this.#left = this.#view.getUint32(0, true)
+    this.#id = this.#view.getFloat64(8, true)
+    this.#from = this.#id + this.#left
+    this.#next = PAGE_HEAD
+    return this.#left > 0
+  }
+
+  #take(): [EventId, Buffer] {
+    const page = this.#page as Buffer
+    const start = this.#next + ENTRY_HEAD
+    const end = start + (this.#view as DataView).getUint32(this.#next, true)
+    this.#next = end + (-end & 7)
+    this.#left--
+    return [this.#id++, view(page.buffer, page.byteOffset + start, end - start)]
+  }
+}

@@ -1,0 +1,71 @@
+// One open event log without its public face: what the log and its iterators hold on to together. When none of them is left, it is closed in
+// the background.
+import type { ColdCalls } from '../binding.ts'
+import type { Environment } from '../canonical-store/environment.ts'
+import { closed, type LedgerstoneError } from '../errors.ts'
+import { Lease } from '../internal/lease.ts'
+
+/** An open log as native code knows it. */
+export class LogHandle {
+  readonly environment: Environment
+  readonly id: number
+  readonly maxEventBytes: number
+  readonly #lease: Lease
+  readonly #ends = new Float64Array(2)
+  #closing: Promise<void> | undefined
+
+  constructor(environment: Environment, id: number, maxEventBytes: number) {
+    this.environment = environment
+    this.id = id
+    this.maxEventBytes = maxEventBytes
+    this.#lease = leaseOf(this, environment, id)
+  }
+
+  /** @throws `ERR_CLOSED` */
+  check(): void {
+    if (this.#closing !== undefined) throw closed('event log')
+  }
+
+  /** The oldest event's id and the next one's; the array is used again. */
+  ends(): Float64Array {
+    this.check()
+    this.answer(this.environment.hot.logEnds(this.id, this.#ends))
+    return this.#ends
+  }
+
+  /** @throws the error that a hot call has left behind, if it did */
+  answer(number: number): void {
+    if (number < 0) throw this.error()
+  }
+
+  error(): LedgerstoneError {
+    return this.environment.error()
+  }
+
+  /** Makes a cold call while the log is open. */
+  call<T>(make: (cold: ColdCalls) => T): T {
+    this.check()
+    return this.environment.call(make)
+  }
+
+  /** Makes a cold call that answers later, while the log is open. */
+  async callAsync<T>(make: (cold: ColdCalls) => Promise<T>): Promise<T> {
+    this.check()
+    return this.environment.callAsync(make)
+  }
+
+  close(): Promise<void> {
+    if (this.#closing === undefined) {
+      this.#lease.settle()
+      this.#closing = this.environment.callAsync((cold) => cold.closeEventLog(this.id))
+    }
+    return this.#closing
+  }
+}
+
+/** A function of its own: the lease must not hold on to the handle whose end it waits for. */
+function leaseOf(holder: LogHandle, environment: Environment, log: number): Lease {
+  return new Lease('log', log, holder, undefined, (id) => {
+    environment.cold.closeEventLog(id).catch(() => {}) // nobody is left to hear of it
+  })
+}

@@ -1,0 +1,25 @@
+// A batch of events as it crosses to native code: `[u32 length][bytes]` one after another, in one piece of memory that nobody else has.
+import { limitExceeded } from '../errors.ts'
+import { checkEvent } from './check-event.ts'
+
+const HEAD = 4
+/** A batch of more bytes is to be several. */
+const MAX_BATCH_BYTES = 2 ** 30
+
+/** @throws `ERR_INVALID_ARGUMENT`, `ERR_LIMIT` before anything is copied */
+export function packEvents(events: readonly Uint8Array[], maxEventBytes: number): Buffer {
+  let bytes = 0
+  for (const event of events) {
+    checkEvent(event, maxEventBytes, 'events')
+    bytes += HEAD + event.length
+  }
+  if (bytes > MAX_BATCH_BYTES) throw limitExceeded('the batch', 'batchBytes', bytes, MAX_BATCH_BYTES)
+  const packed = Buffer.allocUnsafeSlow(bytes)
+  let at = 0
+  for (const event of events) {
+    packed.writeUInt32LE(event.length, at)
+    packed.set(event, at + HEAD)
+    at += HEAD + event.length
+  }
+  return packed
+}
