@@ -18,6 +18,9 @@ export declare function awaitVerification(verification: number): Promise<NativeR
 /** Closes a range. Harmless when done before. */
 export declare function closeCursor(cursor: number): void
 
+/** Closes an event log. At once it takes no work any more. */
+export declare function closeEventLog(log: number): Promise<void>
+
 /** Gives back all that is held by this id, and waits for nothing more. Harmless twice. */
 export declare function closeLocks(locks: number): void
 
@@ -63,6 +66,11 @@ export interface HotCallCounters {
   withdraw: number
   grants: number
   heldMs: number
+  logAppend: number
+  logAppendBatch: number
+  logGet: number
+  logPage: number
+  logEnds: number
   wakes: number
 }
 
@@ -71,6 +79,24 @@ export declare function hotCalls(onWake: () => void): any
 
 /** Counts and times of the whole lock manager, as of now. */
 export declare function lockStats(locks: number): NativeLockStats
+
+/** The CRC-32C of the file of the closed segment with this first event. */
+export declare function logChecksum(log: number, firstEventId: number): Promise<number>
+
+/** Takes the events from `start` to `end`, included, away; how many there were. */
+export declare function logDeleteRange(log: number, start: number, end: number): Promise<number>
+
+/** Closes the segment that is written; the path of the newest closed one. */
+export declare function logRotate(log: number): Promise<string>
+
+/** The closed segments, oldest first. */
+export declare function logSegments(log: number): Array<NativeSegment>
+
+/** Counts and sizes, as of now. */
+export declare function logStats(log: number): NativeLogStats
+
+/** Flushes what was appended. */
+export declare function logSync(log: number): Promise<void>
 
 /** How much was looked at. */
 export interface NativeChecked {
@@ -175,6 +201,33 @@ export interface NativeLockStats {
   longestHoldMs: number
 }
 
+/** The options of an event log; what is left out is absent. */
+export interface NativeLogOptions {
+  /** `createOrOpen`, `existing` or `readOnly`. */
+  opening: string
+  /** `applied`, `written` or `durable`. */
+  durability: string
+  /** `none`, `lz4` or `zstd`. */
+  compression: string
+  /** Size of a segment. */
+  segmentBytes?: number
+  /** Longest event. */
+  maxEventBytes?: number
+  /** The first id of a log that is made. */
+  firstEventId?: number
+  /** Whether the log may be on a network file system. */
+  allowNetworkFileSystem: boolean
+}
+
+/** An event log in numbers. */
+export interface NativeLogStats {
+  eventCount: number
+  oldestEventId: number
+  newestEventId: number
+  totalBytes: number
+  fileCount: number
+}
+
 /** Identity, versions and times (milliseconds since the epoch). */
 export interface NativeMeta {
   storeId: string
@@ -255,6 +308,15 @@ export interface NativeReport {
   checked: NativeChecked
 }
 
+/** A closed segment. */
+export interface NativeSegment {
+  path: string
+  firstEventId: number
+  lastEventId: number
+  lastTimestamp: number
+  bytes: number
+}
+
 /** LMDB. */
 export interface NativeStateStats {
   bytes: number
@@ -283,6 +345,20 @@ export declare function observe(store: number, active: boolean): void
 /** The first event that is kept, or was when the snapshot was taken; the next id when there is none. */
 export declare function oldestEventId(reader: number): number
 
+/** An open event log. */
+export interface OpenedLog {
+  /** Its handle. */
+  log: number
+  /** Whether it had been closed, or is new. */
+  wasClosed: boolean
+  /** The segment with a torn end, if there was one. */
+  tornFile?: string
+  /** Where its last whole frame ends. */
+  tornOffset?: number
+  /** Bytes behind it. */
+  tornBytes?: number
+}
+
 /** A point in time that is held until it is released. */
 export interface OpenedSnapshot {
   /** Its reader id. */
@@ -308,6 +384,9 @@ export interface OpenedStore {
   /** The age in force at which an open snapshot or iteration is warned of. */
   readersWarnAfterMs: number
 }
+
+/** Opens an event log of its own. */
+export declare function openEventLog(path: string, options: NativeLogOptions): Promise<OpenedLog>
 
 /** Makes a lock manager of this environment's own; its id. */
 export declare function openLocks(stripes: number): number
@@ -338,6 +417,9 @@ export declare function rotateEvents(store: number): Promise<string>
 
 /** Takes no more writes until `unsealStore`; tells the newest event, 0 for none. */
 export declare function sealStore(store: number): Promise<number>
+
+/** Begins to look an open event log through. */
+export declare function startLogVerification(log: number): number
 
 /** Begins to look an open store through. */
 export declare function startVerification(store: number): number

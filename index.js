@@ -773,10 +773,11 @@ if (
   }
 }
 
-const { awaitEvents, awaitVerification, closeCursor, closeLocks, closeStore, collections, collectionSlot, counters, endVerification, firstEventAt, handOver, hotCalls, lockStats, nextEventId, observe, oldestEventId, openLocks, openSnapshot, openStore, pauseStore, rangeCount, releaseReader, resumeAll, resumeStore, rotateEvents, sealStore, startVerification, storeCondition, storeLocks, storeMeta, storeStats, takeError, takeHappenings, takeValue, trimEvents, unsealStore, verifyClosedStore, version, waitIdle } = nativeBinding
+const { awaitEvents, awaitVerification, closeCursor, closeEventLog, closeLocks, closeStore, collections, collectionSlot, counters, endVerification, firstEventAt, handOver, hotCalls, lockStats, logChecksum, logDeleteRange, logRotate, logSegments, logStats, logSync, nextEventId, observe, oldestEventId, openEventLog, openLocks, openSnapshot, openStore, pauseStore, rangeCount, releaseReader, resumeAll, resumeStore, rotateEvents, sealStore, startLogVerification, startVerification, storeCondition, storeLocks, storeMeta, storeStats, takeError, takeHappenings, takeValue, trimEvents, unsealStore, verifyClosedStore, version, waitIdle } = nativeBinding
 export { awaitEvents }
 export { awaitVerification }
 export { closeCursor }
+export { closeEventLog }
 export { closeLocks }
 export { closeStore }
 export { collections }
@@ -787,9 +788,16 @@ export { firstEventAt }
 export { handOver }
 export { hotCalls }
 export { lockStats }
+export { logChecksum }
+export { logDeleteRange }
+export { logRotate }
+export { logSegments }
+export { logStats }
+export { logSync }
 export { nextEventId }
 export { observe }
 export { oldestEventId }
+export { openEventLog }
 export { openLocks }
 export { openSnapshot }
 export { openStore }
@@ -800,6 +808,7 @@ export { resumeAll }
 export { resumeStore }
 export { rotateEvents }
 export { sealStore }
+export { startLogVerification }
 export { startVerification }
 export { storeCondition }
 export { storeLocks }
