@@ -132,7 +132,7 @@ test.serial('a thousand followers share the wakes', async (t) => {
     }
   })
   t.true((calls.wakes ?? 0) <= 2 * COMMITS, `${calls.wakes} wakes`)
-  await Promise.all(iterators.map((iterator) => iterator.return?.()))
+  await Promise.all(iterators.map(async (iterator) => iterator.return?.()))
 })
 
 test('an aborted signal ends it with the reason, before, between and while waiting', async (t) => {
@@ -213,16 +213,16 @@ test('a follower that starts at any moment sees exactly the rest: 200 rounds und
   t.log(`seed ${seed}`)
   const random = new Random(seed)
   const store = await openStore(t, { flush: { bytes: 64 * 1024 }, segmentBytes: 64 * 1024 })
-  let isOver = false
+  const load = { isOver: false }
   const writing = (async () => {
-    while (!isOver) {
+    while (!load.isOver) {
       const level: Durability = (['applied', 'written', 'durable'] as const)[random.below(3)] as Durability
       await store.append(Array.from({ length: 1 + random.below(20) }, (_, n) => ({ n, text: 'x'.repeat(random.below(300)) })), { durability: level })
       if (random.oneIn(5)) await turn()
     }
   })()
   const rounds = await Promise.all(Array.from({ length: 200 }, () => followOne(t, store, random)))
-  isOver = true
+  load.isOver = true
   await writing
   t.is(rounds.length, 200)
   t.true(store.stats().events.segments > 1, 'over more than one segment')

@@ -1,6 +1,6 @@
 // Pausing ingestion: at once for everybody, waits for those who are in, counted, and without a trace when it fails.
 import test from 'ava'
-import { PausedError, type Pause } from '../../src/index.ts'
+import { PausedError } from '../../src/index.ts'
 import { Child } from '../support/child.ts'
 import { codeOf, openStore, storePath } from '../support/store.ts'
 
@@ -51,7 +51,7 @@ test('all that was applied is durable when it resolves', async (t) => {
 test('pauses are counted; a second release does nothing; resumeIngestion ends them all', async (t) => {
   const store = await openStore(t)
   const other = await openStore(t, {}, store.path)
-  const [first, second] = (await Promise.all([store.pauseIngestion(), other.pauseIngestion()])) as [Pause, Pause]
+  const [first, second] = await Promise.all([store.pauseIngestion(), other.pauseIngestion()])
   first.release()
   first.release()
   t.true(store.isPaused)

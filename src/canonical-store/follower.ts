@@ -78,9 +78,10 @@ class Following<T> implements AsyncIterableIterator<T> {
 
   next(): Promise<IteratorResult<T, undefined>> {
     const step = this.#last === undefined ? this.#step() : this.#last.then(() => this.#step())
-    const settled = step.catch(() => {}).then(() => {
+    const forget = (): void => {
       if (this.#last === settled) this.#last = undefined
-    })
+    }
+    const settled: Promise<void> = step.then(forget, forget)
     this.#last = settled
     return step
   }

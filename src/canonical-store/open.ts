@@ -22,7 +22,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
 const LIMITS: ReadonlySet<string> = new Set(['keyBytes', 'valueBytes', 'eventBytes', 'transactionBytes'])
 const FLUSH: ReadonlySet<string> = new Set(['bytes', 'intervalMs'])
 const RETENTION: ReadonlySet<string> = new Set(['maxEvents', 'maxAgeMs', 'maxBytes'])
-const COMPRESSIONS: readonly unknown[] = [undefined, 'none', 'lz4', 'zstd']
+const COMPRESSIONS: ReadonlySet<unknown> = new Set([undefined, 'none', 'lz4', 'zstd'])
 const READERS: ReadonlySet<string> = new Set(['warnAfterMs'])
 const MIN_FLUSH_BYTES = 64 * 1024
 const MIN_SEGMENT_BYTES = 64 * 1024
@@ -81,7 +81,7 @@ function nativeOptions(options: Omit<OpenOptions<never>, 'events'>, events: Code
   if (inlineFlush !== undefined && inlineFlush !== 'auto' && inlineFlush !== 'never') throw invalidArgument('inlineFlush', "'auto' or 'never' is needed")
   checkInteger(mapSizeBytes, 1, 'mapSizeBytes')
   checkInteger(segmentBytes, MIN_SEGMENT_BYTES, 'segmentBytes')
-  if (!COMPRESSIONS.includes(eventCompression)) throw invalidArgument('eventCompression', "'none', 'lz4' or 'zstd' is needed")
+  if (!COMPRESSIONS.has(eventCompression)) throw invalidArgument('eventCompression', "'none', 'lz4' or 'zstd' is needed")
   checkOptions(retention, RETENTION, 'retention')
   for (const name of RETENTION) checkInteger((retention as Record<string, unknown> | undefined)?.[name], 0, `retention.${name}`)
   checkOptions(readers, READERS, 'readers')

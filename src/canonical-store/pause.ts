@@ -22,17 +22,16 @@ export async function pause(handle: StoreHandle, options: PauseOptions | undefin
   const held = new HeldPause(handle, environment.call((cold) => cold.pauseStore(handle.id)))
   const ending = new Deferred<never>()
   const begun = performance.now()
-  const giveUp = (): void => {
+  const timedOut = (): Error => {
     const waitedMs = Math.round(performance.now() - begun)
-    ending.reject(errorOf('ERR_TIMEOUT', `ingestion was not paused in time: waitedMs=${waitedMs}`, { waitedMs }))
+    return errorOf('ERR_TIMEOUT', `ingestion was not paused in time: waitedMs=${waitedMs}`, { waitedMs })
   }
-  const timer = setTimeout(giveUp, Math.min(timeoutMs, LONGEST_MS))
+  const timer = setTimeout(() => ending.reject(timedOut()), Math.min(timeoutMs, LONGEST_MS))
   const forget = signal === undefined ? undefined : shared.aborts.add(signal, ending.reject)
   const close = (): void => ending.reject(closed('store'))
   handle.ends.add(close)
   try {
-    if (!(await Promise.race([reach(handle, held, timeoutMs), ending.promise]))) giveUp()
-    await Promise.race([ending.promise, undefined])
+    if (!(await Promise.race([reach(handle, held, timeoutMs), ending.promise]))) throw timedOut()
     return held
   } catch (error) {
     held.release()

@@ -50,6 +50,7 @@ pub enum Level {
 
 /// How far the store has come. Each number only grows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a condition of its own")]
 pub struct Marks {
     /// Every commit up to here is seen by readers.
     pub applied: u64,

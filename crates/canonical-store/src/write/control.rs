@@ -41,13 +41,13 @@ impl Store {
     /// No later commit or trim until [`unseal`](Self::unseal), also after opening again. Tells the newest event, 0 for none;
     /// sealing again tells the same.
     pub fn seal(&self) -> Result<Controlled<u64>> {
-        self.control(Rank::Control, |state| match state.sealed_event_id {
-            Some(id) => Ok(Change::None(id)),
-            None => {
-                let id = state.next_event_id.saturating_sub(1);
-                state.sealed_event_id = Some(id);
-                Ok(Change::Frame(FrameKind::Seal, None, id))
+        self.control(Rank::Control, |state| {
+            if let Some(id) = state.sealed_event_id {
+                return Ok(Change::None(id));
             }
+            let id = state.next_event_id.saturating_sub(1);
+            state.sealed_event_id = Some(id);
+            Ok(Change::Frame(FrameKind::Seal, None, id))
         })
     }
 
