@@ -4,9 +4,10 @@ import type { Durability } from '../durability.ts'
 import type { LedgerstoneError } from '../errors.ts'
 import type { LockManager } from '../lock-manager/lock-manager.ts'
 import type { LockStats } from '../lock-manager/locks.ts'
+import type { EventId, EventRange, EventReader, EventRecord, Follower, FollowOptions } from './events.ts'
 
-/** The number of an event, from 1 on, without gaps; 0 means "before everything". A safe integer. */
-export type EventId = number
+export type { EventId, EventRange, EventReader, EventRecord, Follower, FollowOptions } from './events.ts'
+
 /** The number of a commit, from 1 on, without gaps. A safe integer. */
 export type Seq = number
 
@@ -94,31 +95,6 @@ export interface Reader {
   range<K, V>(from: Collection<K, V, never>, range?: KeyRange<NoInfer<K>>): Range<K, V>
 }
 
-/** Which events, in which order. All conditions hold together. */
-export interface EventRange {
-  /** Inclusive; 0 or nothing: the oldest. */
-  from?: EventId | undefined
-  /** The last id consumed, 0 for none; not together with `from`. */
-  after?: EventId | undefined
-  /** Exclusive. */
-  to?: EventId | undefined
-  /** Ms since the epoch, inclusive. */
-  since?: number | undefined
-  /** From the newest to the oldest. */
-  reverse?: boolean | undefined
-  /** How many at most: an integer >= 0, or Infinity. With `reverse`, the last ones. */
-  limit?: number | undefined
-}
-/** An event as it is stored. `timestamp` is that of its commit, in ms since the epoch, and never goes backwards. */
-export interface EventRecord<E> { readonly id: EventId; readonly timestamp: number; readonly event: E }
-/** A repeatable view of events; each iteration fixes its end when it starts. */
-export interface EventReader<E> extends Iterable<EventRecord<E>> {
-  /** The same events, as many at a time as came in one read; never an empty page. */
-  pages(): Iterable<EventRecord<E>[]>
-  /** How many there are now. */
-  count(): number
-}
-
 /** How to pause. */
 export interface PauseOptions extends SignalOptions {
   /** How long to wait for open transactions and for the device, in ms; 30,000 by default. */
@@ -128,29 +104,6 @@ export interface PauseOptions extends SignalOptions {
 export interface Pause extends Disposable {
   /** Lets writers in again, unless there are other pauses. Harmless the second time. */
   release(): void
-}
-
-/** How to follow events. */
-export interface FollowOptions {
-  /** The first event; 0 or nothing: the oldest. Below the oldest: `ERR_EVENTS_TRIMMED`. */
-  from?: EventId | undefined
-  /** The last id consumed, what a consumer keeps as its cursor; 0: none. Not together with `from`. */
-  after?: EventId | undefined
-  /** How far an event must have come to be seen; `durable` by default, so that no power loss undoes what a consumer has seen. */
-  durability?: Durability | undefined
-  /** Ends the following with the signal's reason. */
-  signal?: AbortSignal | undefined
-  /** Events read at once, at most: from 1; 1,024 by default. */
-  batch?: number | undefined
-}
-/**
- * The events that are there, then those that come, without polling and without end. Iterating again starts over. A slow consumer holds one page.
- * Ends when the store closes. Throws the signal's reason, `ERR_EVENTS_TRIMMED` when it is overtaken by trimming, `ERR_POISONED` when writing has
- * failed and nothing more will come. It waits without keeping the main thread alive, but keeps a worker alive.
- */
-export interface Follower<E> extends AsyncIterable<EventRecord<E>> {
-  /** The same events, as many at a time as came in one read; never an empty page. */
-  pages(): AsyncIterable<EventRecord<E>[]>
 }
 
 /** One point in time of a store, until it is released. It holds on to memory and disk space: release it soon. */

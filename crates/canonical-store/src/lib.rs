@@ -18,6 +18,7 @@ mod options;
 mod read;
 mod recovery;
 mod registry;
+mod replay;
 mod sealed_record;
 mod stats;
 mod store;

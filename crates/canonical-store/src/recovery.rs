@@ -11,7 +11,7 @@ use std::{
 
 use ledgerstone_event_log::{EventLog, EventLogOptions};
 use ledgerstone_format::StoreId;
-use ledgerstone_journal::{Frame, FrameKind, Journal, JournalOptions, OpKind, Poison, Promise, ScanFrom};
+use ledgerstone_journal::{Journal, JournalOptions, Poison, Promise, ScanFrom};
 use ledgerstone_lock_manager::LockManager;
 use ledgerstone_vfs::{Clock, FileLock, FileSystem, OpenHow, Vfs, read_small_file};
 use ledgerstone_write_coordinator::{Coordinator, Pacing};
@@ -19,10 +19,9 @@ use parking_lot::Mutex;
 
 use crate::{
     Error, Store,
-    catalog::{Catalog, CatalogEntry, SharedCatalog},
+    catalog::SharedCatalog,
     checkpoint::{Checkpoint, Loaded},
     clean_mark::CleanMark,
-    delta::StoreDelta,
     error::Result,
     identity::Identity,
     layout::Layout,
@@ -30,10 +29,10 @@ use crate::{
     meta::MetaRecord,
     options::{OpenOptions, Settings},
     read::{ReadCaches, Readers},
-    sealed_record::text,
+    replay::Replayed,
     stats::RecoveryReport,
     verify::Verifications,
-    write::{CommitState, EVENT_CODEC_KEY, Gate, OLDEST_EVENT_KEY},
+    write::{CommitState, Gate},
 };
 
 /// What other machines share is refused before anything is made or locked there: they see neither the lock nor what LMDB has
@@ -82,19 +81,6 @@ struct Opened {
     replayed: Replayed,
     bytes_cut: u64,
     marked_clean: bool,
-}
-
-/// What the journal's rest makes of the checkpoint.
-struct Replayed {
-    delta: StoreDelta,
-    catalog: Catalog,
-    event_codec: String,
-    frames: u64,
-    last_seq: u64,
-    next_event_id: u64,
-    oldest_event_id: u64,
-    sealed_event_id: Option<u64>,
-    last_timestamp_ms: u64,
 }
 
 impl Ground {
@@ -344,68 +330,4 @@ pub(crate) fn judge(layout: &Layout, next_event_id: u64, log_end: u64, journal_n
         return Err(Error::corrupt(layout.journal(), 0, what));
     }
     Ok(())
-}
-
-impl Replayed {
-    fn start(loaded: &Loaded, settings: &Settings) -> Self {
-        let meta = loaded.meta.as_ref();
-        let next_event_id = meta.map_or(1, |meta| meta.next_event_id);
-        Self {
-            delta: StoreDelta::new(next_event_id, settings.flush_bytes),
-            catalog: Catalog::new(loaded.catalog.clone(), meta.map_or(0, |meta| meta.next_collection_id)),
-            event_codec: meta.map_or_else(String::new, |meta| meta.event_codec.clone()),
-            frames: 0,
-            last_seq: meta.map_or(0, |meta| meta.applied_seq),
-            next_event_id,
-            oldest_event_id: meta.map_or(1, |meta| meta.oldest_event_id),
-            sealed_event_id: meta.and_then(|meta| meta.sealed_event_id),
-            last_timestamp_ms: meta.map_or(0, |meta| meta.last_timestamp_ms),
-        }
-    }
-
-    fn add(&mut self, frame: &Arc<Frame>, layout: &Layout) -> Result<()> {
-        let damaged = |what: &str| Error::corrupt(layout.journal(), 0, format!("{what}: seq={}", frame.seq()));
-        match frame.kind() {
-            FrameKind::Commit if self.sealed_event_id.is_some() => return Err(damaged("a commit follows a seal")),
-            FrameKind::Commit | FrameKind::Trim => {}
-            FrameKind::Seal => self.sealed_event_id = Some(frame.first_event_id().saturating_sub(1)),
-            FrameKind::Unseal => self.sealed_event_id = None,
-        }
-        for op in frame.ops() {
-            let key = frame.bytes().get(op.key).unwrap_or_default();
-            let value = frame.bytes().get(op.value).unwrap_or_default();
-            match op.kind {
-                OpKind::Put | OpKind::Delete => {}
-                OpKind::CreateCollection => {
-                    let mut reader = ledgerstone_format::ByteReader::new(value);
-                    let (Some(key_codec), Some(value_codec)) = (text(&mut reader), text(&mut reader)) else {
-                        return Err(damaged("a frame makes a collection without codecs"));
-                    };
-                    let name = String::from_utf8(key.to_vec()).map_err(|_| damaged("a collection has no name"))?;
-                    let created_seq = frame.seq();
-                    let id = op.collection;
-                    self.catalog.create(CatalogEntry { id, name, key_codec, value_codec, created_seq, dropped_seq: 0 });
-                }
-                OpKind::DropCollection => self.catalog.drop_at(op.collection, frame.seq()),
-                OpKind::SetMeta if key == EVENT_CODEC_KEY => {
-                    self.event_codec = String::from_utf8(value.to_vec()).map_err(|_| damaged("a codec has no name"))?;
-                }
-                OpKind::SetMeta if key == OLDEST_EVENT_KEY && frame.kind() == FrameKind::Trim => {
-                    let oldest = value.try_into().map(u64::from_le_bytes);
-                    let oldest = oldest.map_err(|_| damaged("a trim tells no event"))?;
-                    if oldest > frame.first_event_id() {
-                        return Err(damaged("a trim reaches beyond the last event"));
-                    }
-                    self.oldest_event_id = self.oldest_event_id.max(oldest);
-                }
-                OpKind::SetMeta => return Err(damaged("a frame sets an unknown field")),
-            }
-        }
-        self.delta.insert(frame);
-        self.frames += 1;
-        self.last_seq = frame.seq();
-        self.next_event_id = frame.first_event_id() + u64::from(frame.event_count());
-        self.last_timestamp_ms = self.last_timestamp_ms.max(frame.timestamp_ms());
-        Ok(())
-    }
 }
