@@ -3,6 +3,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 export { open } from './canonical-store/open.ts'
 export { binary } from './codecs/binary.ts'
+export { envelope } from './codecs/envelope.ts'
 export { json } from './codecs/json.ts'
 export { utf8 } from './codecs/utf8.ts'
 export { compareDurability } from './durability.ts'
@@ -20,6 +21,7 @@ export type {
   CommitGroupMessage, FlushMessage, NoSpaceMessage, PoisonedMessage, RecoveryMessage, StallMessage,
 } from './canonical-store/diagnostics.ts'
 export type { Codec, Json, KeyCodec, KeyPrefix } from './codecs/codec.ts'
+export type { Envelope, EnvelopeInput, EnvelopeOptions, EventMetadata, EventTypeOptions } from './codecs/envelope-types.ts'
 export type { JsonOutput, JsonSafe } from './codecs/json.ts'
 export type { StandardSchemaV1 } from './codecs/standard-schema.ts'
 export type { Durability } from './durability.ts'

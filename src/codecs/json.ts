@@ -1,5 +1,5 @@
 // The default codec of values and events: JSON text, checked against a schema on the way in where one is given.
-import { errorOf } from '../errors.ts'
+import { errorOf, invalidArgument } from '../errors.ts'
 import type { Codec, Json } from './codec.ts'
 import type { StandardSchemaV1 } from './standard-schema.ts'
 import { TextCodec } from './text-codec.ts'
@@ -29,9 +29,7 @@ export function json<T = Json>(): Codec<T>
 export function json<S extends StandardSchemaV1>(schema: S & JsonOutput<S>): Codec<StandardSchemaV1.InferOutput<S>, StandardSchemaV1.InferInput<S>>
 export function json(schema?: StandardSchemaV1): Codec<unknown> {
   if (schema === undefined) return PLAIN as Codec<unknown>
-  if (typeof (schema as StandardSchemaV1 | null)?.['~standard']?.validate !== 'function') {
-    throw errorOf('ERR_INVALID_ARGUMENT', 'a schema follows Standard Schema v1: argument=`schema`', { argument: 'schema' })
-  }
+  checkSchema(schema, 'schema')
   return Object.freeze(new JsonCodec(schema)) as Codec<unknown>
 }
 
@@ -59,7 +57,14 @@ export class JsonCodec extends TextCodec<unknown> {
 
 const PLAIN = Object.freeze(new JsonCodec(undefined))
 
-function validate(schema: StandardSchemaV1, value: unknown): unknown {
+/** A schema of Standard Schema v1. @internal */
+export function checkSchema(schema: unknown, argument: string): asserts schema is StandardSchemaV1 {
+  if (typeof (schema as StandardSchemaV1 | null)?.['~standard']?.validate === 'function') return
+  throw invalidArgument(argument, 'a schema follows Standard Schema v1')
+}
+
+/** What the schema makes of a value; `ERR_VALIDATION`. @internal */
+export function validate(schema: StandardSchemaV1, value: unknown): unknown {
   const result = schema['~standard'].validate(value)
   if (result instanceof Promise) {
     result.catch(() => {}) // refused below; its own outcome is nobody's

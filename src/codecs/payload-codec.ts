@@ -1,6 +1,6 @@
 // A codec at work on the values of a collection or on events: what it throws or wrongly gives becomes an error that names the codec and the
 // place.
-import { errorOf, ValidationError, type LedgerstoneError } from '../errors.ts'
+import { CodecError, errorOf, ValidationError, type LedgerstoneError } from '../errors.ts'
 import { isBytes, isWellFormed } from '../internal/bytes.ts'
 import type { Codec } from './codec.ts'
 import { JsonCodec } from './json.ts'
@@ -66,6 +66,12 @@ export class PayloadCodec<T = unknown> {
   }
 
   #error(what: 'encode' | 'decode', cause: unknown): LedgerstoneError {
+    // A codec of ours has said it better.
+    if (cause instanceof CodecError) {
+      const { name: codec } = this
+      const collection = this.#collection
+      return collection === undefined ? cause : errorOf('ERR_CODEC', `${cause.message} collection=${JSON.stringify(collection)}`, { codec, collection }, cause.cause)
+    }
     return codecFailed(what, this.#collection === undefined ? 'an event' : 'a value', this.name, this.#collection, cause)
   }
 }

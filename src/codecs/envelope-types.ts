@@ -1,0 +1,43 @@
+// Events in envelopes as their users see them: interfaces only.
+import type { Codec, Json } from './codec.ts'
+import type { StandardSchemaV1 } from './standard-schema.ts'
+
+/** What is told of an event beside its data. Further names are the user's own. */
+export interface EventMetadata {
+  /** What all belongs to one request, one process, one conversation. */
+  readonly correlationId?: string | undefined
+  /** What has led to this event: a command's id, or the id of another event. */
+  readonly causationId?: string | number | undefined
+  readonly [name: string]: Json | undefined
+}
+
+/** An event as it is read; its data is in the shape of the current `version`. */
+export type Envelope<Types extends object> = {
+  [T in keyof Types & string]: { readonly type: T; readonly version: number; readonly data: Types[T]; readonly metadata?: EventMetadata }
+}[keyof Types & string]
+
+/** An event as it is written. A `version` that is not the current one is refused: an event that was read can be written again, an outdated one cannot. */
+export type EnvelopeInput<Types extends object> = {
+  [T in keyof Types & string]: {
+    readonly type: T; readonly data: Types[T]; readonly version?: number | undefined; readonly metadata?: EventMetadata | undefined
+  }
+}[keyof Types & string]
+
+/** One type of events. */
+export interface EventTypeOptions<Data> {
+  /** The current version: an integer from 1 on; 1 by default. Raise it, and add an upcaster, whenever the shape of the data changes. */
+  version?: number | undefined
+  /** From each version before the current one to the next: `{ 1: (data) => dataOfVersion2, 2: (data) => dataOfVersion3 }`. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- the shapes of the past, which only the upcaster knows
+  upcast?: Readonly<Record<number, (data: any) => unknown>> | undefined
+  /** What the data has to be when it is written, by any library that follows Standard Schema. It is not run on reading. */
+  schema?: StandardSchemaV1<unknown, Data> | undefined
+}
+
+/** Options of {@link envelope}. */
+export interface EnvelopeOptions<Types extends object> {
+  /** Every type of events that is written or read. One that is not written any more stays, as long as events of it are kept. */
+  types: { readonly [T in keyof Types]: EventTypeOptions<Types[T]> }
+  /** How `{ type, version, data, metadata? }` becomes bytes; `json()` by default. */
+  codec?: Codec<unknown, never> | undefined
+}
