@@ -58,7 +58,7 @@ export function envelope<Types extends object>(options: EnvelopeOptions<Types>):
   checkCodec(codec, 'codec')
   const name = `envelope(${codec.name})`
   const envelopes = new Envelopes(name, new Map(Object.entries(types).map(([type, of]) => [type, eventType(of, `types.${type}`)])))
-  const made = codec instanceof TextCodec ? new TextEnvelope(envelopes, codec as never) : new BytesEnvelope(envelopes, codec as Inside)
+  const made = codec instanceof TextCodec ? new TextEnvelope(envelopes, codec as never) : new BytesEnvelope(envelopes, codec)
   checkCodec(made, 'codec')
   return Object.freeze(made) as never
 }
@@ -94,7 +94,7 @@ class Envelopes {
 
   seal(event: unknown): Sealed {
     const { type, version, data, metadata, of } = this.#parts(event)
-    if (version !== undefined && version !== of.version) throw this.#error('the event is not of the current version', type, `version=${String(version)} current=${of.version}`)
+    if (version !== undefined && version !== of.version) throw this.#error('the event is not of the current version', type, `version=${typeof version === 'number' ? version : typeof version} current=${of.version}`)
     const stored = of.schema === undefined ? data : validate(of.schema, data)
     return metadata === undefined ? { type, version: of.version, data: stored } : { type, version: of.version, data: stored, metadata }
   }
