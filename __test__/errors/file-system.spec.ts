@@ -46,6 +46,8 @@ test('a network file system is ERR_FILE_SYSTEM with path and type before anythin
     'allowed: 1',
     `a contradiction: ${contradiction}`,
     refused('an existing store', missing),
+    refused('an event log', missing),
+    'a log that is allowed: 1',
   ])
 })
 

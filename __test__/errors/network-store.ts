@@ -4,6 +4,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { LedgerstoneError, open } from 'ledgerstone'
+import { EventLog } from 'ledgerstone/event-log'
 import { report } from '../support/report.ts'
 
 const [folder] = process.argv.slice(2) as [string]
@@ -20,10 +21,19 @@ await tell('a contradiction', missing, false)
 await second.close()
 await store.close()
 await tell('an existing store', missing)
+await tell('an event log', missing, undefined, (path, options) => EventLog.open(path, options))
+const log = await EventLog.open(join(folder, 'log'), { allowNetworkFileSystem: true })
+log.appendWithId(1, Buffer.from('a'))
+await log.close()
+const archive = await EventLog.open(join(folder, 'log'), { readOnly: true })
+report(`a log that is allowed: ${archive.newestEventId}`)
+await archive.close()
 
-async function tell(what: string, path: string, allowNetworkFileSystem?: boolean): Promise<void> {
+type Open = (path: string, options: { allowNetworkFileSystem: boolean | undefined }) => Promise<unknown>
+
+async function tell(what: string, path: string, allowNetworkFileSystem?: boolean, openIt: Open = open): Promise<void> {
   try {
-    await open(path, { allowNetworkFileSystem })
+    await openIt(path, { allowNetworkFileSystem })
     report(`${what}: opened`)
   } catch (error) {
     if (!(error instanceof LedgerstoneError)) throw error

@@ -1,10 +1,11 @@
 // The event log on its own, method by method.
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import test from 'ava'
 import { EventsTrimmedError } from '../../src/index.ts'
 import { EventLog } from '../../src/event-log/index.ts'
+import { crc32c } from '../crash/crc32c.ts'
 import { errorOf, expectError } from '../errors/expect-error.ts'
 import { codeOf } from '../support/store.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
@@ -278,6 +279,19 @@ test('verify finds nothing wrong while appending goes on, and damage when there 
   const { ok, problems, checked } = await verifying
   t.deepEqual([ok, problems], [true, []])
   t.true(checked.events >= 500 && checked.files > 1 && checked.bytes > 100_000 && checked.entries === 0, JSON.stringify(checked))
+})
+
+test('a newer format is ERR_FORMAT', async (t) => {
+  const path = logPath(t)
+  await (await openLog(t, undefined, path)).close()
+  const file = join(path, 'IDENTITY')
+  const bytes = readFileSync(file)
+  bytes.writeUInt16LE(2, 8)
+  bytes.writeUInt32LE(crc32c(bytes.subarray(0, -4)), bytes.length - 4)
+  writeFileSync(file, bytes)
+  for (const options of [{}, { readOnly: true }]) {
+    expectError(t, await errorOf(() => EventLog.open(path, options)), { code: 'ERR_FORMAT', class: 'FormatError', fields: { found: 2, supported: 1 } })
+  }
 })
 
 test('a folder that holds something else is left alone', async (t) => {
