@@ -48,6 +48,9 @@ export declare function firstEventAt(reader: number, timestampMs: number): numbe
 /** The process ends: what is applied goes to the operating system. */
 export declare function handOver(): void
 
+/** Holds the closed segments of a store. */
+export declare function holdSegments(store: number): NativeHeldSegments
+
 /** How often each hot call was made in this environment, and how often it was woken. */
 export interface HotCallCounters {
   get: number
@@ -155,6 +158,14 @@ export interface NativeGroup {
 export interface NativeHappenings {
   groups: Array<NativeGroup>
   flushes: Array<NativeFlush>
+}
+
+/** Closed segments, oldest first, whose files stay until they are released. */
+export interface NativeHeldSegments {
+  /** Stands for them in later calls. */
+  held: number
+  /** What they are. */
+  segments: Array<NativeSegment>
 }
 
 /** The journal; histograms by powers of two. */
@@ -406,6 +417,9 @@ export declare function rangeCount(cursor: number): number
 /** Releases a snapshot and its ranges. Harmless when done before; a store is closed by `closeStore`. */
 export declare function releaseReader(reader: number): void
 
+/** Lets the files go. Harmless when done before. */
+export declare function releaseSegments(store: number, held: number): void
+
 /** Ends all pauses, those of other threads too. */
 export declare function resumeAll(store: number): void
 
@@ -417,6 +431,9 @@ export declare function rotateEvents(store: number): Promise<string>
 
 /** Takes no more writes until `unsealStore`; tells the newest event, 0 for none. */
 export declare function sealStore(store: number): Promise<number>
+
+/** CRC-32C over the file of the held segment that begins with this event. */
+export declare function segmentChecksum(store: number, held: number, firstEventId: number): Promise<number>
 
 /** Begins to look an open event log through. */
 export declare function startLogVerification(log: number): number

@@ -773,7 +773,7 @@ if (
   }
 }
 
-const { awaitEvents, awaitVerification, closeCursor, closeEventLog, closeLocks, closeStore, collections, collectionSlot, counters, endVerification, firstEventAt, handOver, hotCalls, lockStats, logChecksum, logDeleteRange, logRotate, logSegments, logStats, logSync, nextEventId, observe, oldestEventId, openEventLog, openLocks, openSnapshot, openStore, pauseStore, rangeCount, releaseReader, resumeAll, resumeStore, rotateEvents, sealStore, startLogVerification, startVerification, storeCondition, storeLocks, storeMeta, storeStats, takeError, takeHappenings, takeValue, trimEvents, unsealStore, verifyClosedStore, version, waitIdle } = nativeBinding
+const { awaitEvents, awaitVerification, closeCursor, closeEventLog, closeLocks, closeStore, collections, collectionSlot, counters, endVerification, firstEventAt, handOver, holdSegments, hotCalls, lockStats, logChecksum, logDeleteRange, logRotate, logSegments, logStats, logSync, nextEventId, observe, oldestEventId, openEventLog, openLocks, openSnapshot, openStore, pauseStore, rangeCount, releaseReader, releaseSegments, resumeAll, resumeStore, rotateEvents, sealStore, segmentChecksum, startLogVerification, startVerification, storeCondition, storeLocks, storeMeta, storeStats, takeError, takeHappenings, takeValue, trimEvents, unsealStore, verifyClosedStore, version, waitIdle } = nativeBinding
 export { awaitEvents }
 export { awaitVerification }
 export { closeCursor }
@@ -786,6 +786,7 @@ export { counters }
 export { endVerification }
 export { firstEventAt }
 export { handOver }
+export { holdSegments }
 export { hotCalls }
 export { lockStats }
 export { logChecksum }
@@ -804,10 +805,12 @@ export { openStore }
 export { pauseStore }
 export { rangeCount }
 export { releaseReader }
+export { releaseSegments }
 export { resumeAll }
 export { resumeStore }
 export { rotateEvents }
 export { sealStore }
+export { segmentChecksum }
 export { startLogVerification }
 export { startVerification }
 export { storeCondition }

@@ -171,6 +171,11 @@ export interface ColdCalls {
   unsealStore(store: number): Promise<number>
   /** Trims durably; how many events there were. */
   trimEvents(store: number, before: number): Promise<number>
+  /** Closed segments of the event log, whose files stay until they are released. */
+  holdSegments(store: number): { held: number; segments: EventSegment[] }
+  releaseSegments(store: number, held: number): void
+  /** CRC-32C over the file of the held segment that begins with this event. */
+  segmentChecksum(store: number, held: number, firstEventId: number): Promise<number>
   /** Flushes and closes the newest segment; its path. */
   rotateEvents(store: number): Promise<string>
   /** Keeps writers out from now on; the number of this pause. */

@@ -13,7 +13,7 @@ export {
 } from './errors.ts'
 
 export type {
-  CanonicalStore, Collection, Commit, CommitInfo, EventId, EventRange, EventReader, EventRecord, Follower, FollowOptions, KeyRange, KeyRef, OpenOptions,
+  CanonicalStore, Collection, Commit, CommitInfo, EventId, EventRange, EventReader, EventRecord, EventSegments, Follower, FollowOptions, KeyRange, KeyRef, OpenOptions,
   Pause, PauseOptions, Range, Reader, Seq, SignalOptions, Snapshot, StoreMeta, StoreStats, Sync, TransactOptions, Transaction, VerifyProblem, VerifyReport,
   WriteHandle, WriteOptions, WriteTxn,
 } from './canonical-store/canonical-store.ts'

@@ -1,8 +1,10 @@
 // Trimming, retention and rotation: exact counts, whatever is flushed or not, and who reads below the horizon is told.
-import { copyFileSync, readdirSync, statSync } from 'node:fs'
+import { copyFileSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import test from 'ava'
+import { EventLog, type EventSegment } from '../../src/event-log/index.ts'
 import { EventsTrimmedError, type CanonicalStore } from '../../src/index.ts'
+import { crc32c } from '../crash/crc32c.ts'
 import { expectError } from '../errors/expect-error.ts'
 import { Child } from '../support/child.ts'
 import { Random, runSeed } from '../support/random.ts'
@@ -213,6 +215,35 @@ test('a rotated segment does not change any more', async (t) => {
   t.deepEqual([statSync(path).size, statSync(path).mtimeMs], [size, mtimeMs])
   t.is(basename(await store.rotateEvents()) > basename(path), true)
   t.deepEqual(ids(store.events()), upTo(1, 110))
+})
+
+test('closed segments are held for the archive, which reads on its own', async (t) => {
+  const store = await openStore(t, SMALL)
+  await fill(store, 300)
+  await store.rotateEvents()
+  const archive = temporaryFolder(t)
+  const held = store.eventSegments()
+  const [first, ...others] = [...held]
+  t.is(await store.trimEvents({ before: 1000 }), 300)
+  t.true(others.length > 3)
+  t.is(first?.firstEventId, 1)
+  t.is(others.at(-1)?.lastEventId, 300)
+  for (const segment of held) {
+    const file = readFileSync(segment.path)
+    t.deepEqual([file.length, crc32c(file)], [segment.bytes, await held.checksum(segment)])
+    copyFileSync(segment.path, join(archive, basename(segment.path)))
+  }
+  await t.throwsAsync(held.checksum({ ...first } as EventSegment), { code: 'ERR_INVALID_ARGUMENT' })
+  held.release()
+  held.release()
+  t.throws(() => [...held], { code: 'ERR_CLOSED' })
+  await t.throwsAsync(held.checksum(first as EventSegment), { code: 'ERR_CLOSED' })
+  t.is(segments(store).length, 1, 'and then they go')
+  t.deepEqual([...store.eventSegments()], [])
+  const log = await EventLog.open(archive, { readOnly: true })
+  t.teardown(() => log.close())
+  t.deepEqual([log.oldestEventId, log.newestEventId], [1, 300])
+  t.true(log.get(299)?.toString().startsWith('"298 x'))
 })
 
 test('compressed events take less room and read the same, whatever is chosen later', async (t) => {

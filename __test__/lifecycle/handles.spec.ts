@@ -98,6 +98,7 @@ test('after close() everything throws or rejects with ERR_CLOSED, and nothing is
     writeTxn: () => store.writeTxn(),
     events: () => store.events(),
     follow: () => store.follow(),
+    eventSegments: () => store.eventSegments(),
     event: () => store.event(1),
     meta: () => store.meta(),
     stats: () => store.stats(),

@@ -4,9 +4,9 @@ import type { Durability } from '../durability.ts'
 import type { LedgerstoneError } from '../errors.ts'
 import type { LockManager } from '../lock-manager/lock-manager.ts'
 import type { LockStats } from '../lock-manager/locks.ts'
-import type { EventId, EventRange, EventReader, EventRecord, Follower, FollowOptions } from './events.ts'
+import type { EventId, EventRange, EventReader, EventRecord, EventSegments, Follower, FollowOptions } from './events.ts'
 
-export type { EventId, EventRange, EventReader, EventRecord, Follower, FollowOptions } from './events.ts'
+export type { EventId, EventRange, EventReader, EventRecord, EventSegments, Follower, FollowOptions } from './events.ts'
 
 /** The number of a commit, from 1 on, without gaps. A safe integer. */
 export type Seq = number
@@ -303,6 +303,11 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    * event; cannot be aborted.
    */
   rotateEvents(): Promise<string>
+  /**
+   * The closed segments of the event log, held while they are copied: neither a trim nor retention takes a file away. A folder with such copies is
+   * read by `EventLog.open(folder, { readOnly: true })` of `ledgerstone/event-log`.
+   */
+  eventSegments(): EventSegments
   /**
    * Takes no write of any kind, from any thread, until {@link unseal}: each gets `ERR_SEALED`. Resolves, durably, with the newest event, 0 for none;
    * survives reopening; sealing again gives the same id. Cannot be aborted.

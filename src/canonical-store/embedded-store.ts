@@ -6,12 +6,13 @@ import { invalidArgument, type LedgerstoneError } from '../errors.ts'
 import { checkInteger, checkOptions, checkSignal } from '../internal/validate.ts'
 import { LockManager } from '../lock-manager/lock-manager.ts'
 import type {
-  CanonicalStore, Collection, Commit, CommitInfo, EventId, EventRange, EventReader, EventRecord, Follower, FollowOptions, KeyRange, Pause, PauseOptions,
+  CanonicalStore, Collection, Commit, CommitInfo, EventId, EventRange, EventReader, EventRecord, EventSegments, Follower, FollowOptions, KeyRange, Pause, PauseOptions,
   Range, SignalOptions, Snapshot, StoreMeta, StoreStats, Sync, TransactOptions, Transaction, VerifyReport, WriteHandle, WriteOptions, WriteTxn,
 } from './canonical-store.ts'
 import { EmbeddedCollection, spaceOf } from './collection.ts'
 import type { EventSource } from './event-pass.ts'
 import { EmbeddedEventReader } from './event-reader.ts'
+import { HeldEventSegments } from './event-segments.ts'
 import { EmbeddedFollower } from './follower.ts'
 import { KeyBounds, RANGE_OPTIONS } from './key-bounds.ts'
 import { pause } from './pause.ts'
@@ -158,6 +159,11 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
   async rotateEvents(): Promise<string> {
     this.#writer.check()
     return this.#handle.environment.callAsync((cold) => cold.rotateEvents(this.#handle.id))
+  }
+
+  eventSegments(): EventSegments {
+    this.#handle.check()
+    return new HeldEventSegments(this.#handle)
   }
 
   async seal(): Promise<EventId> {

@@ -1,5 +1,6 @@
 // Events as users see them: which there are, those that are there and those that come.
 import type { Durability } from '../durability.ts'
+import type { EventSegment } from '../event-log/log-types.ts'
 
 /** The number of an event, from 1 on, without gaps; 0 means "before everything". A safe integer. */
 export type EventId = number
@@ -27,6 +28,17 @@ export interface EventReader<E> extends Iterable<EventRecord<E>> {
   pages(): Iterable<EventRecord<E>[]>
   /** How many there are now. */
   count(): number
+}
+
+/**
+ * The closed segments of the event log, oldest first, for archiving. Their files do not change any more, and stay, whatever is trimmed or no longer
+ * retained meanwhile, until this is released.
+ */
+export interface EventSegments extends Iterable<EventSegment>, Disposable {
+  /** CRC-32C over the whole file of one of them. Reads it; rejects with `ERR_IO`. */
+  checksum(segment: EventSegment): Promise<number>
+  /** Lets the files go. Harmless the second time. */
+  release(): void
 }
 
 /** How to follow events. */

@@ -2,9 +2,9 @@
 // by its owner's end or, when the holder was garbage-collected, in the background with one warning per kind.
 
 /** What a forgotten lease was for, as the warning says it. */
-export type LeaseKind = 'store' | 'snapshot' | 'range' | 'lock' | 'log'
+export type LeaseKind = 'store' | 'snapshot' | 'range' | 'lock' | 'log' | 'segments'
 
-const REMEDY: Record<LeaseKind, string> = { store: 'close()', snapshot: 'release()', range: 'return() of its iterator', lock: 'release()', log: 'close()' }
+const REMEDY: Record<LeaseKind, string> = { store: 'close()', snapshot: 'release()', range: 'return() of its iterator', lock: 'release()', log: 'close()', segments: 'release()' }
 const warned = new Set<LeaseKind>()
 
 /** A native resource that is open until it is closed. */

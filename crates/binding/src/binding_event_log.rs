@@ -75,6 +75,18 @@ pub struct NativeSegment {
     pub bytes: f64,
 }
 
+impl From<&SegmentInfo> for NativeSegment {
+    fn from(segment: &SegmentInfo) -> Self {
+        Self {
+            path: segment.path.to_string_lossy().into_owned(),
+            first_event_id: number(segment.first_id),
+            last_event_id: number(segment.last_id),
+            last_timestamp: number(segment.last_timestamp_ms),
+            bytes: number(segment.bytes),
+        }
+    }
+}
+
 impl NativeLogOptions {
     fn checked(self) -> Result<OwnedLogOptions, Failure> {
         let default = OwnedLogOptions::default();
@@ -192,16 +204,9 @@ pub fn log_checksum(env: &Env, log: f64, first_event_id: f64) -> napi::Result<As
 /// The closed segments, oldest first.
 #[napi(catch_unwind)]
 pub fn log_segments(env: &Env, log: f64) -> napi::Result<Vec<NativeSegment>> {
-    let segment = |segment: SegmentInfo| NativeSegment {
-        path: segment.path.to_string_lossy().into_owned(),
-        first_event_id: number(segment.first_id),
-        last_event_id: number(segment.last_id),
-        last_timestamp: number(segment.last_timestamp_ms),
-        bytes: number(segment.bytes),
-    };
     on_state(env, |state| {
         let segments = state.log(Handle::from_number(log))?.sealed_segments();
-        Ok(segments.into_iter().map(segment).collect())
+        Ok(segments.iter().map(NativeSegment::from).collect())
     })
 }
 

@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(dead_code, reason = "`#[napi]` exports nothing to a test binary"))]
 
 mod arguments;
+mod binding_archive;
 mod binding_control;
 mod binding_env;
 mod binding_error;

@@ -8,7 +8,8 @@ use std::{
 };
 
 use ledgerstone_canonical_store::{
-    CollectionRef, CommitInfo, Error, GateEntry, Level, ListenerId, Marks, Owner, Pause, Stall, StoreHandle,
+    CollectionRef, CommitInfo, Error, GateEntry, HeldSegments, Level, ListenerId, Marks, Owner, Pause, Stall,
+    StoreHandle,
 };
 
 use crate::{
@@ -16,6 +17,7 @@ use crate::{
     completion::Completion,
     demand::{Demand, NOBODY},
     observation::NativeHappenings,
+    slab::{Handle, Slab},
     watch::Watch,
 };
 
@@ -55,6 +57,8 @@ pub(crate) struct StoreEntry {
     slots: RefCell<Vec<Arc<CollectionRef>>>,
     slot_names: RefCell<HashMap<SlotName, usize>>,
     holds_gate: Cell<bool>,
+    /// Closed segments that are held, by number.
+    held_segments: RefCell<Slab<Arc<HeldSegments>>>,
     /// What this environment keeps writers out by.
     pauses: RefCell<Vec<Pause>>,
     demands: RefCell<Demands>,
@@ -102,6 +106,7 @@ impl StoreEntry {
             slots: RefCell::default(),
             slot_names: RefCell::default(),
             holds_gate: Cell::new(false),
+            held_segments: RefCell::new(Slab::new()),
             pauses: RefCell::default(),
             demands: RefCell::default(),
             first_commit_of_turn: Cell::new(0),
@@ -173,12 +178,35 @@ impl StoreEntry {
         }
     }
 
+    /// Holds the closed segments; the handle stands for them.
+    pub(crate) fn hold_segments(&self) -> Result<(Handle, Arc<HeldSegments>), Failure> {
+        let held = Arc::new(self.handle.hold_segments()?);
+        let number = self.held_segments.borrow_mut().insert(Arc::clone(&held));
+        let number = number.ok_or_else(|| ErrorRecord::closed("the store"))?;
+        Ok((number, held))
+    }
+
+    pub(crate) fn held_segments(&self, number: Handle) -> Result<Arc<HeldSegments>, Failure> {
+        let held = self.held_segments.borrow().get(number).cloned();
+        held.ok_or_else(|| ErrorRecord::closed("the list of segments"))
+    }
+
+    /// Harmless when done before.
+    pub(crate) fn release_segments(&self, number: Handle) {
+        let released = self.held_segments.borrow_mut().remove(number);
+        if released.is_some() {
+            drop(released);
+            self.handle.reclaim_segments();
+        }
+    }
+
     /// Gives back what keeps others out: the gate and the pauses.
     pub(crate) fn let_others_in(&self, owner: Owner) {
         self.abort(owner);
         for pause in self.pauses.take() {
             self.handle.resume(pause);
         }
+        self.held_segments.borrow_mut().remove_where(|_| true);
     }
 
     /// Whatever becomes of it, a gate that was held is given back.

@@ -209,6 +209,7 @@ impl Flusher<StoreDelta> for Store {
             // opening finds it.
             Err(_) => self.journal.announce_poison(),
         }
+        self.log.reclaim();
         // What is crowded depends on what is still held; whoever is told below looks at once.
         self.coordinator.pinned_bytes();
         self.at(FlushStage::Published);

@@ -4,6 +4,7 @@
 //! [`open`] gives a handle to a [`Store`]. Writers fill a write set and [`commit`](Store::commit) it; readers use
 //! [`get`](Store::get), [`range`](Store::range), [`read_events`](Store::read_events) or a [`Snapshot`].
 
+mod archive;
 mod catalog;
 mod checkpoint;
 mod clean_mark;
@@ -27,7 +28,8 @@ pub mod testing;
 mod verify;
 mod write;
 
-pub use ledgerstone_event_log::RetentionPolicy;
+pub use archive::HeldSegments;
+pub use ledgerstone_event_log::{RetentionPolicy, SegmentInfo};
 pub use ledgerstone_format::compression::Compression;
 
 pub use catalog::{CollectionRef, STATE_COLLECTION};
