@@ -299,8 +299,8 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
   trimEvents(range: { before: EventId }): Promise<number>
   /**
    * Closes the newest segment of the event log, after flushing everything applied, and resolves with the path of its file, which does not change any
-   * more: copy it to archive it. When nothing has come since the last one was closed, that one's. Rejects with `ERR_INVALID_ARGUMENT` when there has never been an
-   * event; cannot be aborted.
+   * more: copy it to archive it. When nothing has come since the last one was closed, that one's. Rejects with `ERR_INVALID_ARGUMENT` when there is no event to
+   * close one with; cannot be aborted.
    */
   rotateEvents(): Promise<string>
   /**

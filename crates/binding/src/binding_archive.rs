@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use ledgerstone_canonical_store::{HeldSegments, SegmentInfo, StoreHandle};
+use ledgerstone_canonical_store::{HeldSegments, SegmentInfo};
 use napi::{Env, Task, bindgen_prelude::AsyncTask};
 use napi_derive::napi;
 
@@ -51,7 +51,7 @@ pub fn release_segments(env: &Env, store: f64, held: f64) -> napi::Result<()> {
 
 /// A checksum under way; the segments are held until it is done.
 pub struct ChecksumSegment {
-    work: Result<(Arc<StoreHandle>, Arc<HeldSegments>, SegmentInfo), Failure>,
+    work: Result<(Arc<HeldSegments>, SegmentInfo), Failure>,
 }
 
 impl Task for ChecksumSegment {
@@ -59,8 +59,8 @@ impl Task for ChecksumSegment {
     type JsValue = u32;
 
     fn compute(&mut self) -> napi::Result<u32> {
-        let (store, _, segment) = self.work.as_ref().map_err(|failure| failure.thrown())?;
-        off_thread(|| Ok(store.segment_checksum(segment)?))
+        let (held, segment) = self.work.as_ref().map_err(|failure| failure.thrown())?;
+        off_thread(|| Ok(held.checksum_of(segment)?))
     }
 
     fn resolve(&mut self, _env: Env, output: u32) -> napi::Result<u32> {
@@ -83,7 +83,7 @@ pub fn segment_checksum(
             let segment = held.segments().iter().find(|segment| Some(segment.first_id) == first).cloned();
             let segment =
                 segment.ok_or_else(|| ErrorRecord::invalid("segment", "it is none of those that are held"))?;
-            Ok((Arc::clone(entry.handle()), held, segment))
+            Ok((held, segment))
         });
         Ok(AsyncTask::new(ChecksumSegment { work }))
     })

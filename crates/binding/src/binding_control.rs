@@ -44,17 +44,20 @@ impl Task for ChangeStore {
     fn compute(&mut self) -> napi::Result<f64> {
         let handle = self.handle.as_ref().map_err(|failure| failure.thrown())?;
         off_thread(|| {
-            let done = match self.change {
-                Change::Seal => handle.seal()?,
+            let (done, trimmed) = match self.change {
+                Change::Seal => (handle.seal()?, None),
                 Change::Unseal => {
                     let Controlled { seq, .. } = handle.unseal()?;
-                    Controlled { outcome: 0, seq }
+                    (Controlled { outcome: 0, seq }, None)
                 }
-                Change::TrimBefore(id) => handle.trim_events(id)?,
+                Change::TrimBefore(id) => {
+                    let Controlled { outcome, seq } = handle.trim_events(id)?;
+                    (Controlled { outcome: outcome.dropped, seq }, Some(outcome.oldest_event_id))
+                }
             };
             handle.wait(Level::Durable, done.seq)?;
-            if let Change::TrimBefore(id) = self.change {
-                handle.free_trimmed(id)?;
+            if let Some(oldest) = trimmed {
+                handle.free_trimmed(oldest)?;
             }
             Ok(number(done.outcome))
         })

@@ -9,13 +9,18 @@ use crate::{Store, error::Result};
 #[derive(Debug)]
 pub struct HeldSegments {
     segments: Vec<SegmentInfo>,
-    _pin: Pin,
+    pin: Pin,
 }
 
 impl HeldSegments {
     /// Oldest first. Their files do not change any more.
     pub fn segments(&self) -> &[SegmentInfo] {
         &self.segments
+    }
+
+    /// CRC-32C over the whole file of one of them. Reads it.
+    pub fn checksum_of(&self, segment: &SegmentInfo) -> Result<u32> {
+        Ok(self.pin.checksum_of(segment)?)
     }
 }
 
@@ -25,17 +30,11 @@ impl Store {
         self.check_open()?;
         // Pinned first: what is listed after that stays.
         let pin = self.log.pin(0)?;
-        Ok(HeldSegments { segments: self.log.sealed_segments(), _pin: pin })
+        Ok(HeldSegments { segments: self.log.sealed_segments(), pin })
     }
 
     /// Gives the files of segments back that were trimmed while they were held.
     pub fn reclaim_segments(&self) {
         self.log.reclaim();
-    }
-
-    /// CRC-32C over a segment's whole file. Reads it.
-    pub fn segment_checksum(&self, segment: &SegmentInfo) -> Result<u32> {
-        self.check_open()?;
-        Ok(self.log.checksum_of(segment)?)
     }
 }

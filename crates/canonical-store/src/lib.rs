@@ -45,4 +45,4 @@ pub use registry::{StoreHandle, hand_over_all, open};
 pub use stats::{FlushReport, Meta, RecoveryReport, Stats};
 pub use store::{Level, Marks, Store};
 pub use verify::{Checked, Problem, ProblemKind, Report, Verification, verify_closed};
-pub use write::{CommitInfo, Controlled, GateEntry, Owner, Pause, Stall};
+pub use write::{CommitInfo, Controlled, GateEntry, Owner, Pause, Stall, Trimmed};

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
 
-use crate::{Direction, Error, EventLog, Result, iterate::Visit};
+use crate::{Direction, Error, EventLog, Result, SegmentInfo, iterate::Visit};
 
 /// From which ids on segments are needed, and by how many.
 #[derive(Debug, Default)]
@@ -95,6 +95,14 @@ impl Pin {
     /// As [`EventLog::get`], down to where this pin begins.
     pub fn get(&self, id: u64) -> Result<Option<(u64, Vec<u8>)>> {
         if id < self.from_id || id >= self.log.next_event_id() { Ok(None) } else { self.log.get_held(id).map(Some) }
+    }
+
+    /// As [`EventLog::checksum_of`], for the segments that this pin keeps.
+    pub fn checksum_of(&self, segment: &SegmentInfo) -> Result<u32> {
+        if segment.last_id < self.from_id {
+            return Err(Error::Trimmed { requested: segment.last_id, oldest: self.from_id });
+        }
+        self.log.checksum_held(segment)
     }
 
     /// As [`EventLog::read`], down to where this pin begins; `from` 0 is there.

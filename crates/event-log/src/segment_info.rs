@@ -54,6 +54,11 @@ impl EventLog {
     /// [`crate::Error::Trimmed`] when the segment is gone.
     pub fn checksum_of(&self, segment: &SegmentInfo) -> Result<u32> {
         let _held = self.hold(segment.last_id)?;
+        self.checksum_held(segment)
+    }
+
+    /// The same for a segment that is pinned.
+    pub(crate) fn checksum_held(&self, segment: &SegmentInfo) -> Result<u32> {
         let file = self.vfs.open(&segment.path, OpenHow::Read)?;
         let (mut offset, mut checksum, mut buffer) = (0_u64, 0, vec![0; READ_BYTES]);
         loop {

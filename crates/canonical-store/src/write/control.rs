@@ -29,6 +29,15 @@ pub struct Controlled<T> {
     pub seq: u64,
 }
 
+/// What a trim has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trimmed {
+    /// How many events there were.
+    pub dropped: u64,
+    /// The oldest event that is kept now.
+    pub oldest_event_id: u64,
+}
+
 /// What to do with the store's condition, once the gate is held.
 enum Change<T> {
     /// It is as asked for.
@@ -59,9 +68,9 @@ impl Store {
         })
     }
 
-    /// Drops the events below `before` and tells how many there were. Their space comes back by segments, once this is durable:
-    /// see [`free_trimmed`](Self::free_trimmed).
-    pub fn trim_events(&self, before: u64) -> Result<Controlled<u64>> {
+    /// Drops the events below `before`. Their space comes back by segments, once this is durable: see
+    /// [`free_trimmed`](Self::free_trimmed).
+    pub fn trim_events(&self, before: u64) -> Result<Controlled<Trimmed>> {
         self.control(Rank::Writer, |state| match state.sealed_event_id {
             Some(event_id) => Err(Error::Sealed { event_id }),
             None => Ok(trim(state, before)),
@@ -69,7 +78,7 @@ impl Store {
     }
 
     /// The same for retention: `None` when the gate is not free, the store sealed or paused, or there is nothing to drop.
-    pub(crate) fn try_trim_events(&self, before: u64) -> Result<Option<Controlled<u64>>> {
+    pub(crate) fn try_trim_events(&self, before: u64) -> Result<Option<Controlled<Trimmed>>> {
         let owner = Owner::new();
         if self.sealed().is_some() || self.oldest_event_id() >= before || !self.gate.try_acquire(owner) {
             return Ok(None);
@@ -97,7 +106,7 @@ impl Store {
             Err(error) => return Err(error),
         };
         match self.journal.flush_to(trimmed.seq) {
-            Ok(()) => self.free_trimmed(oldest),
+            Ok(()) => self.free_trimmed(trimmed.outcome.oldest_event_id),
             Err(ledgerstone_journal::Error::NoSpace(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -222,12 +231,13 @@ impl Store {
     }
 }
 
-fn trim(state: &mut CommitState, before: u64) -> Change<u64> {
+fn trim(state: &mut CommitState, before: u64) -> Change<Trimmed> {
+    // Events that are yet to come are not trimmed.
     let before = before.min(state.next_event_id);
     let dropped = before.saturating_sub(state.oldest_event_id);
     if dropped == 0 {
-        return Change::None(0);
+        return Change::None(Trimmed { dropped: 0, oldest_event_id: state.oldest_event_id });
     }
     state.oldest_event_id = before;
-    Change::Frame(FrameKind::Trim, Some((OLDEST_EVENT_KEY, before)), dropped)
+    Change::Frame(FrameKind::Trim, Some((OLDEST_EVENT_KEY, before)), Trimmed { dropped, oldest_event_id: before })
 }

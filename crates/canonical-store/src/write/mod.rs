@@ -7,8 +7,8 @@ mod write_set;
 
 pub use commit::{CommitInfo, GateEntry, Stall};
 pub(crate) use commit::{CommitState, EVENT_CODEC_KEY};
-pub use control::Controlled;
 pub(crate) use control::OLDEST_EVENT_KEY;
+pub use control::{Controlled, Trimmed};
 pub(crate) use gate::{Gate, GateError};
 pub use gate::{Owner, Pause};
 pub(crate) use write_set::{Record, RecordKind, Summary, records, summarize};
