@@ -236,8 +236,11 @@ async function followOne(t: ExecutionContext, store: CanonicalStore, random: Ran
   t.deepEqual(await take(store.follow({ after, durability, batch: 1 + random.below(200) }), count), upTo(after + 1, after + count))
 }
 
-for (const scene of ['worker-follows', 'main-follows', 'followers-exit'] as const) {
-  test(`across threads: ${scene}`, async (t) => {
+// `nothing-else`. Bug: a process ended with code 13 although the event that its follower waited for was durable.
+// Mechanism: a lone durable commit is flushed on the calling thread; the follower was told by a wake, and a wake keeps no event loop alive.
+// Fix: what was flushed in the turn is told to the followers within the turn.
+for (const scene of ['worker-follows', 'main-follows', 'followers-exit', 'nothing-else'] as const) {
+  test(`across threads and at the end: ${scene}`, async (t) => {
     const reports: string[] = []
     const child = new Child(SCENES, { args: [scene, storePath(t)], onReport: (line) => reports.push(line) })
     const { code, stderr, hung } = await child.ended

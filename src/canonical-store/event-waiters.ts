@@ -19,6 +19,10 @@ export class EventWaiters {
   readonly #told: [EventId, EventId, EventId] = [NOBODY, NOBODY, NOBODY]
   #keepAlive: NodeJS.Timeout | undefined
 
+  get isEmpty(): boolean {
+    return this.#levels.every((waiters) => waiters.size === 0)
+  }
+
   /** Calls `settle` once, unless the returned function is called before. */
   add(level: EventLevel, id: EventId, settle: (failure?: Error) => void): () => void {
     const waiter = { id, settle }

@@ -223,8 +223,9 @@ export class SharedStore {
     } else {
       this.writeError()
     }
-    // What was reached before native code knew of the wish makes no wake of its own.
-    if (waiters.count > 0 || room === 1) this.look()
+    // What was reached before native code knew of the wish makes no wake of its own. Followers wait without keeping the event loop alive: what
+    // was flushed in here must reach them before it can end.
+    if (waiters.count > 0 || room === 1 || !this.#eventWaiters.isEmpty) this.look()
     else this.observer.drain() // what was flushed in here has woken nobody
   }
 
