@@ -1,5 +1,5 @@
 // One contestant, one process: fills a data set, runs one round of a workload, or a probe, and sends what came out to its parent.
-import { EVENT_BYTES, Random, VALUE_BYTES, keysFor, type Peer } from './peer.ts'
+import { EVENT_BYTES, PeerMissing, Random, VALUE_BYTES, keysFor, type Peer } from './peer.ts'
 import type { Contestant, Dataset, Measured, Size, Workload } from './workload.ts'
 
 export type Order = { readonly folder: string; readonly size: Size } & (
@@ -11,13 +11,18 @@ export type Order = { readonly folder: string; readonly size: Size } & (
 export interface Answer {
   readonly durability?: string
   readonly measured?: Measured
-  readonly figures?: Readonly<Record<string, number>>
+  readonly figures?: Figures
+  /** Why this contestant cannot take part here. */
+  readonly missing?: string
 }
+
+/** By what was measured; with columns, by the column's head too. */
+export type Figures = Readonly<Record<string, number | Readonly<Record<string, number>>>>
 
 /** What a file in probes/ exports: figures about ourselves that no ratio belongs to. */
 export interface Probe {
   readonly title: string
-  run(folder: string, size: Size): Promise<Record<string, number>>
+  run(folder: string, size: Size): Promise<Figures>
 }
 
 const order = JSON.parse(process.argv[2] ?? '') as Order
@@ -32,7 +37,13 @@ async function probe(name: string): Promise<Answer> {
 async function withPeer(order: Exclude<Order, { kind: 'probe' }>): Promise<Answer> {
   const { peer: name, variant } = order.contestant
   const { openPeer } = (await import(`./peers/${name}.ts`)) as { openPeer: (folder: string, variant?: string) => Promise<Peer> }
-  const peer = await openPeer(order.folder, variant)
+  let peer: Peer
+  try {
+    peer = await openPeer(order.folder, variant)
+  } catch (error) {
+    if (error instanceof PeerMissing) return { missing: error.message }
+    throw error
+  }
   try {
     if (order.kind === 'round') {
       const { workload } = (await import(`./workloads/${order.workload}.ts`)) as { workload: Workload }

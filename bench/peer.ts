@@ -15,16 +15,25 @@ export interface Peer {
   /** Puts everything, as fast as it likes, and has it where it reads from later. */
   fill?(keys: readonly Buffer[], value: Buffer): unknown
   fillEvents?(count: number, event: Buffer): unknown
+  /** Everything so far is with the operating system (written), or where it is read from later and on the device (flushed). */
+  drain?(level: 'written' | 'flushed'): unknown
   /** The value's length; 0 when it is missing. */
   get?(key: Buffer): number
   /** Visits all entries in order as two Buffers; how many there were. */
   range?(): number | Promise<number>
   /** Visits all events in order as bytes; how many there were. */
   iterateEvents?(): number | Promise<number>
+  /** The length of an event; 0 when it is missing. */
+  event?(id: number): number
+  /** Takes two locks; what comes back gives them up again. */
+  lockPair?(first: string, second: string): Promise<() => void>
   /** Counted costs, such as flushes. */
   counted?(): Record<string, number>
   close(): unknown
 }
+
+/** A contestant that cannot take part here, and why: the others run without it. */
+export class PeerMissing extends Error {}
 
 /** A seeded generator (xorshift128): every contestant and every round sees the same keys. */
 export class Random {
@@ -56,6 +65,31 @@ export class Random {
     const bytes = Buffer.alloc(length)
     for (let at = 0; at + 4 <= length; at += 4) bytes.writeUInt32LE(this.next(), at)
     return bytes
+  }
+}
+
+/** An event as an application would write it: about as long in JSON as the byte events are. */
+export interface SampleEvent {
+  readonly type: string
+  readonly transfer: number
+  readonly from: string
+  readonly to: string
+  readonly amount: { readonly cents: number; readonly currency: string }
+  readonly at: string
+  readonly tags: readonly string[]
+  readonly isReversal: boolean
+}
+
+export function sampleEvent(n: number): SampleEvent {
+  return {
+    type: 'transfer-recorded',
+    transfer: n,
+    from: `account-${String(n % 9973).padStart(6, '0')}`,
+    to: `account-${String((n * 7) % 9973).padStart(6, '0')}`,
+    amount: { cents: (n * 31) % 1_000_000, currency: 'EUR' },
+    at: '2026-01-31T12:00:00.000Z',
+    tags: ['standing order', 'month end'],
+    isReversal: n % 100 === 0,
   }
 }
 

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { drawRatios } from './chart.ts'
+import type { Figures } from './child.ts'
 import type { Contestant, Size, Workload } from './workload.ts'
 
 export interface Ratio {
@@ -36,7 +37,9 @@ export interface Result {
   readonly size: Size
   readonly quick: boolean
   readonly heats: readonly HeatResult[]
-  readonly probes: readonly { readonly name: string; readonly title: string; readonly figures: Readonly<Record<string, number>> }[]
+  readonly probes: readonly { readonly name: string; readonly title: string; readonly figures: Figures }[]
+  /** Who could not take part, and why: never a silent gap. */
+  readonly skipped: readonly string[]
 }
 
 interface Rounds {
@@ -52,6 +55,7 @@ export class Report {
   readonly #options: { readonly quick: boolean; readonly rounds: number; readonly size: Size; readonly log: (line: string) => void }
   readonly #heats: HeatResult[] = []
   readonly #probes: Result['probes'][number][] = []
+  readonly #skipped: string[] = []
 
   constructor(options: { quick: boolean; rounds: number; size: Size; log: (line: string) => void }) {
     this.#options = options
@@ -70,20 +74,29 @@ export class Report {
       const ours = ratio === undefined ? '' : `ours is ${ratio.median.toFixed(2)}x  (${ratio.least.toFixed(2)} to ${ratio.most.toFixed(2)})`
       const costs = Object.entries(counted).map(([what, value]) => `${what}: ${value.toFixed(3)}`)
       log(`  ${contestant.padEnd(22)} ${Math.round(rate).toLocaleString('en-US').padStart(12)} ${unit}/s   ${[ours, ...costs].filter((part) => part !== '').join('   ')}`)
-      if (ratio !== undefined && durability !== rows[0]?.durability) log(`  ${''.padEnd(22)} (its commits are only ${durability})`)
+      if (ratio !== undefined && durability !== rows[0]?.durability) log(`  ${''.padEnd(22)} (durability: theirs ${durability}, ours ${rows[0]?.durability})`)
     }
   }
 
-  probe(name: string, title: string, figures: Readonly<Record<string, number>>): void {
+  probe(name: string, title: string, figures: Figures): void {
     this.#probes.push({ name, title, figures })
-    this.#options.log(`\n${title} (${name})`)
-    for (const [what, value] of Object.entries(figures)) this.#options.log(`  ${what.padEnd(42)} ${value.toLocaleString('en-US', { maximumFractionDigits: 1 }).padStart(12)}`)
+    const { log } = this.#options
+    log(`\n${title} (${name})`)
+    const columns = Object.values(figures).map((value) => (typeof value === 'number' ? [] : Object.keys(value))).find(({ length }) => length > 0)
+    if (columns !== undefined) log(`  ${''.padEnd(42)} ${columns.map((column) => column.padStart(12)).join(' ')}`)
+    for (const [what, value] of Object.entries(figures)) log(`  ${what.padEnd(42)} ${(typeof value === 'number' ? [value] : Object.values(value)).map(aligned).join(' ')}`)
+  }
+
+  /** Told on the error stream too: who reads only the figures must not miss it. */
+  skip(name: string, why: string): void {
+    this.#skipped.push(`${name}: ${why}`)
+    console.warn(`\nSKIPPED in ${name}: ${why}`)
   }
 
   result(): Result {
     const { quick, rounds, size } = this.#options
     const machine = { cpus: cpus().length, cpu: cpus()[0]?.model ?? '', memoryBytes: totalmem(), platform: `${process.platform} ${process.arch}` }
-    return { date: new Date().toISOString(), machine, rounds, size, quick, heats: this.#heats, probes: this.#probes }
+    return { date: new Date().toISOString(), machine, rounds, size, quick, heats: this.#heats, probes: this.#probes, skipped: this.#skipped }
   }
 
   save(folder: string): void {
@@ -93,6 +106,10 @@ export class Report {
     writeFileSync(join(folder, 'ratios.svg'), drawRatios(result.heats))
     this.#options.log(`\nkept in ${join(folder, 'latest.json')}`)
   }
+}
+
+function aligned(value: number): string {
+  return value.toLocaleString('en-US', { maximumFractionDigits: 1 }).padStart(12)
 }
 
 function median(values: readonly number[]): number {

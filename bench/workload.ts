@@ -14,12 +14,14 @@ export interface Heat {
   readonly contestants: readonly Contestant[]
 }
 
-export type Dataset = 'records' | 'events'
+export type Dataset = 'records' | 'events' | 'JSON events'
 
 export interface Size {
   readonly records: number
   /** How long a timed loop goes on, at least. */
   readonly ms: number
+  /** The sizes that growth is looked at by. */
+  readonly scales: readonly number[]
 }
 
 export interface Measured {
@@ -38,8 +40,8 @@ export interface Workload {
   measure(peer: Peer, size: Size): Promise<Measured>
 }
 
-/** Runs `step` until the time is up, after a tenth of it for warming up. */
-export async function timed(ms: number, step: () => unknown, operationsPerStep = 1): Promise<{ operations: number; ms: number }> {
+/** Runs `step` until the time is up, after a tenth of it for warming up; `finish` is part of the work, and brings the warming up to its end too. */
+export async function timed(ms: number, step: () => unknown, operationsPerStep = 1, finish?: () => unknown): Promise<{ operations: number; ms: number }> {
   const until = async (end: number): Promise<number> => {
     let steps = 0
     while (performance.now() < end) {
@@ -50,7 +52,9 @@ export async function timed(ms: number, step: () => unknown, operationsPerStep =
     return steps
   }
   await until(performance.now() + ms / 10)
+  await finish?.()
   const started = performance.now()
   const steps = await until(started + ms)
+  await finish?.()
   return { operations: steps * operationsPerStep, ms: performance.now() - started }
 }

@@ -1,17 +1,19 @@
-// better-sqlite3 in WAL mode with `synchronous = FULL`: each commit is flushed. Its driver is synchronous.
+// better-sqlite3 in WAL mode, with `synchronous = FULL`: each commit is flushed. Its driver is synchronous.
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import type { Peer } from '../peer.ts'
 
-export async function openPeer(folder: string): Promise<Peer> {
+/** Variants: `normal` (`synchronous = NORMAL`: commits are flushed by checkpoints only). */
+export async function openPeer(folder: string, variant: string | undefined): Promise<Peer> {
   const db = new Database(join(folder, 'peer.sqlite'))
   db.pragma('journal_mode = WAL')
-  db.pragma('synchronous = FULL')
+  db.pragma(`synchronous = ${variant === 'normal' ? 'NORMAL' : 'FULL'}`)
   db.exec('CREATE TABLE IF NOT EXISTS records (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID')
   db.exec('CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY, payload BLOB)')
   const put = db.prepare('INSERT OR REPLACE INTO records VALUES (?, ?)')
   const append = db.prepare('INSERT INTO events (payload) VALUES (?)')
   const select = db.prepare<[Buffer], Buffer>('SELECT value FROM records WHERE key = ?').pluck()
+  const selectEvent = db.prepare<[number], Buffer>('SELECT payload FROM events WHERE id = ?').pluck()
   const all = db.prepare<[], [Buffer, Buffer]>('SELECT key, value FROM records ORDER BY key').raw()
   const allEvents = db.prepare<[], [number, Buffer]>('SELECT id, payload FROM events ORDER BY id').raw()
   const commit = db.transaction((key: Buffer, value: Buffer, event: Buffer) => {
@@ -22,9 +24,10 @@ export async function openPeer(folder: string): Promise<Peer> {
     for (const event of events) append.run(event)
   })
   return {
-    durability: 'flushed to the device',
+    durability: variant === 'normal' ? 'written' : 'flushed to the device',
     commit,
     appendEvents,
+    drain: (level) => (level === 'flushed' ? db.pragma('wal_checkpoint(FULL)') : undefined),
     fill: db.transaction((keys: readonly Buffer[], value: Buffer) => {
       for (const key of keys) put.run(key, value)
     }),
@@ -42,6 +45,7 @@ export async function openPeer(folder: string): Promise<Peer> {
       for (const [, payload] of allEvents.iterate()) events += payload.length > 0 ? 1 : 0
       return events
     },
+    event: (id: number) => selectEvent.get(id)?.length ?? 0,
     close: () => db.close(),
   }
 }

@@ -5,7 +5,8 @@ import type { Peer } from '../peer.ts'
 
 const FILE_BYTES = 64 * 2 ** 20
 
-export async function openPeer(folder: string): Promise<Peer> {
+/** Variants: `unflushed` (writes are left to the operating system until the end). */
+export async function openPeer(folder: string, variant: string | undefined): Promise<Peer> {
   const file = openSync(join(folder, 'floor'), 'w')
   const zeros = Buffer.alloc(2 ** 20)
   for (let at = 0; at < FILE_BYTES; at += zeros.length) writeSync(file, zeros, 0, zeros.length, at)
@@ -15,12 +16,13 @@ export async function openPeer(folder: string): Promise<Peer> {
     if (at + bytes.length > FILE_BYTES) at = 0
     writeSync(file, bytes, 0, bytes.length, at)
     at += bytes.length
-    fdatasyncSync(file)
+    if (variant !== 'unflushed') fdatasyncSync(file)
   }
   return {
-    durability: 'flushed to the device',
+    durability: variant === 'unflushed' ? 'written' : 'flushed to the device',
     commit: (key: Buffer, value: Buffer, event: Buffer) => write(Buffer.concat([key, value, event])),
-    appendEvents: (events: readonly Buffer[]) => write(Buffer.concat(events)),
+    appendEvents: (events: readonly Buffer[]) => write(events.length === 1 ? events[0]! : Buffer.concat(events)),
+    drain: (level) => (level === 'flushed' ? fdatasyncSync(file) : undefined),
     close: () => closeSync(file),
   }
 }

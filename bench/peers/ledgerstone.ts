@@ -1,20 +1,34 @@
 // This package, through its public API, with byte codecs.
-import { binary, open } from 'ledgerstone'
+import { LedgerstoneError, binary, open } from 'ledgerstone'
 import type { Peer } from '../peer.ts'
 
-/** Variants: `never` (no flush on the calling thread), `pages` (events page by page). */
+/**
+ * Variants: `never` (no flush on the calling thread), `pages` (events page by page), `applied` (commits of events are not waited for) and `apply`
+ * (the same without a promise for each).
+ */
 export async function openPeer(folder: string, variant: string | undefined): Promise<Peer> {
   const store = await open(folder, { events: binary(), inlineFlush: variant === 'never' ? 'never' : 'auto' })
   const records = store.collection('records', { key: binary(), value: binary() })
   const before = store.stats().journal.flushes
+  const appendLater = (events: readonly Buffer[]): unknown => store.appendAll(events, { durability: 'applied' })
+  const appendDurably = (events: readonly Buffer[]): unknown => store.appendAll(events)
+  const applyEvents = (events: readonly Buffer[]): unknown => {
+    try {
+      return store.apply((tx) => tx.appendAll(events))
+    } catch (error) {
+      if (!(error instanceof LedgerstoneError) || error.code !== 'ERR_BACKPRESSURE') throw error
+      return appendLater(events) // it is let in when there is room
+    }
+  }
   return {
-    durability: 'flushed to the device',
+    durability: variant === 'applied' || variant === 'apply' ? 'applied' : 'flushed to the device',
     commit: (key: Buffer, value: Buffer, event: Buffer) =>
       store.transact((tx) => {
         tx.put(records, key, value)
         tx.append(event)
       }),
-    appendEvents: (events: readonly Buffer[]) => store.appendAll(events),
+    appendEvents: variant === 'apply' ? applyEvents : variant === 'applied' ? appendLater : appendDurably,
+    drain: (level) => (level === 'flushed' ? store.flush() : store.appendAll([Buffer.alloc(1)], { durability: 'written' })),
     async fill(keys: readonly Buffer[], value: Buffer) {
       for (let at = 0; at < keys.length; at += 1000) {
         await store.transact((tx) => keys.slice(at, at + 1000).forEach((key) => tx.put(records, key, value)), { durability: 'applied' })
@@ -39,6 +53,7 @@ export async function openPeer(folder: string, variant: string | undefined): Pro
       else for (const { event } of store.events()) events += event.length > 0 ? 1 : 0
       return events
     },
+    event: (id: number) => store.event(id)?.event.length ?? 0,
     counted: () => ({ flushes: store.stats().journal.flushes - before }),
     close: () => store.close(),
   }

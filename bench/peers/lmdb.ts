@@ -42,6 +42,7 @@ export async function openPeer(folder: string, variant: string | undefined): Pro
       for (const { value } of events.getRange()) seen += value.length > 0 ? 1 : 0
       return seen
     },
+    event: (id: number) => events.get(id)?.length ?? 0,
     close: () => root.close(),
   }
 }
