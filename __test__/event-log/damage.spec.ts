@@ -3,7 +3,7 @@
 import { cpSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { CorruptionError } from '../../src/index.ts'
+import { CorruptionError, FormatError } from '../../src/index.ts'
 import { EventLog, type EventLogOptions } from '../../src/event-log/index.ts'
 import { Random, runSeed } from '../support/random.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
@@ -14,7 +14,7 @@ const EVENTS = 120
 const BATCH = 20
 
 /** What of a log can be read: its ids, or the damage that was met, by opening or by reading. */
-interface Reading { readonly ids: number[]; readonly damage?: CorruptionError; readonly torn: boolean; readonly verified: boolean }
+interface Reading { readonly ids: number[]; readonly damage?: CorruptionError | FormatError; readonly torn: boolean; readonly verified: boolean }
 
 async function readAll(t: ExecutionContext, folder: string): Promise<Reading> {
   let log: EventLog | undefined
@@ -27,6 +27,7 @@ async function readAll(t: ExecutionContext, folder: string): Promise<Reading> {
     for (const id of span(1, EVENTS)) if (log.get(id) === undefined && id < log.nextEventId) throw new Error(`event ${id} is missing`)
     return { ids, torn: log.recovery.tornTail !== undefined, verified }
   } catch (damage) {
+    if (damage instanceof FormatError) return { ids, damage, torn: false, verified }
     if (!(damage instanceof CorruptionError)) throw damage
     t.true(damage.file.startsWith(folder) && Number.isSafeInteger(damage.offset), damage.message)
     t.false(verified, 'a verification misses what reading meets')
@@ -56,6 +57,27 @@ function flip(file: string, offset: number, bit: number): void {
   writeFileSync(file, bytes)
 }
 
+/** The number of the format stands before the checksum that covers it: another one may be that of a newer version. */
+function isFormatOf(file: string, offset: number): boolean {
+  return file.endsWith('.log') && (offset === 8 || offset === 9)
+}
+
+test('a bit in the head of a segment is ERR_CORRUPT, or ERR_FORMAT in the number of the format', async (t) => {
+  const folder = await sample(t, 'killed', {})
+  const files = readdirSync(folder).filter((name) => name.endsWith('.log')).toSorted()
+  for (const name of [files[0] as string, files.at(-1) as string]) {
+    const file = join(folder, name)
+    for (const offset of span(0, 47)) {
+      flip(file, offset, offset % 8)
+      const { ids, damage } = await readAll(t, folder)
+      t.deepEqual([ids, damage?.code], [[], isFormatOf(file, offset) ? 'ERR_FORMAT' : 'ERR_CORRUPT'], `${name} byte ${offset}`)
+      flip(file, offset, offset % 8)
+    }
+  }
+  const { ids, torn, verified } = await readAll(t, folder)
+  t.deepEqual([ids, torn, verified], [span(1, EVENTS), false, true], 'opening has changed nothing')
+})
+
 for (const ends of ['closed', 'killed'] as const) {
   test(`a log that was ${ends}: the right events or ERR_CORRUPT`, async (t) => {
     const seed = runSeed()
@@ -77,6 +99,7 @@ for (const ends of ['closed', 'killed'] as const) {
         if (damage !== undefined) {
           damages++
           t.deepEqual(ids, span(1, ids.length), where)
+          if (damage instanceof FormatError) t.true(isFormatOf(file, offset), where)
         } else if (torn) {
           // No later frame tells that the last one was flushed.
           t.deepEqual([ends, basename(file), ids], ['killed', newest, span(1, EVENTS - BATCH)], where)

@@ -44,5 +44,5 @@ test('nothing acknowledged is lost', async (t) => {
     await log.close()
   }
   t.log(`${acknowledged} events over ${ROUNDS} kills, ${torn} torn tails, seed ${seed}`)
-  t.true(acknowledged > 10 * ROUNDS, `${acknowledged}`)
+  t.true(acknowledged > ROUNDS, `${acknowledged}`)
 })
