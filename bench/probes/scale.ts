@@ -54,14 +54,14 @@ async function column(folder: string, count: number): Promise<Record<string, num
     'event(id), ns': () => store.event(1 + random.below(count))?.event.length,
   }
   const nanos = Object.entries(readers).map(([what, read]) => [what, nanosOf(read)] as const)
-  const readCalls = IS_COUNTED ? { 'read calls for each event(id)': readCallsOf(readers['event(id), ns']) } : {}
+  const counted = IS_COUNTED ? readCost(readers['event(id), ns']) : {}
   const durableMicros = await durableCommit(store, records)
   await store.close()
   const recoveryMs = await recovery(folder)
   return {
     'filled in, s': fillSeconds,
     ...Object.fromEntries(nanos),
-    ...readCalls,
+    ...counted,
     'durable commit, µs': durableMicros,
     'clean open, ms': median(openMs),
     [`recovery of ${UNFLUSHED_COMMITS.toLocaleString('en-US')} commits after a kill, ms`]: recoveryMs,
@@ -110,16 +110,18 @@ function nanosOf(read: () => number | undefined): number {
 }
 
 /** Counted by the kernel, for the whole process, without the counting itself. */
-function readCallsOf(read: () => unknown): number {
-  const before = readCalls()
-  const empty = readCalls() - before
-  const started = readCalls()
+function readCost(read: () => unknown): Record<string, number> {
+  const before = readSoFar()
+  const empty = readSoFar()
   for (let i = 0; i < READS_PER_SAMPLE; i++) read()
-  return (readCalls() - started - empty) / READS_PER_SAMPLE
+  const after = readSoFar()
+  const each = (what: 'calls' | 'bytes'): number => (after[what] - empty[what] - (empty[what] - before[what])) / READS_PER_SAMPLE
+  return { 'read calls for each event(id)': each('calls'), 'bytes read for each event(id)': each('bytes') }
 }
 
-function readCalls(): number {
-  return Number(/^syscr: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1])
+function readSoFar(): { calls: number; bytes: number } {
+  const io = readFileSync('/proc/self/io', 'utf8')
+  return { calls: Number(/^syscr: (\d+)$/m.exec(io)?.[1]), bytes: Number(/^rchar: (\d+)$/m.exec(io)?.[1]) }
 }
 
 async function durableCommit(store: Store, records: Records): Promise<number> {
