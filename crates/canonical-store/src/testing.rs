@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use ledgerstone_format::StoreId;
 use ledgerstone_journal::JournalOptions;
 use ledgerstone_vfs::{
-    Vfs,
+    Clock, Vfs,
     sim::{SimClock, SimDisk},
 };
 pub use ledgerstone_write_coordinator::Step;
@@ -135,18 +135,35 @@ pub fn open_stepped(path: &Path, options: &OpenOptions) -> Result<Arc<Store>> {
 
 /// Opens a store on the real disk with LMDB whose flushes are cut into parts of so many operations.
 pub fn open_in_parts(path: &Path, options: &OpenOptions, engine: Engine, part_operations: u32) -> Result<Arc<Store>> {
-    let ground = Ground {
-        vfs: Arc::new(ledgerstone_vfs::OsVfs),
-        clock: Arc::new(ledgerstone_vfs::SystemClock::new()),
+    let ground = real_ground(Arc::new(ledgerstone_vfs::OsVfs), Arc::new(ledgerstone_vfs::SystemClock::new()));
+    let in_parts = Ground {
         open_checkpoint: Arc::new(move |vfs, dir, settings| {
             let checkpoint = LmdbCheckpoint::open(vfs, dir, settings.map_size_bytes)?;
             Ok(Arc::new(checkpoint.with_part_operations(part_operations)))
         }),
+        threads: engine == Engine::Threads,
+        ..ground
+    };
+    in_parts.open(path, options)
+}
+
+/// Opens a store with the engine's threads whose journal and log go through `vfs`, which leads to the real disk, and whose
+/// state is in LMDB. [`close_threaded`] ends it.
+pub fn open_on(vfs: Arc<dyn Vfs>, clock: Arc<dyn Clock>, path: &Path, options: &OpenOptions) -> Result<Arc<Store>> {
+    real_ground(vfs, clock).open(path, options)
+}
+
+fn real_ground(vfs: Arc<dyn Vfs>, clock: Arc<dyn Clock>) -> Ground {
+    Ground {
+        vfs,
+        clock,
+        open_checkpoint: Arc::new(|vfs, dir, settings| {
+            Ok(Arc::new(LmdbCheckpoint::open(vfs, dir, settings.map_size_bytes)?))
+        }),
         journal: small_journal(),
         new_id: crate::recovery::random_id,
-        threads: engine == Engine::Threads,
-    };
-    ground.open(path, options)
+        threads: true,
+    }
 }
 
 /// One round of the journal thread's work: whether anything was done.

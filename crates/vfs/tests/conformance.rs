@@ -1,5 +1,5 @@
-//! One list of claims, held against the operating system and the simulated disk: what a test proves on the simulation counts
-//! only if both mean the same by each call.
+//! One list of claims, held against the operating system, the simulated disk and a slow one: what a test proves on the
+//! simulation counts only if all mean the same by each call.
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test")]
 
 use std::{
@@ -7,10 +7,18 @@ use std::{
     env, fs, io,
     path::{Path, PathBuf},
     process,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
-use ledgerstone_vfs::{FileError, OpenHow, OsVfs, Vfs, read_small_file, sim::SimDisk, write_atomically};
+use ledgerstone_vfs::{
+    FileError, OpenHow, OsVfs, Vfs, read_small_file,
+    sim::{SimDisk, SlowVfs},
+    write_atomically,
+};
 
 /// A folder of its own for a claim, removed at its end.
 struct TempFolder(PathBuf);
@@ -32,12 +40,14 @@ impl Drop for TempFolder {
     }
 }
 
-fn on_both(claim: impl Fn(&dyn Vfs, &Path)) {
+fn on_all(claim: impl Fn(&dyn Vfs, &Path)) {
     let folder = TempFolder::new();
     claim(&OsVfs, &folder.0);
     let disk = SimDisk::new(7);
     disk.create_dir_all(&folder.0).unwrap();
     claim(&disk, &folder.0);
+    let folder = TempFolder::new();
+    claim(&SlowVfs::new(Arc::new(OsVfs), Duration::from_micros(1), Duration::from_micros(1)), &folder.0);
 }
 
 fn kind<T>(result: Result<T, FileError>) -> Option<io::ErrorKind> {
@@ -54,7 +64,7 @@ fn names(vfs: &dyn Vfs, folder: &Path) -> BTreeSet<String> {
 
 #[test]
 fn a_file_that_must_exist_does_not_come_into_being() {
-    on_both(|vfs, folder| {
+    on_all(|vfs, folder| {
         for how in [OpenHow::Read, OpenHow::ReadWrite] {
             let error = vfs.open(&folder.join("a"), how).unwrap_err();
             assert!(error.is_not_found());
@@ -68,7 +78,7 @@ fn a_file_that_must_exist_does_not_come_into_being() {
 
 #[test]
 fn creating_anew_spares_what_exists_and_truncating_empties_it() {
-    on_both(|vfs, folder| {
+    on_all(|vfs, folder| {
         let path = folder.join("a");
         vfs.open(&path, OpenHow::CreateNew).unwrap().write_all_at(b"one", 0).unwrap();
         assert_eq!(kind(vfs.open(&path, OpenHow::CreateNew)), Some(io::ErrorKind::AlreadyExists));
@@ -81,7 +91,7 @@ fn creating_anew_spares_what_exists_and_truncating_empties_it() {
 
 #[test]
 fn bytes_are_read_where_they_were_written_and_holes_are_zero() {
-    on_both(|vfs, folder| {
+    on_all(|vfs, folder| {
         let file = vfs.open(&folder.join("a"), OpenHow::CreateNew).unwrap();
         let bytes: Vec<u8> = (0..9_000_u32).map(|n| (n % 251) as u8 + 1).collect();
         file.write_all_at(&bytes, 5_000).unwrap();
@@ -100,7 +110,7 @@ fn bytes_are_read_where_they_were_written_and_holes_are_zero() {
 
 #[test]
 fn bytes_cut_off_do_not_come_back() {
-    on_both(|vfs, folder| {
+    on_all(|vfs, folder| {
         let file = vfs.open(&folder.join("a"), OpenHow::CreateNew).unwrap();
         file.write_all_at(&[7; 10_000], 0).unwrap();
         file.set_len(4_100).unwrap();
@@ -115,7 +125,7 @@ fn bytes_cut_off_do_not_come_back() {
 
 #[test]
 fn a_handle_for_reading_changes_nothing() {
-    on_both(|vfs, folder| {
+    on_all(|vfs, folder| {
         let path = folder.join("a");
         vfs.open(&path, OpenHow::CreateNew).unwrap().write_all_at(b"one", 0).unwrap();
         let file = vfs.open(&path, OpenHow::Read).unwrap();
@@ -128,7 +138,7 @@ fn a_handle_for_reading_changes_nothing() {
 
 #[test]
 fn renaming_replaces_the_target() {
-    on_both(|vfs, folder| {
+    on_all(|vfs, folder| {
         vfs.create_dir_all(&folder.join("sub")).unwrap();
         let (a, b) = (folder.join("a"), folder.join("sub/b"));
         for (path, bytes) in [(&a, b"new"), (&b, b"old")] {
@@ -149,7 +159,7 @@ fn renaming_replaces_the_target() {
 
 #[test]
 fn folders_are_made_with_their_parents_and_renamed_with_their_files() {
-    on_both(|vfs, folder| {
+    on_all(|vfs, folder| {
         let deep = folder.join("x/y/z");
         vfs.create_dir_all(&deep).unwrap();
         vfs.create_dir_all(&deep).unwrap();
@@ -165,7 +175,7 @@ fn folders_are_made_with_their_parents_and_renamed_with_their_files() {
 
 #[test]
 fn a_folder_lists_its_names() {
-    on_both(|vfs, folder| {
+    on_all(|vfs, folder| {
         vfs.create_dir_all(&folder.join("sub")).unwrap();
         for name in ["a", "b", "sub/c"] {
             vfs.open(&folder.join(name), OpenHow::CreateNew).unwrap();
@@ -180,7 +190,7 @@ fn a_folder_lists_its_names() {
 
 #[test]
 fn a_file_replaced_whole_leaves_nothing_aside() {
-    on_both(|vfs, folder| {
+    on_all(|vfs, folder| {
         let path = folder.join("identity");
         write_atomically(vfs, &path, b"first, and longer").unwrap();
         write_atomically(vfs, &path, b"second").unwrap();
@@ -192,7 +202,7 @@ fn a_file_replaced_whole_leaves_nothing_aside() {
 
 #[test]
 fn a_lock_has_one_holder_until_it_is_dropped() {
-    on_both(|vfs, folder| {
+    on_all(|vfs, folder| {
         let path = folder.join("lock");
         let lock = vfs.try_lock(&path).unwrap().unwrap();
         assert!(vfs.exists(&path).unwrap());
@@ -211,7 +221,7 @@ fn a_lock_has_one_holder_until_it_is_dropped() {
 #[cfg(unix)]
 #[test]
 fn an_open_file_outlives_its_name() {
-    on_both(|vfs, folder| {
+    on_all(|vfs, folder| {
         let path = folder.join("a");
         let file = vfs.open(&path, OpenHow::CreateNew).unwrap();
         file.write_all_at(b"one", 0).unwrap();

@@ -22,5 +22,6 @@ mod no_space;
 mod poison;
 mod process_lock;
 mod rig;
+mod slow_device;
 mod stalls;
 mod verify;

@@ -1,7 +1,7 @@
 //! The simulated disk: a file system in memory, driven by a seed, that keeps what is written apart from what is durable.
 //!
 //! A test runs the engine on a [`SimDisk`], stops it at any operation, and opens what [`SimDisk::power_cut`] or
-//! [`SimDisk::crash`] leaves. The same seed and the same calls give the same disk, byte for byte.
+//! [`SimDisk::crash`] leaves. The same seed and the same calls give the same disk, byte for byte. [`SlowVfs`] makes any disk slow.
 
 mod access;
 mod clock;
@@ -13,6 +13,7 @@ mod incident;
 mod inode;
 mod power_cut;
 mod random;
+mod slow;
 mod state;
 mod trace;
 mod tree;
@@ -22,4 +23,5 @@ pub use disk::SimDisk;
 pub use fault::{Fault, SimOp};
 pub use hold::HeldSyncs;
 pub use incident::{Incident, Mishap};
+pub use slow::{SlowFlushes, SlowVfs};
 pub use trace::SimCounts;
