@@ -146,7 +146,7 @@ mod tests {
 
     use super::{SlowFlushes, SlowVfs};
     use crate::{
-        OpenHow, Vfs, VfsFile,
+        OpenHow, Vfs,
         sim::{Fault, SimDisk, SimOp},
     };
 
