@@ -441,6 +441,9 @@ export declare function startLogVerification(log: number): number
 /** Begins to look an open store through. */
 export declare function startVerification(store: number): number
 
+/** The newest applied seq, kept current without a call. */
+export declare function storeApplied(store: number): BigUint64Array
+
 /** One word that says what forbids writing (2 failed, 8 sealed, 16 paused), kept current without a call. */
 export declare function storeCondition(store: number): Uint32Array
 

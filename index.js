@@ -773,7 +773,7 @@ if (
   }
 }
 
-const { awaitEvents, awaitVerification, closeCursor, closeEventLog, closeLocks, closeStore, collections, collectionSlot, counters, endVerification, firstEventAt, handOver, holdSegments, hotCalls, lockStats, logChecksum, logDeleteRange, logRotate, logSegments, logStats, logSync, nextEventId, observe, oldestEventId, openEventLog, openLocks, openSnapshot, openStore, pauseStore, rangeCount, releaseReader, releaseSegments, resumeAll, resumeStore, rotateEvents, sealStore, segmentChecksum, startLogVerification, startVerification, storeCondition, storeLocks, storeMeta, storeStats, takeError, takeHappenings, takeValue, trimEvents, unsealStore, verifyClosedStore, version, waitIdle } = nativeBinding
+const { awaitEvents, awaitVerification, closeCursor, closeEventLog, closeLocks, closeStore, collections, collectionSlot, counters, endVerification, firstEventAt, handOver, holdSegments, hotCalls, lockStats, logChecksum, logDeleteRange, logRotate, logSegments, logStats, logSync, nextEventId, observe, oldestEventId, openEventLog, openLocks, openSnapshot, openStore, pauseStore, rangeCount, releaseReader, releaseSegments, resumeAll, resumeStore, rotateEvents, sealStore, segmentChecksum, startLogVerification, startVerification, storeApplied, storeCondition, storeLocks, storeMeta, storeStats, takeError, takeHappenings, takeValue, trimEvents, unsealStore, verifyClosedStore, version, waitIdle } = nativeBinding
 export { awaitEvents }
 export { awaitVerification }
 export { closeCursor }
@@ -813,6 +813,7 @@ export { sealStore }
 export { segmentChecksum }
 export { startLogVerification }
 export { startVerification }
+export { storeApplied }
 export { storeCondition }
 export { storeLocks }
 export { storeMeta }

@@ -166,6 +166,8 @@ export interface ColdCalls {
   awaitEvents(store: number, applied: number, written: number, durable: number): void
   /** One word (2 failed, 8 sealed, 16 paused) that native code keeps current. */
   storeCondition(store: number): Uint32Array
+  /** The newest applied seq, in memory that native code keeps current; read with `Atomics.load`. */
+  storeApplied(store: number): BigUint64Array
   /** Seals durably; the newest event, 0 for none. */
   sealStore(store: number): Promise<number>
   unsealStore(store: number): Promise<number>

@@ -6,20 +6,22 @@ import type { StandardSchemaV1 } from './codecs/standard-schema.ts'
 export type ErrorCode =
   | 'ERR_INVALID_ARGUMENT' | 'ERR_LIMIT' | 'ERR_VALIDATION' | 'ERR_CODEC' | 'ERR_CODEC_MISMATCH' | 'ERR_NOT_FOUND' | 'ERR_LOCKED'
   | 'ERR_OPTIONS_MISMATCH' | 'ERR_CLOSED' | 'ERR_BACKPRESSURE' | 'ERR_BUSY' | 'ERR_TRANSACTION_OPEN' | 'ERR_TRANSACTION_FINISHED'
-  | 'ERR_ASYNC_TRANSACTION' | 'ERR_LOCK_TIMEOUT' | 'ERR_SEALED' | 'ERR_PAUSED' | 'ERR_TIMEOUT' | 'ERR_EVENTS_TRIMMED' | 'ERR_EVENT_ID_GAP' | 'ERR_CORRUPT'
-  | 'ERR_FORMAT' | 'ERR_NO_SPACE' | 'ERR_IO' | 'ERR_POISONED' | 'ERR_FILE_SYSTEM' | 'ERR_NATIVE_MISSING' | 'ERR_VERSION_MISMATCH'
+  | 'ERR_ASYNC_TRANSACTION' | 'ERR_PREFLIGHT_REJECTED' | 'ERR_UNDECLARED_KEY' | 'ERR_CONFLICT' | 'ERR_LOCK_TIMEOUT' | 'ERR_SEALED' | 'ERR_PAUSED'
+  | 'ERR_TIMEOUT' | 'ERR_EVENTS_TRIMMED' | 'ERR_EVENT_ID_GAP' | 'ERR_CORRUPT' | 'ERR_FORMAT' | 'ERR_NO_SPACE' | 'ERR_IO' | 'ERR_POISONED'
+  | 'ERR_FILE_SYSTEM' | 'ERR_NATIVE_MISSING' | 'ERR_VERSION_MISMATCH'
 
 /** The fields an error carries beside its code, by their documented names. */
 export type ErrorFields = Readonly<Record<string, unknown>>
 
 const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'ERR_BACKPRESSURE', 'ERR_BUSY', 'ERR_LOCK_TIMEOUT', 'ERR_NO_SPACE', 'ERR_PAUSED', 'ERR_TIMEOUT',
+  'ERR_BACKPRESSURE', 'ERR_BUSY', 'ERR_CONFLICT', 'ERR_LOCK_TIMEOUT', 'ERR_NO_SPACE', 'ERR_PAUSED', 'ERR_TIMEOUT',
 ])
 
 /**
  * What every error of this package is. `code` tells what happened, `retryable` whether the same call may succeed later without any change,
  * `cause` the error underneath, where there is one. Codes without a class of their own carry their fields as plain properties: `path` or
- * `name` (`ERR_NOT_FOUND`), `option` (`ERR_OPTIONS_MISMATCH`), `path` and `type` (`ERR_FILE_SYSTEM`), `expected` and `actual` (`ERR_VERSION_MISMATCH`, `ERR_EVENT_ID_GAP`).
+ * `name` (`ERR_NOT_FOUND`), `option` (`ERR_OPTIONS_MISMATCH`), `path` and `type` (`ERR_FILE_SYSTEM`), `collection` and, for a key, `key`
+ * (`ERR_UNDECLARED_KEY`), `expected` and `actual` (`ERR_VERSION_MISMATCH`, `ERR_EVENT_ID_GAP`).
  */
 export class LedgerstoneError extends Error {
   readonly code: ErrorCode
@@ -112,6 +114,22 @@ export class BusyError extends LedgerstoneError {
   declare readonly waitedMs: number
 }
 name(BusyError, 'BusyError')
+
+/** `ERR_PREFLIGHT_REJECTED`: a preflight has called `reject`. Nothing was written. */
+export class PreflightRejectedError extends LedgerstoneError {
+  declare readonly code: 'ERR_PREFLIGHT_REJECTED'
+  /** What it was rejected with. */
+  declare readonly errors: readonly string[]
+}
+name(PreflightRejectedError, 'PreflightRejectedError')
+
+/** `ERR_CONFLICT` (retryable): what a preflight had read was changed each time before the transaction could apply. Nothing was written. */
+export class ConflictError extends LedgerstoneError {
+  declare readonly code: 'ERR_CONFLICT'
+  /** How often the preflight has run. */
+  declare readonly attempts: number
+}
+name(ConflictError, 'ConflictError')
 
 /** `ERR_LOCK_TIMEOUT` (retryable): a set of locks was not granted in time. Nothing is held. */
 export class LockTimeoutError extends LedgerstoneError {
@@ -213,6 +231,8 @@ const CLASSES: Partial<Record<ErrorCode, ErrorClass>> = {
   ERR_CLOSED: ClosedError,
   ERR_BACKPRESSURE: BackpressureError,
   ERR_BUSY: BusyError,
+  ERR_PREFLIGHT_REJECTED: PreflightRejectedError,
+  ERR_CONFLICT: ConflictError,
   ERR_LOCK_TIMEOUT: LockTimeoutError,
   ERR_SEALED: SealedError,
   ERR_PAUSED: PausedError,
@@ -252,6 +272,11 @@ export function invalidArgument(argument: string, what: string): LedgerstoneErro
 /** `ERR_LIMIT`; `what` is too large (bytes) or there is too much of it. @internal */
 export function limitExceeded(what: string, limit: string, size: number, max: number): LedgerstoneError {
   return errorOf('ERR_LIMIT', `${what} is too large: limit=\`${limit}\` size=${size} max=${max}`, { limit, size, max })
+}
+
+/** `ERR_CONFLICT`. @internal */
+export function conflict(attempts: number): LedgerstoneError {
+  return errorOf('ERR_CONFLICT', `what the preflight has read was changed meanwhile: attempts=${attempts}`, { attempts })
 }
 
 /** `ERR_LOCK_TIMEOUT`. @internal */

@@ -7,9 +7,10 @@ export { envelope } from './codecs/envelope.ts'
 export { json } from './codecs/json.ts'
 export { utf8 } from './codecs/utf8.ts'
 export { compareDurability } from './durability.ts'
+export { retry, type RetryOptions } from './retry.ts'
 export {
-  BackpressureError, BusyError, ClosedError, CodecError, CorruptionError, EventsTrimmedError, FormatError, InvalidArgumentError, IoError, LedgerstoneError,
-  LimitError, LockedError, LockTimeoutError, NoSpaceError, PausedError, PoisonedError, SealedError, TimeoutError, ValidationError,
+  BackpressureError, BusyError, ClosedError, CodecError, ConflictError, CorruptionError, EventsTrimmedError, FormatError, InvalidArgumentError, IoError, LedgerstoneError,
+  LimitError, LockedError, LockTimeoutError, NoSpaceError, PausedError, PoisonedError, PreflightRejectedError, SealedError, TimeoutError, ValidationError,
 } from './errors.ts'
 
 export type {
@@ -20,6 +21,7 @@ export type {
 export type {
   CommitGroupMessage, FlushMessage, NoSpaceMessage, PoisonedMessage, RecoveryMessage, StallMessage,
 } from './canonical-store/diagnostics.ts'
+export type { CheckOptions, CheckReport, Checks, DeclaredKey, KeySet, Phases, PhasesOptions, PreflightContext } from './canonical-store/phases.ts'
 export type { Codec, Json, KeyCodec, KeyPrefix } from './codecs/codec.ts'
 export type { Envelope, EnvelopeInput, EnvelopeOptions, EventMetadata, EventTypeOptions } from './codecs/envelope-types.ts'
 export type { JsonOutput, JsonSafe } from './codecs/json.ts'

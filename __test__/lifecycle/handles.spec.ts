@@ -106,6 +106,7 @@ test('after close() everything throws or rejects with ERR_CLOSED, and nothing is
     resumeIngestion: () => store.resumeIngestion(),
     dropCollection: () => store.dropCollection('a'),
     transact: () => store.transact(() => t.fail('the function runs')),
+    check: () => store.check({ keys: {}, preflight: () => t.fail('the preflight runs') }),
     append: () => store.append('a'),
     appendAll: () => store.appendAll([]),
     sync: () => store.sync(),
@@ -117,7 +118,7 @@ test('after close() everything throws or rejects with ERR_CLOSED, and nothing is
     unseal: () => store.unseal(),
     pauseIngestion: () => store.pauseIngestion(),
   }
-  const promised = new Set(['dropCollection', 'transact', 'append', 'appendAll', 'sync', 'flush', 'verify', 'trimEvents', 'rotateEvents', 'seal', 'unseal', 'pauseIngestion'])
+  const promised = new Set(['dropCollection', 'transact', 'check', 'append', 'appendAll', 'sync', 'flush', 'verify', 'trimEvents', 'rotateEvents', 'seal', 'unseal', 'pauseIngestion'])
   for (const [name, use] of Object.entries(inSync)) {
     if (promised.has(name)) {
       const promise = use() as Promise<unknown>

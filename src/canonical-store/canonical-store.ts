@@ -5,6 +5,7 @@ import type { LedgerstoneError } from '../errors.ts'
 import type { LockManager } from '../lock-manager/lock-manager.ts'
 import type { LockStats } from '../lock-manager/locks.ts'
 import type { EventId, EventRange, EventReader, EventRecord, EventSegments, Follower, FollowOptions } from './events.ts'
+import type { CheckOptions, CheckReport, Checks, Phases, PhasesOptions } from './phases.ts'
 
 export type { EventId, EventRange, EventReader, EventRecord, EventSegments, Follower, FollowOptions } from './events.ts'
 
@@ -42,12 +43,17 @@ export interface Collection<K, V, In = V> {
   put(key: K, value: In, options?: WriteOptions): Promise<CommitInfo>
   /** Deletes one key in a commit of its own; a key that is not there makes an empty one. */
   delete(key: K, options?: WriteOptions): Promise<CommitInfo>
-  /** Names a key without reading it, for {@link CanonicalStore.locks}. */
+  /** Names a key without reading it, for locks and for what a preflight declares. */
   key(key: K): KeyRef
+  /**
+   * Names a span of keys, for what a preflight declares to `read`: it may then read any range and any key in it (`reverse` and `limit` do not matter).
+   * It takes no lock; that nothing has come, gone or changed in what was read is validated.
+   */
+  keys(range?: KeyRange<K>): KeyRef
 }
 
 declare const refBrand: unique symbol
-/** A key of a collection, named by {@link Collection.key}. */
+/** A key of a collection, named by {@link Collection.key}, or a span of keys, by {@link Collection.keys}. */
 export interface KeyRef { readonly [refBrand]: true }
 
 /**
@@ -172,7 +178,7 @@ export interface WriteHandle<T> {
 }
 
 /** Turns a promise returned by a synchronous callback into a compile error that says why. */
-export type Sync<T> = T extends PromiseLike<unknown> ? { 'a transaction callback is synchronous; await before or after it': never } : T
+export type Sync<T> = T extends PromiseLike<unknown> ? { 'a transaction callback is synchronous; await in a preflight': never } : T
 
 /** Who the store is. */
 export interface StoreMeta {
@@ -280,6 +286,21 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    * data; otherwise `fn` runs within the call. When it is a full device that keeps that data from being flushed, it rejects with `ERR_NO_SPACE`.
    */
   transact<T>(fn: (tx: Transaction<In>) => Sync<T>, options?: TransactOptions): Promise<Commit<T>>
+  /**
+   * A transaction in three phases. Locks for the declared keys are taken, and `preflight`, which may be asynchronous, runs under them. Then, as the only
+   * writer and without any waiting, what it has read is compared with what is there, and `apply` runs. When a writer that took no locks has changed
+   * it, everything begins anew, three times in all. The locks are given back before the commit is awaited, and whatever happens.
+   *
+   * Rejects with `ERR_PREFLIGHT_REJECTED` (`errors`), `ERR_CONFLICT` (`attempts`), `ERR_LOCK_TIMEOUT`, `ERR_UNDECLARED_KEY`, the signal's reason, what
+   * `keys`, `preflight` and `apply` throw, and with what a transaction rejects with.
+   */
+  transact<P, T>(phases: Phases<In, P, T>, options?: PhasesOptions): Promise<Commit<T>>
+  /**
+   * The first phase alone: takes the locks, runs the preflight, gives the locks back and tells whether it would let a transaction through, as of then.
+   * Writes nothing, so it works on a sealed or paused store too. Rejects with what {@link transact} rejects with before its `apply`, but a rejection by
+   * the preflight is a result.
+   */
+  check<P>(checks: Checks<P>, options?: CheckOptions): Promise<CheckReport>
   /** A transaction in the explicit form. */
   writeTxn(): WriteTxn<In>
   /** Appends one event, or those of an array, in a commit of their own. */

@@ -2,7 +2,7 @@
 import type { CommitInfo, Collection, KeyRange, KeyRef, Range, WriteOptions } from './canonical-store.ts'
 import { invalidArgument } from '../errors.ts'
 import { KeyBounds, RANGE_OPTIONS } from './key-bounds.ts'
-import { EmbeddedKeyRef } from './key-ref.ts'
+import { EmbeddedKeyRef, EmbeddedKeySpan } from './key-ref.ts'
 import type { KeySpace } from './key-space.ts'
 import { EmbeddedRange } from './range.ts'
 import type { Writer } from './writer.ts'
@@ -53,6 +53,10 @@ export class EmbeddedCollection<K, V, In> implements Collection<K, V, In> {
 
   key(key: K): KeyRef {
     return EmbeddedKeyRef.of(this.#space, this.#space.key(key))
+  }
+
+  keys(range?: KeyRange<K>): KeyRef {
+    return EmbeddedKeySpan.of(this.#space, KeyBounds.of(this.#space, range, RANGE_OPTIONS), range)
   }
 }
 

@@ -96,6 +96,11 @@ export class NativeCursor<K, V> implements Cursor<K, V> {
     return this.#pageText().substring(this.#key, this.#value)
   }
 
+  /** The value as a string of bytes. */
+  valueBytes(): string {
+    return this.#pageText().substring(this.#value, this.#end)
+  }
+
   close(): void {
     this.#left = 0
     this.#givePage()

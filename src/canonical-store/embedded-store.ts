@@ -16,6 +16,7 @@ import { HeldEventSegments } from './event-segments.ts'
 import { EmbeddedFollower } from './follower.ts'
 import { KeyBounds, RANGE_OPTIONS } from './key-bounds.ts'
 import { pause } from './pause.ts'
+import type { CheckOptions, CheckReport, Checks, Phases, PhasesOptions } from './phases.ts'
 import { EmbeddedRange } from './range.ts'
 import { EmbeddedSnapshot } from './snapshot.ts'
 import { checkName, type StoreHandle } from './store-handle.ts'
@@ -122,8 +123,15 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
     return this.#writer.apply(fn as (tx: Transaction<never>) => T)
   }
 
-  transact<T>(fn: (tx: Transaction<In>) => Sync<T>, options?: TransactOptions): Promise<Commit<T>> {
-    return this.#writer.transact(fn as (tx: Transaction<never>) => T, options)
+  transact<T>(fn: (tx: Transaction<In>) => Sync<T>, options?: TransactOptions): Promise<Commit<T>>
+  transact<P, T>(phases: Phases<In, P, T>, options?: PhasesOptions): Promise<Commit<T>>
+  transact<P, T>(work: ((tx: Transaction<In>) => Sync<T>) | Phases<In, P, T>, options?: PhasesOptions): Promise<Commit<T>> {
+    if (typeof work === 'object' && work !== null) return this.#writer.transactPhases(work as Phases<never, P, T>, options)
+    return this.#writer.transact(work as (tx: Transaction<never>) => T, options)
+  }
+
+  check<P>(checks: Checks<P>, options?: CheckOptions): Promise<CheckReport> {
+    return this.#writer.examine(checks, options)
   }
 
   writeTxn(): WriteTxn<In> {

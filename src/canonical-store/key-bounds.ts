@@ -79,6 +79,24 @@ export class KeyBounds {
     return [from, Math.max(from, to)]
   }
 
+  /** Whether a key is between the bounds. */
+  includes(key: string): boolean {
+    const lower = this.#lower
+    const upper = this.#upper
+    return (lower === undefined || key > lower || (key === lower && !this.#lowerIsExclusive))
+      && (upper === undefined || key < upper || (key === upper && this.#upperIsInclusive))
+  }
+
+  /** Whether all that can lie between other bounds lies between these too. */
+  covers(other: KeyBounds): boolean {
+    if (other.isEmpty) return true
+    const beginsBefore = this.#lower === undefined
+      || (other.#lower !== undefined && (other.#lower > this.#lower || (other.#lower === this.#lower && (!this.#lowerIsExclusive || other.#lowerIsExclusive))))
+    const endsBehind = this.#upper === undefined
+      || (other.#upper !== undefined && (other.#upper < this.#upper || (other.#upper === this.#upper && (this.#upperIsInclusive || !other.#upperIsInclusive))))
+    return beginsBefore && endsBehind
+  }
+
   #intersect(prefix: string): void {
     if (this.#lower === undefined || prefix > this.#lower) {
       this.#lower = prefix

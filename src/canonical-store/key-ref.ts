@@ -1,7 +1,8 @@
 // A key of a collection that is named without being read: for locks, and for what is declared beforehand. Its lock's name is the same for all handles
 // and threads that have the store open: the store's number in this process, the collection's name, the key.
 import { owned, writeUtf8 } from '../internal/bytes.ts'
-import type { KeyRef } from './canonical-store.ts'
+import type { KeyRange, KeyRef } from './canonical-store.ts'
+import type { KeyBounds } from './key-bounds.ts'
 import type { KeySpace } from './key-space.ts'
 
 /** What `collection.key()` gives; opaque to users. */
@@ -32,5 +33,23 @@ export class EmbeddedKeyRef<K = unknown, V = unknown> {
     if (typeof this.key === 'string') return lockPrefix.length + writeUtf8(to, this.key, at)
     to.set(this.key, at)
     return lockPrefix.length + this.key.length
+  }
+}
+
+/** What `collection.keys()` gives; opaque to users. It names no lock. */
+export class EmbeddedKeySpan<K = unknown, V = unknown> {
+  readonly space: KeySpace<K, V>
+  readonly bounds: KeyBounds
+  /** As the user gave it. */
+  readonly range: KeyRange<K>
+
+  constructor(space: KeySpace<K, V>, bounds: KeyBounds, range: KeyRange<K> | undefined) {
+    this.space = space
+    this.bounds = bounds
+    this.range = { ...range }
+  }
+
+  static of<K, V>(space: KeySpace<K, V>, bounds: KeyBounds, range: KeyRange<K> | undefined): KeyRef {
+    return new EmbeddedKeySpan(space, bounds, range) as unknown as KeyRef
   }
 }

@@ -64,6 +64,13 @@ export class KeySpace<K, V> {
     return this.#encode(() => (this.#keys.encodePrefix as (prefix: KeyPrefix<K>) => string | Uint8Array)(prefix))
   }
 
+  /** A key from its own encoding. */
+  keyOf(encoded: string | Uint8Array): K {
+    if (typeof encoded === 'string' && this.keysAreText) return this.keyFromText(encoded)
+    const bytes = typeof encoded === 'string' ? Buffer.from(encoded, 'utf8') : Buffer.from(encoded)
+    return this.keyFromBytes(bytes.buffer, bytes.byteOffset, bytes.length)
+  }
+
   /** A key from text, if {@link keysAreText}. */
   keyFromText(text: string): K {
     return this.#isUtf8 ? (text as K) : (this.#keys as unknown as TextCodec<K>).decodeText(text)

@@ -34,7 +34,7 @@ export class OpenTransaction implements RangeSource {
     if (!stalls || !handle.shared.crowded) return
     const sinceMs = performance.now()
     try {
-      this.#takeGate()
+      this.takeGate()
     } catch (error) {
       this.#end()
       this.#giveBack()
@@ -65,7 +65,7 @@ export class OpenTransaction implements RangeSource {
     const slot = this.handle.slotOf(space)
     const encoded = space.readableKey(key)
     if (encoded === undefined) return undefined
-    this.#takeGate()
+    this.takeGate()
     const own = this.#own(slot, encoded)
     if (own === undefined) return this.handle.reader.get(space.values, slot, encoded)
     return this.#writes.isPut(own) ? ownValue(space, this.#writes, own, this.handle.environment) : undefined
@@ -81,7 +81,7 @@ export class OpenTransaction implements RangeSource {
   getMany<K, V>(space: KeySpace<K, V>, keys: readonly K[]): (V | undefined)[] {
     this.check()
     const slot = this.handle.slotOf(space)
-    this.#takeGate()
+    this.takeGate()
     const found = this.handle.reader.getMany(space, slot, keys, undefined)
     if (this.#overlayOf(slot) === undefined) return found
     for (let i = 0; i < keys.length; i++) {
@@ -99,7 +99,7 @@ export class OpenTransaction implements RangeSource {
   openCursor<K, V>(space: KeySpace<K, V>, bounds: KeyBounds, keysOnly: boolean): Cursor<K, V> {
     const { environment, reader } = this.handle
     const slot = this.handle.slotOf(space)
-    this.#takeGate()
+    this.takeGate()
     const own = this.#overlayOf(slot)?.between(slot, bounds) ?? []
     const leases = (this.#leases ??= new Set())
     const limit = own.length === 0 ? bounds.limit : Infinity
@@ -109,7 +109,7 @@ export class OpenTransaction implements RangeSource {
 
   count<K, V>(space: KeySpace<K, V>, bounds: KeyBounds): number {
     const slot = this.handle.slotOf(space)
-    this.#takeGate()
+    this.takeGate()
     if (this.#overlayOf(slot) === undefined) return countEntries(this.handle.environment, this.handle.reader.id, slot, bounds)
     return this.#each(space, bounds, () => {})
   }
@@ -150,7 +150,7 @@ export class OpenTransaction implements RangeSource {
     this.check()
     const encoded = this.handle.events.encode(event)
     this.check()
-    this.#takeGate()
+    this.takeGate()
     this.#writes.event(encoded, this.handle.limits)
     return this.#firstEventId + this.#writes.events - 1
   }
@@ -158,7 +158,7 @@ export class OpenTransaction implements RangeSource {
   appendAll(events: readonly unknown[]): { first: EventId; last: EventId } | undefined {
     this.check()
     if (events.length === 0) return undefined
-    this.#takeGate()
+    this.takeGate()
     const first = this.#firstEventId + this.#writes.events
     this.#allOrNone(() => {
       for (const event of events) {
@@ -190,7 +190,8 @@ export class OpenTransaction implements RangeSource {
     this.#giveBack()
   }
 
-  #takeGate(): void {
+  /** From here on nobody else writes. @throws `ERR_BUSY`, `ERR_PAUSED`, `ERR_BACKPRESSURE` and what forbids writing */
+  takeGate(): void {
     if (this.#hasGate) return
     const next = this.handle.environment.hot.begin(this.handle.id, this.#stalls ? 1 : 0)
     if (next < 0) {
@@ -209,7 +210,7 @@ export class OpenTransaction implements RangeSource {
   }
 
   #isThere(slot: number, key: string | Uint8Array): boolean {
-    this.#takeGate()
+    this.takeGate()
     const own = this.#own(slot, key)
     return own === undefined ? this.handle.reader.has(slot, key) : this.#writes.isPut(own)
   }

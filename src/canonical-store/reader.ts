@@ -2,7 +2,7 @@
 import { MISSING, TOO_BIG } from '../binding.ts'
 import type { PayloadCodec } from '../codecs/payload-codec.ts'
 import { invalidArgument } from '../errors.ts'
-import { readUtf8, writeUtf8 } from '../internal/bytes.ts'
+import { readLatin1, readUtf8, writeUtf8 } from '../internal/bytes.ts'
 import type { Environment } from './environment.ts'
 import type { KeySpace } from './key-space.ts'
 import { allocate, PAGE_BYTES, view } from './pool.ts'
@@ -41,6 +41,17 @@ export class PointReader {
     if (length !== TOO_BIG) throw this.#environment.error()
     const large = this.#environment.cold.takeValue()
     return values.isText ? values.fromText(readUtf8(large, 0, large.length)) : values.fromBytes(large)
+  }
+
+  /** The value's bytes, one code unit each. */
+  raw(slot: number, key: string | Uint8Array): string | undefined {
+    const { hot, scratch, cold } = this.#environment
+    const length = hot.get(this.id, slot, key, scratch, 0)
+    if (length >= 0) return readLatin1(scratch, 0, length)
+    if (length === MISSING) return undefined
+    if (length !== TOO_BIG) throw this.#environment.error()
+    const large = cold.takeValue()
+    return readLatin1(large, 0, large.length)
   }
 
   has(slot: number, key: string | Uint8Array): boolean {

@@ -4,7 +4,7 @@ import { closed } from '../errors.ts'
 import { Lease } from '../internal/lease.ts'
 import type { Collection, EventId, EventRange, EventReader, KeyRange, Range, Seq, Snapshot } from './canonical-store.ts'
 import { spaceOf } from './collection.ts'
-import { type Cursor, NativeCursor } from './cursor.ts'
+import { NativeCursor } from './cursor.ts'
 import type { Environment } from './environment.ts'
 import type { EventSource } from './event-pass.ts'
 import { EmbeddedEventReader } from './event-reader.ts'
@@ -15,7 +15,7 @@ import { PointReader } from './reader.ts'
 import { countEntries, type StoreHandle } from './store-handle.ts'
 
 /** What a snapshot, its ranges and its event readers hold on to together. */
-class SnapshotHandle implements RangeSource, EventSource {
+export class SnapshotHandle implements RangeSource, EventSource {
   readonly environment: Environment
   readonly store: StoreHandle
   readonly events: PayloadCodec
@@ -53,7 +53,7 @@ class SnapshotHandle implements RangeSource, EventSource {
     return this.endOfEvents
   }
 
-  openCursor<K, V>(space: KeySpace<K, V>, bounds: KeyBounds, keysOnly: boolean): Cursor<K, V> {
+  openCursor<K, V>(space: KeySpace<K, V>, bounds: KeyBounds, keysOnly: boolean): NativeCursor<K, V> {
     const place = { environment: this.environment, reader: this.reader, slot: this.store.slotOf(space), leases: this.#cursors }
     return new NativeCursor(place, space, bounds, bounds.limit, keysOnly)
   }

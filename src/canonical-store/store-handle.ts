@@ -7,7 +7,7 @@ import { closed, errorOf, invalidArgument } from '../errors.ts'
 import { isWellFormed } from '../internal/bytes.ts'
 import { Lease } from '../internal/lease.ts'
 import { LockClient } from '../lock-manager/lock-client.ts'
-import { type Cursor, NativeCursor } from './cursor.ts'
+import { NativeCursor } from './cursor.ts'
 import type { Environment } from './environment.ts'
 import type { KeyBounds } from './key-bounds.ts'
 import { KeySpace } from './key-space.ts'
@@ -52,6 +52,8 @@ export class StoreHandle implements RangeSource {
   #locks: LockClient | undefined
   /** What forbids writing, as native code keeps it. */
   readonly #condition: Uint32Array
+  /** The newest applied commit of all threads, as native code keeps it. */
+  readonly #applied: BigUint64Array
   #isClosed = false
 
   constructor(environment: Environment, shared: SharedStore, options: HandleOptions) {
@@ -65,7 +67,13 @@ export class StoreHandle implements RangeSource {
     this.leases = new OpenReaders(options.path, options.readersWarnAfterMs)
     this.#lease = leaseOf(this, shared, this.leases)
     this.#condition = environment.call((cold) => cold.storeCondition(options.id))
+    this.#applied = environment.call((cold) => cold.storeApplied(options.id))
     shared.addHandle(options.id)
+  }
+
+  /** The newest applied commit of all threads; costs no native call. What reads like this before and after a read has not changed in between. */
+  get applied(): bigint {
+    return Atomics.load(this.#applied, 0)
   }
 
   get isClosed(): boolean {
@@ -168,7 +176,7 @@ export class StoreHandle implements RangeSource {
     return this.shared.open ?? this
   }
 
-  openCursor<K, V>(space: KeySpace<K, V>, bounds: KeyBounds, keysOnly: boolean): Cursor<K, V> {
+  openCursor<K, V>(space: KeySpace<K, V>, bounds: KeyBounds, keysOnly: boolean): NativeCursor<K, V> {
     const { environment, id: reader, leases } = this
     return new NativeCursor({ environment, reader, slot: this.slotOf(space), leases }, space, bounds, bounds.limit, keysOnly)
   }

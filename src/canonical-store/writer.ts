@@ -5,17 +5,25 @@ import { rankOf } from '../durability.ts'
 import type { ColdCalls } from '../binding.ts'
 import { errorOf, invalidArgument, LedgerstoneError } from '../errors.ts'
 import { owned } from '../internal/bytes.ts'
+import { isThenable } from '../internal/thenable.ts'
 import { checkFunction, checkOptions, checkSignal } from '../internal/validate.ts'
+import { checkedTimeout, DEFAULT_LOCK_TIMEOUT_MS } from '../lock-manager/lock-manager.ts'
 import type { Commit, CommitInfo, Transaction, WriteOptions, WriteTxn } from './canonical-store.ts'
 import { commitWrites } from './commit.ts'
 import type { KeySpace } from './key-space.ts'
 import { OpenTransaction } from './open-transaction.ts'
+import type { CheckOptions, CheckReport, Checks, Phases, PhasesOptions } from './phases.ts'
+import { CHANGED, Preflight } from './preflight.ts'
 import type { StoreHandle } from './store-handle.ts'
 import { EmbeddedTransaction, EmbeddedWriteTxn } from './transaction.ts'
 import { EmbeddedWriteHandle } from './write-handle.ts'
 import type { WriteSet } from './write-set.ts'
 
 const WRITE_OPTIONS: ReadonlySet<string> = new Set(['durability', 'signal'])
+const PHASES_OPTIONS: ReadonlySet<string> = new Set(['durability', 'signal', 'timeoutMs'])
+const CHECK_OPTIONS: ReadonlySet<string> = new Set(['signal', 'timeoutMs'])
+const PHASES: ReadonlySet<string> = new Set(['keys', 'preflight', 'apply'])
+const CHECKS: ReadonlySet<string> = new Set(['keys', 'preflight'])
 
 interface Outcome<T> { readonly result: T; readonly commit: CommitInfo }
 
@@ -42,6 +50,53 @@ export class Writer {
     const reached = this.#handle.shared.reached(rank, commit.seq)
     if (reached !== undefined) this.#handle.shared.confirm(rank, commit.seq, await reached)
     return { ...commit, result }
+  }
+
+  async transactPhases<P, T>(phases: Phases<never, P, T>, options: PhasesOptions | undefined): Promise<Commit<T>> {
+    checkOptions(phases, PHASES, 'phases')
+    const { keys, preflight, apply } = phases
+    checkFunction(preflight, 'preflight')
+    checkFunction(apply, 'apply')
+    const rank = this.#rankOf(options, PHASES_OPTIONS)
+    const timeoutMs = checkedTimeout(options?.timeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS)
+    const signal = options?.signal
+    const handle = this.#handle
+    this.#enter(signal)
+    const enter = (): void => {
+      handle.checkWritable()
+      signal?.throwIfAborted()
+    }
+    const { result, commit } = await new Preflight(handle, { keys, preflight }, { timeoutMs, signal, enter }).run((checked, { reads }) => {
+      const work = (open: OpenTransaction): T => {
+        if (!reads.isEmpty) {
+          open.takeGate()
+          if (!reads.stillHold()) throw CHANGED
+        }
+        return synchronous((apply as (tx: Transaction<never>, checked: P) => T)(new EmbeddedTransaction(open), checked))
+      }
+      return this.#admit(() => this.#execute(work, false), options)
+    })
+    const reached = this.#handle.shared.reached(rank, commit.seq)
+    if (reached !== undefined) this.#handle.shared.confirm(rank, commit.seq, await reached)
+    return { ...commit, result }
+  }
+
+  async examine<P>(checks: Checks<P>, options: CheckOptions | undefined): Promise<CheckReport> {
+    checkOptions(checks, CHECKS, 'checks')
+    const { keys, preflight } = checks
+    checkFunction(preflight, 'preflight')
+    checkOptions(options, CHECK_OPTIONS, 'options')
+    checkSignal(options?.signal, 'signal')
+    const timeoutMs = checkedTimeout(options?.timeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS)
+    const signal = options?.signal
+    const handle = this.#handle
+    const enter = (): void => {
+      handle.check()
+      signal?.throwIfAborted()
+    }
+    enter()
+    this.#enterNoTransaction()
+    return new Preflight(handle, { keys, preflight }, { timeoutMs, signal, enter }).examine()
   }
 
   writeTxn(): WriteTxn<never> {
@@ -123,11 +178,7 @@ export class Writer {
   }
 
   #run<T>(fn: (tx: Transaction<never>) => T, stalls: boolean): Outcome<T> {
-    return this.#execute((open) => {
-      const result = fn(new EmbeddedTransaction(open))
-      if (isThenable(result)) throw asyncTransaction(result)
-      return result
-    }, stalls)
+    return this.#execute((open) => synchronous(fn(new EmbeddedTransaction(open))), stalls)
   }
 
   #execute<T>(work: (open: OpenTransaction) => T, stalls: boolean): Outcome<T> {
@@ -186,9 +237,10 @@ export class Writer {
     }
   }
 
-  #rankOf(options: WriteOptions | undefined): 0 | 1 | 2 {
+
+  #rankOf(options: WriteOptions | undefined, known: ReadonlySet<string> = WRITE_OPTIONS): 0 | 1 | 2 {
     if (options === undefined) return this.#handle.rank
-    checkOptions(options, WRITE_OPTIONS, 'options')
+    checkOptions(options, known, 'options')
     checkSignal(options.signal, 'signal')
     return options.durability === undefined ? this.#handle.rank : rankOf(options.durability, 'durability')
   }
@@ -198,8 +250,10 @@ function isPaused(error: unknown): boolean {
   return error instanceof LedgerstoneError && error.code === 'ERR_PAUSED'
 }
 
-function isThenable(value: unknown): boolean {
-  return ((typeof value === 'object' && value !== null) || typeof value === 'function') && typeof (value as { then?: unknown }).then === 'function'
+/** What a callback has returned, if it is no promise. */
+function synchronous<T>(result: T): T {
+  if (isThenable(result)) throw asyncTransaction(result)
+  return result
 }
 
 function asyncTransaction(result: unknown): Error {

@@ -1,7 +1,7 @@
 // A codec at work on the values of a collection or on events: what it throws or wrongly gives becomes an error that names the codec and the
 // place.
 import { CodecError, errorOf, ValidationError, type LedgerstoneError } from '../errors.ts'
-import { isBytes, isWellFormed } from '../internal/bytes.ts'
+import { isAscii, isBytes, isWellFormed } from '../internal/bytes.ts'
 import type { Codec } from './codec.ts'
 import { JsonCodec } from './json.ts'
 import { TextCodec } from './text-codec.ts'
@@ -51,6 +51,12 @@ export class PayloadCodec<T = unknown> {
       throw this.#error('decode', cause)
     }
     return value as T
+  }
+
+  /** From the payload's bytes, one code unit each. */
+  fromRaw(raw: string): T {
+    if (!this.isText) return this.fromBytes(Buffer.from(raw, 'latin1'))
+    return this.fromText(isAscii(raw) ? raw : Buffer.from(raw, 'latin1').toString('utf8'))
   }
 
   /** `bytes` become the codec's, and through it the user's. */

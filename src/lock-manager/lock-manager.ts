@@ -95,8 +95,8 @@ export class LockManager {
   }
 }
 
-/** @throws `ERR_INVALID_ARGUMENT` */
-function checkedTimeout(value: unknown): number {
+/** A time limit for a set of locks, in ms. @throws `ERR_INVALID_ARGUMENT` */
+export function checkedTimeout(value: unknown): number {
   if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_TIMEOUT_MS) return value as number
   throw invalidArgument('timeoutMs', `an integer from 0 to ${MAX_TIMEOUT_MS} is needed`)
 }

@@ -6,14 +6,17 @@
 #![allow(unsafe_code, reason = "a word of memory that JavaScript reads")]
 
 use std::{
-    sync::{Arc, atomic::AtomicU32},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64},
+    },
     time::Duration,
 };
 
 use ledgerstone_canonical_store::{Controlled, Level, Pause, StoreHandle};
 use napi::{
     Env, Task,
-    bindgen_prelude::{AsyncTask, Uint32Array},
+    bindgen_prelude::{AsyncTask, BigUint64Array, Uint32Array},
 };
 use napi_derive::napi;
 
@@ -190,5 +193,16 @@ pub fn store_condition(env: &Env, store: f64) -> napi::Result<Uint32Array> {
         // SAFETY: the memory belongs to `word`, which is given up only when JavaScript has given up the array. It is written
         // by atomic stores and read by aligned loads; JavaScript has no reason to write to it, and nothing reads it here.
         Ok(unsafe { Uint32Array::with_external_data(at, 1, move |_, _| drop::<Arc<AtomicU32>>(word)) })
+    })
+}
+
+/// The newest applied seq, kept current without a call.
+#[napi(catch_unwind)]
+pub fn store_applied(env: &Env, store: f64) -> napi::Result<BigUint64Array> {
+    on_state(env, |state| {
+        let word = state.with_store(Handle::from_number(store), |entry| Ok(Arc::clone(entry.handle().applied_word())))?;
+        let at = Arc::as_ptr(&word).cast_mut().cast::<u64>();
+        // SAFETY: as for the condition. JavaScript reads it with `Atomics.load`, in order with the native calls around it.
+        Ok(unsafe { BigUint64Array::with_external_data(at, 1, move |_, _| drop::<Arc<AtomicU64>>(word)) })
     })
 }

@@ -269,7 +269,7 @@ impl Ground {
                 position,
                 active,
             }),
-            applied: AtomicU64::new(replayed.last_seq),
+            applied: Arc::new(AtomicU64::new(replayed.last_seq)),
             next_event_id: AtomicU64::new(replayed.next_event_id),
             oldest_event_id: AtomicU64::new(replayed.oldest_event_id),
             flushed_events: AtomicU64::new(flushed_events),

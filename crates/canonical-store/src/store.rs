@@ -105,7 +105,8 @@ pub struct Store {
     pub(crate) coordinator: Arc<Coordinator<StoreDelta, Error>>,
     pub(crate) gate: Gate,
     pub(crate) commit: Mutex<CommitState>,
-    pub(crate) applied: AtomicU64,
+    /// On its own: JavaScript reads it as memory, perhaps for longer than there is the store.
+    pub(crate) applied: Arc<AtomicU64>,
     pub(crate) next_event_id: AtomicU64,
     /// The first event that no trim has dropped.
     pub(crate) oldest_event_id: AtomicU64,
@@ -183,6 +184,11 @@ impl Store {
             sealed: self.sealed().is_some(),
             paused: self.gate.is_paused(),
         }
+    }
+
+    /// Where the newest applied seq stands, for those who look often. Read it with `Acquire`; only the store writes to it.
+    pub fn applied_word(&self) -> &Arc<AtomicU64> {
+        &self.applied
     }
 
     pub(crate) fn applied_seq(&self) -> u64 {

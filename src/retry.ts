@@ -1,0 +1,58 @@
+// Trying again, for what may succeed unchanged: the errors whose `retryable` is true, and no others.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { invalidArgument, LedgerstoneError } from './errors.ts'
+import { checkFunction, checkInteger, checkOptions, checkSignal } from './internal/validate.ts'
+
+const OPTIONS: ReadonlySet<string> = new Set(['attempts', 'minDelayMs', 'maxDelayMs', 'signal'])
+
+/** How often to try, and how long to wait in between. */
+export interface RetryOptions {
+  /** How often `fn` is called at most: an integer from 1; 5 by default. */
+  attempts?: number | undefined
+  /** The longest wait before the second attempt, in ms, doubled before each further one; 10 by default. */
+  minDelayMs?: number | undefined
+  /** No wait is longer, in ms; 1,000 by default. */
+  maxDelayMs?: number | undefined
+  /** Ends the waiting, and the trying, with the signal's reason. What `fn` itself waits for it has to end itself. */
+  signal?: AbortSignal | undefined
+}
+
+/**
+ * Calls `fn` until it succeeds. When it fails with an error of this package that is `retryable`, it is called again after a wait: a random time, so that
+ * those who got into each other's way do not meet again, from a half to the whole of a limit that doubles each time. Any other error, and
+ * that of the last attempt, is passed on unchanged. Rejects with `ERR_INVALID_ARGUMENT` for wrong options.
+ *
+ * @example
+ * ```ts
+ * await retry(() => store.transact({ keys, preflight, apply }), { attempts: 10 })
+ * ```
+ */
+export async function retry<T>(fn: () => T | PromiseLike<T>, options?: RetryOptions): Promise<Awaited<T>> {
+  checkFunction(fn, 'fn')
+  checkOptions(options, OPTIONS, 'options')
+  const { attempts = 5, minDelayMs = 10, maxDelayMs = 1_000, signal } = options ?? {}
+  checkInteger(attempts, 1, 'attempts')
+  checkInteger(minDelayMs, 0, 'minDelayMs')
+  checkInteger(maxDelayMs, 0, 'maxDelayMs')
+  if (maxDelayMs > 2 ** 31 - 1) throw invalidArgument('maxDelayMs', 'an integer up to 2147483647 is needed')
+  checkSignal(signal, 'signal')
+  for (let attempt = 1; ; attempt++) {
+    signal?.throwIfAborted()
+    try {
+      return await fn()
+    } catch (error) {
+      if (attempt >= attempts || !(error instanceof LedgerstoneError && error.retryable)) throw error
+    }
+    const limitMs = Math.min(maxDelayMs, minDelayMs * 2 ** (attempt - 1))
+    await wait((limitMs * (1 + Math.random())) / 2, signal)
+  }
+}
+
+async function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleep(ms, undefined, signal === undefined ? {} : { signal })
+  } catch (error) {
+    signal?.throwIfAborted() // with its reason; the timer's own error is another
+    throw error
+  }
+}
