@@ -3,7 +3,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { binary, type Codec, type ErrorCode, json, LedgerstoneError, type LockTimeoutError, open, type StandardSchemaV1, utf8 } from '../../src/index.ts'
+import { binary, type Codec, type ErrorCode, json, LedgerstoneError, type LockTimeoutError, open, type PreflightContext, retry, type StandardSchemaV1, utf8 } from '../../src/index.ts'
 import { crc32c } from '../crash/crc32c.ts'
 import { openStore, storePath } from '../support/store.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
@@ -71,6 +71,11 @@ test('ERR_INVALID_ARGUMENT names the argument, and nothing has happened', async 
     'an unknown lock option': ['colour', () => store.locks.acquire({}, { colour: 'red' } as never)],
     'a time limit that is none': ['timeoutMs', () => store.locks.acquire({}, { timeoutMs: -1 })],
     'a time limit beyond all timers': ['timeoutMs', () => store.locks.acquire({}, { timeoutMs: 2 ** 31 })],
+    'keys of a preflight that are no set': ['keys', () => store.transact({ keys: 5 as never, preflight: () => {}, apply: () => {} })],
+    'a span that is to be written': ['keys.write', () => store.transact({ keys: { write: [state.keys()] }, preflight: () => {}, apply: () => {} })],
+    'a preflight that is none': ['preflight', () => store.check({ keys: {}, preflight: 5 as never })],
+    'an unknown phase': ['phases.colour', () => store.transact({ keys: {}, preflight: () => {}, apply: () => {}, colour: 'red' } as never)],
+    'no attempts': ['attempts', () => retry(() => {}, { attempts: 0 })],
     'not an array of events': ['events', () => store.appendAll(5 as never)],
   }
   for (const [what, [argument, call]] of Object.entries(calls)) {
@@ -165,6 +170,46 @@ test('ERR_LOCK_TIMEOUT has the time waited, the stripe and for how long others h
   }
   guard.release()
   t.is(store.stats().locks.timeouts, 2)
+})
+
+test('ERR_PREFLIGHT_REJECTED has what it was rejected with', async (t) => {
+  const store = await openStore(t)
+  const errors = ['too little', 'too late']
+  const error = await errorOf(() => store.transact({ keys: {}, preflight: (ctx) => ctx.reject('too little', 'too late'), apply: () => {} }))
+  expectError(t, error, { code: row('ERR_PREFLIGHT_REJECTED'), class: 'PreflightRejectedError', fields: { errors } })
+})
+
+test('ERR_UNDECLARED_KEY has the collection and the key, which the message shows in part', async (t) => {
+  const store = await openStore(t)
+  const { state } = store
+  const bytes = store.collection('bytes', { key: binary() })
+  const [long, key] = ['k"'.repeat(100), Buffer.from([0, 255, 10])]
+  const reads: readonly (readonly [read: (ctx: PreflightContext) => unknown, fields: Record<string, unknown>, shown: string])[] = [
+    [(ctx) => ctx.get(state, 'a'), { collection: 'state', key: 'a' }, 'collection="state" key="a"'],
+    [(ctx) => ctx.has(state, long), { collection: 'state', key: long }, `key=${JSON.stringify(`${long.slice(0, 32)}…`)}`],
+    [(ctx) => ctx.getMany(bytes, [key]), { collection: 'bytes', key }, 'collection="bytes" key=00ff0a'],
+    [(ctx) => ctx.range(state), { collection: 'state' }, 'collection="state"'],
+  ]
+  for (const [read, fields, shown] of reads) {
+    const error = await errorOf(() => store.transact({ keys: {}, preflight: (ctx) => void read(ctx), apply: () => {} }))
+    expectError(t, error, { code: row('ERR_UNDECLARED_KEY'), class: PLAIN, fields })
+    t.true(error.message.endsWith(shown), error.message)
+  }
+})
+
+test('ERR_CONFLICT has the number of attempts', async (t) => {
+  const store = await openStore(t)
+  const { state } = store
+  let n = 0
+  const error = await errorOf(() => store.transact({
+    keys: { read: [state.key('a')] },
+    preflight: async (ctx) => {
+      ctx.get(state, 'a')
+      await state.put('a', n++)
+    },
+    apply: () => {},
+  }))
+  expectError(t, error, { code: row('ERR_CONFLICT'), class: 'ConflictError', retryable: true, fields: { attempts: 3 } })
 })
 
 test('ERR_OPTIONS_MISMATCH has the option', async (t) => {

@@ -166,7 +166,11 @@ export class Writer {
   #admit<T>(attempt: () => T, options: WriteOptions | undefined): T | Promise<T> {
     this.#enter(options?.signal)
     const handle = this.#handle
-    const hold = (): Promise<T> => handle.shared.hold(handle, attempt, options?.signal)
+    const later = (): T => {
+      handle.checkWritable() // it may have been sealed meanwhile
+      return attempt()
+    }
+    const hold = (): Promise<T> => handle.shared.hold(handle, later, options?.signal)
     if (handle.mustQueue) return hold()
     try {
       return attempt()
