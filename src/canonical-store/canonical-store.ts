@@ -6,8 +6,10 @@ import type { LockManager } from '../lock-manager/lock-manager.ts'
 import type { LockStats } from '../lock-manager/locks.ts'
 import type { EventId, EventRange, EventReader, EventRecord, EventSegments, Follower, FollowOptions } from './events.ts'
 import type { CheckOptions, CheckReport, Checks, Phases, PhasesOptions } from './phases.ts'
+import type { VerifyReport } from './verify-report.ts'
 
 export type { EventId, EventRange, EventReader, EventRecord, EventSegments, Follower, FollowOptions } from './events.ts'
+export type { VerifyProblem, VerifyReport } from './verify-report.ts'
 
 /** The number of a commit, from 1 on, without gaps. A safe integer. */
 export type Seq = number
@@ -214,30 +216,6 @@ export interface StoreStats {
   locks: LockStats
   /** What the last opening found: journal frames replayed, bytes of a torn end cut. */
   recovery: { epoch: number; frames: number; bytesCut: number }
-}
-
-/** What {@link CanonicalStore.verify} has found. */
-export interface VerifyReport {
-  /** Nothing is wrong. */
-  ok: boolean
-  /** What is wrong where, in the order in which it was found: at most 1,000, then one of the kind `omitted` that tells how many more. */
-  problems: VerifyProblem[]
-  /** How much was looked at: files, bytes of them, entries of the state, events. */
-  checked: { files: number; bytes: number; entries: number; events: number }
-}
-/** One thing that is wrong. */
-export interface VerifyProblem {
-  /**
-   * `checksum`: bytes changed; `structure`: they cannot be right; `missing`: promised and not there; `foreign`: not of this store; `io`: not
-   * readable; `contradiction`: two sound parts that exclude each other.
-   */
-  kind: string
-  /** The file, or the folder when a file is missing. */
-  file: string
-  /** Where in the file, in bytes. */
-  offset?: number
-  /** What it is and what it affects: commits by seq, events by id. */
-  message: string
 }
 
 /**
