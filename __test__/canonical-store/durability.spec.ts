@@ -111,7 +111,7 @@ test('wrong options reject and never throw', async (t) => {
   }
   t.is(await codeOf(() => store.sync({ durability: 'durable' } as never)), 'ERR_INVALID_ARGUMENT')
   t.is(await codeOf(() => store.flush({ signal: 'now' as never })), 'ERR_INVALID_ARGUMENT')
-  t.is(await codeOf(() => store.transact({ keys: {}, preflight() {}, apply() {} } as never)), 'ERR_INVALID_ARGUMENT')
+  t.is(await codeOf(() => store.transact({ keys: {}, preflight() {} } as never)), 'ERR_INVALID_ARGUMENT')
   t.is(await codeOf(() => store.appendAll('text' as never)), 'ERR_INVALID_ARGUMENT')
   t.is(store.stats().levels.applied, 0)
 })

@@ -44,7 +44,8 @@ test('what keys, preflight and apply throw passes through unchanged, wherever th
     }
     t.deepEqual(await store.check({ keys, preflight: late }).then(() => 'done', (error: unknown) => ({ error })), { error: thrown })
   }
-  t.is(await codeOf(() => store.transact({ ...fine, apply: (async () => {}) as never })), 'ERR_ASYNC_TRANSACTION')
+  const asynchronous = (async () => {}) as never
+  t.is(await codeOf(() => store.transact({ ...fine, apply: asynchronous })), 'ERR_ASYNC_TRANSACTION')
   t.is(await codeOf(() => store.transact({ ...fine, apply: (tx) => tx.put(store.state, '', 1) })), 'ERR_INVALID_ARGUMENT')
   t.is(await codeOf(() => store.transact({ ...fine, apply: () => void store.append('a').catch(() => {}) })), 'ERR_TRANSACTION_OPEN')
   t.is(await codeOf(() => store.transact({ ...fine, preflight: (ctx) => ctx.reject('no') })), 'ERR_PREFLIGHT_REJECTED')

@@ -21,7 +21,7 @@ const inMain: Record<string, (store: CanonicalStore) => Promise<void>> = {
     report(figures(store))
     await worker.terminate()
     await mine
-    report(`${figures(store)}, applied by ${String(store.state.get('k'))}`)
+    report(`${figures(store)}, applied by ${store.state.get('k') as string}`)
   },
   // It dies waiting for the lock; its preflight never runs.
   'waiter-dies': async (store) => {
@@ -34,7 +34,7 @@ const inMain: Record<string, (store: CanonicalStore) => Promise<void>> = {
     await worker.terminate()
     go()
     await mine
-    report(`${figures(store)}, applied by ${String(store.state.get('k'))}`)
+    report(`${figures(store)}, applied by ${store.state.get('k') as string}`)
   },
   // Another thread changes two keys together, without locks, all the time: a preflight must never see them apart, nor apply on what is gone.
   'one-point': async (store) => {

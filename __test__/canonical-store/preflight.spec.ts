@@ -48,8 +48,7 @@ test('keys, apply and preflight in any form: a function, synchronous, without ke
   }
   await store.transact({ apply: (tx, n) => tx.put(state, 'a', n), preflight: () => 7, keys })
   t.deepEqual([state.get('a'), evaluated], [7, 1])
-  const thenable = { then: (resolve: (value: number) => void) => resolve(8) } as unknown as Promise<number>
-  const { result } = await store.transact({ keys: {}, preflight: () => thenable, apply: (_, n) => n })
+  const { result } = await store.transact({ keys: {}, preflight: () => Promise.resolve(8), apply: (_, n) => n })
   t.is(result, 8)
 })
 

@@ -80,7 +80,7 @@ async function transfer(from: string, to: string, amount: number): Promise<numbe
 
 /** Takes no locks: a transaction of one phase is alone anyway. A preflight that it disturbs runs again. */
 async function payInterest(): Promise<void> {
-  for (let n = 0; left > 0 && n < 500; n++) {
+  for (let n = 0; n < 500; n++) {
     const to = OWNERS[n % OWNERS.length] as string
     await store.transact((tx) => {
       const [reserve, account] = tx.getMany(accounts, [RESERVE, to])

@@ -60,17 +60,17 @@ function ask(worker: Worker, requests: readonly Request[]): Promise<Answer[]> {
 async function serve(path: string): Promise<void> {
   const store = await open(path)
   const { state } = store
-  parentPort?.on('message', async (request: Request | 'close') => {
-    if (request === 'close') {
-      await store.close()
-      parentPort?.close()
-      return
-    }
+  const answer = async ({ id, counter }: Request): Promise<void> => {
     const { result: value } = await retry(() => store.transact((tx) => {
-      const next = Number(tx.get(state, request.counter) ?? 0) + 1
-      tx.put(state, request.counter, next)
+      const next = Number(tx.get(state, counter) ?? 0) + 1
+      tx.put(state, counter, next)
       return next
     }))
-    parentPort?.postMessage({ id: request.id, value } satisfies Answer)
-  })
+    parentPort?.postMessage({ id, value } satisfies Answer)
+  }
+  const close = async (): Promise<void> => {
+    await store.close()
+    parentPort?.close()
+  }
+  parentPort?.on('message', (request: Request | 'close') => void (request === 'close' ? close() : answer(request)))
 }

@@ -126,7 +126,7 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
   transact<T>(fn: (tx: Transaction<In>) => Sync<T>, options?: TransactOptions): Promise<Commit<T>>
   transact<P, T>(phases: Phases<In, P, T>, options?: PhasesOptions): Promise<Commit<T>>
   transact<P, T>(work: ((tx: Transaction<In>) => Sync<T>) | Phases<In, P, T>, options?: PhasesOptions): Promise<Commit<T>> {
-    if (typeof work === 'object' && work !== null) return this.#writer.transactPhases(work as Phases<never, P, T>, options)
+    if (typeof work === 'object' && work !== null) return this.#writer.transactPhases(work, options)
     return this.#writer.transact(work as (tx: Transaction<never>) => T, options)
   }
 

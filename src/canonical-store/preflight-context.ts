@@ -72,7 +72,7 @@ export class Attempt implements RangeSource {
   raw<K, V>(space: KeySpace<K, V>, key: K): string | undefined {
     this.check()
     const slot = this.handle.slotOf(space)
-    const id = this.declared.check(space as KeySpace<unknown, unknown>, slot, space.key(key))
+    const id = this.declared.check(space, slot, space.key(key))
     const readable = space.readableKey(key)
     return readable === undefined ? undefined : this.reads.get(id, slot, readable)
   }
@@ -98,7 +98,7 @@ export class EmbeddedPreflightContext implements PreflightContext {
 
   getMany<K, V>(from: Collection<K, V, never>, keys: readonly NoInfer<K>[]): (V | undefined)[] {
     if (!Array.isArray(keys)) throw invalidArgument('keys', 'an array of keys is needed')
-    return Array.from(keys as readonly K[], (key) => this.get<K, V>(from, key as NoInfer<K>))
+    return Array.from(keys as readonly K[], (key) => this.get<K, V>(from, key))
   }
 
   has<K, V>(from: Collection<K, V, never>, key: NoInfer<K>): boolean {
@@ -111,7 +111,7 @@ export class EmbeddedPreflightContext implements PreflightContext {
     attempt.check()
     const slot = attempt.handle.slotOf(space)
     const bounds = KeyBounds.of(space, range, RANGE_OPTIONS)
-    attempt.declared.checkRange(space as KeySpace<unknown, unknown>, slot, bounds)
+    attempt.declared.checkRange(space, slot, bounds)
     return new EmbeddedRange(attempt, space, bounds)
   }
 

@@ -47,14 +47,14 @@ export class PreflightReads {
   /** @throws `ERR_CONFLICT` */
   openCursor<K, V>(space: KeySpace<K, V>, bounds: KeyBounds, keysOnly: boolean): Cursor<K, V> {
     const snapshot = this.#takeSnapshot()
-    this.#ranges.push({ space: space as AnySpace, bounds })
+    this.#ranges.push({ space, bounds })
     return snapshot.openCursor(space, bounds, keysOnly)
   }
 
   /** @throws `ERR_CONFLICT` */
   count<K, V>(space: KeySpace<K, V>, bounds: KeyBounds): number {
     const snapshot = this.#takeSnapshot()
-    this.#ranges.push({ space: space as AnySpace, bounds })
+    this.#ranges.push({ space, bounds })
     return snapshot.count(space, bounds)
   }
 

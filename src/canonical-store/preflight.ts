@@ -96,7 +96,7 @@ export class Preflight<P> {
 
   /** The explicit form of a transaction ends with the turn's microtasks at the latest. */
   async #outsideTransactions(): Promise<void> {
-    while (this.#handle.shared.open !== undefined) await undefined
+    while (this.#handle.shared.open !== undefined) await Promise.resolve()
   }
 
   #lock(declared: DeclaredKeys): LockGuard | undefined | Promise<LockGuard> {

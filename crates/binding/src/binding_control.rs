@@ -200,7 +200,8 @@ pub fn store_condition(env: &Env, store: f64) -> napi::Result<Uint32Array> {
 #[napi(catch_unwind)]
 pub fn store_applied(env: &Env, store: f64) -> napi::Result<BigUint64Array> {
     on_state(env, |state| {
-        let word = state.with_store(Handle::from_number(store), |entry| Ok(Arc::clone(entry.handle().applied_word())))?;
+        let word =
+            state.with_store(Handle::from_number(store), |entry| Ok(Arc::clone(entry.handle().applied_word())))?;
         let at = Arc::as_ptr(&word).cast_mut().cast::<u64>();
         // SAFETY: as for the condition. JavaScript reads it with `Atomics.load`, in order with the native calls around it.
         Ok(unsafe { BigUint64Array::with_external_data(at, 1, move |_, _| drop::<Arc<AtomicU64>>(word)) })
