@@ -195,14 +195,12 @@ impl Flusher<StoreDelta> for Store {
             bytes: frozen.bytes(),
             took: self.coordinator.runs().1,
         };
-        let trimmed = frozen.frozen_at().map(|at| {
+        if let Some(at) = frozen.frozen_at() {
             self.flushed_events.fetch_max(at.next_event_id, Ordering::AcqRel);
-            self.free_trimmed(at.oldest_event_id)
-        });
-        drop(frozen);
-        if let Some(Err(error)) = trimmed {
-            self.stop_writing_for(error);
+            // A failure is poison, which whoever waits is told of.
+            let _ = self.free_trimmed(at.oldest_event_id);
         }
+        drop(frozen);
         match self.journal.recycle(seq) {
             Ok(()) => {}
             // Poison if it has to be; otherwise (no room for a name, no handle) the file stays where it is, and the next

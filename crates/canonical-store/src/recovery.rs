@@ -204,6 +204,7 @@ impl Ground {
         // A trim frame may be the only one to tell why segments are gone.
         replayed.oldest_event_id = replayed.oldest_event_id.max(log.horizon().unwrap_or_default());
         judge_beginning(layout, replayed.oldest_event_id, log.first_stored_id())?;
+        judge_trim(layout, replayed.oldest_event_id, replayed.next_event_id)?;
         if !replayed.event_codec.is_empty() && replayed.event_codec != options.event_codec {
             return Err(Error::CodecMismatch {
                 collection: None,
@@ -316,6 +317,15 @@ pub(crate) fn judge_beginning(layout: &Layout, oldest_event_id: u64, first_store
     }
     let what = format!("the event log begins too late: oldest={first_stored_id} promised={oldest_event_id}");
     Err(Error::corrupt(layout.events(), 0, what))
+}
+
+/// What was trimmed had been committed: the horizon file is written when the journal is durable beyond it.
+pub(crate) fn judge_trim(layout: &Layout, oldest_event_id: u64, next_event_id: u64) -> Result<()> {
+    if oldest_event_id <= next_event_id {
+        return Ok(());
+    }
+    let what = format!("the journal lost what was trimmed: next={next_event_id} oldest={oldest_event_id}");
+    Err(Error::corrupt(layout.journal(), 0, what))
 }
 
 /// The log's end is a promise too: what it holds beyond the account must stand in the journal, and it must not fall short.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ledgerstone_format::{PlantedFault, planted};
 use ledgerstone_journal::{Frame, FrameKind, OpKind};
 
 use crate::{
@@ -52,6 +53,7 @@ impl Replayed {
         match frame.kind() {
             FrameKind::Commit if self.sealed_event_id.is_some() => return Err(damaged("a commit follows a seal")),
             FrameKind::Commit | FrameKind::Trim => {}
+            FrameKind::Seal if planted(PlantedFault::SealNotReplayed) => {}
             FrameKind::Seal => self.sealed_event_id = Some(frame.first_event_id().saturating_sub(1)),
             FrameKind::Unseal => self.sealed_event_id = None,
         }

@@ -89,6 +89,21 @@ fn a_flush_that_is_acknowledged_after_a_failure_is_found() {
 }
 
 #[test]
+fn segments_unlinked_before_their_trim_is_durable_are_found() {
+    find(PlantedFault::UnlinkedBeforeDurable);
+}
+
+#[test]
+fn segments_unlinked_before_the_checkpoint_has_their_events_are_found() {
+    find(PlantedFault::UnlinkedBeforeCheckpoint);
+}
+
+#[test]
+fn a_seal_that_is_not_replayed_is_found() {
+    find(PlantedFault::SealNotReplayed);
+}
+
+#[test]
 fn the_lives_with_lmdb_find_defects_too() {
     for fault in [PlantedFault::JournalNotFlushed, PlantedFault::EventsNotFlushed, PlantedFault::RecycledTooEarly] {
         find_on(On::Lmdb, fault, 200);

@@ -24,6 +24,12 @@ pub enum PlantedFault {
     RecycledTooEarly,
     /// A flush that was under way when writing failed is acknowledged all the same (I5).
     PublishedAfterFailure,
+    /// Segments are unlinked before the trim that drops them is durable.
+    UnlinkedBeforeDurable,
+    /// Segments are unlinked that recovery may still truncate to (I2).
+    UnlinkedBeforeCheckpoint,
+    /// Recovery passes over seals.
+    SealNotReplayed,
 }
 
 /// Whether that defect is in.

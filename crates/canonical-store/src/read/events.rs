@@ -110,7 +110,7 @@ impl Store {
         Ok(flow)
     }
 
-    /// The first event whose timestamp is at least `timestamp_ms`; the next id when there is none.
+    /// The first kept event whose timestamp is at least `timestamp_ms`; the next id when there is none.
     pub fn first_event_at(&self, timestamp_ms: u64) -> Result<u64> {
         self.check_open()?;
         loop {
@@ -126,7 +126,8 @@ impl Store {
             }
             let mut deltas = [view.frozen.as_ref(), Some(&view.active)].into_iter().flatten();
             let found = deltas.find_map(|delta| delta.events().first_at(timestamp_ms));
-            return Ok(found.unwrap_or_else(|| self.next_event_id()));
+            // A generation keeps what was trimmed of it until it is flushed.
+            return Ok(found.map_or_else(|| self.next_event_id(), |id| id.max(self.oldest_event_id())));
         }
     }
 }

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use ledgerstone_format::{PlantedFault, planted};
 use ledgerstone_journal::{FrameBuilder, FrameKind, OpKind};
 
 use super::{
@@ -71,10 +72,14 @@ impl Store {
     /// Drops the events below `before`. Their space comes back by segments, once this is durable: see
     /// [`free_trimmed`](Self::free_trimmed).
     pub fn trim_events(&self, before: u64) -> Result<Controlled<Trimmed>> {
-        self.control(Rank::Writer, |state| match state.sealed_event_id {
+        let trimmed = self.control(Rank::Writer, |state| match state.sealed_event_id {
             Some(event_id) => Err(Error::Sealed { event_id }),
             None => Ok(trim(state, before)),
-        })
+        })?;
+        if planted(PlantedFault::UnlinkedBeforeDurable) {
+            self.free_trimmed(trimmed.outcome.oldest_event_id)?;
+        }
+        Ok(trimmed)
     }
 
     /// The same for retention: `None` when the gate is not free, the store sealed or paused, or there is nothing to drop.
@@ -83,16 +88,25 @@ impl Store {
         if self.sealed().is_some() || self.oldest_event_id() >= before || !self.gate.try_acquire(owner) {
             return Ok(None);
         }
-        self.change(owner, |state| Ok(trim(state, before))).map(Some)
+        self.change(owner, |state| match state.sealed_event_id {
+            // Since that look.
+            Some(_) => Ok(Change::None(Trimmed { dropped: 0, oldest_event_id: state.oldest_event_id })),
+            None => Ok(trim(state, before)),
+        })
+        .map(Some)
     }
 
     /// Gives the space of trimmed events back, by whole segments and as far as the checkpoint has them, without waiting for a
-    /// flush. `durable_oldest`: the trim that says so is durable.
+    /// flush. `durable_oldest`: what a trim that is durable told; not what was asked of it, which may lie beyond the end.
     pub fn free_trimmed(&self, durable_oldest: u64) -> Result<()> {
-        match self.log.drop_below(durable_oldest, self.flushed_events.load(Ordering::Acquire)) {
+        let flushed_events = match self.flushed_events.load(Ordering::Acquire) {
+            _ if planted(PlantedFault::UnlinkedBeforeCheckpoint) => durable_oldest,
+            flushed_events => flushed_events,
+        };
+        match self.log.drop_below(durable_oldest, flushed_events) {
             // It is tried again after the next flush.
             Ok(()) | Err(ledgerstone_event_log::Error::NoSpace(_)) => Ok(()),
-            Err(error) => Err(Error::from(error)),
+            Err(error) => Err(self.stop_writing_for(Error::from(error))),
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use ledgerstone_canonical_store::{CollectionRef, Error, GateEntry, Store, testing};
+use ledgerstone_canonical_store::{CollectionRef, Error, GateEntry, RetentionPolicy, Store, testing};
 use ledgerstone_vfs::sim::SimDisk;
 
 use super::{
@@ -68,7 +68,7 @@ impl World {
             self.census.one(format!("flipped bit: {kind}"));
             self.tell(|| format!("a copy with bit {bit} of byte {offset} of {} flipped", path.display()));
             let before = files(&disk);
-            let looked = match self.open_store(&disk) {
+            let looked = match self.open_store(&disk, RetentionPolicy::default()) {
                 Ok(store) => self.look_at(&store, &disk, &path),
                 Err(error) if is_told(&error) => {
                     self.census.one("flipped bit: refused by the opening");
@@ -90,8 +90,21 @@ impl World {
     fn look_at(&mut self, store: &Arc<Store>, disk: &SimDisk, file: &Path) -> Check {
         let (seq, vouched, known) = (store.marks().applied, self.vouched(file), self.history.seq());
         ensure((vouched..=known).contains(&seq), || format!("recovered={seq} vouched={vouched} known={known}"))?;
+        if self.unfinished.is_some_and(|unfinished| seq < unfinished) {
+            // Parts of a flush that never ended are in the state, and what the journal had of it is gone: nothing tells that
+            // the one is ahead of the other.
+            self.census.one("flipped bit: behind an unfinished flush");
+            return Ok(());
+        }
         self.census.one(if seq < self.written_floor { "flipped bit: a torn tail" } else { "flipped bit: harmless" });
-        let (image, slots) = (self.history.at(seq), slots(store)?);
+        let (mut image, slots) = ((*self.history.at(seq)).clone(), slots(store)?);
+        let (oldest, known) = (store.oldest_event_id(), self.history.now().oldest);
+        // Where the journal lost the trim the horizon file may still know of it.
+        ensure((image.oldest..=known.min(image.next_event_id())).contains(&oldest), || {
+            format!("the oldest event is {oldest}, expected {} to {known}", image.oldest)
+        })?;
+        image.oldest = oldest;
+        ensure(store.sealed() == image.sealed, || format!("sealed at {:?}, expected {:?}", store.sealed(), image.sealed))?;
         let cache = store.new_read_cache();
         let seen = check_all(&Source::Now(store, &cache), &slots, &image, &mut self.chance);
         if self.is_told(seen)? {
@@ -99,6 +112,12 @@ impl World {
         }
         // What is shown can be built on.
         let set = write_set(&[Change::Event(b"after the damage".to_vec())]);
+        let unsealed = if image.sealed.is_some() { store.unseal().map(|done| done.seq) } else { Ok(seq) };
+        let seq = match unsealed {
+            Ok(unsealed) => unsealed,
+            Err(error) if is_told(&error) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
         let built = store.commit(self.owner, GateEntry::Blind, set.bytes(), &slots).map(|info| info.seq);
         let built = built.and_then(|built| testing::close_stepped(store).map(|()| built));
         match built {
@@ -106,7 +125,7 @@ impl World {
             Err(error) if is_told(&error) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
-        match self.open_store(&disk.crash()) {
+        match self.open_store(&disk.crash(), RetentionPolicy::default()) {
             Ok(again) => ensure(again.marks().applied == seq + 1, || {
                 format!("built on {seq}: {} after reopening", again.marks().applied)
             }),

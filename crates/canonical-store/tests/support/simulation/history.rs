@@ -34,6 +34,15 @@ pub(crate) fn write_set(changes: &[Change]) -> WriteSet {
     })
 }
 
+/// A commit that changes the store's condition and none of its data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Control {
+    Seal,
+    Unseal,
+    /// The oldest event that is kept from then on.
+    Trim(u64),
+}
+
 /// An event: when, and what.
 pub(crate) type Event = (u64, Arc<[u8]>);
 
@@ -44,7 +53,11 @@ pub(crate) struct Image {
     pub(crate) timestamp_ms: u64,
     /// By slot; `None`: there is no such collection.
     pub(crate) collections: [Option<Entries>; NAMES.len()],
+    /// From the very first on, also those that were trimmed.
     pub(crate) events: Vec<Event>,
+    pub(crate) oldest: u64,
+    /// The newest event when the store was sealed, 0 for none.
+    pub(crate) sealed: Option<u64>,
 }
 
 /// What a commit reports about itself.
@@ -57,7 +70,14 @@ pub(crate) struct Counted {
 
 impl Image {
     fn empty() -> Self {
-        Self { seq: 0, timestamp_ms: 0, collections: [Some(Entries::new()), None, None, None], events: Vec::new() }
+        Self {
+            seq: 0,
+            timestamp_ms: 0,
+            collections: [Some(Entries::new()), None, None, None],
+            events: Vec::new(),
+            oldest: 1,
+            sealed: None,
+        }
     }
 
     pub(crate) fn next_event_id(&self) -> u64 {
@@ -75,9 +95,10 @@ impl Image {
         names
     }
 
-    /// The first event at or after that time; the next id when there is none.
-    pub(crate) fn first_event_at(&self, timestamp_ms: u64) -> u64 {
-        self.events.partition_point(|(at, _)| *at < timestamp_ms) as u64 + 1
+    /// The first event at or after that time when all below `oldest` are gone; the next id when there is none.
+    pub(crate) fn first_event_at(&self, timestamp_ms: u64, oldest: u64) -> u64 {
+        let found = self.events.partition_point(|(at, _)| *at < timestamp_ms) as u64 + 1;
+        found.max(oldest).min(self.next_event_id())
     }
 
     pub(crate) fn count(&self, changes: &[Change]) -> Counted {
@@ -118,6 +139,16 @@ impl Image {
         }
         image
     }
+
+    fn then_control(&self, control: Control, timestamp_ms: u64) -> Self {
+        let mut image = Self { seq: self.seq + 1, timestamp_ms, ..self.clone() };
+        match control {
+            Control::Seal => image.sealed = Some(image.next_event_id() - 1),
+            Control::Unseal => image.sealed = None,
+            Control::Trim(oldest) => image.oldest = oldest,
+        }
+        image
+    }
 }
 
 /// All images from the empty store on.
@@ -154,6 +185,12 @@ impl History {
     pub(crate) fn push(&mut self, changes: &[Change], timestamp_ms: u64, durable: u64) {
         self.durable.push(durable);
         self.images.push(Arc::new(self.now().then(changes, timestamp_ms)));
+    }
+
+    pub(crate) fn push_control(&mut self, control: Control, wall_ms: u64, durable: u64) {
+        let before = self.now();
+        self.durable.push(durable);
+        self.images.push(Arc::new(before.then_control(control, before.timestamp_ms.max(wall_ms))));
     }
 
     /// What came after `seq` was lost.

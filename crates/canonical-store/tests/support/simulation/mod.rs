@@ -3,6 +3,7 @@
 
 mod census;
 mod chance;
+mod controls;
 mod damage;
 mod fork;
 mod ground;

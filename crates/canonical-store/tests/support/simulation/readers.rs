@@ -45,12 +45,15 @@ impl World {
 
     pub(super) fn use_snapshots(&mut self) -> Check {
         let image = self.history.now();
+        let oldest = image.oldest;
         let Self { session: Some(session), chance, census, .. } = self else { return Ok(()) };
         let flushed = session.store.marks().flushed;
         let outcome = match chance.below(4) {
             0 | 1 if session.snapshots.len() < 4 => {
                 let snapshot = session.store.snapshot()?;
-                let right = snapshot.seq() == image.seq && snapshot.next_event_id() == image.next_event_id();
+                let right = snapshot.seq() == image.seq
+                    && snapshot.next_event_id() == image.next_event_id()
+                    && snapshot.oldest_event_id() == oldest;
                 session.snapshots.push((snapshot, image));
                 ensure(right, || "a snapshot of another moment".to_owned())
             }
@@ -64,7 +67,8 @@ impl World {
                 Some((snapshot, image)) => {
                     census.one("snapshot: read");
                     census.add("snapshot: read after a later flush", u64::from(flushed > image.seq));
-                    check_all(&Source::Held(snapshot), &session.slots, image, chance)
+                    census.add("snapshot: overtaken by a trim", u64::from(oldest > image.oldest));
+                    check_all(&Source::Held(snapshot, oldest), &session.slots, image, chance)
                 }
                 None => Ok(()),
             },

@@ -39,7 +39,8 @@ pub(crate) fn ensure(holds: bool, what: impl FnOnce() -> String) -> Check {
 /// Where reads are made: the store as it is, or a snapshot of it.
 pub(crate) enum Source<'a> {
     Now(&'a Arc<Store>, &'a ReadCache),
-    Held(&'a Arc<Snapshot>),
+    /// The snapshot, and the oldest event that its store keeps now: a snapshot holds none back.
+    Held(&'a Arc<Snapshot>, u64),
 }
 
 type Seen = Vec<(u64, u64, Vec<u8>)>;
@@ -48,14 +49,14 @@ impl Source<'_> {
     fn get(&self, collection: &CollectionRef, key: &[u8]) -> Check<Option<Vec<u8>>> {
         Ok(match self {
             Self::Now(store, cache) => store.get(cache, collection, key, <[u8]>::to_vec)?,
-            Self::Held(snapshot) => snapshot.get(collection, key, <[u8]>::to_vec)?,
+            Self::Held(snapshot, _) => snapshot.get(collection, key, <[u8]>::to_vec)?,
         })
     }
 
     fn range(&self, collection: &CollectionRef, bounds: KeyBounds) -> Check<RangeCursor> {
         Ok(match self {
             Self::Now(store, _) => store.range(collection, bounds)?,
-            Self::Held(snapshot) => snapshot.range(collection, bounds)?,
+            Self::Held(snapshot, _) => snapshot.range(collection, bounds)?,
         })
     }
 
@@ -67,15 +68,22 @@ impl Source<'_> {
         };
         match self {
             Self::Now(store, _) => store.read_events(from, to, direction, &mut visit)?,
-            Self::Held(snapshot) => snapshot.read_events(from, to, direction, &mut visit)?,
+            Self::Held(snapshot, _) => snapshot.read_events(from, to, direction, &mut visit)?,
         }
         Ok(seen)
+    }
+
+    fn oldest(&self, image: &Image) -> u64 {
+        match self {
+            Self::Now(..) => image.oldest,
+            Self::Held(_, oldest) => *oldest,
+        }
     }
 
     fn first_event_at(&self, timestamp_ms: u64) -> Check<u64> {
         Ok(match self {
             Self::Now(store, _) => store.first_event_at(timestamp_ms)?,
-            Self::Held(snapshot) => snapshot.first_event_at(timestamp_ms)?,
+            Self::Held(snapshot, _) => snapshot.first_event_at(timestamp_ms)?,
         })
     }
 }
@@ -157,18 +165,31 @@ pub(crate) fn check_key(source: &Source<'_>, collection: &CollectionRef, entries
     ensure(seen.as_ref() == expected, || format!("get {key:?} showed {seen:?}, expected {expected:?}"))
 }
 
+/// What is kept of `from..to`, in both directions; a reader that begins below is told so.
 pub(crate) fn check_events(source: &Source<'_>, image: &Image, from: u64, to: u64) -> Check {
-    let ids = from.max(1)..to.min(image.next_event_id());
+    let (oldest, to) = (source.oldest(image), to.min(image.next_event_id()));
+    let ids = from.max(oldest)..to;
     let expected: Seen = ids
         .map(|id| {
             let (timestamp_ms, payload) = &image.events[usize::try_from(id - 1).unwrap()];
             (id, *timestamp_ms, payload.to_vec())
         })
         .collect();
-    let forward = source.events(from, to, Direction::Forward)?;
-    let mut backward = source.events(from, to, Direction::Backward)?;
-    backward.reverse();
-    for seen in [forward, backward] {
+    for (direction, begin) in [(Direction::Forward, from), (Direction::Backward, to.saturating_sub(1).max(from))] {
+        let is_kept = from >= to || !(1..oldest).contains(&begin);
+        let mut seen = match source.events(from, to, direction) {
+            Err(Stop::Failed(Error::EventsTrimmed { requested, oldest: told })) => {
+                ensure(!is_kept && (requested, told) == (begin, oldest), || {
+                    format!("events {from}..{to} are trimmed: requested={requested} oldest={told}, oldest={oldest}")
+                })?;
+                continue;
+            }
+            seen => seen?,
+        };
+        ensure(is_kept, || format!("events {from}..{to} showed {} from below {oldest}", seen.len()))?;
+        if direction == Direction::Backward {
+            seen.reverse();
+        }
         let ids = |events: &Seen| events.iter().map(|(id, ..)| *id).collect::<Vec<_>>();
         ensure(seen == expected, || {
             format!("events {from}..{to} showed ids {:?}, expected {:?}", ids(&seen), ids(&expected))
@@ -178,7 +199,8 @@ pub(crate) fn check_events(source: &Source<'_>, image: &Image, from: u64, to: u6
 }
 
 pub(crate) fn check_first_event_at(source: &Source<'_>, image: &Image, timestamp_ms: u64) -> Check {
-    let (seen, expected) = (source.first_event_at(timestamp_ms)?, image.first_event_at(timestamp_ms));
+    let expected = image.first_event_at(timestamp_ms, source.oldest(image));
+    let seen = source.first_event_at(timestamp_ms)?;
     ensure(seen == expected, || format!("first event at {timestamp_ms}: {seen}, expected {expected}"))
 }
 

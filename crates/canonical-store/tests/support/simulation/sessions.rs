@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use ledgerstone_canonical_store::{
-    Error, OpenOptions, Store,
+    Error, OpenOptions, RetentionPolicy, Store,
     testing::{self, Step, open_simulated, open_simulated_over_lmdb},
 };
 use ledgerstone_vfs::sim::{SimClock, SimDisk};
@@ -39,8 +39,8 @@ pub(super) fn live_in(world: &Shared) -> Check<u64> {
     Ok(trace)
 }
 
-fn options() -> OpenOptions {
-    OpenOptions { flush_bytes: Some(64 << 10), segment_bytes: Some(64 << 10), ..OpenOptions::default() }
+fn options(retention: RetentionPolicy) -> OpenOptions {
+    OpenOptions { flush_bytes: Some(64 << 10), segment_bytes: Some(64 << 10), retention, ..OpenOptions::default() }
 }
 
 /// Opens the store, through cuts, failing calls and full disks; the `last` opening is left alone.
@@ -60,7 +60,9 @@ fn open(world: &Shared, last: bool) -> Check {
             world.make_room();
         }
         let disk = world.disk.clone();
-        let opened = world.open_store(&disk);
+        world.draw_policy();
+        let policy = world.policy;
+        let opened = world.open_store(&disk, policy);
         world.settle_incidents("while opening");
         match opened {
             Ok(store) => return world.adopt(store),
@@ -76,12 +78,13 @@ fn open(world: &Shared, last: bool) -> Check {
 
 impl World {
     /// Opens what is on `disk`.
-    pub(super) fn open_store(&mut self, disk: &SimDisk) -> Result<Arc<Store>, Error> {
+    pub(super) fn open_store(&mut self, disk: &SimDisk, policy: RetentionPolicy) -> Result<Arc<Store>, Error> {
+        let options = options(policy);
         match &mut self.lmdb {
-            None => open_simulated(disk, &self.clock, Path::new(PATH), &options()),
+            None => open_simulated(disk, &self.clock, Path::new(PATH), &options),
             Some(lmdb) => {
                 let folder = lmdb.fresh(disk.read_file(Path::new(PATH).join("IDENTITY")).is_some());
-                open_simulated_over_lmdb(disk, &self.clock, Path::new(PATH), &options(), &folder, PART_OPERATIONS)
+                open_simulated_over_lmdb(disk, &self.clock, Path::new(PATH), &options, &folder, PART_OPERATIONS)
             }
         }
     }
@@ -136,7 +139,7 @@ fn spend(world: &Shared) -> Check {
         let watched = (Arc::downgrade(world), Arc::downgrade(&store));
         store.probe_flushes(Some(Arc::new(move |stage| {
             if let (Some(world), Some(store)) = (watched.0.upgrade(), watched.1.upgrade()) {
-                world.lock().inside_flush(stage, store.marks().durable);
+                world.lock().inside_flush(stage, &store);
             }
         })));
         (store, 5 + guard.chance.below(60))
@@ -160,6 +163,12 @@ fn spend(world: &Shared) -> Check {
         if healing {
             heal(world, &store)?;
         }
+        if flush {
+            let mut world = world.lock();
+            if world.chance.one_in(6) {
+                world.rotate()?;
+            }
+        }
         if world.lock().disk.is_cut() {
             break;
         }
@@ -169,11 +178,16 @@ fn spend(world: &Shared) -> Check {
 
 fn step_flusher(world: &Shared, store: &Store) -> Check {
     // Not under the world's lock: the flush comes back to it at each stage.
-    world.lock().in_flush = true;
+    {
+        let mut world = world.lock();
+        world.note_segments();
+        world.in_flush = true;
+    }
     let step = testing::step_flusher(store);
     let mut world = world.lock();
     world.in_flush = false;
     world.settle_incidents("in a flush");
+    world.follow_retention(store)?;
     if let Some(stop) = world.stopped.take() {
         return Err(stop);
     }
@@ -216,12 +230,17 @@ fn end(world: &Shared, trace: &mut u64) -> Check {
     drop(snapshots);
     guard.closed_clean = false;
     guard.is_closing = true;
+    guard.note_segments();
     drop(guard);
     let outcome = closes.then(|| testing::close_stepped(&store));
     store.probe_flushes(None);
     let mut guard = world.lock();
     guard.is_closing = false;
     guard.settle_incidents("while closing");
+    if let Some(stop) = guard.stopped.take() {
+        return Err(stop);
+    }
+    guard.follow_retention(&store)?;
     let clean = matches!(outcome, Some(Ok(())));
     if let Some(outcome) = outcome {
         guard.tell(|| format!("closed: {outcome:?} {:?}", store.marks()));

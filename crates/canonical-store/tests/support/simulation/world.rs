@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use ledgerstone_canonical_store::{
-    CollectionRef, Error, FlushStage, Level, Marks, Owner, Part, RangeCursor, ReadCache, Snapshot, Store, testing,
+    CollectionRef, Error, FlushStage, Level, Marks, Owner, Part, RangeCursor, ReadCache,
+    RetentionPolicy, Snapshot, Store, testing,
 };
 use ledgerstone_vfs::sim::{SimClock, SimDisk};
 
@@ -12,6 +13,7 @@ use super::{
     On,
     census::Census,
     chance::Chance,
+    controls::Segment,
     ground::LmdbFolder,
     history::{History, Image, NAMES, codecs},
     reading::{Check, Left, Source, Stop, check_all, ensure},
@@ -27,6 +29,7 @@ pub(crate) struct Style {
     pub(super) rots: bool,
     pub(super) large_values: bool,
     pub(super) large_events: bool,
+    pub(super) retains: bool,
 }
 
 /// An open store, and what only lives as long.
@@ -37,6 +40,8 @@ pub(crate) struct Session {
     pub(super) snapshots: Vec<(Arc<Snapshot>, Arc<Image>)>,
     pub(super) cursors: Vec<(RangeCursor, Left)>,
     pub(super) marks: Marks,
+    /// Trims whose space nobody has asked for yet: the commit, the oldest event from then on.
+    pub(super) trims: Vec<(u64, u64)>,
     /// Flushes that the disk had seen when writing stopped for good.
     pub(super) syncs_at_failure: Option<u64>,
 }
@@ -55,6 +60,12 @@ pub(crate) struct World {
     pub(super) flushed_floor: u64,
     /// The next opening begins an epoch not below this.
     epoch_floor: u64,
+    /// What the store may take away by itself, as it was last opened.
+    pub(super) policy: RetentionPolicy,
+    /// The segments before the last step of the flusher.
+    pub(super) segments_before: Vec<Segment>,
+    /// How far the flush goes that has left parts of itself in the state, and no account of them.
+    pub(super) unfinished: Option<u64>,
     /// How far the frozen delta goes, while there is one.
     pub(super) frozen_seq: Option<u64>,
     /// The mark of a clean close is there.
@@ -90,6 +101,7 @@ impl World {
             rots: chance.one_in(6),
             large_values: chance.one_in(4),
             large_events: chance.one_in(6),
+            retains: chance.one_in(3),
         };
         Self {
             disk: SimDisk::new(chance.next()),
@@ -102,6 +114,9 @@ impl World {
             durable_floor: 0,
             flushed_floor: 0,
             epoch_floor: 1,
+            policy: RetentionPolicy::default(),
+            segments_before: Vec::new(),
+            unfinished: None,
             frozen_seq: None,
             closed_clean: false,
             in_flush: false,
@@ -144,6 +159,7 @@ impl World {
         self.census.add("opening: frames replayed", recovery.frames);
         self.census.add("opening: with a torn tail", u64::from(recovery.bytes_cut > 0));
         self.census.add("opening: unacknowledged commits lost", u64::from(seq < known));
+        self.census_of_opening(seq, flushed);
         self.history.cut(seq);
         (self.written_floor, self.durable_floor, self.flushed_floor) = (seq, seq, flushed);
         self.session = Some(Session {
@@ -152,6 +168,7 @@ impl World {
             cache,
             snapshots: Vec::new(),
             cursors: Vec::new(),
+            trims: Vec::new(),
             marks,
             syncs_at_failure: None,
         });
@@ -220,6 +237,7 @@ impl World {
         ensure(now.applied == self.history.seq(), || format!("applied: {now:?}, expected {}", self.history.seq()))?;
         ensure(!now.failed || self.faulty || self.disk.is_cut(), || format!("failed without a cause: {now:?}"))?;
         ensure(!now.no_space || self.faulty || self.is_full, || format!("no space without a cause: {now:?}"))?;
+        self.check_condition()?;
         self.census.add("acknowledged: written", now.written - before.written);
         self.census.add("acknowledged: durable", now.durable - before.durable);
         self.census.add("acknowledged: flushed", now.flushed - before.flushed);
@@ -253,14 +271,17 @@ impl World {
         self.tolerate(outcome)?;
         ensure(names == image.names(), || format!("collections: {names:?}, expected {:?}", image.names()))?;
         ensure(next == image.next_event_id(), || format!("next event id: {next}, expected {}", image.next_event_id()))?;
-        ensure(stats.event_count == image.events.len() as u64, || format!("event count: {}", stats.event_count))
+        ensure(stats.event_count == next - image.oldest, || format!("event count: {}", stats.event_count))
     }
 
     /// Between two stages of a flush: whatever a thread could do then.
-    pub(crate) fn inside_flush(&mut self, stage: FlushStage, durable: u64) {
+    pub(crate) fn inside_flush(&mut self, stage: FlushStage, store: &Store) {
         self.tell(|| format!("flush: {stage:?}"));
         self.settle_incidents("in a flush");
-        self.stopped = self.stopped.take().or(self.check_stage(stage, durable).err());
+        // The delta was frozen before retention had its turn.
+        self.frozen_seq.get_or_insert(self.history.seq());
+        let followed = self.follow_retention(store).and_then(|()| self.check_stage(stage, store.marks().durable));
+        self.stopped = self.stopped.take().or(followed.err());
         for _ in 0..self.chance.below(4) {
             if self.stopped.is_none() && self.session.is_some() && !self.is_closing {
                 self.stopped = self.act().err();
@@ -275,8 +296,7 @@ impl World {
     /// The order of a flush: the journal is durable before the checkpoint is touched (I2), and everything of the frozen
     /// delta is in the checkpoint before the view without it is published.
     fn check_stage(&mut self, stage: FlushStage, durable: u64) -> Check {
-        let applied = self.history.seq();
-        let frozen = *self.frozen_seq.get_or_insert(applied);
+        let frozen = self.frozen_seq.unwrap_or_default();
         self.census.one(match stage {
             FlushStage::StateWritten(Part::State(_)) => "flush: StateWritten".to_owned(),
             stage => format!("flush: {stage:?}"),
@@ -286,13 +306,18 @@ impl World {
             FlushStage::EventsWritten => {
                 ensure(durable >= frozen, || format!("the log is ahead of the journal: {durable} of {frozen}"))?;
             }
-            FlushStage::StateWritten(_) => {
+            FlushStage::StateWritten(part) => {
+                self.unfinished = (part != Part::Last).then_some(frozen);
                 ensure(durable >= frozen, || format!("the state is ahead of the journal: {durable} of {frozen}"))?;
                 if self.style.cuts && !self.disk.is_cut() && self.chance.one_in(8) {
                     self.cut_inside_lmdb();
                 }
             }
-            FlushStage::Published => self.frozen_seq = None,
+            FlushStage::Published => {
+                self.frozen_seq = None;
+                self.note_segments();
+                self.check_given_back(&self.history.at(frozen))?;
+            }
         }
         Ok(())
     }
@@ -310,7 +335,8 @@ impl World {
     /// One thing that somebody does, the flusher's own work excepted.
     pub(crate) fn act(&mut self) -> Check {
         match self.chance.below(100) {
-            0..=37 => self.commit()?,
+            0..=32 => self.commit()?,
+            33..=37 => self.control()?,
             38..=40 => self.refused()?,
             41..=50 => self.read_keys()?,
             51..=58 => self.read_range()?,

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ledgerstone_canonical_store::{Fill, GateEntry, Stall};
+use ledgerstone_canonical_store::{Error, Fill, GateEntry, Stall};
 
 use super::{
     history::{Change, NAMES, write_set},
@@ -66,6 +66,7 @@ impl World {
             let stall = if store.marks().crowded { Stall::No } else { Stall::Yes };
             match store.begin(owner, stall) {
                 Ok(next) => ensure(next == image.next_event_id(), || format!("begin gave the event id {next}"))?,
+                Err(error @ Error::Sealed { .. }) => return self.refused_by_seal(&error),
                 Err(error) if self.may_fail(&error) => return Ok(()),
                 Err(error) => return Err(error.into()),
             }
@@ -85,6 +86,7 @@ impl World {
         let outcome = store.commit(owner, entry, write_set(&changes).bytes(), &self.session().slots.clone());
         let info = match outcome {
             Ok(info) => info,
+            Err(error @ Error::Sealed { .. }) => return self.refused_by_seal(&error),
             Err(error) if self.may_fail(&error) => {
                 self.census.one(format!("transaction: {}", error.code()));
                 self.tell(|| format!("commit failed: {error}"));
@@ -93,6 +95,7 @@ impl World {
             Err(error) => return Err(error.into()),
         };
         ensure(!before.failed, || format!("a commit after the failure: {info:?}"))?;
+        ensure(image.sealed.is_none(), || format!("a commit after the seal: {info:?}"))?;
         let dropped = changes.iter().any(|change| matches!(change, Change::Drop(_)));
         self.census.one("transaction: committed");
         self.census.add("transaction: drops a collection", u64::from(dropped));
@@ -147,6 +150,7 @@ impl World {
             _ => (vec![Change::Event(b"lost".to_vec()), Change::Put(1, vec![7; 1_500], Vec::new())], "ERR_LIMIT"),
         };
         match store.commit(self.owner, GateEntry::Blind, write_set(&changes).bytes(), &slots) {
+            Err(error @ Error::Sealed { .. }) => self.refused_by_seal(&error),
             Err(error) if error.code() == code || self.may_fail(&error) => {
                 self.census.one("transaction: refused");
                 Ok(())
