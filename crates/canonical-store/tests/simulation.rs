@@ -12,6 +12,8 @@
 //! - I5 `World::observe`, `World::check_silence`, `World::commit`: after a failure no mark moves, no commit is taken, no flush
 //!   is made; `sessions::heal`: a full disk is no failure.
 //! - I6 `World::adopt`: nothing acknowledged is lost; `World::look_at_damage`: a rotten bit is told or harmless.
+//! - Trims and seals: `World::check_condition` after each step and each opening; `World::follow_retention` holds what goes by
+//!   itself against the policy, `World::check_given_back` the segments that are left against what was trimmed.
 //! - I7 `World::adopt` after power cuts that take back renames and removals: what the checkpoint lacks is in the journal.
 //! - I8 `World::observe`: marks are ordered and only grow; readers look at once after each (`World::act`, also between the
 //!   stages of a flush).
@@ -210,7 +212,34 @@ const FLOORS: &[(&str, u64)] = &[
     ("flipped bit: harmless", 1_000),
     ("flipped bit: a torn tail", 60),
     ("flipped bit: refused by the opening", 1_000),
-    ("flipped bit: told by a reader", 50),
+    ("flipped bit: told by a reader", 30),
+    ("flipped bit: horizon", 50),
+    ("control: trimmed", 10_000),
+    ("control: trimmed beyond the end", 3_000),
+    ("control: trimmed to the end", 5_000),
+    ("control: trimmed in memory only", 6_000),
+    ("control: trimmed by retention", 40),
+    ("control: sealed", 2_000),
+    ("control: unsealed", 2_000),
+    ("control: ERR_POISONED", 500),
+    ("refused while sealed: a commit", 5_000),
+    ("refused while sealed: a trim", 500),
+    ("rotated", 400),
+    ("segments: given back by a trim", 120),
+    ("segments: some trimmed, none too many", 4_000),
+    ("snapshot: overtaken by a trim", 1_500),
+    ("opening: sealed", 600),
+    ("opening: a seal replayed", 400),
+    ("opening: a seal lost", 150),
+    ("opening: trimmed", 10_000),
+    ("opening: a trim replayed", 6_000),
+    ("opening: a trim lost", 1_000),
+    ("power cut in a trim", 100),
+    ("power cut in a rotation", 15),
+    ("EIO in a trim", 15),
+    ("ENOSPC in a trim", 15),
+    ("lost pages in a trim", 20),
+    ("full disk in a trim", 15),
 ];
 
 /// The same for lives with LMDB.
@@ -224,6 +253,10 @@ const LMDB_FLOORS: &[(&str, u64)] = &[
     ("end: killed", 10_000),
     ("end: closed", 4_000),
     ("poisoned", 2_500),
+    ("control: trimmed", 10_000),
+    ("control: sealed", 2_000),
+    ("opening: trimmed", 8_000),
+    ("opening: sealed", 400),
 ];
 
 #[test]

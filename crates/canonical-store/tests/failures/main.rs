@@ -14,6 +14,7 @@
 mod support;
 
 mod backpressure;
+mod control;
 mod damage;
 mod file_system;
 mod flush_count;

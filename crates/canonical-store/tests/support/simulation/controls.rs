@@ -188,7 +188,8 @@ impl World {
 
     /// The segments' files, oldest first.
     pub(super) fn segments(&self) -> Vec<Segment> {
-        let id = |path: &PathBuf| path.to_str()?.strip_prefix("/store/events/events-")?.strip_suffix(".log")?.parse().ok();
+        let id =
+            |path: &PathBuf| path.to_str()?.strip_prefix("/store/events/events-")?.strip_suffix(".log")?.parse().ok();
         let len = |path: &PathBuf| self.disk.read_file(path).map_or(0, |bytes| bytes.len() as u64);
         let mut segments: Vec<_> =
             self.disk.list().iter().filter_map(|path| id(path).map(|first_id| (first_id, len(path)))).collect();

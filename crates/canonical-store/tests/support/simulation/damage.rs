@@ -104,7 +104,9 @@ impl World {
             format!("the oldest event is {oldest}, expected {} to {known}", image.oldest)
         })?;
         image.oldest = oldest;
-        ensure(store.sealed() == image.sealed, || format!("sealed at {:?}, expected {:?}", store.sealed(), image.sealed))?;
+        ensure(store.sealed() == image.sealed, || {
+            format!("sealed at {:?}, expected {:?}", store.sealed(), image.sealed)
+        })?;
         let cache = store.new_read_cache();
         let seen = check_all(&Source::Now(store, &cache), &slots, &image, &mut self.chance);
         if self.is_told(seen)? {

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use ledgerstone_canonical_store::{
-    CollectionRef, Error, FlushStage, Level, Marks, Owner, Part, RangeCursor, ReadCache,
-    RetentionPolicy, Snapshot, Store, testing,
+    CollectionRef, Error, FlushStage, Level, Marks, Owner, Part, RangeCursor, ReadCache, RetentionPolicy, Snapshot,
+    Store, testing,
 };
 use ledgerstone_vfs::sim::{SimClock, SimDisk};
 
