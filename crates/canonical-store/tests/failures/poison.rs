@@ -104,7 +104,8 @@ fn a_panic_in_the_flusher_is_a_failure_like_any_other() {
         let options = OpenOptions::default();
         let handle = open(dir.path(), &options).unwrap();
         let set = WriteSet::default().event(b"one");
-        handle.commit(Owner::new(), GateEntry::Blind, set.bytes(), &[]).unwrap();
+        let seq = handle.commit(Owner::new(), GateEntry::Blind, set.bytes(), &[]).unwrap().seq;
+        handle.wait(Level::Durable, seq).unwrap();
         handle.probe_flushes(Some(Arc::new(move |at| assert!(at != stage, "planned"))));
         assert_poisoned(handle.wait(Level::Flushed, 1), "ERR_IO");
         let told = handle.failure().unwrap().to_string();

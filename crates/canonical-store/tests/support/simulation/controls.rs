@@ -102,7 +102,7 @@ impl World {
         let trimmed = self.settle(outcome, (count > 0).then_some(Control::Trim(oldest)), &image)?;
         let Some(trimmed) = trimmed else { return Ok(()) };
         ensure(image.sealed.is_none(), || "a sealed store was trimmed".to_owned())?;
-        ensure((trimmed.count, trimmed.oldest) == (count, oldest.max(image.oldest)), || {
+        ensure((trimmed.dropped, trimmed.oldest_event_id) == (count, oldest.max(image.oldest)), || {
             format!("a trim before {before} told {trimmed:?}, expected {count} from {}", image.oldest)
         })?;
         self.census.add("control: trimmed beyond the end", u64::from(count > 0 && before > next));
@@ -112,7 +112,7 @@ impl World {
             self.census.one("control: trimmed in memory only");
         }
         let seq = self.history.seq();
-        self.session().trims.push((seq, trimmed.oldest));
+        self.session().trims.push((seq, trimmed.oldest_event_id));
         if self.chance.one_in(2) { self.step_journal().and_then(|()| self.free_trimmed()) } else { Ok(()) }
     }
 
