@@ -88,7 +88,7 @@ fn commit_next(store: &Store, owner: Owner, slots: &[Arc<CollectionRef>]) {
 fn check(snapshot: &Arc<Snapshot>, slots: &[Arc<CollectionRef>], chance: &mut Chance) {
     let seq = snapshot.seq();
     assert_eq!(snapshot.next_event_id(), seq + 1);
-    let source = Source::Held(snapshot);
+    let source = Source::Held(snapshot, 1);
     for (slot, collection) in slots.iter().enumerate() {
         let entries = entries(slot, seq);
         for reverse in [false, true] {

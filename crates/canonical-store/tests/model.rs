@@ -175,7 +175,7 @@ impl<'a> Model<'a> {
         check_all(&Source::Now(&store, cache), &self.slots, &image, &mut self.chance)?;
         assert_eq!(store.collections()?, image.names());
         for (snapshot, image) in &self.held {
-            check_all(&Source::Held(snapshot), &self.slots, image, &mut self.chance)?;
+            check_all(&Source::Held(snapshot, image.oldest), &self.slots, image, &mut self.chance)?;
         }
         Ok(())
     }

@@ -223,9 +223,9 @@ fn nothing_is_applied_while_writers_of_four_threads_are_paused() {
             assert_eq!(code(append(store, 10)), "ERR_PAUSED");
             assert_eq!((store.marks().applied, store.is_paused()), (applied, true));
             if round % 2 == 0 {
-                store.resume(outer)
+                store.resume(outer);
             } else {
-                store.resume_all()
+                store.resume_all();
             }
             assert!(!store.is_paused());
         }
