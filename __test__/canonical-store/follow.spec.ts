@@ -5,6 +5,7 @@ import { callsUntil } from '../counted/calls.ts'
 import { Child } from '../support/child.ts'
 import { Random, runSeed } from '../support/random.ts'
 import { codeOf, openStore, storePath } from '../support/store.ts'
+import { isPending, turn } from '../support/turns.ts'
 
 const SCENES = new URL('following.ts', import.meta.url)
 
@@ -16,16 +17,6 @@ async function take(events: AsyncIterable<EventRecord<unknown>>, count: number):
 }
 
 const upTo = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i)
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
-
-/** Whether a promise has settled when everything that is due has happened. */
-async function isPending(promise: Promise<unknown>): Promise<boolean> {
-  let pending = true
-  const settle = (): void => void (pending = false)
-  promise.then(settle, settle)
-  for (let n = 0; n < 20; n++) await turn()
-  return pending
-}
 
 test('what is there comes first, then what is written', async (t) => {
   const store = await openStore(t, { durability: 'durable' })

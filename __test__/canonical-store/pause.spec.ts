@@ -3,17 +3,7 @@ import test from 'ava'
 import { PausedError } from '../../src/index.ts'
 import { Child } from '../support/child.ts'
 import { codeOf, openStore, storePath } from '../support/store.ts'
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
-
-/** Whether a promise is still open when everything that is due has happened. */
-async function isPending(promise: Promise<unknown>): Promise<boolean> {
-  let pending = true
-  const settle = (): void => void (pending = false)
-  promise.then(settle, settle)
-  for (let n = 0; n < 20; n++) await turn()
-  return pending
-}
+import { isPending, turn } from '../support/turns.ts'
 
 test('while paused, writes that are awaited wait in order, and those that are not are refused', async (t) => {
   const store = await openStore(t)

@@ -5,8 +5,8 @@ import { runChild } from '../support/child.ts'
 import { Random } from '../support/random.ts'
 import { codeOf, openStore } from '../support/store.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
+import { turn } from '../support/turns.ts'
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 const never = (): Promise<never> => new Promise(() => {})
 
 function nothingHeld(store: CanonicalStore): readonly number[] {

@@ -6,6 +6,7 @@ import { errorFromRecord } from '../../src/errors.ts'
 import type { Environment } from '../../src/canonical-store/environment.ts'
 import { SharedStore } from '../../src/canonical-store/shared-store.ts'
 import { DURABLE, FLUSHED, WRITTEN, Waiters } from '../../src/canonical-store/waiters.ts'
+import { turn } from '../support/turns.ts'
 
 const POISON: ErrorRecord = { code: 'ERR_POISONED', message: 'the store stopped writing', details: {}, cause: { code: 'ERR_IO', message: 'fdatasync', details: { errno: 5 } } }
 
@@ -37,8 +38,6 @@ class Engine {
     this.store.addHandle(7)
   }
 }
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 test('a turn asks once, for the highest seq of each level, and tells when there is one waiter only', async (t) => {
   const engine = new Engine()

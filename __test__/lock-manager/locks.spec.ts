@@ -8,8 +8,7 @@ import { Random, runSeed } from '../support/random.ts'
 import { codeOf, openStore } from '../support/store.ts'
 import { callsOf, callsUntil } from '../counted/calls.ts'
 import { distinctNames } from './names.ts'
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+import { turn } from '../support/turns.ts'
 
 /** Asks for sets one after the other and tells in which order they were granted. */
 function queue(locks: LockManager, key: string): { ask: (name: string, mode: 'read' | 'write') => void; granted: string[]; guards: Map<string, LockGuard> } {

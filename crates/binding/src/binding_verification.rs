@@ -66,7 +66,7 @@ pub struct NativeProblem {
     pub kind: String,
     pub file: String,
     pub offset: Option<f64>,
-    pub message: String,
+    pub what: String,
 }
 
 /// How much was looked at.
@@ -94,7 +94,7 @@ impl From<Report> for NativeReport {
             kind: problem.kind.as_str().to_owned(),
             file: problem.file.to_string_lossy().into_owned(),
             offset: problem.offset.map(number),
-            message: problem.message,
+            what: problem.what,
         });
         let checked = report.checked;
         Self {
@@ -113,7 +113,7 @@ impl From<Report> for NativeReport {
 impl From<LogReport> for NativeReport {
     fn from(report: LogReport) -> Self {
         let mut problems = Report { omitted: report.omitted, ..Report::default() };
-        report.damages.into_iter().for_each(|damage| problems.damage(damage));
+        report.damages.into_iter().for_each(|damage| problems.problem(damage));
         problems.checked.files = report.verified.files;
         problems.checked.bytes = report.verified.bytes;
         problems.checked.events = report.verified.events;

@@ -19,6 +19,20 @@ pub enum DamageKind {
     Contradiction,
 }
 
+impl DamageKind {
+    /// Its stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Checksum => "checksum",
+            Self::Structure => "structure",
+            Self::Missing => "missing",
+            Self::Foreign => "foreign",
+            Self::Io => "io",
+            Self::Contradiction => "contradiction",
+        }
+    }
+}
+
 /// What is wrong where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {

@@ -188,12 +188,8 @@ impl Checkpoint for TwinCheckpoint {
     }
 
     fn verify(&self, report: &mut Report, _cancelled: &dyn Fn() -> bool) -> Result<()> {
-        let problem = |kind, message: &str| Problem {
-            kind,
-            file: self.path.clone(),
-            offset: Some(0),
-            message: message.to_owned(),
-        };
+        let problem =
+            |kind, message: &str| Problem { kind, file: self.path.clone(), offset: Some(0), what: message.to_owned() };
         let committed = match read_small_file(&*self.vfs, &self.path, LIMIT_BYTES) {
             Ok(None) => {
                 if self.committed.lock().meta.is_some() {

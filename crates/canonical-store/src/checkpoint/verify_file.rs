@@ -29,7 +29,7 @@ pub(super) fn verify_data_file<P>(
         Ok(file) => file,
         Err(error) => {
             let kind = if error.is_not_found() { ProblemKind::Missing } else { ProblemKind::Io };
-            report.problem(Problem { kind, file: path.to_path_buf(), offset: None, message: error.to_string() });
+            report.problem(Problem { kind, file: path.to_path_buf(), offset: None, what: error.to_string() });
             return Ok(());
         }
     };
@@ -100,9 +100,9 @@ fn pinned_meta_page<P>(
 }
 
 fn problem(path: &Path, finding: Finding) -> Problem {
-    let (kind, offset, message) = match finding {
+    let (kind, offset, what) = match finding {
         Finding::Damage { kind, offset, what } => (kind, offset, what.to_owned()),
         Finding::Unreadable { offset, error } => (ProblemKind::Io, offset, error.to_string()),
     };
-    Problem { kind, file: path.to_path_buf(), offset: Some(offset), message }
+    Problem { kind, file: path.to_path_buf(), offset: Some(offset), what }
 }

@@ -62,8 +62,8 @@ impl Ground {
         let (vfs, state) = (&self.vfs, layout.state());
         let file = state.join("data.mdb");
         if !vfs.exists(&file)? {
-            let message = "the state file is missing".to_owned();
-            report.problem(Problem { kind: ProblemKind::Missing, file, offset: None, message });
+            let what = "the state file is missing".to_owned();
+            report.problem(Problem { kind: ProblemKind::Missing, file, offset: None, what });
             return Ok(None);
         }
         let before = report.found();
@@ -112,7 +112,7 @@ impl Ground {
         let (vfs, id) = (&self.vfs, identity.store_id);
         let (events, journal) = (layout.events(), layout.journal());
         let before = report.found();
-        let log = ledgerstone_event_log::verify(vfs, &events, id, &mut |it| report.damage(it), cancelled);
+        let log = ledgerstone_event_log::verify(vfs, &events, id, &mut |it| report.problem(it), cancelled);
         report.checked.files += log.files;
         report.checked.bytes += log.bytes;
         report.checked.events += log.events;
@@ -121,7 +121,7 @@ impl Ground {
         let mark = CleanMark::read(&**vfs, &layout.clean_mark(), id).ok().flatten();
         let log_end = if log_is_sound { log.next_event_id } else { 0 };
         let from = loaded.map(|loaded| scan_from(loaded.meta.as_ref(), mark, log_end));
-        let frames = ledgerstone_journal::verify(vfs, &journal, id, from, &mut |it| report.damage(it), cancelled);
+        let frames = ledgerstone_journal::verify(vfs, &journal, id, from, &mut |it| report.problem(it), cancelled);
         report.checked.files += frames.files;
         report.checked.bytes += frames.bytes;
 

@@ -12,8 +12,8 @@ pub(super) fn verify_identity(vfs: &dyn Vfs, layout: &Layout, report: &mut Repor
     match Identity::read(vfs, &file) {
         Ok(Some(identity)) => return Some(identity),
         Ok(None) => {
-            let message = "the identity file is missing from a store that has data".to_owned();
-            report.problem(Problem { kind: ProblemKind::Missing, file, offset: None, message });
+            let what = "the identity file is missing from a store that has data".to_owned();
+            report.problem(Problem { kind: ProblemKind::Missing, file, offset: None, what });
         }
         Err(error) => report.failure(&error, &file),
     }
@@ -26,8 +26,8 @@ pub(super) fn verify_clean_mark(vfs: &dyn Vfs, layout: &Layout, report: &mut Rep
     match CleanMark::is_damaged(vfs, &file) {
         Ok(false) => {}
         Ok(true) => {
-            let message = "the mark of a clean close is damaged, no data is affected".to_owned();
-            report.problem(Problem { kind: ProblemKind::Checksum, file, offset: Some(0), message });
+            let what = "the mark of a clean close is damaged, no data is affected".to_owned();
+            report.problem(Problem { kind: ProblemKind::Checksum, file, offset: Some(0), what });
         }
         Err(error) => report.failure(&error, &file),
     }

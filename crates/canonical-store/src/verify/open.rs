@@ -20,11 +20,11 @@ impl Store {
         let mut report = Report::default();
         self.verify_small_files(&mut report);
 
-        let journal = self.journal.verify(self.coordinator.flushed_seq(), &mut |it| report.damage(it), cancelled);
+        let journal = self.journal.verify(self.coordinator.flushed_seq(), &mut |it| report.problem(it), cancelled);
         report.checked.files += journal.files;
         report.checked.bytes += journal.bytes;
 
-        let log = self.log.verify(&mut |damage| report.damage(damage), cancelled);
+        let log = self.log.verify(&mut |damage| report.problem(damage), cancelled);
         report.checked.files += log.files;
         report.checked.bytes += log.bytes;
         report.checked.events += log.events;
@@ -46,8 +46,8 @@ impl Store {
         let file = self.layout.identity();
         match verify_identity(&*self.vfs, &self.layout, report) {
             Some(identity) if identity != self.identity => {
-                let message = format!("the identity file is another store's: found={}", identity.store_id);
-                report.problem(Problem { kind: ProblemKind::Foreign, file, offset: Some(0), message });
+                let what = format!("the identity file is another store's: found={}", identity.store_id);
+                report.problem(Problem { kind: ProblemKind::Foreign, file, offset: Some(0), what });
             }
             _ => {}
         }
@@ -67,12 +67,12 @@ impl Store {
         let applied = loaded.meta.as_ref().map_or(0, |meta| meta.applied_seq);
         let (durable, log_end) = (self.journal.durable(), self.log.next_event_id());
         if applied < flushed {
-            let message = format!("the state is older than what was flushed: applied_seq={applied} flushed={flushed}");
-            report.contradiction(&state, message);
+            let what = format!("the state is older than what was flushed: applied_seq={applied} flushed={flushed}");
+            report.contradiction(&state, what);
         }
         if applied > durable {
-            let message = format!("the journal is behind the state: applied_seq={applied} durable={durable}");
-            report.contradiction(&self.layout.journal(), message);
+            let what = format!("the journal is behind the state: applied_seq={applied} durable={durable}");
+            report.contradiction(&self.layout.journal(), what);
         }
         if let Some(meta) = &loaded.meta {
             if meta.store_id != self.identity.store_id {
@@ -80,8 +80,8 @@ impl Store {
             }
             if meta.next_event_id > log_end {
                 let next = meta.next_event_id;
-                let message = format!("the event log ends too early: next={log_end} promised={next}");
-                report.contradiction(&self.layout.events(), message);
+                let what = format!("the event log ends too early: next={log_end} promised={next}");
+                report.contradiction(&self.layout.events(), what);
             }
         }
         let read = self.checkpoint.begin()?;

@@ -1,55 +1,11 @@
 //! What a verification has found: the problems one by one, as far as they are few, and how much was looked at.
 
-use std::path::{Path, PathBuf};
-
-use ledgerstone_format::{Damage, DamageKind};
+use std::path::Path;
 
 use crate::Error;
 
-/// Of what sort a problem is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ProblemKind {
-    /// Bytes that do not have the checksum which stands with them.
-    Checksum,
-    /// A structure that cannot be right: lengths, orders, counts, references.
-    Structure,
-    /// What others promise is not there.
-    Missing,
-    /// Not of this store.
-    Foreign,
-    /// It could not be read.
-    Io,
-    /// Two parts that are each sound and exclude each other.
-    Contradiction,
-}
-
-impl ProblemKind {
-    /// Its stable name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Checksum => "checksum",
-            Self::Structure => "structure",
-            Self::Missing => "missing",
-            Self::Foreign => "foreign",
-            Self::Io => "io",
-            Self::Contradiction => "contradiction",
-        }
-    }
-}
-
-/// What is wrong where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Of what sort it is.
-    pub kind: ProblemKind,
-    /// The file, or the folder if a file is missing.
-    pub file: PathBuf,
-    /// Where in the file, in bytes, if that can be told.
-    pub offset: Option<u64>,
-    /// What happened, in lower case, then the variables. No keys, no values.
-    pub message: String,
-}
+/// What is wrong where, as all rooms tell it.
+pub use ledgerstone_format::{Damage as Problem, DamageKind as ProblemKind};
 
 /// How much was looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,19 +44,6 @@ impl Report {
         }
     }
 
-    /// Notes what a part of the store has found.
-    pub fn damage(&mut self, damage: Damage) {
-        let kind = match damage.kind {
-            DamageKind::Checksum => ProblemKind::Checksum,
-            DamageKind::Structure => ProblemKind::Structure,
-            DamageKind::Missing => ProblemKind::Missing,
-            DamageKind::Foreign => ProblemKind::Foreign,
-            DamageKind::Io => ProblemKind::Io,
-            DamageKind::Contradiction => ProblemKind::Contradiction,
-        };
-        self.problem(Problem { kind, file: damage.file, offset: damage.offset, message: damage.what });
-    }
-
     /// Notes why `file` could not be looked at.
     pub(crate) fn failure(&mut self, error: &Error, file: &Path) {
         let (kind, file, offset) = match error {
@@ -110,12 +53,12 @@ impl Report {
             Error::Io(error) => (ProblemKind::Io, error.path.as_path(), None),
             _ => (ProblemKind::Io, file, None),
         };
-        self.problem(Problem { kind, file: file.to_path_buf(), offset, message: error.to_string() });
+        self.problem(Problem { kind, file: file.to_path_buf(), offset, what: error.to_string() });
     }
 
     /// Notes that two parts exclude each other.
-    pub(crate) fn contradiction(&mut self, file: &Path, message: String) {
-        self.problem(Problem { kind: ProblemKind::Contradiction, file: file.to_path_buf(), offset: None, message });
+    pub(crate) fn contradiction(&mut self, file: &Path, what: String) {
+        self.problem(Problem { kind: ProblemKind::Contradiction, file: file.to_path_buf(), offset: None, what });
     }
 
     /// How many problems there are so far.
@@ -142,7 +85,7 @@ mod tests {
                 kind: ProblemKind::Checksum,
                 file: "file".into(),
                 offset: Some(offset),
-                message: "damaged".into(),
+                what: "damaged".into(),
             };
             report.problem(problem);
         }
