@@ -1,13 +1,13 @@
 // A device that fails and one that is full: ERR_POISONED with the first failure as its cause, and ERR_NO_SPACE, which heals by itself.
 import { execFileSync } from 'node:child_process'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { rmSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import { binary, type LedgerstoneError, type NoSpaceMessage, open } from '../../src/index.ts'
 import { runChild } from '../support/child.ts'
-import { openStore, storePath } from '../support/store.ts'
+import { codeOf, openStore, storePath } from '../support/store.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { errorOf, expectError } from './expect-error.ts'
 
@@ -72,6 +72,40 @@ function smallDevice(t: { teardown(fn: () => unknown): void }, mebibytes: number
   t.teardown(() => execFileSync(UNMOUNT, ['-l', folder]))
   return folder
 }
+
+// Bug: a trim on a full device freed nothing. Mechanism: the file that remembers the horizon needs room before any segment goes. Fix: inside a store the
+// journal remembers; then the oldest segment goes first.
+test.serial('on a full device a trim finds room in the journal and makes room for everything else', async (t) => {
+  const device = smallDevice(t, 24)
+  if (device === undefined) {
+    t.log('SKIPPED: mounting a small tmpfs is not allowed here; the simulated disk has its own tests of a full device')
+    t.pass()
+    return
+  }
+  const options = { flush: { bytes: 64 * 1024, intervalMs: 20 }, segmentBytes: 64 * 1024, events: binary() }
+  const store = await openStore(t, options, join(device, 'store'))
+  for (let n = 0; n < 40; n++) await store.appendAll(Array.from({ length: 20 }, () => Buffer.alloc(4000, n)))
+  await store.flush()
+  const ballast = openSync(join(device, 'ballast'), 'w')
+  t.throws(() => {
+    for (;;) writeSync(ballast, Buffer.alloc(4096, 1))
+  }, { code: 'ENOSPC' })
+  let refused: unknown
+  for (let n = 0; n < 2000 && refused === undefined; n++) refused = await codeOf(() => store.append(Buffer.alloc(20_000, n), { durability: 'written' }))
+  t.is(refused, 'ERR_NO_SPACE')
+  const { nextEventId } = store
+  t.is(await store.trimEvents({ before: 701 }), 700)
+  const startedMs = performance.now()
+  while ((await codeOf(() => store.append(Buffer.alloc(20_000)))) !== undefined) {
+    if (performance.now() - startedMs > HEALS_WITHIN_MS) throw new Error('it does not heal')
+    await sleep(50)
+  }
+  await store.flush()
+  t.is(store.failure, undefined)
+  t.deepEqual([store.oldestEventId, store.nextEventId], [701, nextEventId + 1])
+  closeSync(ballast)
+  await store.close()
+})
 
 // Bug: a device that became full while the state was flushed poisoned the store. Mechanism: LMDB says EIO when a page could be written only in
 // part, as it can on a full device. Fix: an EIO of LMDB is told apart by whether a small file finds room.

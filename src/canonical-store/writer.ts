@@ -205,12 +205,14 @@ export class Writer {
     handle.checkWhole()
   }
 
-  /** Makes a change that waits as writes do. */
+  /** Makes a change that waits for the end of a pause, as writes do, and not for room, which it may be the one to make. */
   async change<T>(make: (cold: ColdCalls) => Promise<T>): Promise<T> {
-    const { environment } = this.#handle
+    const handle = this.#handle
+    const attempt = (): Promise<T> => handle.environment.callAsync(make)
+    this.#enter()
     for (;;) {
       try {
-        return await this.#admit(() => environment.callAsync(make), undefined)
+        return await (handle.isPaused ? handle.shared.hold(handle, attempt, undefined) : attempt())
       } catch (error) {
         if (!isPaused(error)) throw error
       }

@@ -66,7 +66,7 @@ pub struct NativeProblem {
     pub kind: String,
     pub file: String,
     pub offset: Option<f64>,
-    pub what: String,
+    pub message: String,
 }
 
 /// How much was looked at.
@@ -94,7 +94,7 @@ impl From<Report> for NativeReport {
             kind: problem.kind.as_str().to_owned(),
             file: problem.file.to_string_lossy().into_owned(),
             offset: problem.offset.map(number),
-            what: problem.what,
+            message: problem.what,
         });
         let checked = report.checked;
         Self {

@@ -68,11 +68,31 @@ impl EventLog {
         };
         let unlinkable = id.min(checkpoint_next_id);
         if unlinkable > self.unlinkable.load(Ordering::Acquire) && self.would_free(unlinkable) {
-            self.persist(Horizon { id, unlinkable, next_id, last_timestamp_ms })?;
+            let horizon = Horizon { id, unlinkable, next_id, last_timestamp_ms };
+            match self.persist(horizon) {
+                // On a full device the horizon finds room only where something goes.
+                Err(Error::NoSpace(_)) if self.unlink_oldest(&mut trim, unlinkable) => self.persist(horizon)?,
+                done => done?,
+            }
             self.begin_anew(unlinkable)?;
         }
         self.unlink(&mut trim);
         Ok(())
+    }
+
+    /// Removes the oldest segment without the horizon's word: the journal's is enough, and whether power loss brings one file
+    /// back or not, what is left is a log. Whether there was one that may go.
+    fn unlink_oldest(&self, trim: &mut Trim, limit: u64) -> bool {
+        let oldest = self.pins.with_lowest(|pinned| {
+            let mut segments = self.segments.write();
+            let goes =
+                segments.len() > 1 && segments.first().is_some_and(|oldest| oldest.end().id <= limit.min(pinned));
+            goes.then(|| segments.remove(0))
+        });
+        let Some(oldest) = oldest else { return false };
+        trim.doomed.push(oldest);
+        self.remove_doomed(trim);
+        true
     }
 
     /// Unlinks what was trimmed while it was pinned, or could not be removed then. Cheap when there is nothing.
@@ -118,6 +138,10 @@ impl EventLog {
             trim.doomed.extend(segments.drain(..gone));
             self.doomed_segments.store(trim.doomed.len() as u64, Ordering::Release);
         });
+        self.remove_doomed(trim);
+    }
+
+    fn remove_doomed(&self, trim: &mut Trim) {
         if trim.doomed.is_empty() {
             return;
         }
