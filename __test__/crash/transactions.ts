@@ -46,8 +46,10 @@ export class Transactions {
     try {
       await this.#next()
     } catch (error) {
-      if ((error as { code?: unknown }).code !== 'ERR_NO_SPACE') throw error
-      report('refused')
+      const { code } = error as { code?: unknown }
+      // An iteration that stays open on this thread may be what keeps `writeTxn` from finding room: the thread has to go on.
+      if (code !== 'ERR_NO_SPACE' && code !== 'ERR_BACKPRESSURE') throw error
+      if (code === 'ERR_NO_SPACE') report('refused')
       await sleep(REST_MS)
     }
   }

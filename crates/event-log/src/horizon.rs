@@ -4,7 +4,8 @@
 //! 0 magic "LGST-EVH" | 8 format u16 | 10 zero u16 | 12 store id 16 bytes | 28 horizon u64 | 36 unlinkable u64 | 44 next id u64
 //! | 52 last timestamp u64 | 60 crc32c u32
 //! ```
-//! For a log on its own it is the truth. Inside a store the journal is, and this is a cache.
+//! For a log on its own it is the truth. Inside a store the journal is, and this is a cache: on a full device one segment goes
+//! before it, to make room.
 
 use std::path::Path;
 
