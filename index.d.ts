@@ -472,7 +472,7 @@ export declare function takeValue(): Buffer
 export declare function trimEvents(store: number, before: number): Promise<number>
 
 /** Takes writes again. */
-export declare function unsealStore(store: number): Promise<number>
+export declare function unsealStore(store: number): Promise<void>
 
 /** Looks a store through that nobody has open, without opening it. */
 export declare function verifyClosedStore(path: string): Promise<NativeReport>

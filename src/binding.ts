@@ -170,7 +170,7 @@ export interface ColdCalls {
   storeApplied(store: number): BigUint64Array
   /** Seals durably; the newest event, 0 for none. */
   sealStore(store: number): Promise<number>
-  unsealStore(store: number): Promise<number>
+  unsealStore(store: number): Promise<void>
   /** Trims durably; how many events there were. */
   trimEvents(store: number, before: number): Promise<number>
   /** Closed segments of the event log, whose files stay until they are released. */

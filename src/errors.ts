@@ -264,6 +264,11 @@ export function errorFromRecord(record: ErrorRecord): LedgerstoneError {
   return errorOf(record.code as ErrorCode, record.message, record.details, cause)
 }
 
+/** Whether something thrown is an error of this package with this code. @internal */
+export function hasCode(error: unknown, code: ErrorCode): boolean {
+  return error instanceof LedgerstoneError && error.code === code
+}
+
 /** `ERR_INVALID_ARGUMENT` about one argument. @internal */
 export function invalidArgument(argument: string, what: string): LedgerstoneError {
   return errorOf('ERR_INVALID_ARGUMENT', `${what}: argument=\`${argument}\``, { argument })

@@ -4,6 +4,7 @@
 import { isMainThread, Worker, workerData } from 'node:worker_threads'
 import { type CanonicalStore, type Durability, open } from 'ledgerstone'
 import { report } from '../support/report.ts'
+import { ended } from '../support/workers.ts'
 
 const EVENTS = 2000
 
@@ -50,10 +51,10 @@ async function main(scene: string, path: string): Promise<void> {
     return
   }
   const worker = new Worker(new URL(import.meta.url), { workerData: { scene, path } })
-  const ended = new Promise<number>((resolve) => worker.once('exit', resolve))
+  const end = ended(worker)
   const done = scene === 'main-follows' ? LEVELS.map((level) => follow(store, level)) : [write(store).then(() => true)]
   const all = await Promise.all(done)
-  if ((await ended) === 0 && all.every(Boolean)) report('all there')
+  if ((await end) === 0 && all.every(Boolean)) report('all there')
   await store.close()
 }
 

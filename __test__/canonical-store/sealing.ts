@@ -4,6 +4,7 @@
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { open } from 'ledgerstone'
 import { report } from '../support/report.ts'
+import { ended, told } from '../support/workers.ts'
 
 async function main(path: string, withWorkers: boolean): Promise<void> {
   const store = await open(path, { durability: 'applied' })
@@ -15,19 +16,19 @@ async function main(path: string, withWorkers: boolean): Promise<void> {
     return
   }
   const workers = [1, 2].map(() => new Worker(new URL(import.meta.url), { workerData: path }))
-  await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once('message', resolve))))
+  await Promise.all(workers.map(told))
   await store.seal()
   for (const worker of workers) worker.postMessage('try')
-  await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once('exit', resolve))))
+  await Promise.all(workers.map(ended))
   await store.close()
 }
 
 async function inWorker(path: string): Promise<void> {
   const store = await open(path, { durability: 'applied' })
   await store.append('b')
-  const told = new Promise((resolve) => parentPort?.once('message', resolve))
+  const order = new Promise((resolve) => parentPort?.once('message', resolve))
   parentPort?.postMessage('ready')
-  await told
+  await order
   try {
     store.apply(() => report('the function runs'))
   } catch (error) {

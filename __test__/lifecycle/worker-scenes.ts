@@ -4,6 +4,7 @@
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { type CanonicalStore, open } from 'ledgerstone'
 import { report } from '../support/report.ts'
+import { ended } from '../support/workers.ts'
 import type { Happened } from './committer.ts'
 
 interface Part { readonly scene: string; readonly path: string; readonly name: string }
@@ -104,8 +105,4 @@ if (isMainThread) {
 
 function start(scene: string, path: string, name: string): Worker {
   return new Worker(new URL(import.meta.url), { workerData: { scene, path, name } satisfies Part })
-}
-
-function ended(worker: Worker): Promise<number> {
-  return new Promise((resolve) => worker.once('exit', resolve))
 }

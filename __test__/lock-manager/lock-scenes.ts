@@ -4,6 +4,7 @@
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { type CanonicalStore, open } from 'ledgerstone'
 import { report } from '../support/report.ts'
+import { ended, told } from '../support/workers.ts'
 
 interface Part { readonly scene: string; readonly path: string; readonly shared: Int32Array }
 
@@ -129,14 +130,6 @@ function stay(): void {
 
 function start(scene: string, path: string, shared: Int32Array = new Int32Array(2)): Worker {
   return new Worker(new URL(import.meta.url), { workerData: { scene, path, shared } satisfies Part })
-}
-
-function told(worker: Worker): Promise<unknown> {
-  return new Promise((resolve) => worker.once('message', resolve))
-}
-
-function ended(worker: Worker): Promise<number> {
-  return new Promise((resolve) => worker.once('exit', resolve))
 }
 
 function figures(store: CanonicalStore): string {

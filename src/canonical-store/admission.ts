@@ -1,6 +1,6 @@
 // The queue before the gate: writes that wait, in the order of their calls, until the store has room again or its pause has ended.
 import { Deferred } from '../internal/deferred.ts'
-import { LedgerstoneError } from '../errors.ts'
+import { hasCode } from '../errors.ts'
 import type { AbortWatch } from '../internal/abort.ts'
 
 interface Waiting {
@@ -31,7 +31,7 @@ export class Admission {
         try {
           resolve(attempt())
         } catch (error) {
-          if (error instanceof LedgerstoneError && error.code === 'ERR_PAUSED') return false
+          if (hasCode(error, 'ERR_PAUSED')) return false
           reject(error)
         }
         release?.()

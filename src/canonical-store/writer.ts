@@ -3,7 +3,7 @@
 import { types } from 'node:util'
 import { rankOf } from '../durability.ts'
 import type { ColdCalls } from '../binding.ts'
-import { errorOf, invalidArgument, LedgerstoneError } from '../errors.ts'
+import { errorOf, hasCode, invalidArgument } from '../errors.ts'
 import { owned } from '../internal/bytes.ts'
 import { isThenable } from '../internal/thenable.ts'
 import { checkFunction, checkOptions, checkSignal } from '../internal/validate.ts'
@@ -152,7 +152,7 @@ export class Writer {
     try {
       return commitWrites(this.#handle, writes, false)
     } catch (error) {
-      if (isPaused(error)) return this.#hold(writes.compact(), signal)
+      if (hasCode(error, 'ERR_PAUSED')) return this.#hold(writes.compact(), signal)
       throw error
     }
   }
@@ -176,7 +176,7 @@ export class Writer {
       return attempt()
     } catch (error) {
       // Another thread's pause came in between. Nothing was written: it runs again afterwards.
-      if (isPaused(error)) return hold()
+      if (hasCode(error, 'ERR_PAUSED')) return hold()
       throw error
     }
   }
@@ -214,7 +214,7 @@ export class Writer {
       try {
         return await (handle.isPaused ? handle.shared.hold(handle, attempt, undefined) : attempt())
       } catch (error) {
-        if (!isPaused(error)) throw error
+        if (!hasCode(error, 'ERR_PAUSED')) throw error
       }
     }
   }
@@ -243,17 +243,12 @@ export class Writer {
     }
   }
 
-
   #rankOf(options: WriteOptions | undefined, known: ReadonlySet<string> = WRITE_OPTIONS): 0 | 1 | 2 {
     if (options === undefined) return this.#handle.rank
     checkOptions(options, known, 'options')
     checkSignal(options.signal, 'signal')
     return options.durability === undefined ? this.#handle.rank : rankOf(options.durability, 'durability')
   }
-}
-
-function isPaused(error: unknown): boolean {
-  return error instanceof LedgerstoneError && error.code === 'ERR_PAUSED'
 }
 
 /** What a callback has returned, if it is no promise. */

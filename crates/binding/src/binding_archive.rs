@@ -3,17 +3,15 @@
 #![allow(clippy::trivially_copy_pass_by_ref, reason = "a result may borrow from the `Env` that it is made in")]
 #![allow(unreachable_pub, reason = "`#[napi]` asks for `pub`; the addon itself is the only caller")]
 
-use std::sync::Arc;
-
-use ledgerstone_canonical_store::{HeldSegments, SegmentInfo};
-use napi::{Env, Task, bindgen_prelude::AsyncTask};
+use napi::{Env, bindgen_prelude::AsyncTask};
 use napi_derive::napi;
 
 use crate::{
     binding_env::on_state,
-    binding_error::{ErrorRecord, Failure},
+    binding_error::ErrorRecord,
     binding_event_log::NativeSegment,
-    binding_store::off_thread,
+    env_state::EnvState,
+    off_thread::OffThread,
     slab::{Handle, safe_integer},
 };
 
@@ -49,25 +47,6 @@ pub fn release_segments(env: &Env, store: f64, held: f64) -> napi::Result<()> {
     })
 }
 
-/// A checksum under way; the segments are held until it is done.
-pub struct ChecksumSegment {
-    work: Result<(Arc<HeldSegments>, SegmentInfo), Failure>,
-}
-
-impl Task for ChecksumSegment {
-    type Output = u32;
-    type JsValue = u32;
-
-    fn compute(&mut self) -> napi::Result<u32> {
-        let (held, segment) = self.work.as_ref().map_err(|failure| failure.thrown())?;
-        off_thread(|| Ok(held.checksum_of(segment)?))
-    }
-
-    fn resolve(&mut self, _env: Env, output: u32) -> napi::Result<u32> {
-        Ok(output)
-    }
-}
-
 /// CRC-32C over the file of the held segment that begins with this event.
 #[napi(catch_unwind, ts_return_type = "Promise<number>")]
 pub fn segment_checksum(
@@ -75,16 +54,14 @@ pub fn segment_checksum(
     store: f64,
     held: f64,
     first_event_id: f64,
-) -> napi::Result<AsyncTask<ChecksumSegment>> {
-    on_state(env, |state| {
-        let work = state.with_store(Handle::from_number(store), |entry| {
-            let held = entry.held_segments(Handle::from_number(held))?;
-            let first = safe_integer(first_event_id);
-            let segment = held.segments().iter().find(|segment| Some(segment.first_id) == first).cloned();
-            let segment =
-                segment.ok_or_else(|| ErrorRecord::invalid("segment", "it is none of those that are held"))?;
-            Ok((held, segment))
-        });
-        Ok(AsyncTask::new(ChecksumSegment { work }))
-    })
+) -> napi::Result<AsyncTask<OffThread<u32>>> {
+    let find = |state: &EnvState| {
+        let held =
+            state.with_store(Handle::from_number(store), |entry| entry.held_segments(Handle::from_number(held)))?;
+        let first = safe_integer(first_event_id);
+        let segment = held.segments().iter().find(|segment| Some(segment.first_id) == first).cloned();
+        let segment = segment.ok_or_else(|| ErrorRecord::invalid("segment", "it is none of those that are held"))?;
+        Ok((held, segment))
+    };
+    OffThread::on(*env, find, |(held, segment)| Ok(held.checksum_of(segment)?))
 }

@@ -13,9 +13,9 @@ use std::{
     time::Duration,
 };
 
-use ledgerstone_canonical_store::{Controlled, Level, Pause, StoreHandle};
+use ledgerstone_canonical_store::{Level, Pause, StoreHandle};
 use napi::{
-    Env, Task,
+    Env,
     bindgen_prelude::{AsyncTask, BigUint64Array, Uint32Array},
 };
 use napi_derive::napi;
@@ -23,105 +23,50 @@ use napi_derive::napi;
 use crate::{
     binding_env::{number, on_state},
     binding_error::Failure,
-    binding_store::off_thread,
+    env_state::EnvState,
+    off_thread::OffThread,
     slab::{Handle, safe_integer},
 };
 
-/// What is to become of the store.
-enum Change {
-    Seal,
-    Unseal,
-    TrimBefore(u64),
-}
-
-/// A change that is applied, and durable when the promise resolves.
-pub struct ChangeStore {
-    handle: Result<Arc<StoreHandle>, Failure>,
-    change: Change,
-}
-
-impl Task for ChangeStore {
-    type Output = f64;
-    type JsValue = f64;
-
-    fn compute(&mut self) -> napi::Result<f64> {
-        let handle = self.handle.as_ref().map_err(|failure| failure.thrown())?;
-        off_thread(|| {
-            let (done, trimmed) = match self.change {
-                Change::Seal => (handle.seal()?, None),
-                Change::Unseal => {
-                    let Controlled { seq, .. } = handle.unseal()?;
-                    (Controlled { outcome: 0, seq }, None)
-                }
-                Change::TrimBefore(id) => {
-                    let Controlled { outcome, seq } = handle.trim_events(id)?;
-                    (Controlled { outcome: outcome.dropped, seq }, Some(outcome.oldest_event_id))
-                }
-            };
-            handle.wait(Level::Durable, done.seq)?;
-            if let Some(oldest) = trimmed {
-                handle.free_trimmed(oldest)?;
-            }
-            Ok(number(done.outcome))
-        })
-    }
-
-    fn resolve(&mut self, _env: Env, output: f64) -> napi::Result<f64> {
-        Ok(output)
-    }
-}
-
-fn change(env: &Env, store: f64, change: Change) -> napi::Result<AsyncTask<ChangeStore>> {
-    on_state(env, |state| {
-        let handle = state.with_store(Handle::from_number(store), |entry| Ok(Arc::clone(entry.handle())));
-        Ok(AsyncTask::new(ChangeStore { handle, change }))
+/// Takes no more writes until `unsealStore`; tells the newest event, 0 for none.
+#[napi(catch_unwind, ts_return_type = "Promise<number>")]
+pub fn seal_store(env: &Env, store: f64) -> napi::Result<AsyncTask<OffThread<f64>>> {
+    OffThread::on(*env, of_store(store), |store| {
+        let sealed = store.seal()?;
+        store.wait(Level::Durable, sealed.seq)?;
+        Ok(number(sealed.outcome))
     })
 }
 
-/// Takes no more writes until `unsealStore`; tells the newest event, 0 for none.
-#[napi(catch_unwind, ts_return_type = "Promise<number>")]
-pub fn seal_store(env: &Env, store: f64) -> napi::Result<AsyncTask<ChangeStore>> {
-    change(env, store, Change::Seal)
-}
-
 /// Takes writes again.
-#[napi(catch_unwind, ts_return_type = "Promise<number>")]
-pub fn unseal_store(env: &Env, store: f64) -> napi::Result<AsyncTask<ChangeStore>> {
-    change(env, store, Change::Unseal)
+#[napi(catch_unwind, ts_return_type = "Promise<void>")]
+pub fn unseal_store(env: &Env, store: f64) -> napi::Result<AsyncTask<OffThread<()>>> {
+    OffThread::on(*env, of_store(store), |store| {
+        let unsealed = store.unseal()?;
+        Ok(store.wait(Level::Durable, unsealed.seq)?)
+    })
 }
 
 /// Drops the events below an id and tells how many there were.
 #[napi(catch_unwind, ts_return_type = "Promise<number>")]
-pub fn trim_events(env: &Env, store: f64, before: f64) -> napi::Result<AsyncTask<ChangeStore>> {
-    change(env, store, Change::TrimBefore(safe_integer(before).unwrap_or(0)))
-}
-
-/// The closing of a segment.
-pub struct RotateEvents {
-    handle: Result<Arc<StoreHandle>, Failure>,
-}
-
-impl Task for RotateEvents {
-    type Output = String;
-    type JsValue = String;
-
-    fn compute(&mut self) -> napi::Result<String> {
-        let handle = self.handle.as_ref().map_err(|failure| failure.thrown())?;
-        off_thread(|| Ok(handle.rotate_events()?.to_string_lossy().into_owned()))
-    }
-
-    fn resolve(&mut self, _env: Env, output: String) -> napi::Result<String> {
-        Ok(output)
-    }
+pub fn trim_events(env: &Env, store: f64, before: f64) -> napi::Result<AsyncTask<OffThread<f64>>> {
+    OffThread::on(*env, of_store(store), move |store| {
+        let trimmed = store.trim_events(safe_integer(before).unwrap_or(0))?;
+        store.wait(Level::Durable, trimmed.seq)?;
+        store.free_trimmed(trimmed.outcome.oldest_event_id)?;
+        Ok(number(trimmed.outcome.dropped))
+    })
 }
 
 /// Flushes, closes the newest segment of the event log and tells its path.
 #[napi(catch_unwind, ts_return_type = "Promise<string>")]
-pub fn rotate_events(env: &Env, store: f64) -> napi::Result<AsyncTask<RotateEvents>> {
-    on_state(env, |state| {
-        let handle = state.with_store(Handle::from_number(store), |entry| Ok(Arc::clone(entry.handle())));
-        Ok(AsyncTask::new(RotateEvents { handle }))
-    })
+pub fn rotate_events(env: &Env, store: f64) -> napi::Result<AsyncTask<OffThread<String>>> {
+    OffThread::on(*env, of_store(store), |store| Ok(store.rotate_events()?.to_string_lossy().into_owned()))
+}
+
+/// Finds a store for work off this thread.
+fn of_store(store: f64) -> impl FnOnce(&EnvState) -> Result<Arc<StoreHandle>, Failure> {
+    move |state| state.store_handle(Handle::from_number(store))
 }
 
 /// Keeps writers of all threads out from now on, and tells the number of this pause.
@@ -130,36 +75,12 @@ pub fn pause_store(env: &Env, store: f64) -> napi::Result<f64> {
     on_state(env, |state| state.with_store(Handle::from_number(store), |entry| Ok(number(entry.pause()?.number()))))
 }
 
-/// The wait for the last open transaction.
-pub struct WaitIdle {
-    handle: Result<Arc<StoreHandle>, Failure>,
-    pause: Pause,
-    patience: Duration,
-}
-
-impl Task for WaitIdle {
-    type Output = bool;
-    type JsValue = bool;
-
-    fn compute(&mut self) -> napi::Result<bool> {
-        let handle = self.handle.as_ref().map_err(|failure| failure.thrown())?;
-        off_thread(|| Ok(handle.wait_idle(self.pause, self.patience)))
-    }
-
-    fn resolve(&mut self, _env: Env, output: bool) -> napi::Result<bool> {
-        Ok(output)
-    }
-}
-
 /// Waits until no transaction is open; false when the pause has ended or the time was up.
 #[napi(catch_unwind, ts_return_type = "Promise<boolean>")]
-pub fn wait_idle(env: &Env, store: f64, pause: f64, timeout_ms: f64) -> napi::Result<AsyncTask<WaitIdle>> {
-    on_state(env, |state| {
-        let handle = state.with_store(Handle::from_number(store), |entry| Ok(Arc::clone(entry.handle())));
-        let pause = Pause::of_number(safe_integer(pause).unwrap_or(u64::MAX));
-        let patience = Duration::from_millis(safe_integer(timeout_ms.ceil()).unwrap_or(0));
-        Ok(AsyncTask::new(WaitIdle { handle, pause, patience }))
-    })
+pub fn wait_idle(env: &Env, store: f64, pause: f64, timeout_ms: f64) -> napi::Result<AsyncTask<OffThread<bool>>> {
+    let pause = Pause::of_number(safe_integer(pause).unwrap_or(u64::MAX));
+    let patience = Duration::from_millis(safe_integer(timeout_ms.ceil()).unwrap_or(0));
+    OffThread::on(*env, of_store(store), move |store| Ok(store.wait_idle(pause, patience)))
 }
 
 /// Ends a pause of this handle; harmless when it has ended.

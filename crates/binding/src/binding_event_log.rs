@@ -6,16 +6,16 @@
 use std::{path::PathBuf, sync::Arc};
 
 use ledgerstone_event_log::{Ground, Opening, OwnedLog, OwnedLogOptions, SegmentInfo};
-use ledgerstone_format::{Durability, compression::Compression};
+use ledgerstone_format::Durability;
 use napi::{Env, Task, bindgen_prelude::AsyncTask};
 use napi_derive::napi;
 
 use crate::{
     binding_env::{number, on_state},
     binding_error::{ErrorRecord, Failure},
-    binding_store::off_thread,
+    binding_store::compression,
     env_state::EnvState,
-    event_log_task::LogTask,
+    off_thread::{OffThread, off_thread},
     slab::{Handle, safe_integer},
 };
 
@@ -108,12 +108,7 @@ impl NativeLogOptions {
                 "durable" => Durability::Durable,
                 _ => return Err(ErrorRecord::invalid("durability", "no such durability")),
             },
-            compression: match self.compression.as_str() {
-                "none" => Compression::None,
-                "lz4" => Compression::Lz4,
-                "zstd" => Compression::Zstd,
-                _ => return Err(ErrorRecord::invalid("compression", "no such compression")),
-            },
+            compression: compression("compression", &self.compression)?,
             segment_bytes: size("segmentBytes", self.segment_bytes, default.segment_bytes)?,
             max_event_bytes: size("maxEventBytes", self.max_event_bytes, default.max_event_bytes)?,
             first_event_id: size("firstEventId", self.first_event_id, default.first_event_id)?,
@@ -161,28 +156,28 @@ pub fn open_event_log(path: String, options: NativeLogOptions) -> AsyncTask<Open
 
 /// Closes an event log. At once it takes no work any more.
 #[napi(catch_unwind, ts_return_type = "Promise<void>")]
-pub fn close_event_log(env: &Env, log: f64) -> napi::Result<AsyncTask<LogTask<()>>> {
-    LogTask::on(env, |state| state.take_log(Handle::from_number(log)), |log| Ok(log.close()?))
+pub fn close_event_log(env: &Env, log: f64) -> napi::Result<AsyncTask<OffThread<()>>> {
+    OffThread::on(*env, |state| state.take_log(Handle::from_number(log)), |log| Ok(log.close()?))
 }
 
 /// Flushes what was appended.
 #[napi(catch_unwind, ts_return_type = "Promise<void>")]
-pub fn log_sync(env: &Env, log: f64) -> napi::Result<AsyncTask<LogTask<()>>> {
-    LogTask::on(env, |state| state.log(Handle::from_number(log)), |log| Ok(log.sync()?))
+pub fn log_sync(env: &Env, log: f64) -> napi::Result<AsyncTask<OffThread<()>>> {
+    OffThread::on(*env, |state| state.log(Handle::from_number(log)), |log| Ok(log.sync()?))
 }
 
 /// Closes the segment that is written; the path of the newest closed one.
 #[napi(catch_unwind, ts_return_type = "Promise<string>")]
-pub fn log_rotate(env: &Env, log: f64) -> napi::Result<AsyncTask<LogTask<String>>> {
+pub fn log_rotate(env: &Env, log: f64) -> napi::Result<AsyncTask<OffThread<String>>> {
     let find = |state: &EnvState| state.log(Handle::from_number(log));
-    LogTask::on(env, find, |log| Ok(log.rotate()?.to_string_lossy().into_owned()))
+    OffThread::on(*env, find, |log| Ok(log.rotate()?.to_string_lossy().into_owned()))
 }
 
 /// Takes the events from `start` to `end`, included, away; how many there were.
 #[napi(catch_unwind, ts_return_type = "Promise<number>")]
-pub fn log_delete_range(env: &Env, log: f64, start: f64, end: f64) -> napi::Result<AsyncTask<LogTask<f64>>> {
+pub fn log_delete_range(env: &Env, log: f64, start: f64, end: f64) -> napi::Result<AsyncTask<OffThread<f64>>> {
     let find = |state: &EnvState| state.log(Handle::from_number(log));
-    LogTask::on(env, find, move |log| {
+    OffThread::on(*env, find, move |log| {
         let id = |id, argument| safe_integer(id).ok_or_else(|| ErrorRecord::invalid(argument, "no event id"));
         Ok(number(log.delete_range(id(start, "start")?, id(end, "end")?)?))
     })
@@ -190,9 +185,9 @@ pub fn log_delete_range(env: &Env, log: f64, start: f64, end: f64) -> napi::Resu
 
 /// The CRC-32C of the file of the closed segment with this first event.
 #[napi(catch_unwind, ts_return_type = "Promise<number>")]
-pub fn log_checksum(env: &Env, log: f64, first_event_id: f64) -> napi::Result<AsyncTask<LogTask<u32>>> {
+pub fn log_checksum(env: &Env, log: f64, first_event_id: f64) -> napi::Result<AsyncTask<OffThread<u32>>> {
     let find = |state: &EnvState| state.log(Handle::from_number(log));
-    LogTask::on(env, find, move |log| {
+    OffThread::on(*env, find, move |log| {
         let first_id = safe_integer(first_event_id);
         let segment = log.sealed_segments().into_iter().find(|segment| Some(segment.first_id) == first_id);
         let segment =

@@ -5,11 +5,7 @@
 #![allow(clippy::trivially_copy_pass_by_ref, reason = "a result may borrow from the `Env` that it is made in")]
 #![allow(unreachable_pub, reason = "`#[napi]` asks for `pub`; the addon itself is the only caller")]
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use ledgerstone_canonical_store::{Compression, OpenOptions, RetentionPolicy, StoreHandle, open};
 use napi::{Env, Task, bindgen_prelude::AsyncTask};
@@ -22,6 +18,7 @@ use crate::{
     env_state::EnvState,
     exit_hook,
     observation::NativeHappenings,
+    off_thread::off_thread,
     slab::{Handle, safe_integer},
     store_report::{NativeMeta, NativeStats},
 };
@@ -117,7 +114,11 @@ impl NativeOptions {
             inline_flush: self.inline_flush,
             map_size_bytes: size("mapSizeBytes", self.map_size_bytes)?,
             segment_bytes: size("segmentBytes", self.segment_bytes)?,
-            event_compression: self.event_compression.as_deref().map(compression).transpose()?,
+            event_compression: self
+                .event_compression
+                .as_deref()
+                .map(|name| compression("eventCompression", name))
+                .transpose()?,
             retention: RetentionPolicy {
                 max_events: size("retention.maxEvents", self.retention_max_events)?,
                 max_age_ms: size("retention.maxAgeMs", self.retention_max_age_ms)?,
@@ -130,12 +131,13 @@ impl NativeOptions {
     }
 }
 
-fn compression(name: &str) -> Result<Compression, Failure> {
+/// A compression by its name, for the option `argument`.
+pub(crate) fn compression(argument: &'static str, name: &str) -> Result<Compression, Failure> {
     match name {
         "none" => Ok(Compression::None),
         "lz4" => Ok(Compression::Lz4),
         "zstd" => Ok(Compression::Zstd),
-        _ => Err(ErrorRecord::invalid("eventCompression", "'none', 'lz4' or 'zstd' is needed")),
+        _ => Err(ErrorRecord::invalid(argument, "'none', 'lz4' or 'zstd' is needed")),
     }
 }
 
@@ -143,12 +145,6 @@ fn compression(name: &str) -> Result<Compression, Failure> {
 pub struct OpenStore {
     path: PathBuf,
     options: Result<OpenOptions, Failure>,
-}
-
-/// A blocking call that neither unwinds into Node's thread pool nor loses its error.
-pub(crate) fn off_thread<R>(work: impl FnOnce() -> Result<R, Failure>) -> napi::Result<R> {
-    let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(ErrorRecord::panicked(&*panic)));
-    outcome.map_err(|failure| failure.thrown())
 }
 
 impl Task for OpenStore {

@@ -4,17 +4,18 @@
 #![allow(clippy::trivially_copy_pass_by_ref, reason = "a result may borrow from the `Env` that it is made in")]
 #![allow(unreachable_pub, reason = "`#[napi]` asks for `pub`; the addon itself is the only caller")]
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use ledgerstone_canonical_store::{Report, Verification, verify_closed};
 use ledgerstone_event_log::{LogReport, LogVerification};
-use napi::{Env, Task, bindgen_prelude::AsyncTask};
+use napi::{Env, bindgen_prelude::AsyncTask};
 use napi_derive::napi;
 
 use crate::{
     binding_env::{number, on_state},
     binding_error::Failure,
-    binding_store::off_thread,
+    env_state::EnvState,
+    off_thread::OffThread,
     slab::Handle,
 };
 
@@ -143,30 +144,11 @@ pub fn start_log_verification(env: &Env, log: f64) -> napi::Result<f64> {
     })
 }
 
-/// Asking whether a verification has ended.
-pub struct AskVerification(Result<Asked, Failure>);
-
-impl Task for AskVerification {
-    type Output = Option<NativeReport>;
-    type JsValue = Option<NativeReport>;
-
-    fn compute(&mut self) -> napi::Result<Self::Output> {
-        let asked = self.0.as_ref().map_err(|failure| failure.thrown())?;
-        off_thread(|| asked.wait(ASKING))
-    }
-
-    fn resolve(&mut self, _env: Env, report: Self::Output) -> napi::Result<Self::JsValue> {
-        Ok(report)
-    }
-}
-
 /// The report, or null while there is none yet: then it is asked for again.
 #[napi(catch_unwind, ts_return_type = "Promise<NativeReport | null>")]
-pub fn await_verification(env: &Env, verification: f64) -> napi::Result<AsyncTask<AskVerification>> {
-    on_state(env, |state| {
-        let running = state.with_verification(Handle::from_number(verification), |it| it.asked.clone());
-        Ok(AsyncTask::new(AskVerification(running)))
-    })
+pub fn await_verification(env: &Env, verification: f64) -> napi::Result<AsyncTask<OffThread<Option<NativeReport>>>> {
+    let find = |state: &EnvState| state.with_verification(Handle::from_number(verification), |it| it.asked.clone());
+    OffThread::on(*env, find, |asked| asked.wait(ASKING))
 }
 
 /// Nobody asks for it any more.
@@ -178,24 +160,8 @@ pub fn end_verification(env: &Env, verification: f64) -> napi::Result<()> {
     })
 }
 
-/// Looking a closed store through.
-pub struct VerifyClosed(PathBuf);
-
-impl Task for VerifyClosed {
-    type Output = NativeReport;
-    type JsValue = NativeReport;
-
-    fn compute(&mut self) -> napi::Result<Self::Output> {
-        off_thread(|| Ok(verify_closed(&self.0, &|| false)?.into()))
-    }
-
-    fn resolve(&mut self, _env: Env, report: Self::Output) -> napi::Result<Self::JsValue> {
-        Ok(report)
-    }
-}
-
 /// Looks a store through that nobody has open, without opening it.
 #[napi(catch_unwind, ts_return_type = "Promise<NativeReport>")]
-pub fn verify_closed_store(path: String) -> AsyncTask<VerifyClosed> {
-    AsyncTask::new(VerifyClosed(path.into()))
+pub fn verify_closed_store(path: String) -> AsyncTask<OffThread<NativeReport>> {
+    OffThread::of(move || Ok(verify_closed(Path::new(&path), &|| false)?.into()))
 }

@@ -197,6 +197,11 @@ impl EnvState {
         }
     }
 
+    /// The handle of an open store, for work off this thread.
+    pub(crate) fn store_handle(&self, id: Handle) -> Result<Arc<StoreHandle>, Failure> {
+        self.with_store(id, |entry| Ok(Arc::clone(entry.handle())))
+    }
+
     /// An open store, or one that is closing.
     pub(crate) fn with_waiting_store<R>(
         &self,

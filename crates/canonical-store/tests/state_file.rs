@@ -9,10 +9,13 @@
     reason = "a test fails by panicking, and damages files behind the store's back"
 )]
 
+#[path = "support/copies.rs"]
+mod copies;
 mod support;
 
 use std::{ops::ControlFlow, path::Path, sync::Arc};
 
+use copies::copy;
 use ledgerstone_canonical_store::{
     Direction, Error, GateEntry, Level, OpenOptions, Owner, StoreHandle, open, testing::WriteSet,
 };
@@ -65,19 +68,6 @@ fn check(store: &StoreHandle, commits: u64) -> Result<(), Error> {
     })?;
     assert_eq!(events, commits);
     Ok(())
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 /// Bug: a flipped bit in a meta page aborted the process, opened an empty store, or was found only by the next flush, which

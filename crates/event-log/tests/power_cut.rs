@@ -12,33 +12,13 @@
 
 mod support;
 
-use std::ops::RangeInclusive;
-
 use ledgerstone_event_log::{Direction, EventLog, EventLogOptions, Result};
 use ledgerstone_format::compression::Compression;
 use ledgerstone_vfs::sim::SimDisk;
-use support::{Event, append, create, event, open, read, scan_of, segments};
+use support::{Event, Numbers, append, create, event, open, read, scan_of, seeds, segments};
 
 const OPTIONS: EventLogOptions =
     EventLogOptions { segment_bytes: 14_000, max_event_bytes: 1 << 20, compression: Compression::None };
-
-fn seeds(default_count: u64) -> RangeInclusive<u64> {
-    let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
-    match number("LEDGERSTONE_SEED") {
-        Some(seed) => seed..=seed,
-        None => 1..=number("LEDGERSTONE_SEEDS").unwrap_or(default_count),
-    }
-}
-
-/// Numbers that follow from a seed.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % bound
-    }
-}
 
 /// What is known of a log when its power goes.
 #[derive(Default)]

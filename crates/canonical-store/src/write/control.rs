@@ -204,12 +204,12 @@ impl Store {
         self.check_whole()?;
         self.forget_clean_mark()?;
         // The largest of them: everything that can fail comes before the condition changes.
-        self.journal.reserve(FrameBuilder::frame_bytes(0, 0, 1, OLDEST_EVENT_KEY.len() + 8))?;
+        let frame_bytes = FrameBuilder::frame_bytes(0, 0, 1, OLDEST_EVENT_KEY.len() + 8);
+        self.journal.reserve(frame_bytes)?;
         let mut state = self.commit.lock();
         match decide(&mut state)? {
             Change::None(outcome) => Ok(Controlled { outcome, seq: state.last_seq }),
             Change::Frame(kind, field, outcome) => {
-                let frame_bytes = FrameBuilder::frame_bytes(0, 0, 1, OLDEST_EVENT_KEY.len() + 8);
                 let mut builder = FrameBuilder::new(kind, frame_bytes, std::iter::empty())?;
                 if let Some((key, value)) = field {
                     builder.op(OpKind::SetMeta, 0, key, &value.to_le_bytes())?;

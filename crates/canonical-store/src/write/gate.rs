@@ -65,11 +65,10 @@ struct State {
 
 impl State {
     fn refusal(&self, rank: Rank) -> Option<GateError> {
-        match () {
-            () if self.closed => Some(GateError::Closed),
-            () if rank == Rank::Writer && !self.pauses.is_empty() => Some(GateError::Paused),
-            () => None,
+        if self.closed {
+            return Some(GateError::Closed);
         }
+        (rank == Rank::Writer && !self.pauses.is_empty()).then_some(GateError::Paused)
     }
 }
 

@@ -6,6 +6,7 @@ use ledgerstone_canonical_store::testing::verify_state_file;
 use ledgerstone_vfs::OsVfs;
 
 use crate::{
+    copies::copy,
     history::{Expected, History, Random},
     mutation,
     support::TempDir,
@@ -13,19 +14,6 @@ use crate::{
 
 const ARGUMENT: &str = "LEDGERSTONE_PAGE_WALK_CHILD";
 pub(crate) const DATA_FILE: &str = "state/data.mdb";
-
-pub(crate) fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
 
 /// Damages the store in `folder` by each seed of the range, in another process; how many damaged files passed the walk.
 pub(crate) fn survivors(folder: &Path, seeds: &Range<u64>) -> u64 {

@@ -8,6 +8,8 @@
     reason = "tests, also outside of their functions; they damage files behind the store's back"
 )]
 
+#[path = "../support/copies.rs"]
+mod copies;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::{
-    ops::ControlFlow,
+    ops::{ControlFlow, RangeInclusive},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -94,4 +94,23 @@ pub fn file_bytes(disk: &SimDisk) -> u64 {
 
 pub fn segments(disk: &SimDisk) -> Vec<PathBuf> {
     disk.list().into_iter().filter(|path| path.starts_with(dir())).collect()
+}
+
+/// The seeds to run: all of them, or those that the environment names.
+pub fn seeds(default_count: u64) -> RangeInclusive<u64> {
+    let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    match number("LEDGERSTONE_SEED") {
+        Some(seed) => seed..=seed,
+        None => 1..=number("LEDGERSTONE_SEEDS").unwrap_or(default_count),
+    }
+}
+
+/// Numbers that follow from a seed.
+pub struct Numbers(pub u64);
+
+impl Numbers {
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
 }
