@@ -1,6 +1,7 @@
 // The picture of a result: one bar for each ratio, the line where both sides are equal, the spread as a thin stroke. Logarithmic, so that
 // twice as fast and half as fast are the same length.
-import type { HeatResult, Ratio } from './report.ts'
+import type { HeatResult } from './result.ts'
+import type { Spread } from './statistics.ts'
 
 const WIDTH = 760
 const LABEL = 330
@@ -36,7 +37,7 @@ ${[...marks, ...bars].join('\n')}
 `
 }
 
-function bar(y: number, contestant: string, { median, least, most }: Ratio): string {
+function bar(y: number, contestant: string, { median, least, most }: Spread): string {
   const [from, to] = [x(Math.min(1, median)), x(Math.max(1, median))]
   return [
     `<text x="24" y="${y + 14}">${escape(contestant)}</text>`,

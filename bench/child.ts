@@ -1,10 +1,11 @@
 // One contestant, one process: fills a data set, runs one round of a workload, or a probe, and sends what came out to its parent.
-import { EVENT_BYTES, PeerMissing, Random, VALUE_BYTES, keysFor, type Peer } from './peer.ts'
+import { Meter } from './meter.ts'
+import { EVENT_BYTES, Random, VALUE_BYTES, keysFor, type Peer } from './peer.ts'
 import type { Contestant, Dataset, Measured, Size, Workload } from './workload.ts'
 
 export type Order = { readonly folder: string; readonly size: Size } & (
   | { readonly kind: 'fill'; readonly contestant: Contestant; readonly dataset: Dataset }
-  | { readonly kind: 'round'; readonly contestant: Contestant; readonly workload: string }
+  | { readonly kind: 'round'; readonly contestant: Contestant; readonly dataset?: Dataset; readonly workload: string }
   | { readonly kind: 'probe'; readonly probe: string }
 )
 
@@ -12,8 +13,6 @@ export interface Answer {
   readonly durability?: string
   readonly measured?: Measured
   readonly figures?: Figures
-  /** Why this contestant cannot take part here. */
-  readonly missing?: string
 }
 
 /** By what was measured; with columns, by the column's head too. */
@@ -24,6 +23,8 @@ export interface Probe {
   readonly title: string
   run(folder: string, size: Size): Promise<Figures>
 }
+
+type OpenPeer = (folder: string, variant?: string, dataset?: Dataset) => Promise<Peer>
 
 const order = JSON.parse(process.argv[2] ?? '') as Order
 const answer = order.kind === 'probe' ? await probe(order.probe) : await withPeer(order)
@@ -36,21 +37,15 @@ async function probe(name: string): Promise<Answer> {
 
 async function withPeer(order: Exclude<Order, { kind: 'probe' }>): Promise<Answer> {
   const { peer: name, variant } = order.contestant
-  const { openPeer } = (await import(`./peers/${name}.ts`)) as { openPeer: (folder: string, variant?: string) => Promise<Peer> }
-  let peer: Peer
-  try {
-    peer = await openPeer(order.folder, variant)
-  } catch (error) {
-    if (error instanceof PeerMissing) return { missing: error.message }
-    throw error
-  }
+  const { openPeer } = (await import(`./peers/${name}.ts`)) as { openPeer: OpenPeer }
+  const peer = await openPeer(order.folder, variant, order.dataset)
   try {
     if (order.kind === 'round') {
       const { workload } = (await import(`./workloads/${order.workload}.ts`)) as { workload: Workload }
-      return { durability: peer.durability, measured: await workload.measure(peer, order.size) }
+      return { durability: peer.durability, measured: await workload.measure(peer, order.size, new Meter(order.folder, () => peer.flushes?.())) }
     }
-    if (order.dataset === 'records') await peer.fill?.(keysFor(order.size.records), new Random(3).bytes(VALUE_BYTES))
-    else await peer.fillEvents?.(order.size.records, new Random(5).bytes(EVENT_BYTES))
+    if (order.dataset.endsWith('events')) await peer.fillEvents?.(order.size.records, new Random(5).bytes(EVENT_BYTES))
+    else await peer.fill?.(keysFor(order.size.records), new Random(3).bytes(VALUE_BYTES))
     return {}
   } finally {
     await peer.close()

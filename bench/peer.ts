@@ -10,6 +10,8 @@ export interface Peer {
   readonly durability: string
   /** One transaction: a put and an event. */
   commit?(key: Buffer, value: Buffer, event: Buffer): unknown
+  /** One transaction of many puts. */
+  putMany?(keys: readonly Buffer[], value: Buffer): unknown
   /** One transaction of many events. */
   appendEvents?(events: readonly Buffer[]): unknown
   /** Puts everything, as fast as it likes, and has it where it reads from later. */
@@ -19,7 +21,10 @@ export interface Peer {
   drain?(level: 'written' | 'flushed'): unknown
   /** The value's length; 0 when it is missing. */
   get?(key: Buffer): number
-  /** Visits all entries in order as two Buffers; how many there were. */
+  /** The length of all values together. */
+  getMany?(keys: readonly Buffer[]): number | Promise<number>
+  has?(key: Buffer): boolean
+  /** Visits all entries in order; how many there were. */
   range?(): number | Promise<number>
   /** Visits all events in order as bytes; how many there were. */
   iterateEvents?(): number | Promise<number>
@@ -27,13 +32,10 @@ export interface Peer {
   event?(id: number): number
   /** Takes two locks; what comes back gives them up again. */
   lockPair?(first: string, second: string): Promise<() => void>
-  /** Counted costs, such as flushes. */
-  counted?(): Record<string, number>
+  /** Flushes of the device so far, where the contestant counts them itself. */
+  flushes?(): number
   close(): unknown
 }
-
-/** A contestant that cannot take part here, and why: the others run without it. */
-export class PeerMissing extends Error {}
 
 /** A seeded generator (xorshift128): every contestant and every round sees the same keys. */
 export class Random {
@@ -91,6 +93,19 @@ export function sampleEvent(n: number): SampleEvent {
     tags: ['standing order', 'month end'],
     isReversal: n % 100 === 0,
   }
+}
+
+/** A value as an application would write it: about 100 bytes in JSON. */
+export interface SampleAccount {
+  readonly owner: string
+  readonly cents: number
+  readonly currency: string
+  readonly openedAt: string
+  readonly isOpen: boolean
+}
+
+export function sampleAccount(n: number): SampleAccount {
+  return { owner: `account-${String(n % 1_000_000).padStart(6, '0')}`, cents: (n * 31) % 1_000_000, currency: 'EUR', openedAt: '2026-01-31T12:00:00.000Z', isOpen: n % 100 !== 0 }
 }
 
 export function keysFor(count: number): Buffer[] {

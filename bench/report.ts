@@ -1,90 +1,41 @@
-// What came out: a table for the terminal, JSON to keep, and a picture for the README. Rates belong to the machine; ratios are what is claimed.
+// Collects what came out, says it as it comes, and sums it up at the end: a summary for the terminal, JSON to keep, and a picture for the README.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { drawRatios } from './chart.ts'
-import type { Figures } from './child.ts'
-import type { Contestant, Size, Workload } from './workload.ts'
+import type { HeatResult, ProbeResult, Result } from './result.ts'
+import { spreadPercent } from './statistics.ts'
+import { lineOfVerdict, linesOfHeat, linesOfProbe } from './table.ts'
+import type { Size } from './workload.ts'
 
-export interface Ratio {
-  readonly median: number
-  readonly least: number
-  readonly most: number
-}
+/** More than this between the floor's rounds, and a figure that hangs on the device says little. In percent of the median. */
+const STEADY_PERCENT = 15
 
-export interface Row {
-  readonly contestant: string
-  readonly durability: string
-  /** Operations per second, the median of the rounds. */
-  readonly rate: number
-  /** Ours divided by theirs, round by round; missing for ours. */
-  readonly ratio?: Ratio
-  readonly counted: Readonly<Record<string, number>>
-}
-
-export interface HeatResult {
-  readonly name: string
-  readonly title: string
-  readonly unit: string
-  readonly node: string
-  readonly rows: readonly Row[]
-}
-
-export interface Result {
-  readonly date: string
-  readonly machine: { readonly cpus: number; readonly cpu: string; readonly memoryBytes: number; readonly platform: string }
+interface Options {
+  readonly quick: boolean
   readonly rounds: number
   readonly size: Size
-  readonly quick: boolean
-  readonly heats: readonly HeatResult[]
-  readonly probes: readonly { readonly name: string; readonly title: string; readonly figures: Figures }[]
-  /** Who could not take part, and why: never a silent gap. */
-  readonly skipped: readonly string[]
+  readonly log: (line: string) => void
 }
-
-interface Rounds {
-  readonly contestant: Contestant
-  readonly rates: readonly number[]
-  readonly counted: Readonly<Record<string, number>>
-  readonly durability: string
-}
-
-export const nameOf = ({ peer, variant }: Contestant): string => (variant === undefined ? peer : `${peer} (${variant})`)
 
 export class Report {
-  readonly #options: { readonly quick: boolean; readonly rounds: number; readonly size: Size; readonly log: (line: string) => void }
+  readonly #options: Options
   readonly #heats: HeatResult[] = []
-  readonly #probes: Result['probes'][number][] = []
+  readonly #probes: ProbeResult[] = []
   readonly #skipped: string[] = []
 
-  constructor(options: { quick: boolean; rounds: number; size: Size; log: (line: string) => void }) {
+  constructor(options: Options) {
     this.#options = options
   }
 
-  heat(name: string, { title, unit }: Workload, node: string, results: readonly Rounds[]): void {
-    const ours = results[0]?.rates ?? []
-    const rows = results.map(({ contestant, rates, counted, durability }, i): Row => {
-      const row = { contestant: nameOf(contestant), durability, rate: median(rates), counted }
-      return i === 0 ? row : { ...row, ratio: spread(rates.map((rate, round) => (ours[round] ?? 0) / rate)) }
-    })
-    this.#heats.push({ name, title, unit, node, rows })
-    const { log } = this.#options
-    log(`\n${title} (${name}, Node ${node})`)
-    for (const { contestant, rate, ratio, counted, durability } of rows) {
-      const ours = ratio === undefined ? '' : `ours is ${ratio.median.toFixed(2)}x  (${ratio.least.toFixed(2)} to ${ratio.most.toFixed(2)})`
-      const costs = Object.entries(counted).map(([what, value]) => `${what}: ${value.toFixed(3)}`)
-      log(`  ${contestant.padEnd(22)} ${Math.round(rate).toLocaleString('en-US').padStart(12)} ${unit}/s   ${[ours, ...costs].filter((part) => part !== '').join('   ')}`)
-      if (ratio !== undefined && durability !== rows[0]?.durability) log(`  ${''.padEnd(22)} (durability: theirs ${durability}, ours ${rows[0]?.durability})`)
-    }
+  heat(result: HeatResult): void {
+    this.#heats.push(result)
+    for (const line of linesOfHeat(result)) this.#options.log(line)
   }
 
-  probe(name: string, title: string, figures: Figures): void {
-    this.#probes.push({ name, title, figures })
-    const { log } = this.#options
-    log(`\n${title} (${name})`)
-    const columns = Object.values(figures).map((value) => (typeof value === 'number' ? [] : Object.keys(value))).find(({ length }) => length > 0)
-    if (columns !== undefined) log(`  ${''.padEnd(42)} ${columns.map((column) => column.padStart(12)).join(' ')}`)
-    for (const [what, value] of Object.entries(figures)) log(`  ${what.padEnd(42)} ${(typeof value === 'number' ? [value] : Object.values(value)).map(aligned).join(' ')}`)
+  probe(result: ProbeResult): void {
+    this.#probes.push(result)
+    for (const line of linesOfProbe(result)) this.#options.log(line)
   }
 
   /** Told on the error stream too: who reads only the figures must not miss it. */
@@ -99,6 +50,23 @@ export class Report {
     return { date: new Date().toISOString(), machine, rounds, size, quick, heats: this.#heats, probes: this.#probes, skipped: this.#skipped }
   }
 
+  /** How steady the floor was, and what fell short of its target. */
+  summary(): void {
+    const { log } = this.#options
+    const floors = this.#heats.flatMap(({ name, rows }) => rows.filter(({ contestant }) => contestant === 'floor').map(({ rate }) => ({ name, rate })))
+    log('')
+    for (const { name, rate } of floors) {
+      const percent = spreadPercent(rate)
+      const rates = [rate.median, rate.least, rate.most].map((value) => Math.round(value).toLocaleString('en-US'))
+      log(`floor in ${name}: ${rates[0]}/s (${rates[1]} to ${rates[2]}), spread ${percent.toFixed(0)} %: ${percent < STEADY_PERCENT ? 'steady' : `not steady, bound ${STEADY_PERCENT} %`}`)
+    }
+    const verdicts = this.#heats.flatMap(({ name, title, verdicts }) => verdicts.map((verdict) => ({ name, title, verdict })))
+    const short = verdicts.filter(({ verdict }) => verdict.grade === 'short')
+    const count = (grade: string): number => verdicts.filter(({ verdict }) => verdict.grade === grade).length
+    log(`${verdicts.length} targets: ${count('aim')} reach their aim, ${count('must')} what must be, ${short.length} fall short`)
+    for (const { name, title, verdict } of short) log(`${lineOfVerdict(verdict)} (${name}: ${title})`)
+  }
+
   save(folder: string): void {
     mkdirSync(folder, { recursive: true })
     const result = this.result()
@@ -106,18 +74,4 @@ export class Report {
     writeFileSync(join(folder, 'ratios.svg'), drawRatios(result.heats))
     this.#options.log(`\nkept in ${join(folder, 'latest.json')}`)
   }
-}
-
-function aligned(value: number): string {
-  return value.toLocaleString('en-US', { maximumFractionDigits: 1 }).padStart(12)
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const half = Math.floor(sorted.length / 2)
-  return sorted.length % 2 === 1 ? (sorted[half] ?? 0) : ((sorted[half - 1] ?? 0) + (sorted[half] ?? 0)) / 2
-}
-
-function spread(ratios: readonly number[]): Ratio {
-  return { median: median(ratios), least: Math.min(...ratios), most: Math.max(...ratios) }
 }

@@ -1,4 +1,5 @@
-// A workload: who competes, on what data, and what is measured in each round.
+// A workload: who competes, on what data, what is measured in each round, and what must come of it.
+import type { Meter } from './meter.ts'
 import type { Peer } from './peer.ts'
 
 /** A name of a file in peers/, and what is different about it this time. */
@@ -7,14 +8,36 @@ export interface Contestant {
   readonly variant?: string
 }
 
+/** A bound for ours divided by theirs, round by round, as a median. */
+export interface Target {
+  /** The name of a contestant of the same heat: `lmdb`, `lmdb (fast)`. */
+  readonly against: string
+  /** Of ours when it is not the first contestant. */
+  readonly of?: string
+  /** What is divided; operations per second when nothing is said. */
+  readonly figure?: string
+  readonly must: number
+  readonly aim: number
+  /** Which side of the bound is good. */
+  readonly better: 'more' | 'less'
+}
+
 /** Contestants that are compared with each other, in turns; the first one is ours. */
 export interface Heat {
   /** `modern`: better-sqlite3 crashes on Node 20, so both sides run on a later one. */
   readonly node: 'this' | 'modern'
   readonly contestants: readonly Contestant[]
+  /** What is different from the workload's other heats. */
+  readonly title?: string
+  /** Another number of records than the run's, which in a quick look is the most. */
+  readonly records?: number
+  /** Fewer rounds than the run's, where one takes long. */
+  readonly rounds?: number
+  readonly targets?: readonly Target[]
 }
 
-export type Dataset = 'records' | 'events' | 'JSON events'
+/** What the records are, or the events; a contestant opens its folder with it. */
+export type Dataset = 'records' | 'strings' | 'objects' | 'string pairs' | 'events' | 'JSON events'
 
 export interface Size {
   readonly records: number
@@ -27,7 +50,10 @@ export interface Size {
 export interface Measured {
   readonly operations: number
   readonly ms: number
-  readonly counted?: Record<string, number>
+  /** For each step, by who counted them. */
+  readonly flushes: Readonly<Record<string, number>>
+  /** What else was measured, such as a percentile of latencies. */
+  readonly figures?: Readonly<Record<string, number>>
 }
 
 export interface Workload {
@@ -37,24 +63,7 @@ export interface Workload {
   readonly heats: readonly Heat[]
   /** What is in the folder, made once for each peer and only read; without it each round starts with an empty folder. */
   readonly dataset?: Dataset
-  measure(peer: Peer, size: Size): Promise<Measured>
-}
-
-/** Runs `step` until the time is up, after a tenth of it for warming up; `finish` is part of the work, and brings the warming up to its end too. */
-export async function timed(ms: number, step: () => unknown, operationsPerStep = 1, finish?: () => unknown): Promise<{ operations: number; ms: number }> {
-  const until = async (end: number): Promise<number> => {
-    let steps = 0
-    while (performance.now() < end) {
-      const pending = step()
-      if (pending instanceof Promise) await pending
-      steps++
-    }
-    return steps
-  }
-  await until(performance.now() + ms / 10)
-  await finish?.()
-  const started = performance.now()
-  const steps = await until(started + ms)
-  await finish?.()
-  return { operations: steps * operationsPerStep, ms: performance.now() - started }
+  /** What one step makes durable together: flushes are counted for each. */
+  readonly group?: string
+  measure(peer: Peer, size: Size, meter: Meter): Promise<Measured>
 }

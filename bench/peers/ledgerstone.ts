@@ -1,15 +1,15 @@
 // This package, through its public API, with byte codecs.
-import { LedgerstoneError, binary, open } from 'ledgerstone'
+import { LedgerstoneError, binary, open, type WriteOptions } from 'ledgerstone'
 import type { Peer } from '../peer.ts'
 
 /**
- * Variants: `never` (no flush on the calling thread), `pages` (events page by page), `applied` (commits of events are not waited for) and `apply`
- * (the same without a promise for each).
+ * Variants: `never` (no flush on the calling thread), `pages` (events page by page), `keys` (a range without values), `applied` (a commit counts when
+ * it is applied) and `apply` (the same for events, without a promise for each).
  */
 export async function openPeer(folder: string, variant: string | undefined): Promise<Peer> {
   const store = await open(folder, { events: binary(), inlineFlush: variant === 'never' ? 'never' : 'auto' })
   const records = store.collection('records', { key: binary(), value: binary() })
-  const before = store.stats().journal.flushes
+  const options: WriteOptions = variant === 'applied' ? { durability: 'applied' } : {}
   const appendLater = (events: readonly Buffer[]): unknown => store.appendAll(events, { durability: 'applied' })
   const appendDurably = (events: readonly Buffer[]): unknown => store.appendAll(events)
   const applyEvents = (events: readonly Buffer[]): unknown => {
@@ -26,6 +26,10 @@ export async function openPeer(folder: string, variant: string | undefined): Pro
       store.transact((tx) => {
         tx.put(records, key, value)
         tx.append(event)
+      }, options),
+    putMany: (keys: readonly Buffer[], value: Buffer) =>
+      store.transact((tx) => {
+        for (const key of keys) tx.put(records, key, value)
       }),
     appendEvents: variant === 'apply' ? applyEvents : variant === 'applied' ? appendLater : appendDurably,
     drain: (level) => (level === 'flushed' ? store.flush() : store.appendAll([Buffer.alloc(1)], { durability: 'written' })),
@@ -42,8 +46,18 @@ export async function openPeer(folder: string, variant: string | undefined): Pro
       await store.flush()
     },
     get: (key: Buffer) => records.get(key)?.length ?? 0,
+    getMany(keys: readonly Buffer[]) {
+      let bytes = 0
+      for (const value of records.getMany(keys)) bytes += value?.length ?? 0
+      return bytes
+    },
+    has: (key: Buffer) => records.has(key),
     range() {
       let entries = 0
+      if (variant === 'keys') {
+        for (const key of records.range().keys()) entries += key.length > 0 ? 1 : 0
+        return entries
+      }
       for (const [key, value] of records.range()) entries += key.length + value.length > 0 ? 1 : 0
       return entries
     },
@@ -54,7 +68,7 @@ export async function openPeer(folder: string, variant: string | undefined): Pro
       return events
     },
     event: (id: number) => store.event(id)?.event.length ?? 0,
-    counted: () => ({ flushes: store.stats().journal.flushes - before }),
+    flushes: () => store.stats().journal.flushes,
     close: () => store.close(),
   }
 }

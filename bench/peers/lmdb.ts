@@ -2,14 +2,19 @@
 import { open } from 'lmdb'
 import type { Peer } from '../peer.ts'
 
-/** Variants: `fast` (getBinaryFast: a view that the next read overwrites). */
+export const MAP_BYTES = 8 * 2 ** 30
+
+/**
+ * Variants: `fast` (getBinaryFast: a view that the next read overwrites), `keys` (a range without values), `committed` (a commit counts when it is
+ * visible; flushing goes on beside the next ones, as it is by default).
+ */
 export async function openPeer(folder: string, variant: string | undefined): Promise<Peer> {
-  const root = open({ path: folder, overlappingSync: false, mapSize: 8 * 2 ** 30 })
+  const root = open({ path: folder, overlappingSync: variant === 'committed', mapSize: MAP_BYTES })
   const records = root.openDB<Buffer, Buffer>({ name: 'records', encoding: 'binary', keyEncoding: 'binary' })
   const events = root.openDB<Buffer, number>({ name: 'events', encoding: 'binary', keyEncoding: 'uint32' })
   let nextEvent = 1 + ([...events.getKeys({ reverse: true, limit: 1 })][0] ?? 0)
   return {
-    durability: 'flushed to the device',
+    durability: variant === 'committed' ? 'applied' : 'flushed to the device',
     commit: (key: Buffer, value: Buffer, event: Buffer) =>
       root.transaction(() => {
         void records.put(key, value)
@@ -19,6 +24,11 @@ export async function openPeer(folder: string, variant: string | undefined): Pro
       root.transaction(() => {
         for (const event of batch) void events.put(nextEvent++, event)
       }),
+    putMany: (keys: readonly Buffer[], value: Buffer) =>
+      root.transaction(() => {
+        for (const key of keys) void records.put(key, value)
+      }),
+    drain: async () => void (await root.flushed),
     async fill(keys: readonly Buffer[], value: Buffer) {
       for (let at = 0; at < keys.length; at += 10_000) {
         await root.transaction(() => keys.slice(at, at + 10_000).forEach((key) => void records.put(key, value)))
@@ -32,8 +42,18 @@ export async function openPeer(folder: string, variant: string | undefined): Pro
       }
     },
     get: variant === 'fast' ? (key: Buffer) => records.getBinaryFast(key)?.length ?? 0 : (key: Buffer) => records.get(key)?.length ?? 0,
+    async getMany(keys: readonly Buffer[]) {
+      let bytes = 0
+      for (const value of await records.getMany([...keys])) bytes += value?.length ?? 0
+      return bytes
+    },
+    has: (key: Buffer) => records.doesExist(key),
     range() {
       let entries = 0
+      if (variant === 'keys') {
+        for (const key of records.getKeys()) entries += key.length > 0 ? 1 : 0
+        return entries
+      }
       for (const { key, value } of records.getRange()) entries += key.length + value.length > 0 ? 1 : 0
       return entries
     },

@@ -1,6 +1,7 @@
 // Events of 200 bytes, 1,000 to a commit that is not waited for. What was begun is also ended: everything is flushed within the measured time.
 import { EVENT_BYTES, Random, type Peer } from '../peer.ts'
-import { timed, type Measured, type Size, type Workload } from '../workload.ts'
+import type { Meter } from '../meter.ts'
+import type { Measured, Size, Workload } from '../workload.ts'
 
 const PER_COMMIT = 1000
 /** Commits of one turn; only then the loop waits for room. */
@@ -16,7 +17,7 @@ export const workload: Workload = {
       contestants: [{ peer: 'ledgerstone', variant: 'applied' }, { peer: 'better-sqlite3' }, { peer: 'better-sqlite3', variant: 'normal' }],
     },
   ],
-  async measure(peer: Peer, size: Size): Promise<Measured> {
+  async measure(peer: Peer, size: Size, meter: Meter): Promise<Measured> {
     const random = new Random(5)
     const events = Array.from({ length: PER_COMMIT }, () => random.bytes(EVENT_BYTES))
     const turn = (): unknown => {
@@ -24,6 +25,6 @@ export const workload: Workload = {
       for (let i = 0; i < PER_TURN; i++) last = peer.appendEvents?.(events)
       return last
     }
-    return timed(size.ms, turn, PER_TURN * PER_COMMIT, () => peer.drain?.('flushed'))
+    return meter.timed(size.ms, turn, PER_TURN * PER_COMMIT, () => peer.drain?.('flushed'))
   },
 }

@@ -1,6 +1,7 @@
 // Two locks that nobody else wants: taken together and given up again, one pair after another.
 import type { Peer } from '../peer.ts'
-import { timed, type Measured, type Size, type Workload } from '../workload.ts'
+import type { Meter } from '../meter.ts'
+import type { Measured, Size, Workload } from '../workload.ts'
 
 const NAMES = 1000
 const PAIRS_PER_STEP = 1000
@@ -8,8 +9,14 @@ const PAIRS_PER_STEP = 1000
 export const workload: Workload = {
   title: 'two uncontended locks, acquire and release',
   unit: 'pairs',
-  heats: [{ node: 'this', contestants: [{ peer: 'ledgerstone-locks' }, { peer: 'async-mutex' }] }],
-  async measure(peer: Peer, size: Size): Promise<Measured> {
+  heats: [
+    {
+      node: 'this',
+      contestants: [{ peer: 'ledgerstone-locks' }, { peer: 'async-mutex' }],
+      targets: [{ against: 'async-mutex', must: 2, aim: 4, better: 'more' }],
+    },
+  ],
+  async measure(peer: Peer, size: Size, meter: Meter): Promise<Measured> {
     const names = Array.from({ length: NAMES }, (_, n) => `account ${n}`)
     let n = 0
     const step = async (): Promise<void> => {
@@ -18,6 +25,6 @@ export const workload: Workload = {
         release?.()
       }
     }
-    return timed(size.ms, step, PAIRS_PER_STEP)
+    return meter.timed(size.ms, step, PAIRS_PER_STEP)
   },
 }

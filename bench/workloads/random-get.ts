@@ -1,8 +1,7 @@
-// Point reads of random keys that exist, as Buffers.
-import { Random, VALUE_BYTES, keysFor, type Peer } from '../peer.ts'
-import { timed, type Measured, type Size, type Workload } from '../workload.ts'
-
-const READS_PER_STEP = 1000
+// Point reads of random keys, values as Buffers.
+import { VALUE_BYTES } from '../peer.ts'
+import { randomGet } from '../disciplines/random-get.ts'
+import type { Workload } from '../workload.ts'
 
 export const workload: Workload = {
   title: 'get, random, as Buffers',
@@ -12,23 +11,22 @@ export const workload: Workload = {
     {
       node: 'this',
       contestants: [{ peer: 'ledgerstone' }, { peer: 'lmdb' }, { peer: 'lmdb', variant: 'fast' }, { peer: 'classic-level' }],
+      targets: [
+        { against: 'lmdb', must: 1.8, aim: 2.2, better: 'more' },
+        { against: 'lmdb (fast)', must: 1.15, aim: 1.3, better: 'more' },
+      ],
+    },
+    {
+      node: 'this',
+      title: '20,000 records',
+      records: 20_000,
+      contestants: [{ peer: 'ledgerstone' }, { peer: 'lmdb' }, { peer: 'lmdb', variant: 'fast' }],
+      targets: [
+        { against: 'lmdb', must: 2.8, aim: 3.5, better: 'more' },
+        { against: 'lmdb (fast)', must: 1.4, aim: 1.6, better: 'more' },
+      ],
     },
     { node: 'modern', contestants: [{ peer: 'ledgerstone' }, { peer: 'better-sqlite3' }] },
   ],
-  async measure(peer: Peer, size: Size): Promise<Measured> {
-    const keys = keysFor(size.records)
-    const random = new Random(4)
-    let bytes = 0
-    let reads = 0
-    const result = await timed(
-      size.ms,
-      () => {
-        for (let i = 0; i < READS_PER_STEP; i++) bytes += peer.get?.(keys[random.below(keys.length)]!) ?? 0
-        reads += READS_PER_STEP
-      },
-      READS_PER_STEP,
-    )
-    if (bytes !== reads * VALUE_BYTES) throw new Error(`${reads} reads gave ${bytes} bytes`)
-    return result
-  },
+  measure: (peer, size, meter) => randomGet(peer, size, meter, VALUE_BYTES),
 }

@@ -1,0 +1,69 @@
+// What a run leaves behind, as it is kept in JSON. Rates belong to the machine; ratios are what is claimed.
+import type { Figures } from './child.ts'
+import type { Spread } from './statistics.ts'
+import type { Contestant, Measured, Size, Target } from './workload.ts'
+
+export interface Row {
+  readonly contestant: string
+  readonly durability: string
+  /** Operations per second. */
+  readonly rate: Spread
+  /** The first contestant's rate divided by this one's, round by round; missing for the first. */
+  readonly ratio?: Spread
+  /** For each step, the median of the rounds, by who counted them. */
+  readonly flushes: Readonly<Record<string, number>>
+  /** What else was measured: the median of the rounds. */
+  readonly figures: Readonly<Record<string, number>>
+}
+
+export type Grade = 'aim' | 'must' | 'short'
+
+/** What became of a target. */
+export interface Verdict extends Target {
+  readonly of: string
+  readonly ratio: Spread
+  readonly grade: Grade
+}
+
+export interface HeatResult {
+  readonly name: string
+  readonly title: string
+  readonly unit: string
+  /** What flushes are counted for each of. */
+  readonly group?: string
+  readonly node: string
+  readonly rounds: number
+  readonly seconds: number
+  readonly rows: readonly Row[]
+  readonly verdicts: readonly Verdict[]
+}
+
+export interface ProbeResult {
+  readonly name: string
+  readonly title: string
+  readonly seconds: number
+  readonly figures: Figures
+}
+
+export interface Result {
+  readonly date: string
+  readonly machine: { readonly cpus: number; readonly cpu: string; readonly memoryBytes: number; readonly platform: string }
+  readonly rounds: number
+  readonly size: Size
+  readonly quick: boolean
+  readonly heats: readonly HeatResult[]
+  readonly probes: readonly ProbeResult[]
+  /** Who could not take part, and why: never a silent gap. */
+  readonly skipped: readonly string[]
+}
+
+/** All rounds of one contestant. */
+export interface Rounds {
+  readonly contestant: string
+  readonly durability: string
+  readonly measured: readonly Measured[]
+}
+
+export const nameOf = ({ peer, variant }: Contestant): string => (variant === undefined ? peer : `${peer} (${variant})`)
+
+export const rateOf = ({ operations, ms }: Measured): number => (operations * 1000) / ms
