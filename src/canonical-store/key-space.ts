@@ -45,7 +45,8 @@ export class KeySpace<K, V> {
   /** The key's bytes, for writing or as a bound. */
   key(key: K): string | Uint8Array {
     if (this.#isUtf8 && typeof key === 'string' && isWellFormed(key)) return key
-    return this.#encode(() => this.#keys.encode(key))
+    if (this.#isBinary && isBytes(key)) return key
+    return this.#encodeKey(key)
   }
 
   /** The key's bytes for reading; `undefined` when no such key can exist. */
@@ -85,6 +86,11 @@ export class KeySpace<K, V> {
     } catch (cause) {
       throw codecFailed('decode', 'a key', this.keyName, this.name, cause)
     }
+  }
+
+  /** On its own: a method that makes a function pays for it also when it returns before. */
+  #encodeKey(key: K): string | Uint8Array {
+    return this.#encode(() => this.#keys.encode(key))
   }
 
   #encode(encode: () => string | Uint8Array): string | Uint8Array {
