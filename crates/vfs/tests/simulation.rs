@@ -163,7 +163,16 @@ fn what_is_found_after_a_cut_is_durable() {
 fn calls_are_counted() {
     let disk = SimDisk::new(5);
     history(&disk).unwrap();
-    let counts = SimCounts { calls: 14, reads: 1, writes: 3, syncs: 1, dir_syncs: 2, renames: 1, bytes_written: 6_001 };
+    let counts = SimCounts {
+        calls: 14,
+        reads: 1,
+        writes: 3,
+        syncs: 1,
+        dir_syncs: 2,
+        renames: 1,
+        bytes_written: 6_001,
+        bytes_read: 10,
+    };
     assert_eq!(disk.counts(), counts);
     assert_eq!((disk.syncs_of("a"), disk.syncs_of("b"), disk.syncs_of("")), (1, 0, 1));
     assert_eq!(disk.power_cut().counts(), SimCounts::default());

@@ -249,7 +249,10 @@ impl VfsFile for SimFile {
             Step::Proceeds | Step::Dies => buffer.len(),
         };
         let buffer = buffer.get_mut(..wanted).unwrap_or_default();
-        self.with(&mut state, |inode| inode.now.read(buffer, offset)).map_err(|error| call.failed(error))
+        let given =
+            self.with(&mut state, |inode| inode.now.read(buffer, offset)).map_err(|error| call.failed(error))?;
+        state.trace.counts.bytes_read += given as u64;
+        Ok(given)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<usize> {

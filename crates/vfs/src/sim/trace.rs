@@ -26,6 +26,8 @@ pub struct SimCounts {
     pub renames: u64,
     /// Bytes that `write_at` took.
     pub bytes_written: u64,
+    /// Bytes that `read_at` gave.
+    pub bytes_read: u64,
 }
 
 #[derive(Default)]
