@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { binding, type ColdCalls, type HotCalls } from '../../src/binding.ts'
+import { Environment } from '../../src/canonical-store/environment.ts'
 
 export type Calls = Record<keyof HotCalls | 'wakes', number>
 
@@ -24,6 +25,25 @@ export async function callsUntil(work: () => Promise<unknown>): Promise<Partial<
 function since(before: Calls): Partial<Calls> {
   const after = Object.entries(cold.counters()) as [keyof Calls, number][]
   return Object.fromEntries(after.map(([name, count]) => [name, count - before[name]] as const).filter(([, count]) => count !== 0))
+}
+
+/** How often each cold call was made while `work` ran. */
+export function coldCallsOf(work: () => unknown): Record<string, number> {
+  const environment = Environment.current() as { cold: ColdCalls }
+  const { cold: real } = environment
+  const made: Record<string, number> = {}
+  environment.cold = new Proxy(real, {
+    get(calls, name: keyof ColdCalls) {
+      made[name] = (made[name] ?? 0) + 1
+      return calls[name]
+    },
+  })
+  try {
+    work()
+  } finally {
+    environment.cold = real
+  }
+  return made
 }
 
 /** The number of LMDB's newest write transaction, read from the file itself. */

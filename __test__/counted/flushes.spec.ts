@@ -42,6 +42,22 @@ test.serial('256 commits of one turn are one flush, one wish and at most one wak
   t.true(attempts.every(({ flushes, wakes }) => flushes <= 2 && wakes <= 2), JSON.stringify(attempts))
 })
 
+test.serial('an environment is woken at most once for each group, and for each flush of its own', async (t) => {
+  const store = await openStore(t, { ...QUIET, inlineFlush: 'never' })
+  await store.sync()
+  const before = store.stats().journal
+  const calls = await callsUntil(async () => {
+    for (let turn = 0; turn < 50; turn++) await Promise.all(Array.from({ length: 100 }, (_, n) => store.state.put(`k${n}`, n, { durability: 'durable' })))
+  })
+  const { groups, flushes } = store.stats().journal
+  // A turn is a group; whoever is held up for 10 ms in the middle of one makes two of it.
+  t.true(groups - before.groups >= 50 && groups - before.groups <= 60, `${groups - before.groups} groups for 50 turns`)
+  t.is(flushes - before.flushes <= groups - before.groups, true)
+  t.true((calls.wakes as number) <= groups - before.groups, `${calls.wakes} wakes for ${groups - before.groups} groups`)
+  t.is(calls.want, 50)
+  t.is(calls.commit, 5_000)
+})
+
 test.serial('whatever is written without waiting for the device is not flushed', async (t) => {
   const store = await openStore(t, QUIET)
   await store.sync()

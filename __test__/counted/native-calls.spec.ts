@@ -2,7 +2,7 @@
 import test from 'ava'
 import { binary, type CanonicalStore } from '../../src/index.ts'
 import { openStore } from '../support/store.ts'
-import { callsOf, callsUntil } from './calls.ts'
+import { callsOf, callsUntil, coldCallsOf } from './calls.ts'
 
 const PAGE_BYTES = 64 * 1024
 const ENTRY_HEAD_BYTES = 8
@@ -111,5 +111,58 @@ test.serial('events cross in pages too', async (t) => {
     t.is(found, count)
     const most = Math.ceil((count * (16 + 40)) / PAGE_BYTES) + 3
     t.true((calls.eventsPage ?? 0) <= most && Object.keys(calls).length === 1, `${JSON.stringify(calls)}, at most ${most}`)
+  }
+})
+
+test.serial('one event is one call, and a page that is left early is no more than it', async (t) => {
+  const store = await openStore(t)
+  store.apply((tx) => tx.appendAll(Array.from({ length: 20_000 }, (_, n) => ({ n, text: 'some text' }))))
+  for (const flushed of [false, true]) {
+    if (flushed) await store.flush()
+    t.deepEqual(callsOf(() => t.is(store.event(12_345)?.id, 12_345)), { eventsPage: 1 })
+    t.deepEqual(callsOf(() => t.is(store.event(50_000), undefined)), { eventsPage: 1 })
+    t.deepEqual(callsOf(() => { for (const { id } of store.events({ from: 100 })) if (id === 110) break }), { eventsPage: 1 })
+    t.deepEqual(callsOf(() => t.is(store.events({ from: 100 }).count(), 19_901)), {})
+  }
+})
+
+test.serial('a range that is left early costs its first page', async (t) => {
+  const store = await openStore(t)
+  fill(store, 20_000, 100)
+  const values = store.collection('values', { value: binary() })
+  t.deepEqual(callsOf(() => { for (const _ of values.range()) break }), { rangeOpen: 1, rangePage: 1 })
+  t.deepEqual(callsOf(() => values.range()), {}, 'a range that nobody iterates')
+})
+
+test.serial('the hot path asks for nothing beside its hot call', async (t) => {
+  const store = await openStore(t)
+  fill(store, 2_000, 100)
+  const values = store.collection('values', { value: binary() })
+  store.apply((tx) => tx.appendAll(Array.from({ length: 2_000 }, (_, n) => ({ n }))))
+  await store.flush()
+  const hot: Record<string, () => unknown> = {
+    get: () => values.get('key 00000001'),
+    has: () => values.has('key 00000001'),
+    getMany: () => values.getMany(['key 00000001', 'key 00000002']),
+    range: () => [...values.range()],
+    event: () => store.event(1_000),
+    apply: () => store.apply((tx) => tx.put(values, 'a', Buffer.alloc(100))),
+    reads: () => store.apply((tx) => { tx.put(values, 'a', Buffer.concat([tx.get(values, 'key 00000001') ?? Buffer.alloc(0)])) }),
+    put: () => void values.put('a', Buffer.alloc(100), { durability: 'durable' }),
+    append: () => void store.append({ n: 1 }, { durability: 'durable' }),
+  }
+  for (const [name, call] of Object.entries(hot)) t.deepEqual(coldCallsOf(call), {}, name)
+  t.deepEqual(coldCallsOf(() => [...store.events({ from: 1 })]), { nextEventId: 1, oldestEventId: 1 }, 'an iteration, for its ends')
+})
+
+test.serial('an awaited commit costs a commit and a wish, and when it is not flushed on this thread a wake and two looks', async (t) => {
+  for (const inlineFlush of ['auto', 'never'] as const) {
+    const store = await openStore(t, { flush: { intervalMs: 3_600_000 }, inlineFlush })
+    await store.sync()
+    const { commit, want, poll = 0, wakes = 0, ...others } = await callsUntil(async () => {
+      for (let n = 0; n < 200; n++) await store.state.put('a', n, { durability: 'durable' })
+    })
+    t.deepEqual({ commit, want, others }, { commit: 200, want: 200, others: {} }, inlineFlush)
+    t.true(wakes <= 200 && poll <= 2 * wakes, `${inlineFlush}: ${wakes} wakes, ${poll} looks`)
   }
 })

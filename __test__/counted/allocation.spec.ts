@@ -1,0 +1,54 @@
+// What a read allocates, in bytes, counted over a million reads in a process of its own: on the JavaScript heap, and outside of it for bytes
+// that are handed out. The bounds are what V8's objects take (Node 20 and 24) and a little: one object more for each read does not fit.
+import test from 'ava'
+import { runChild } from '../support/child.ts'
+import { storePath } from '../support/store.ts'
+
+const READS = 1_000_000
+/** A Buffer over memory that is there: 96 bytes, from Node 24 on 104. */
+const VIEW = 104
+/** What an object of each iteration step takes: `{ value, done }`. */
+const STEP = 40
+/** For what a slice of reads pays once: pages, the counting itself. */
+const SLACK = 8
+/** 100 bytes padded to 8, and the sixteenth of a slab that is given up. */
+const VALUE_OUTSIDE = 112
+
+const MOST: Record<string, { heap: number; outside: number }> = {
+  'get, a Buffer': { heap: VIEW + SLACK, outside: VALUE_OUTSIDE },
+  'get, missing': { heap: SLACK, outside: 0 },
+  // 16 bytes and the text.
+  'get, a string': { heap: 120 + SLACK, outside: 0 },
+  has: { heap: SLACK, outside: 0 },
+  // Where each key stands, where each value ends, and the place of each in the answer.
+  'getMany of 100, Buffers': { heap: VIEW + 104 + SLACK, outside: 168 },
+  // Key and value, and the pair of them, which is an array and its elements; the page has 8 bytes more for each.
+  'range, Buffers': { heap: 2 * VIEW + 64 + STEP + SLACK, outside: 128 + SLACK },
+  // The text of the page, and two pieces of it.
+  'range, strings': { heap: 124 + 2 * 32 + 64 + STEP + 5 * SLACK, outside: 0 },
+  'range, keys': { heap: 24 + 32 + STEP + 2 * SLACK, outside: 0 },
+  // `{ id, timestamp, event }` with its time as a number of its own.
+  'events, one by one': { heap: VIEW + 56 + 16 + STEP + 3 * SLACK, outside: 216 + SLACK },
+  'events, by pages': { heap: VIEW + 56 + 16 + 24 + 2 * SLACK, outside: 216 + SLACK },
+  // A pass of its own over one id, with its page.
+  'event(id), a Buffer': { heap: 696 + SLACK, outside: 256 },
+}
+
+test(`what a read allocates, over ${READS / 1e6} million reads`, async (t) => {
+  const ended = await runChild(new URL('allocation.ts', import.meta.url), {
+    args: [storePath(t), String(READS)],
+    // No slice of the reads fills the young generation.
+    nodeArgs: ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64'],
+    asWritten: true,
+    limitMs: 150_000,
+  })
+  t.deepEqual([ended.code, ended.stderr, ended.reports.at(-1)], [0, '', 'closed'])
+  const costs = ended.reports.slice(0, -1).map((line) => JSON.parse(line) as { name: string; heap: number; outside: number })
+  t.deepEqual(costs.map(({ name }) => name), Object.keys(MOST))
+  for (const { name, heap, outside } of costs) {
+    t.log(`${name}: ${heap.toFixed(1)} bytes, and ${outside.toFixed(1)} outside`)
+    const most = MOST[name] as { heap: number; outside: number }
+    t.true(heap <= most.heap, `${name}: ${heap} bytes of the heap, at most ${most.heap}`)
+    t.true(outside <= most.outside, `${name}: ${outside} bytes outside of it, at most ${most.outside}`)
+  }
+})
