@@ -164,5 +164,6 @@ test.serial('an awaited commit costs a commit and a wish, and when it is not flu
     })
     t.deepEqual({ commit, want, others }, { commit: 200, want: 200, others: {} }, inlineFlush)
     t.true(wakes <= 200 && poll <= 2 * wakes, `${inlineFlush}: ${wakes} wakes, ${poll} looks`)
+    await store.close() // a wake looks at every open store
   }
 })

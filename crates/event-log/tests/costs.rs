@@ -56,7 +56,6 @@ fn one_event_is_one_read_of_one_frame_however_many_there_are() {
         assert!(costs.iter().all(|(reads, bytes)| *reads == 1 && *bytes <= MOST_READ_BYTES), "{events}: {costs:?}");
         means.push(costs.iter().map(|(_, bytes)| bytes).sum::<u64>() / costs.len() as u64);
     }
-    println!("{means:?}");
     assert!(means[1] <= means[0] + means[0] / 20, "bytes for each event: {means:?}");
 }
 
