@@ -105,7 +105,7 @@ test('rooms have the same names everywhere', (t) => {
   const rooms = new Set([...Object.keys(ARROWS), 'codecs', 'internal', 'postgres', 'cli'])
   const folders = foldersOf('src').filter((name) => !rooms.has(name))
   t.deepEqual(folders, [])
-  const tests = new Set([...rooms, 'crash', 'lifecycle', 'counted', 'errors', 'format', 'package', 'types', 'support', 'examples', 'documentation'])
+  const tests = new Set([...rooms, 'crash', 'lifecycle', 'counted', 'bench', 'errors', 'format', 'package', 'types', 'support', 'examples', 'documentation'])
   t.deepEqual(foldersOf('__test__').filter((name) => !tests.has(name)), [])
 })
 

@@ -1,4 +1,5 @@
 // One contestant, one process: fills a data set, runs one round of a workload, or a probe, and sends what came out to its parent.
+import type { Durability } from './durability.ts'
 import { Meter } from './meter.ts'
 import { EVENT_BYTES, Random, VALUE_BYTES, keysFor, type Peer } from './peer.ts'
 import type { Contestant, Dataset, Measured, Size, Workload } from './workload.ts'
@@ -10,7 +11,7 @@ export type Order = { readonly folder: string; readonly size: Size } & (
 )
 
 export interface Answer {
-  readonly durability?: string
+  readonly durability?: Durability
   readonly measured?: Measured
   readonly figures?: Figures
 }
@@ -18,9 +19,19 @@ export interface Answer {
 /** By what was measured; with columns, by the column's head too. */
 export type Figures = Readonly<Record<string, number | Readonly<Record<string, number>>>>
 
+/** A bound for one of the figures. */
+export interface ProbeTarget {
+  readonly figure: string
+  readonly column?: string
+  readonly must: number
+  readonly aim: number
+  readonly better: 'more' | 'less'
+}
+
 /** What a file in probes/ exports: figures about ourselves that no ratio belongs to. */
 export interface Probe {
   readonly title: string
+  readonly targets?: readonly ProbeTarget[]
   run(folder: string, size: Size): Promise<Figures>
 }
 

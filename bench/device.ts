@@ -1,4 +1,5 @@
-// The flushes that the device itself has completed, as Linux counts them for the whole device: what others flush meanwhile is in it.
+// The flushes that the device itself has completed, as Linux counts them for the whole device: what others flush meanwhile is in it. A device that
+// keeps nothing in a volatile cache needs none and gets none, so that nothing is counted there.
 import { existsSync, readFileSync, statSync } from 'node:fs'
 
 /** In /proc/diskstats after major, minor and name: "flush requests completed successfully". */
@@ -19,6 +20,7 @@ function deviceOf(folder: string): string | undefined {
   const at = `/sys/dev/block/${(dev >>> 8) & 0xfff}:${(dev & 0xff) | ((dev >>> 12) & 0xfff00)}`
   if (!existsSync(at)) return undefined
   // A partition has no flushes of its own: they are counted for the whole device.
-  const uevent = readFileSync(existsSync(`${at}/partition`) ? `${at}/../uevent` : `${at}/uevent`, 'utf8')
-  return /^DEVNAME=(.+)$/m.exec(uevent)?.[1]
+  const disk = existsSync(`${at}/partition`) ? `${at}/..` : at
+  if (readFileSync(`${disk}/queue/write_cache`, 'utf8').trim() !== 'write back') return undefined
+  return /^DEVNAME=(.+)$/m.exec(readFileSync(`${disk}/uevent`, 'utf8'))?.[1]
 }

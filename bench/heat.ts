@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { inChild, modernNode, thisNode, whyNoModernNode, type NodeProgram } from './children.ts'
+import { unprovenOf, type Durability } from './durability.ts'
 import { nameOf, type HeatResult, type Rounds } from './result.ts'
 import { rowOf, verdictOf } from './verdict.ts'
 import type { Contestant, Dataset, Heat, Measured, Size, Workload } from './workload.ts'
@@ -23,7 +24,7 @@ export async function runHeat(course: Course, name: string, workload: Workload, 
   const startedMs = performance.now()
   const size = sizeOf(course, heat)
   const rounds = Math.min(course.rounds, heat.rounds ?? course.rounds)
-  const contestants = heat.contestants.map((contestant) => ({ contestant, durability: '', measured: [] as Measured[] }))
+  const contestants = heat.contestants.map((contestant) => ({ contestant, durability: 'in memory' as Durability, measured: [] as Measured[] }))
   for (let round = 0; round < rounds; round++) {
     for (const result of contestants) {
       const { contestant } = result
@@ -36,16 +37,18 @@ export async function runHeat(course: Course, name: string, workload: Workload, 
     }
   }
   const all: Rounds[] = contestants.map(({ contestant, durability, measured }) => ({ contestant: nameOf(contestant), durability, measured }))
+  const rows = all.map((result) => rowOf(result, all[0]!))
   return {
     name,
     title: heat.title === undefined ? workload.title : `${workload.title}: ${heat.title}`,
     unit: workload.unit,
-    ...(workload.group === undefined ? {} : { group: workload.group }),
+    ...(workload.group === undefined ? {} : { group: workload.group.name }),
     node: node.version,
     rounds,
     seconds: (performance.now() - startedMs) / 1000,
-    rows: all.map((result) => rowOf(result, all[0]!)),
+    rows,
     verdicts: (heat.targets ?? []).flatMap((target) => verdictOf(target, all) ?? []),
+    unproven: workload.group === undefined ? [] : unprovenOf(workload.group, rows),
   }
 }
 

@@ -1,4 +1,5 @@
 // What a store must be able to do to take part, and the data that all of them get: the same bytes in the same order.
+import type { Durability } from './durability.ts'
 
 const KEY_BYTES = 16
 export const VALUE_BYTES = 100
@@ -7,7 +8,7 @@ export const EVENT_BYTES = 200
 /** One contestant, opened on a folder of its own. A method that is missing is a discipline it does not compete in. */
 export interface Peer {
   /** What a commit of this contestant has survived when it is back. */
-  readonly durability: string
+  readonly durability: Durability
   /** One transaction: a put and an event. */
   commit?(key: Buffer, value: Buffer, event: Buffer): unknown
   /** One transaction of many puts. */

@@ -1,11 +1,12 @@
 // What a run leaves behind, as it is kept in JSON. Rates belong to the machine; ratios are what is claimed.
-import type { Figures } from './child.ts'
+import type { Figures, ProbeTarget } from './child.ts'
+import type { Durability } from './durability.ts'
 import type { Spread } from './statistics.ts'
 import type { Contestant, Measured, Size, Target } from './workload.ts'
 
 export interface Row {
   readonly contestant: string
-  readonly durability: string
+  readonly durability: Durability
   /** Operations per second. */
   readonly rate: Spread
   /** The first contestant's rate divided by this one's, round by round; missing for the first. */
@@ -25,6 +26,12 @@ export interface Verdict extends Target {
   readonly grade: Grade
 }
 
+/** What became of a bound for a figure of a probe. */
+export interface ProbeVerdict extends ProbeTarget {
+  readonly value: number
+  readonly grade: Grade
+}
+
 export interface HeatResult {
   readonly name: string
   readonly title: string
@@ -36,6 +43,8 @@ export interface HeatResult {
   readonly seconds: number
   readonly rows: readonly Row[]
   readonly verdicts: readonly Verdict[]
+  /** What a contestant says of its durability and the counters do not bear out. */
+  readonly unproven: readonly string[]
 }
 
 export interface ProbeResult {
@@ -43,14 +52,28 @@ export interface ProbeResult {
   readonly title: string
   readonly seconds: number
   readonly figures: Figures
+  readonly verdicts: readonly ProbeVerdict[]
+}
+
+/** A heat's own floor. */
+export interface Floor {
+  readonly name: string
+  readonly unit: string
+  readonly rate: Spread
+  /** Least to most, in percent of the median; missing when there are too few rounds to tell. */
+  readonly spreadPercent?: number
 }
 
 export interface Result {
   readonly date: string
+  readonly seconds: number
   readonly machine: { readonly cpus: number; readonly cpu: string; readonly memoryBytes: number; readonly platform: string }
   readonly rounds: number
   readonly size: Size
   readonly quick: boolean
+  readonly floors: readonly Floor[]
+  /** All floors were: figures that hang on the device can be trusted. */
+  readonly isSteady: boolean
   readonly heats: readonly HeatResult[]
   readonly probes: readonly ProbeResult[]
   /** Who could not take part, and why: never a silent gap. */
@@ -60,7 +83,7 @@ export interface Result {
 /** All rounds of one contestant. */
 export interface Rounds {
   readonly contestant: string
-  readonly durability: string
+  readonly durability: Durability
   readonly measured: readonly Measured[]
 }
 

@@ -1,11 +1,11 @@
 // Results as lines for the terminal.
 import type { Figures } from './child.ts'
-import type { HeatResult, ProbeResult, Row, Verdict } from './result.ts'
+import type { HeatResult, ProbeResult, ProbeVerdict, Row, Verdict } from './result.ts'
 import { spreadPercent, type Spread } from './statistics.ts'
 
 const NAME = 26
 
-export function linesOfHeat({ name, title, unit, group, node, rounds, seconds, rows, verdicts }: HeatResult): string[] {
+export function linesOfHeat({ name, title, unit, group, node, rounds, seconds, rows, verdicts, unproven }: HeatResult): string[] {
   const lines = [`\n${title} (${name}, Node ${node}, ${rounds} rounds, ${seconds.toFixed(0)} s)`]
   for (const row of rows) {
     const rate = Math.round(row.rate.median).toLocaleString('en-US').padStart(12)
@@ -13,19 +13,29 @@ export function linesOfHeat({ name, title, unit, group, node, rounds, seconds, r
     if (group !== undefined) lines.push(`  ${''.padEnd(NAME)} ${row.durability}; flushes for each ${group}: ${flushes(row)}`)
     else if (row.durability !== rows[0]?.durability) lines.push(`  ${''.padEnd(NAME)} (durability: theirs ${row.durability}, ours ${rows[0]?.durability})`)
   }
-  return [...lines, ...verdicts.map(lineOfVerdict)]
+  return [...lines, ...unproven.map((what) => `  UNPROVEN ${what}`), ...verdicts.map(lineOfVerdict)]
 }
 
-export function lineOfVerdict({ of, against, figure, ratio, must, aim, better, grade }: Verdict): string {
-  const bound = better === 'more' ? 'at least' : 'at most'
-  return `  ${grade.toUpperCase().padEnd(5)} ${of} / ${against}${figure === undefined ? '' : `, ${figure}`}: ${range(ratio)}, must be ${bound} ${must}, aim ${aim}`
+export function lineOfVerdict(verdict: Verdict): string {
+  const { of, against, figure, ratio, grade } = verdict
+  return `  ${grade.toUpperCase().padEnd(5)} ${of} / ${against}${figure === undefined ? '' : `, ${figure}`}: ${range(ratio)}, ${bounds(verdict)}`
 }
 
-export function linesOfProbe({ name, title, seconds, figures }: ProbeResult): string[] {
+export function lineOfProbeVerdict(verdict: ProbeVerdict): string {
+  const { figure, column, value, grade } = verdict
+  return `  ${grade.toUpperCase().padEnd(5)} ${figure}${column === undefined ? '' : `, ${column}`}: ${value.toFixed(2)}, ${bounds(verdict)}`
+}
+
+function bounds({ must, aim, better }: Pick<Verdict, 'must' | 'aim' | 'better'>): string {
+  return `must be at ${better === 'more' ? 'least' : 'most'} ${must}, aim ${aim}`
+}
+
+export function linesOfProbe({ name, title, seconds, figures, verdicts }: ProbeResult): string[] {
   const columns = Object.values(figures).map((value) => (typeof value === 'number' ? [] : Object.keys(value))).find(({ length }) => length > 0)
   const head = columns === undefined ? [] : [`  ${''.padEnd(52)} ${columns.map((column) => column.padStart(12)).join(' ')}`]
   const cells = (value: Figures[string]): string => (typeof value === 'number' ? [value] : Object.values(value)).map(aligned).join(' ')
-  return [`\n${title} (${name}, ${seconds.toFixed(0)} s)`, ...head, ...Object.entries(figures).map(([what, value]) => `  ${what.padEnd(52)} ${cells(value)}`)]
+  const lines = Object.entries(figures).map(([what, value]) => `  ${what.padEnd(52)} ${cells(value)}`)
+  return [`\n${title} (${name}, ${seconds.toFixed(0)} s)`, ...head, ...lines, ...verdicts.map(lineOfProbeVerdict)]
 }
 
 function ratio({ ratio }: Row): string {

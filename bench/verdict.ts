@@ -1,5 +1,6 @@
 // Rounds made into rows, and targets into verdicts. A ratio is taken round by round, between neighbours in time, and only then summed up.
-import { rateOf, type Grade, type Rounds, type Row, type Verdict } from './result.ts'
+import type { Figures, ProbeTarget } from './child.ts'
+import { rateOf, type Grade, type ProbeVerdict, type Rounds, type Row, type Verdict } from './result.ts'
 import { median, spreadOf, type Spread } from './statistics.ts'
 import type { Measured, Target } from './workload.ts'
 
@@ -19,7 +20,14 @@ export function verdictOf(target: Target, all: readonly Rounds[]): Verdict | und
   return { ...target, of: ours.contestant, ratio, grade: gradeOf(ratio.median, target) }
 }
 
-export function gradeOf(value: number, { must, aim, better }: Pick<Target, 'must' | 'aim' | 'better'>): Grade {
+/** Nothing when there is no such figure. */
+export function probeVerdictOf(target: ProbeTarget, figures: Figures): ProbeVerdict | undefined {
+  const figure = figures[target.figure]
+  const value = typeof figure === 'number' ? figure : figure?.[target.column ?? '']
+  return value === undefined ? undefined : { ...target, value, grade: gradeOf(value, target) }
+}
+
+function gradeOf(value: number, { must, aim, better }: Pick<Target, 'must' | 'aim' | 'better'>): Grade {
   const reaches = (bound: number): boolean => (better === 'more' ? value >= bound : value <= bound)
   if (reaches(aim)) return 'aim'
   return reaches(must) ? 'must' : 'short'

@@ -47,6 +47,12 @@ export interface Size {
   readonly scales: readonly number[]
 }
 
+export interface Group {
+  readonly name: string
+  /** Fewer flushes for each, and what was said to be flushed was not: 1, or less where several are under way beside each other. */
+  readonly leastFlushes: number
+}
+
 export interface Measured {
   readonly operations: number
   readonly ms: number
@@ -63,7 +69,7 @@ export interface Workload {
   readonly heats: readonly Heat[]
   /** What is in the folder, made once for each peer and only read; without it each round starts with an empty folder. */
   readonly dataset?: Dataset
-  /** What one step makes durable together: flushes are counted for each. */
-  readonly group?: string
+  /** What one step makes durable together: flushes are counted for each, and that there are any is checked of those who say that they flush. */
+  readonly group?: Group
   measure(peer: Peer, size: Size, meter: Meter): Promise<Measured>
 }

@@ -12,7 +12,7 @@ export function durableAtOnce(atOnce: number, targets: readonly Target[]): Workl
   return {
     title: `${atOnce.toLocaleString('en-US')} durable transactions at once`,
     unit: 'transactions',
-    group: `${atOnce.toLocaleString('en-US')} transactions`,
+    group: { name: `${atOnce.toLocaleString('en-US')} transactions`, leastFlushes: 1 },
     heats: [{ node: 'this', contestants: [{ peer: 'ledgerstone' }, { peer: 'lmdb' }, { peer: 'classic-level' }], targets }],
     async measure(peer: Peer, size: Size, meter: Meter): Promise<Measured> {
       const keys = keysFor(KEYS)

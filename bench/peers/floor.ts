@@ -3,7 +3,7 @@ import { closeSync, fdatasyncSync, fsyncSync, openSync, writeSync } from 'node:f
 import { join } from 'node:path'
 import type { Peer } from '../peer.ts'
 
-const FILE_BYTES = 64 * 2 ** 20
+const FILE_BYTES = 16 * 2 ** 20
 
 /** Variants: `unflushed` (writes are left to the operating system until the end). */
 export async function openPeer(folder: string, variant: string | undefined): Promise<Peer> {

@@ -7,7 +7,7 @@ const PER_COMMIT = 1000
 
 export async function openPeer(folder: string, _variant: string | undefined, dataset: Dataset | undefined): Promise<Peer> {
   const store = await open(folder)
-  const common = { durability: 'flushed to the device', close: () => store.close() }
+  const common = { durability: 'flushed to the device' as const, close: () => store.close() }
   const fill = async <K, V>(into: Collection<K, V>, entries: readonly [K, V][]): Promise<void> => {
     for (let at = 0; at < entries.length; at += PER_COMMIT) {
       await store.transact((tx) => entries.slice(at, at + PER_COMMIT).forEach(([key, value]) => tx.put(into, key, value)), { durability: 'applied' })

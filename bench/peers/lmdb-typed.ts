@@ -8,7 +8,7 @@ const PER_COMMIT = 10_000
 
 export async function openPeer(folder: string, _variant: string | undefined, dataset: Dataset | undefined): Promise<Peer> {
   const root = open({ path: folder, overlappingSync: false, mapSize: MAP_BYTES })
-  const common = { durability: 'flushed to the device', close: () => root.close() }
+  const common = { durability: 'flushed to the device' as const, close: () => root.close() }
   const fill = async <K extends Key, V>(into: Database<V, K>, entries: readonly [K, V][]): Promise<void> => {
     for (let at = 0; at < entries.length; at += PER_COMMIT) {
       await root.transaction(() => entries.slice(at, at + PER_COMMIT).forEach(([key, value]) => void into.put(key, value)))

@@ -1,4 +1,9 @@
 // lmdb-js with binary keys and values. A commit counts when it is flushed.
+//
+// As its documentation advises for this use: `batch` for writes that read nothing, which is a tenth faster here than `transaction`; `noMemInit`, since
+// nobody else may read the files; no cache of objects and no compression, which bytes would not profit from; pages of 4 KiB, since all fits
+// into memory. `overlappingSync: false` makes the promise of a commit mean that it is flushed; awaiting `flushed` beside it was not faster, and
+// slower for one commit after another.
 import { open } from 'lmdb'
 import type { Peer } from '../peer.ts'
 
@@ -9,23 +14,23 @@ export const MAP_BYTES = 8 * 2 ** 30
  * visible; flushing goes on beside the next ones, as it is by default).
  */
 export async function openPeer(folder: string, variant: string | undefined): Promise<Peer> {
-  const root = open({ path: folder, overlappingSync: variant === 'committed', mapSize: MAP_BYTES })
+  const root = open({ path: folder, overlappingSync: variant === 'committed', noMemInit: true, mapSize: MAP_BYTES })
   const records = root.openDB<Buffer, Buffer>({ name: 'records', encoding: 'binary', keyEncoding: 'binary' })
   const events = root.openDB<Buffer, number>({ name: 'events', encoding: 'binary', keyEncoding: 'uint32' })
   let nextEvent = 1 + ([...events.getKeys({ reverse: true, limit: 1 })][0] ?? 0)
   return {
-    durability: variant === 'committed' ? 'applied' : 'flushed to the device',
+    durability: variant === 'committed' ? 'written' : 'flushed to the device',
     commit: (key: Buffer, value: Buffer, event: Buffer) =>
-      root.transaction(() => {
+      root.batch(() => {
         void records.put(key, value)
         void events.put(nextEvent++, event)
       }),
-    appendEvents: (batch: readonly Buffer[]) =>
-      root.transaction(() => {
-        for (const event of batch) void events.put(nextEvent++, event)
+    appendEvents: (toAppend: readonly Buffer[]) =>
+      root.batch(() => {
+        for (const event of toAppend) void events.put(nextEvent++, event)
       }),
     putMany: (keys: readonly Buffer[], value: Buffer) =>
-      root.transaction(() => {
+      root.batch(() => {
         for (const key of keys) void records.put(key, value)
       }),
     drain: async () => void (await root.flushed),

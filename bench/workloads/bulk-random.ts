@@ -10,7 +10,7 @@ const IN_FLIGHT = 8
 export const workload: Workload = {
   title: `random puts, durable batches of ${PER_COMMIT.toLocaleString('en-US')}, ${IN_FLIGHT} in flight, drained`,
   unit: 'puts',
-  group: `batch of ${PER_COMMIT.toLocaleString('en-US')}`,
+  group: { name: `batch of ${PER_COMMIT.toLocaleString('en-US')}`, leastFlushes: 1 / IN_FLIGHT },
   heats: [
     {
       node: 'this',

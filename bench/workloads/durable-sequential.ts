@@ -6,7 +6,7 @@ import type { Measured, Size, Workload } from '../workload.ts'
 export const workload: Workload = {
   title: 'one durable transaction after another',
   unit: 'transactions',
-  group: 'transaction',
+  group: { name: 'transaction', leastFlushes: 1 },
   heats: [
     {
       node: 'this',

@@ -8,7 +8,7 @@ const PER_COMMIT = 256
 export const workload: Workload = {
   title: `events, ${PER_COMMIT} to a durable commit`,
   unit: 'events',
-  group: 'commit',
+  group: { name: 'commit', leastFlushes: 1 },
   heats: [
     {
       node: 'this',

@@ -7,7 +7,7 @@ import type { Measured, Size, Workload } from '../workload.ts'
 export const workload: Workload = {
   title: 'the floor: the same bytes, one write and one flush after another',
   unit: 'transactions',
-  group: 'transaction',
+  group: { name: 'transaction', leastFlushes: 1 },
   heats: [{ node: 'this', contestants: [{ peer: 'floor' }] }],
   async measure(peer: Peer, size: Size, meter: Meter): Promise<Measured> {
     const [key = Buffer.alloc(16)] = keysFor(1)

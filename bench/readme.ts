@@ -1,0 +1,74 @@
+// The README's figures: tables made of a result, and where they stand.
+import { CHARTS, comparisonsIn } from './chart.ts'
+import type { Figures } from './child.ts'
+import type { Comparison, Opponent } from './comparison.ts'
+import type { Result } from './result.ts'
+
+const BEGIN = '<!-- figures: begin (drawn by `npm run bench`) -->'
+const END = '<!-- figures: end -->'
+const COLUMNS = ['lmdb', 'classic-level', 'better-sqlite3']
+/** Probes whose figures are a table for everybody. */
+const PROBES = new Set(['scale', 'threads', 'commit-call'])
+
+/** The text with what stands between the two marks replaced. */
+export function withFigures(readme: string, figures: string): string {
+  const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)]
+  if (begin === -1 || end < begin) throw new Error(`README.md has no place for figures: ${BEGIN} … ${END}`)
+  return `${readme.slice(0, begin + BEGIN.length)}\n\n${figures}\n\n${readme.slice(end)}`
+}
+
+export function figuresOf(result: Result): string {
+  const { date, machine, rounds, size, floors, heats, probes } = result
+  const grades = heats.flatMap(({ verdicts }) => verdicts.map(({ grade }) => grade))
+  const count = (wanted: string): number => grades.filter((grade) => grade === wanted).length
+  const [floor] = floors
+  const about = [
+    `Run of ${date.slice(0, 10)}: ${machine.cpus} cores of ${machine.cpu}, ${machine.platform}, ${numbered(size.records)} records unless a row says otherwise, ${rounds} rounds in turns, medians and`,
+    `ranges of the ratios of neighbouring rounds. More than 1 is faster.`,
+    floor === undefined ? '' : `The floor, a \`writeSync\` and an \`fdatasyncSync\` one after another, did ${numbered(floor.rate.median)} per second with a spread of ${(floor.spreadPercent ?? NaN).toFixed(0)} %.`,
+    `Of ${grades.length} targets ${count('aim')} reach their aim, ${count('must')} what must be, ${count('short')} fall short.`,
+  ]
+  return [
+    about.filter((line) => line !== '').join('\n'),
+    ...CHARTS.flatMap((chart) => [`![${chart.title}](bench/results/${chart.name}.svg)`, comparisonTable(comparisonsIn(chart, heats))]),
+    ...probes.filter(({ name }) => PROBES.has(name)).map(({ title, figures }) => probeTable(title, figures)),
+  ].join('\n\n')
+}
+
+function comparisonTable(comparisons: readonly Comparison[]): string {
+  const rows = comparisons.map(({ title, unit, rate, against }) => {
+    const of = (mine: (opponent: Opponent) => boolean, name: (opponent: Opponent) => string): string => against.filter(mine).map((opponent) => cell(opponent, name(opponent))).join('<br>')
+    const columns = COLUMNS.map((column) => of(({ peer }) => peer === column, ({ how }) => how))
+    const others = of(({ peer }) => !COLUMNS.includes(peer), ({ peer, how }) => (how === '' ? peer : `${peer}, ${how}`))
+    return [title, `${numbered(rate)} ${unit}`, ...columns, others]
+  })
+  return table(['work', 'ours, per second', ...COLUMNS, 'others'], rows)
+}
+
+function cell({ ratio: { median, least, most }, isLess }: Opponent, name: string): string {
+  const of = name === '' ? '' : ` ${name}`
+  return `**${short(median)}** (${short(least)} to ${short(most)})${of}${isLess ? ', less is better' : ''}`
+}
+
+function probeTable(title: string, figures: Figures): string {
+  const columns = Object.values(figures).map((value) => (typeof value === 'number' ? [] : Object.keys(value))).find(({ length }) => length > 0) ?? ['']
+  const rows = Object.entries(figures).map(([what, value]) => [what].concat(typeof value === 'number' ? [written(value)] : columns.map((column) => written(value[column]))))
+  return table([title, ...columns], rows)
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lineOf = (cells: readonly string[]): string => `| ${head.map((_, column) => cells[column] ?? '').join(' | ')} |`
+  return [head, head.map(() => '---'), ...rows].map(lineOf).join('\n')
+}
+
+function short(ratio: number): string {
+  return ratio.toFixed(ratio < 10 ? (ratio < 2 ? 2 : 1) : 0)
+}
+
+function numbered(value: number): string {
+  return Math.round(value).toLocaleString('en-US')
+}
+
+function written(value: number | undefined): string {
+  return value === undefined ? '' : value.toLocaleString('en-US', { maximumFractionDigits: value < 10 ? 2 : 0 })
+}
