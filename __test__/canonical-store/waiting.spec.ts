@@ -12,7 +12,7 @@ const POISON: ErrorRecord = { code: 'ERR_POISONED', message: 'the store stopped 
 
 /** An engine whose marks are moved by the test. */
 class Engine {
-  marks = { applied: 0, written: 0, durable: 0, flushed: 0, crowded: false, failed: false, full: false }
+  marks = { applied: 0, written: 0, durable: 0, flushed: 0, crowded: false, failed: false, full: false, paced: false }
   /** The next event: applied, written, durable. */
   events: readonly [number, number, number] = [1, 1, 1]
   readonly wants: number[][] = []
@@ -28,8 +28,8 @@ class Engine {
       },
       poll: (_store: number, into: Float64Array): void => {
         this.polls++
-        const { applied, written, durable, flushed, crowded, failed, full } = this.marks
-        into.set([applied, written, durable, flushed, (crowded ? 1 : 0) | (failed ? 2 : 0) | (full ? 4 : 0), ...this.events])
+        const { applied, written, durable, flushed, crowded, failed, full, paced } = this.marks
+        into.set([applied, written, durable, flushed, (crowded ? 1 : 0) | (failed ? 2 : 0) | (full ? 4 : 0) | (paced ? 32 : 0), ...this.events])
       },
     }
     const cold = { awaitEvents: (...ids: number[]): void => void this.awaited.push(ids) }
@@ -208,6 +208,51 @@ test('writes are held in order while there is no room, and each is let in by its
   await turn()
   t.deepEqual(await Promise.all(held), [1, 2, 3, 4])
   t.false(store.mustQueue)
+})
+
+test('writes that are paced look again by themselves, slice by slice, in order and without spinning', async (t) => {
+  const engine = new Engine()
+  const { store } = engine
+  store.crowded = true
+  engine.marks = { ...engine.marks, crowded: true, paced: true }
+  const ran: number[] = []
+  const held = [1, 2, 3].map((i) => store.hold({}, () => {
+    ran.push(i)
+    store.crowded = true // a slice lets in one of them
+    return i
+  }, undefined))
+  await turn()
+  t.deepEqual(ran, [])
+  for (const expected of [[1], [1, 2], [1, 2, 3]]) {
+    engine.marks.crowded = false // nobody wakes us for it
+    while (ran.length < expected.length) await turn()
+    engine.marks.crowded = true
+    const { polls } = engine
+    for (let n = 0; n < 3; n++) await turn()
+    t.deepEqual(ran, expected)
+    t.true(engine.polls - polls <= 3, 'it does not look in every turn')
+  }
+  t.deepEqual(await Promise.all(held), [1, 2, 3])
+  const { polls } = engine
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  t.is(engine.polls, polls, 'nobody waits, nobody looks')
+})
+
+test('a paced write that is refused leaves nothing behind', async (t) => {
+  const engine = new Engine()
+  const { store } = engine
+  const owner = {}
+  store.crowded = true
+  engine.marks = { ...engine.marks, crowded: true, paced: true }
+  const held = store.hold(owner, () => t.fail(), undefined)
+  await turn()
+  store.refuse(() => new Error('closed'), owner)
+  await t.throwsAsync(held, { message: 'closed' })
+  engine.marks.crowded = false
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  const again = store.hold(owner, () => 'in', undefined)
+  engine.marks = { ...engine.marks, crowded: true, failed: true }
+  await t.throwsAsync(again, { instanceOf: PoisonedError })
 })
 
 test('what waits is asked for anew when the handle it was asked by is gone', async (t) => {

@@ -19,6 +19,10 @@ const EVENTS = 5
 const HAS_NO_ROOM = 1 | 16
 const HAS_FAILED = 2
 const IS_FULL = 4
+/** Crowded, and let in by and by: nobody wakes us for that. */
+const IS_PACED = 32
+/** How often those are let in who are paced, in ms: the coordinator's slice. */
+const PACE_MS = 4
 const CROWDED_AND_FULL = 1 | IS_FULL
 
 /** One of its own for everyone who is told. */
@@ -43,6 +47,7 @@ export class SharedStore {
   readonly #eventWaiters = new EventWaiters()
   #failure: LedgerstoneError | undefined
   #turnIsScheduled = false
+  #pace: NodeJS.Timeout | undefined
 
   constructor(environment: Environment, key: number, path: string) {
     this.environment = environment
@@ -189,11 +194,21 @@ export class SharedStore {
     this.observer.drain()
     if (this.crowded) {
       // On a full device nobody can tell when there will be room again; otherwise native code goes on looking for it.
-      if (((this.#marks[FLAGS] as number) & CROWDED_AND_FULL) === CROWDED_AND_FULL) this.#admission.refuse(noSpace)
+      const flags = this.#marks[FLAGS] as number
+      if ((flags & CROWDED_AND_FULL) === CROWDED_AND_FULL) this.#admission.refuse(noSpace)
+      else if ((flags & IS_PACED) !== 0 && !this.#admission.isEmpty) this.#lookInASlice()
       return
     }
     this.#admission.admit(() => !this.crowded && this.open === undefined && this.#failure === undefined)
     if (!this.#admission.isEmpty && this.open === undefined) this.#scheduleTurn()
+  }
+
+  /** Those who wait are let in by and by while a flush goes on. */
+  #lookInASlice(): void {
+    this.#pace ??= setTimeout(() => {
+      this.#pace = undefined
+      this.look()
+    }, PACE_MS)
   }
 
   #scheduleTurn(): void {

@@ -23,6 +23,7 @@ pub(crate) mod flag {
     pub(crate) const NO_SPACE: u32 = 4;
     pub(crate) const SEALED: u32 = 8;
     pub(crate) const PAUSED: u32 = 16;
+    pub(crate) const PACED: u32 = 32;
 }
 
 /// The flags of a moment.
@@ -33,6 +34,7 @@ pub(crate) fn flags(marks: &Marks) -> u32 {
         (marks.no_space, flag::NO_SPACE),
         (marks.sealed, flag::SEALED),
         (marks.paused, flag::PAUSED),
+        (marks.paced, flag::PACED),
     ];
     all.into_iter().filter(|(set, _)| *set).fold(0, |flags, (_, flag)| flags | flag)
 }

@@ -14,7 +14,7 @@ use ledgerstone_format::Durability;
 use ledgerstone_journal::{Journal, Led, Poison};
 use ledgerstone_lock_manager::LockManager;
 use ledgerstone_vfs::{Clock, FileLock, Vfs};
-use ledgerstone_write_coordinator::Coordinator;
+use ledgerstone_write_coordinator::{Coordinator, Crowding};
 use parking_lot::Mutex;
 
 use crate::{
@@ -68,6 +68,8 @@ pub struct Marks {
     pub durable_events: u64,
     /// Transactions should wait.
     pub crowded: bool,
+    /// They are let in by and by, also while nothing else moves: whoever waits looks again every 4 ms.
+    pub paced: bool,
     /// Writing has stopped for good.
     pub failed: bool,
     /// The last flush found no room on the device.
@@ -168,6 +170,7 @@ impl Store {
 
     /// How far everything has come.
     pub fn marks(&self) -> Marks {
+        let crowding = self.coordinator.crowding();
         Marks {
             // The lower marks first: none may seem to be ahead of the one above it.
             flushed: self.coordinator.flushed_seq(),
@@ -177,7 +180,8 @@ impl Store {
             durable_events: self.journal.durable_events(),
             written_events: self.journal.written_events(),
             applied_events: self.next_event_id(),
-            crowded: self.coordinator.is_crowded(),
+            crowded: crowding != Crowding::None,
+            paced: crowding == Crowding::Paced,
             failed: self.poison.get().is_some(),
             // A map that cannot grow as long as somebody reads has no number of the operating system: that is no full device.
             no_space: matches!(self.coordinator.blocked_by(), Some(Error::NoSpace(failure)) if failure.errno().is_some()),

@@ -13,7 +13,7 @@ use std::{
 use ledgerstone_vfs::Clock;
 use parking_lot::{Condvar, Mutex, RwLock};
 
-use crate::{Delta, FlushFailure, Flusher, Pacing, View};
+use crate::{Delta, FlushFailure, Flusher, Pacing, View, throttle::Throttle};
 
 /// What one round of the flusher did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,17 @@ pub enum Step {
     Blocked,
     /// Writing has stopped for good.
     Failed,
+}
+
+/// Whether the next transaction may come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crowding {
+    /// It may.
+    None,
+    /// Not now, but there will be room by and by while the flusher works: look again after a [`Pacing::SLICE`].
+    Paced,
+    /// Not before a flush has ended or readers have let go.
+    Full,
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +71,8 @@ pub struct Coordinator<D: Delta, E: Clone> {
     pub(crate) thread: Mutex<Option<JoinHandle<()>>>,
     clock: Arc<dyn Clock>,
     pacing: Pacing,
+    /// Innermost of all locks.
+    throttle: Mutex<Throttle>,
 }
 
 impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
@@ -82,6 +95,7 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
             thread: Mutex::new(None),
             clock,
             pacing,
+            throttle: Mutex::new(Throttle::new(pacing)),
         }
     }
 
@@ -137,9 +151,26 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
 
     /// Whether too much waits for the next transaction to be let in.
     pub fn is_crowded(&self) -> bool {
+        self.crowding() != Crowding::None
+    }
+
+    /// Whether the next transaction is let in, and if not, when to ask again.
+    pub fn crowding(&self) -> Crowding {
+        self.crowding_at(|| self.clock.monotonic())
+    }
+
+    fn crowding_at(&self, now: impl FnOnce() -> Duration) -> Crowding {
         let pending = self.pending_bytes();
-        pending >= self.pacing.pending_bound_bytes()
-            || pending.saturating_add(self.pinned.load(Ordering::Relaxed)) >= self.pacing.total_bound_bytes()
+        let total = pending.saturating_add(self.pinned.load(Ordering::Relaxed));
+        if pending >= self.pacing.pending_bound_bytes() || total >= self.pacing.total_bound_bytes() {
+            return Crowding::Full;
+        }
+        // A full device drains nothing: what is left up to the bound is its reserve.
+        if pending < self.pacing.paced_from_bytes() || self.is_blocked() {
+            return Crowding::None;
+        }
+        let bound = self.throttle.lock().bound_bytes(now());
+        if pending < bound { Crowding::None } else { Crowding::Paced }
     }
 
     /// The writer put `bytes` more into the active delta, `first` being true for a delta that was empty.
@@ -181,19 +212,25 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
     pub fn wait_for_room(&self, patience: Duration) -> bool {
         let deadline = self.clock.monotonic().saturating_add(patience);
         let mut state = self.state.lock();
-        // What readers hold is looked at anew: who let go of it may not have been able to say so.
-        while self.is_crowded() && {
+        loop {
+            let now = self.clock.monotonic();
+            if self.crowding_at(|| now) == Crowding::None {
+                return true;
+            }
+            // What readers hold is looked at anew: who let go of it may not have been able to say so.
             self.pinned_bytes();
-            self.is_crowded()
-        } {
-            let left = deadline.saturating_sub(self.clock.monotonic());
+            let crowding = self.crowding_at(|| now);
+            if crowding == Crowding::None {
+                return true;
+            }
+            let left = deadline.saturating_sub(now);
             if left.is_zero() || self.failure.get().is_some() || self.blocked.load(Ordering::Acquire) {
                 return false;
             }
             self.work.notify_all();
-            self.progress.wait_for(&mut state, left);
+            self.progress
+                .wait_for(&mut state, if crowding == Crowding::Paced { left.min(Pacing::SLICE) } else { left });
         }
-        true
     }
 
     /// One round: flushes what is due. Never blocks for work; the flusher's own I/O is all it waits for.
@@ -295,9 +332,11 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
         self.flushed.fetch_max(frozen.last_seq(), Ordering::AcqRel);
         self.pending.fetch_sub(frozen.bytes(), Ordering::Relaxed);
         self.blocked.store(false, Ordering::Release);
+        let took = self.clock.monotonic().saturating_sub(start);
+        self.throttle.lock().flushed(frozen.bytes(), took);
         let mut state = self.state.lock();
         state.runs += 1;
-        state.last_flush = self.clock.monotonic().saturating_sub(start);
+        state.last_flush = took;
         self.progress.notify_all();
     }
 

@@ -9,9 +9,10 @@ mod delta;
 mod flusher;
 mod pacing;
 mod thread;
+mod throttle;
 mod view;
 
-pub use coordinator::{Coordinator, Step};
+pub use coordinator::{Coordinator, Crowding, Step};
 pub use delta::Delta;
 pub use flusher::{FlushFailure, Flusher};
 pub use pacing::Pacing;

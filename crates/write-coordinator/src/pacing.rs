@@ -12,7 +12,13 @@ pub struct Pacing {
 }
 
 impl Pacing {
-    /// Up to here writers are let in: active and frozen delta together, in bytes.
+    /// Up to here writers are let in as they come: active and frozen delta together, in bytes. Beyond it they are let in as
+    /// the flusher drains.
+    pub const fn paced_from_bytes(&self) -> u64 {
+        self.flush_bytes.saturating_add(self.flush_bytes / 4)
+    }
+
+    /// Beyond this nobody is let in: active and frozen delta together, in bytes.
     pub const fn pending_bound_bytes(&self) -> u64 {
         self.flush_bytes.saturating_mul(2)
     }
@@ -22,6 +28,9 @@ impl Pacing {
     pub const fn total_bound_bytes(&self) -> u64 {
         self.flush_bytes.saturating_mul(4)
     }
+
+    /// Paced writers are let in as often as this. `PACE_MS` in JavaScript.
+    pub const SLICE: Duration = Duration::from_millis(4);
 
     /// How long the flusher leaves a full device alone before it tries again.
     pub const RETRY: Duration = Duration::from_millis(100);

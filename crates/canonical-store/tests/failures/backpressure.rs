@@ -12,9 +12,9 @@ fn large() -> WriteSet {
     WriteSet::default().put(0, b"large", &[1; 8_000])
 }
 
-/// Writes without asking until the store is crowded.
+/// Writes without asking until the store is full.
 fn crowd(rig: &Rig) {
-    while !rig.store.marks().crowded {
+    while !rig.store.marks().crowded || rig.store.marks().paced {
         rig.store.commit(Owner::new(), GateEntry::Blind, large().bytes(), &rig.slots).unwrap();
     }
 }

@@ -232,7 +232,8 @@ impl World {
         let ordered = now.flushed <= now.durable && now.durable <= now.written && now.written <= now.applied;
         let grown = now.flushed >= before.flushed && now.durable >= before.durable && now.written >= before.written;
         ensure(ordered && grown, || format!("marks: {before:?} then {now:?}"))?;
-        let still = Marks { applied: now.applied, crowded: now.crowded, no_space: now.no_space, ..before };
+        let still =
+            Marks { applied: now.applied, crowded: now.crowded, paced: now.paced, no_space: now.no_space, ..before };
         ensure(!before.failed || now == still, || format!("acknowledged after the failure: {before:?} then {now:?}"))?;
         ensure(now.applied == self.history.seq(), || format!("applied: {now:?}, expected {}", self.history.seq()))?;
         ensure(!now.failed || self.faulty || self.disk.is_cut(), || format!("failed without a cause: {now:?}"))?;
