@@ -18,6 +18,7 @@ const STOPPED: u8 = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     Work,
+    Nothing,
     Stop,
 }
 
@@ -68,20 +69,30 @@ impl Bell {
         self.flags.load(Ordering::Acquire) & flags != 0
     }
 
-    /// What has been called for until now, without waiting.
-    pub(crate) fn poll(&self) -> Call {
+    /// Takes what has been called for until now.
+    fn take(&self) -> Call {
         let flags = self.flags.fetch_and(STOPPED, Ordering::AcqRel);
         if flags & STOPPED == 0 { Call::Work } else { Call::Stop }
     }
 
+    /// What has been called for until now, without waiting. What is merely armed stays so while `is_led`: see
+    /// [`wait`](Self::wait).
+    pub(crate) fn poll(&self, is_led: impl FnOnce() -> bool) -> Call {
+        if self.is_set(RUNG | STOPPED) || (self.is_set(ARMED) && !is_led()) { self.take() } else { Call::Nothing }
+    }
+
     /// Sleeps until there is something to do, at most `idle` (`None`: as long as it takes); once armed, waits up to
-    /// `patience` for somebody to ring.
-    pub(crate) fn wait(&self, idle: Option<Duration>, patience: Duration) -> Call {
+    /// `patience` for somebody to ring. `is_led` is asked then: whether others have taken the group meanwhile, so that what
+    /// is pending now is younger than that; then it may wait once more, and the thread does not get in a leader's way.
+    pub(crate) fn wait(&self, idle: Option<Duration>, patience: Duration, mut is_led: impl FnMut() -> bool) -> Call {
         self.monitor.sleep_until(idle, || self.is_set(ARMED | RUNG | STOPPED));
-        if self.is_set(ARMED) {
+        while self.is_set(ARMED) {
             self.monitor.sleep_until(Some(patience), || self.is_set(RUNG | STOPPED));
+            if self.is_set(RUNG | STOPPED) || !is_led() {
+                break;
+            }
         }
-        self.poll()
+        self.take()
     }
 }
 
@@ -119,7 +130,7 @@ mod loom_tests {
 
         /// The journal thread, until stopped or `done`.
         fn run(&self, patience: Duration, done: impl Fn(&Watermarks) -> bool) {
-            while !done(&self.marks) && self.bell.wait(None, patience) == Call::Work {
+            while !done(&self.marks) && self.bell.wait(None, patience, || false) == Call::Work {
                 let reach = Reach { seq: *self.group.lock().unwrap(), next_event_id: 0 };
                 self.marks.publish_written(reach);
                 if self.marks.flush_wanted() {

@@ -50,6 +50,8 @@ pub struct Journal {
     poison_announced: AtomicBool,
     pub(crate) group: Mutex<Group>,
     pending_bytes: AtomicU64,
+    /// How often a group with frames in it was taken, by whomever.
+    groups_taken: AtomicU64,
     io: Mutex<Io>,
     /// Held while spares are written and flushed: never taken on the way of a reader.
     pub(crate) pool: Mutex<Pool>,
@@ -95,6 +97,7 @@ impl Journal {
             poison_announced: AtomicBool::new(false),
             group: Mutex::new(Group::new(parts.origin)),
             pending_bytes: AtomicU64::new(0),
+            groups_taken: AtomicU64::new(0),
             io: Mutex::new(Io::new(file, reach)),
             marks: Watermarks::new(reach),
             bell: Bell::new(),
@@ -171,6 +174,10 @@ impl Journal {
         self.listeners.remove(id);
     }
 
+    pub(crate) fn groups_taken(&self) -> u64 {
+        self.groups_taken.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn set_thread(&self, thread: JoinHandle<()>) {
         *self.thread.lock() = Some(thread);
     }
@@ -224,7 +231,9 @@ impl Journal {
             self.poison.check()?;
             let group = {
                 let mut group = self.group.lock();
-                self.pending_bytes.store(0, Ordering::Release);
+                if self.pending_bytes.swap(0, Ordering::AcqRel) > 0 {
+                    self.groups_taken.fetch_add(1, Ordering::Relaxed);
+                }
                 group.take()
             };
             let check = || self.poison.check();

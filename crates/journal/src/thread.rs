@@ -8,7 +8,7 @@ use std::{
 
 use crate::{Error, Journal, Result, bell::Call, journal::SPACE_RETRY};
 
-/// How long what nobody waits for may stay unwritten.
+/// How long what nobody waits for may stay unwritten; twice as long while waiters write for themselves.
 const PATIENCE: Duration = Duration::from_millis(10);
 
 impl Journal {
@@ -37,16 +37,26 @@ impl Journal {
 
     /// Until stopped or poisoned.
     fn run(&self) {
+        let mut seen = 0;
         loop {
+            let is_led = || std::mem::replace(&mut seen, self.groups_taken()) != self.groups_taken();
             let call = if self.is_starved() {
-                self.bell.wait(Some(SPACE_RETRY), SPACE_RETRY)
+                self.bell.wait(Some(SPACE_RETRY), SPACE_RETRY, || false)
             } else if self.wants_spare() {
-                self.bell.poll()
+                self.bell.poll(is_led)
             } else {
-                self.bell.wait(None, PATIENCE)
+                self.bell.wait(None, PATIENCE, is_led)
             };
-            if call == Call::Stop || self.step().is_err() {
+            let done = match call {
+                Call::Stop => return,
+                Call::Work => self.step(),
+                Call::Nothing => self.prepare_spare(),
+            };
+            if done.is_err() {
                 return;
+            }
+            if call == Call::Work {
+                seen = self.groups_taken();
             }
         }
     }

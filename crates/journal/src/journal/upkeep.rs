@@ -12,8 +12,16 @@ impl Journal {
     pub fn step(&self) -> Result<bool> {
         let round = self.round(self.io.lock(), Flushing::IfWanted)?;
         // What space there is belongs to the commits that wait for it.
-        if round.no_space.is_some() || !self.wants_spare() {
+        if round.no_space.is_some() {
             return Ok(round.progress);
+        }
+        Ok(self.prepare_spare()? || round.progress)
+    }
+
+    /// Prepares a piece of a spare, if there is none. False: there was nothing to do, or it waits for space.
+    pub(crate) fn prepare_spare(&self) -> Result<bool> {
+        if !self.wants_spare() {
+            return Ok(false);
         }
         let used_bytes = self.group.lock().files().iter().map(|file| file.capacity).sum();
         let outcome = {
@@ -24,7 +32,7 @@ impl Journal {
         };
         match self.judge(outcome) {
             Ok(()) => Ok(true),
-            Err(_) => self.check_poison().map(|()| round.progress),
+            Err(_) => self.check_poison().map(|()| false),
         }
     }
 
