@@ -3,6 +3,7 @@
 
 use std::{
     io,
+    iter::Peekable,
     ops::{Bound, ControlFlow},
     path::{Path, PathBuf},
     sync::{
@@ -11,7 +12,7 @@ use std::{
     },
 };
 
-use heed::{CommitOrAbort, Database, Env, EnvOpenOptions, MdbError, RoTxn, RwTxn, WithoutTls, types::Bytes};
+use heed::{CommitOrAbort, Database, Env, EnvOpenOptions, MdbError, PutFlags, RoTxn, RwTxn, WithoutTls, types::Bytes};
 use ledgerstone_vfs::{FileError, Vfs};
 use ledgerstone_write_coordinator::Delta as _;
 use parking_lot::{Mutex, RwLock};
@@ -26,7 +27,7 @@ use super::{
     value,
     verify_file::verify_data_file,
 };
-use crate::{Error, error::Result, meta::MetaRecord, verify::Report};
+use crate::{Error, delta::NetOp, error::Result, meta::MetaRecord, verify::Report};
 
 /// A write transaction ends after so many bytes or [`LmdbCheckpoint::PART_OPERATIONS`]: it keeps 4 KiB of heap for each leaf
 /// it touches.
@@ -133,38 +134,55 @@ impl LmdbCheckpoint {
 
     fn write_operations(&self, env: &Env<WithoutTls>, batch: &Batch<'_>, at: &dyn Fn(Part)) -> Result<()> {
         let failed = failed(&self.path, "mdb_put");
-        let mut scratch = self.scratch.lock();
-        let mut transaction = Some(env.write_txn().map_err(&failed)?);
-        let (mut operations, mut bytes, mut parts) = (0, 0, 0);
-        batch.delta.for_each_net(|key, seq, value| {
-            let collection = key.first_chunk::<4>().map_or(0, |id| u32::from_be_bytes(*id));
-            if batch.dropped.contains(&collection) {
-                return Ok(());
+        let net = batch.delta.net();
+        let mut ops = net.ops().filter(|op| !batch.dropped.contains(&op.collection)).peekable();
+        for part in 0.. {
+            let mut transaction = env.write_txn().map_err(&failed)?;
+            self.write_part(&mut transaction, &mut ops).map_err(&failed)?;
+            if ops.peek().is_none() {
+                self.write_account(&mut transaction, batch).map_err(&failed)?;
+                transaction.commit().map_err(&failed)?;
+                break;
             }
-            if operations >= self.part_operations || bytes >= PART_BYTES {
-                if let Some(full) = transaction.take() {
-                    full.commit().map_err(&failed)?;
-                }
-                at(Part::State(parts));
-                transaction = Some(env.write_txn().map_err(&failed)?);
-                (operations, bytes, parts) = (0, 0, parts + 1);
-            }
-            let Some(open) = transaction.as_mut() else { return Ok(()) };
-            operations += 1;
-            match value {
-                Some(value) => {
-                    value::encode(&mut scratch, key, seq, value);
-                    bytes += key.len() + scratch.len();
-                    self.databases.state.put(open, key, &scratch).map_err(&failed)
-                }
-                None => self.databases.state.delete(open, key).map(drop).map_err(&failed),
-            }
-        })?;
-        scratch.shrink_to(1 << 20);
-        let Some(mut last) = transaction else { return Ok(()) };
-        self.write_account(&mut last, batch).map_err(&failed)?;
-        last.commit().map_err(&failed)?;
+            transaction.commit().map_err(&failed)?;
+            at(Part::State(part));
+        }
+        self.scratch.lock().shrink_to(1 << 20);
         at(Part::Last);
+        Ok(())
+    }
+
+    /// Writes operations until one transaction has enough of them. They come in order, so one cursor finds most places
+    /// in the page where it is.
+    #[allow(unsafe_code, reason = "a cursor that puts")]
+    fn write_part<'a>(
+        &self,
+        transaction: &mut RwTxn<'_>,
+        ops: &mut Peekable<impl Iterator<Item = NetOp<'a>>>,
+    ) -> heed::Result<()> {
+        let (mut operations, mut bytes) = (0, 0);
+        let mut key = Vec::new();
+        let mut stored = self.scratch.lock();
+        let state = self.databases.state;
+        while operations < self.part_operations && bytes < PART_BYTES && ops.peek().is_some() {
+            if let Some(deleted) = ops.next_if(|op| op.value.is_none()) {
+                deleted.full_key(&mut key);
+                state.delete(transaction, &key)?;
+                operations += 1;
+            }
+            let mut cursor = state.iter_mut(transaction)?;
+            while operations < self.part_operations
+                && bytes < PART_BYTES
+                && let Some(op) = ops.next_if(|op| op.value.is_some())
+            {
+                op.full_key(&mut key);
+                value::encode(&mut stored, &key, op.seq, op.value.unwrap_or_default());
+                // SAFETY: key and value are our own memory, nothing borrowed from the database.
+                unsafe { cursor.put_current_with_options::<Bytes>(PutFlags::empty(), &key, &stored) }?;
+                operations += 1;
+                bytes += key.len() + stored.len();
+            }
+        }
         Ok(())
     }
 

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     Error,
+    delta::full_key,
     error::Result,
     meta::MetaRecord,
     verify::{Problem, ProblemKind, Report},
@@ -131,10 +132,7 @@ impl Checkpoint for TwinCheckpoint {
         if planted(PlantedFault::MetaInFirstPart) {
             pending.meta = Some(batch.meta.encode());
         }
-        batch.delta.for_each_net(|key, seq, value| {
-            if key.first_chunk::<4>().is_some_and(|id| batch.dropped.contains(&u32::from_be_bytes(*id))) {
-                return Ok::<_, Error>(());
-            }
+        for op in batch.delta.net().ops().filter(|op| !batch.dropped.contains(&op.collection)) {
             if operations == PART_OPERATIONS {
                 self.commit(pending.clone())?;
                 at(Part::State(parts));
@@ -142,18 +140,18 @@ impl Checkpoint for TwinCheckpoint {
             }
             operations += 1;
             let state = Arc::make_mut(&mut pending.state);
-            match value {
+            let key = full_key(op.collection, op.key);
+            match op.value {
                 Some(value) => {
                     let mut stored = Vec::new();
-                    value::encode(&mut stored, key, seq, value);
-                    state.insert(key.to_vec(), stored);
+                    value::encode(&mut stored, &key, op.seq, value);
+                    state.insert(key, stored);
                 }
                 None => {
-                    state.remove(key);
+                    state.remove(&key);
                 }
             }
-            Ok(())
-        })?;
+        }
         for entry in &batch.catalog {
             let mut stored = Vec::new();
             value::encode(&mut stored, &entry.id.to_be_bytes(), 0, &encode_entry(entry));

@@ -35,7 +35,8 @@ impl Bloom {
         let Some(block) = self.block(hash) else { return };
         for (word, bit) in Self::bits(hash) {
             if let Some(word) = block.get(word) {
-                word.fetch_or(bit, Ordering::Release);
+                // One writer: nobody else changes it in between, and a locked instruction costs more than all the rest.
+                word.store(word.load(Ordering::Relaxed) | bit, Ordering::Release);
             }
         }
     }

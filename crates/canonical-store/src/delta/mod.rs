@@ -8,5 +8,5 @@ mod store_delta;
 mod stream;
 
 pub(crate) use key::{full_key, hash_parts};
-pub(crate) use store_delta::{FrozenAt, Inserted, Lookup, StoreDelta};
+pub(crate) use store_delta::{FrozenAt, Inserted, Lookup, NetOp, StoreDelta};
 pub(crate) use stream::{DeltaItem, DeltaStream};

@@ -12,12 +12,12 @@ use std::{
 
 use ledgerstone_journal::{Frame, OpKind, Position};
 use ledgerstone_write_coordinator::Delta;
-use parking_lot::RwLock;
+use parking_lot::{RwLock, RwLockReadGuard};
 
 use super::{
     bloom::Bloom,
     events::DeltaEvents,
-    key::{DeltaKey, full_key, hash_parts},
+    key::{DeltaKey, hash_parts},
 };
 use crate::catalog::Catalog;
 
@@ -63,9 +63,11 @@ pub(crate) struct Inserted {
     pub(crate) keys_deleted: u32,
 }
 
+type Index = BTreeMap<DeltaKey<'static>, DeltaValue>;
+
 #[derive(Debug)]
 pub(crate) struct StoreDelta {
-    pub(super) index: RwLock<BTreeMap<DeltaKey<'static>, DeltaValue>>,
+    pub(super) index: RwLock<Index>,
     bloom: Bloom,
     events: DeltaEvents,
     bytes: AtomicU64,
@@ -183,19 +185,43 @@ impl StoreDelta {
         }
     }
 
-    /// The last word on each key of a frozen generation, in the checkpoint's order: full key, sequence number, the value or
-    /// `None` for a deletion. `visit` says whether to go on.
-    pub(crate) fn for_each_net<E>(
-        &self,
-        mut visit: impl FnMut(&[u8], u64, Option<&[u8]>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let index = self.index.read();
+    /// The last word on each key of a frozen generation. No other thread writes to it any more; readers are not kept out.
+    pub(crate) fn net(&self) -> Net<'_> {
+        Net(self.index.read())
+    }
+}
+
+/// The net operations of a generation.
+#[derive(Debug)]
+pub(crate) struct Net<'a>(RwLockReadGuard<'a, Index>);
+
+/// One of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NetOp<'a> {
+    pub(crate) collection: u32,
+    pub(crate) key: &'a [u8],
+    pub(crate) seq: u64,
+    /// `None`: deleted.
+    pub(crate) value: Option<&'a [u8]>,
+}
+
+impl NetOp<'_> {
+    /// Puts the key as the checkpoint stores it into `full`.
+    pub(crate) fn full_key(&self, full: &mut Vec<u8>) {
+        full.clear();
+        full.extend_from_slice(&self.collection.to_be_bytes());
+        full.extend_from_slice(self.key);
+    }
+}
+
+impl Net<'_> {
+    /// In the checkpoint's order.
+    pub(crate) fn ops(&self) -> impl Iterator<Item = NetOp<'_>> {
         let mut previous: Option<&DeltaKey<'_>> = None;
-        for (key, value) in index.iter() {
-            if previous.is_some_and(|previous| previous.is_same_key(key)) {
-                continue;
+        self.0.iter().filter_map(move |(key, value)| {
+            if previous.replace(key).is_some_and(|previous| previous.is_same_key(key)) {
+                return None;
             }
-            previous = Some(key);
             let value = match value {
                 DeltaValue::Delete => None,
                 DeltaValue::Put { start, len } => {
@@ -203,9 +229,8 @@ impl StoreDelta {
                     Some(bytes.unwrap_or_default())
                 }
             };
-            visit(&full_key(key.collection(), key.key()), key.seq, value)?;
-        }
-        Ok(())
+            Some(NetOp { collection: key.collection(), key: key.key(), seq: key.seq, value })
+        })
     }
 }
 

@@ -254,6 +254,9 @@ impl Store {
         collections: &[Arc<CollectionRef>],
         catalog: &Catalog,
     ) -> Result<Option<u32>> {
+        if !summary.drops {
+            return Ok(None);
+        }
         let Some(record) = records(write_set).find(|record| record.kind == RecordKind::DropCollection) else {
             return Ok(None);
         };

@@ -36,6 +36,8 @@ pub(crate) struct Summary {
     pub(crate) event_bytes: u64,
     pub(crate) ops: u32,
     pub(crate) op_bytes: u64,
+    /// One of them drops a collection.
+    pub(crate) drops: bool,
 }
 
 fn next<'a>(reader: &mut ByteReader<'a>) -> Option<Record<'a>> {
@@ -97,6 +99,7 @@ pub(crate) fn summarize(bytes: &[u8], slots: usize, limits: &Limits) -> Result<S
             limit("the value is too large", "valueBytes", record.value.len(), limits.value_bytes)?;
             summary.ops += 1;
             summary.op_bytes += (record.key.len() + record.value.len()) as u64;
+            summary.drops |= record.kind == RecordKind::DropCollection;
         }
     }
     Ok(summary)
