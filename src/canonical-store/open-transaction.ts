@@ -2,8 +2,8 @@
 // whose id is asked for, and otherwise by the commit itself. Exactly one runs in a store at a time on this thread: `SharedStore.open`.
 import { errorOf, type LedgerstoneError } from '../errors.ts'
 import type { Lease } from '../internal/lease.ts'
-import type { CommitInfo, EventId } from './canonical-store.ts'
-import { commitWrites } from './commit.ts'
+import type { Commit, CommitInfo, EventId } from './canonical-store.ts'
+import { commitWith, commitWrites } from './commit.ts'
 import { type Cursor, NativeCursor } from './cursor.ts'
 import { bytesOf, type KeyBounds } from './key-bounds.ts'
 import type { KeySpace } from './key-space.ts'
@@ -172,14 +172,29 @@ export class OpenTransaction implements RangeSource {
 
   /** Applies what was written. Whatever comes of it, the transaction is over. */
   commit(): CommitInfo {
-    if (this.#doom !== undefined) this.abort()
-    this.check()
-    this.#end()
+    this.#finish()
     try {
       return commitWrites(this.handle, this.#writes, this.#hasGate)
     } finally {
       this.#giveBack()
     }
+  }
+
+  /** The same with what its function returned. */
+  commitWith<T>(result: T): Commit<T> {
+    this.#finish()
+    try {
+      return commitWith(this.handle, this.#writes, this.#hasGate, result)
+    } finally {
+      this.#giveBack()
+    }
+  }
+
+  /** @throws what doomed it, or `ERR_TRANSACTION_FINISHED` */
+  #finish(): void {
+    if (this.#doom !== undefined) this.abort()
+    this.check()
+    this.#end()
   }
 
   /** Ends it without a trace; harmless after its end. */

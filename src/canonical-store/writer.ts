@@ -42,14 +42,15 @@ export class Writer {
     return new EmbeddedWriteHandle(result, commit, this.#handle.shared, this.#handle.rank)
   }
 
-  async transact<T>(fn: (tx: Transaction<never>) => T, options: WriteOptions | undefined): Promise<Commit<T>> {
-    checkFunction(fn, 'fn')
-    const rank = this.#rankOf(options)
-    const admitted = this.#admit(() => this.#run(fn, false), options)
-    const { result, commit } = admitted instanceof Promise ? await admitted : admitted
-    const reached = this.#handle.shared.reached(rank, commit.seq)
-    if (reached !== undefined) this.#handle.shared.confirm(rank, commit.seq, await reached)
-    return { ...commit, result }
+  transact<T>(fn: (tx: Transaction<never>) => T, options: WriteOptions | undefined): Promise<Commit<T>> {
+    try {
+      checkFunction(fn, 'fn')
+      const rank = this.#rankOf(options)
+      const admitted = this.#admit(() => this.#runToCommit(fn), options)
+      return this.#awaited(rank, admitted)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   async transactPhases<P, T>(phases: Phases<never, P, T>, options: PhasesOptions | undefined): Promise<Commit<T>> {
@@ -66,7 +67,7 @@ export class Writer {
       handle.checkWritable()
       signal?.throwIfAborted()
     }
-    const { result, commit } = await new Preflight(handle, { keys, preflight }, { timeoutMs, signal, enter }).run((checked, { reads }) => {
+    const committed = await new Preflight(handle, { keys, preflight }, { timeoutMs, signal, enter }).run((checked, { reads }) => {
       const work = (open: OpenTransaction): T => {
         if (!reads.isEmpty) {
           open.takeGate()
@@ -74,11 +75,9 @@ export class Writer {
         }
         return synchronous((apply as (tx: Transaction<never>, checked: P) => T)(new EmbeddedTransaction(open), checked))
       }
-      return this.#admit(() => this.#execute(work, false), options)
+      return this.#admit(() => this.#commitOf(work), options)
     })
-    const reached = this.#handle.shared.reached(rank, commit.seq)
-    if (reached !== undefined) this.#handle.shared.confirm(rank, commit.seq, await reached)
-    return { ...commit, result }
+    return this.#awaited(rank, committed)
   }
 
   async examine<P>(checks: Checks<P>, options: CheckOptions | undefined): Promise<CheckReport> {
@@ -109,13 +108,14 @@ export class Writer {
     return this.#write(options, (writes, { limits }) => writes.put(space.slot, space.key(key), space.values.encode(value), limits))
   }
 
-  async delete<K, V>(space: KeySpace<K, V>, key: K, options: WriteOptions | undefined): Promise<CommitInfo> {
-    const rank = this.#rankOf(options)
-    const encoded = owned(space.key(key))
-    const { commit } = await this.#admit(() => this.#execute((open) => open.deleteEncoded(space.slot, encoded), false), options)
-    const reached = this.#handle.shared.reached(rank, commit.seq)
-    if (reached !== undefined) this.#handle.shared.confirm(rank, commit.seq, await reached)
-    return commit
+  delete<K, V>(space: KeySpace<K, V>, key: K, options: WriteOptions | undefined): Promise<CommitInfo> {
+    try {
+      const rank = this.#rankOf(options)
+      const encoded = owned(space.key(key))
+      return this.#awaited(rank, this.#admit(() => this.#execute((open) => open.deleteEncoded(space.slot, encoded), false).commit, options))
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   appendAll(events: readonly unknown[], options: WriteOptions | undefined): Promise<CommitInfo> {
@@ -130,22 +130,36 @@ export class Writer {
   }
 
   /** A commit that no function runs for: what it writes is encoded, and so copied, at the call. */
-  async #write(options: WriteOptions | undefined, fill: (writes: WriteSet, handle: StoreHandle) => void): Promise<CommitInfo> {
+  #write(options: WriteOptions | undefined, fill: (writes: WriteSet, handle: StoreHandle) => void): Promise<CommitInfo> {
     const handle = this.#handle
-    const rank = this.#rankOf(options)
-    this.#enter(options?.signal)
-    const writes = handle.environment.takeWriteSet()
-    let commit: CommitInfo | Promise<CommitInfo>
     try {
-      fill(writes, handle)
-      commit = handle.mustQueue ? this.#hold(writes.compact(), options?.signal) : this.#commitOrHold(writes, options?.signal)
-    } finally {
-      handle.environment.giveWriteSet(writes)
+      const rank = this.#rankOf(options)
+      this.#enter(options?.signal)
+      const writes = handle.environment.takeWriteSet()
+      try {
+        fill(writes, handle)
+        return this.#awaited(rank, handle.mustQueue ? this.#hold(writes.compact(), options?.signal) : this.#commitOrHold(writes, options?.signal))
+      } finally {
+        handle.environment.giveWriteSet(writes)
+      }
+    } catch (error) {
+      return Promise.reject(error)
     }
-    const applied = commit instanceof Promise ? await commit : commit
-    const reached = handle.shared.reached(rank, applied.seq)
-    if (reached !== undefined) handle.shared.confirm(rank, applied.seq, await reached)
-    return applied
+  }
+
+  /**
+   * A commit that is applied, or will be, when it has reached its level. Not by an async function: what that keeps while it waits, its whole frame,
+   * is most of what survives a garbage collection when thousands wait.
+   */
+  #awaited<C extends CommitInfo>(rank: 0 | 1 | 2, admitted: C | Promise<C>): Promise<C> {
+    if (admitted instanceof Promise) return admitted.then((commit) => this.#awaited(rank, commit))
+    const { shared } = this.#handle
+    const reached = shared.reached(rank, admitted.seq)
+    if (reached === undefined) return Promise.resolve(admitted)
+    return reached.then((failure) => {
+      shared.confirm(rank, admitted.seq, failure)
+      return admitted
+    })
   }
 
   #commitOrHold(writes: WriteSet, signal: AbortSignal | undefined): CommitInfo | Promise<CommitInfo> {
@@ -165,36 +179,41 @@ export class Writer {
   /** Runs `attempt` within this call, or later when it has to queue. */
   #admit<T>(attempt: () => T, options: WriteOptions | undefined): T | Promise<T> {
     this.#enter(options?.signal)
+    if (this.#handle.mustQueue) return this.#holdBack(attempt, options)
+    try {
+      return attempt()
+    } catch (error) {
+      // Another thread's pause came in between. Nothing was written: it runs again afterwards.
+      if (hasCode(error, 'ERR_PAUSED')) return this.#holdBack(attempt, options)
+      throw error
+    }
+  }
+
+  #holdBack<T>(attempt: () => T, options: WriteOptions | undefined): Promise<T> {
     const handle = this.#handle
     const later = (): T => {
       handle.checkWritable() // it may have been sealed meanwhile
       return attempt()
     }
-    const hold = (): Promise<T> => handle.shared.hold(handle, later, options?.signal)
-    if (handle.mustQueue) return hold()
-    try {
-      return attempt()
-    } catch (error) {
-      // Another thread's pause came in between. Nothing was written: it runs again afterwards.
-      if (hasCode(error, 'ERR_PAUSED')) return hold()
-      throw error
-    }
+    return handle.shared.hold(handle, later, options?.signal)
   }
 
   #run<T>(fn: (tx: Transaction<never>) => T, stalls: boolean): Outcome<T> {
     return this.#execute((open) => synchronous(fn(new EmbeddedTransaction(open))), stalls)
   }
 
+  #runToCommit<T>(fn: (tx: Transaction<never>) => T): Commit<T> {
+    return this.#commitOf((open) => synchronous(fn(new EmbeddedTransaction(open))))
+  }
+
+  #commitOf<T>(work: (open: OpenTransaction) => T): Commit<T> {
+    const open = new OpenTransaction(this.#handle, false)
+    return open.commitWith(ended(open, work))
+  }
+
   #execute<T>(work: (open: OpenTransaction) => T, stalls: boolean): Outcome<T> {
     const open = new OpenTransaction(this.#handle, stalls)
-    let result: T
-    try {
-      result = work(open)
-    } catch (error) {
-      open.abort()
-      throw error
-    }
-    return { result, commit: open.commit() }
+    return { result: ended(open, work), commit: open.commit() }
   }
 
   /** Whether a change of the store's condition may begin: as for a write, but not being sealed. */
@@ -248,6 +267,16 @@ export class Writer {
     checkOptions(options, known, 'options')
     checkSignal(options.signal, 'signal')
     return options.durability === undefined ? this.#handle.rank : rankOf(options.durability, 'durability')
+  }
+}
+
+/** Does what a transaction consists of; when that throws there was none. */
+function ended<T>(open: OpenTransaction, work: (open: OpenTransaction) => T): T {
+  try {
+    return work(open)
+  } catch (error) {
+    open.abort()
+    throw error
   }
 }
 
