@@ -50,7 +50,7 @@ impl Throttle {
             return;
         }
         let scaled = took.as_nanos() * u128::from(self.pacing.flush_bytes) / u128::from(bytes);
-        self.expected = of_nanos((self.expected.as_nanos() + scaled) / 2);
+        self.expected = of_nanos(self.expected.as_nanos().midpoint(scaled));
     }
 }
 
