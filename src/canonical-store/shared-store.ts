@@ -205,7 +205,8 @@ export class SharedStore {
 
   /** Those who wait are let in by and by while a flush goes on. */
   #lookInASlice(): void {
-    this.#pace ??= setTimeout(() => {
+    if (this.#pace !== undefined) return
+    this.#pace = setTimeout(() => {
       this.#pace = undefined
       this.look()
     }, PACE_MS)
