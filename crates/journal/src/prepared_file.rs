@@ -130,6 +130,13 @@ impl Pool {
         self.remove_surplus()
     }
 
+    /// Whether a file of that size would stay a spare when those of the sizes `later` come too: taking one over costs a rename
+    /// and a flush of the folder.
+    pub(crate) fn wants(&self, capacity: u64, later: &[u64]) -> bool {
+        let spares = self.spares.iter().map(|spare| spare.capacity);
+        spares.chain(later.iter().copied()).filter(|other| *other >= capacity).count() < POOL_LIMIT
+    }
+
     /// Removes a file that is needed no more. That needs no flush: should it come back, it is as old as before.
     pub(crate) fn remove(&self, path: &Path) -> Result<(), Failure> {
         self.vfs.remove_file(path).map_err(Failure::refused)

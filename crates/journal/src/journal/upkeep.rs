@@ -45,11 +45,16 @@ impl Journal {
     pub fn recycle(&self, upto_seq: u64) -> Result<()> {
         self.check_open()?;
         let released = self.group.lock().release(upto_seq, self.marks.durable(), self.options.keep_bytes);
+        let limit_bytes = self.options.spare_limit_bytes();
+        let sizes: Vec<_> = released.iter().map(|file| file.capacity).filter(|size| *size <= limit_bytes).collect();
+        let mut later = sizes.as_slice();
         for file in released {
+            let is_huge = file.capacity > limit_bytes;
+            later = if is_huge { later } else { later.get(1..).unwrap_or_default() };
             let path = journal_path(&self.dir, file.number);
             let mut pool = self.pool.lock();
-            let is_huge = file.capacity > self.options.spare_limit_bytes();
-            let outcome = if is_huge { pool.remove(&path) } else { pool.adopt(&path, file.capacity) };
+            let is_wanted = !is_huge && pool.wants(file.capacity, later);
+            let outcome = if is_wanted { pool.adopt(&path, file.capacity) } else { pool.remove(&path) };
             self.show(&pool);
             drop(pool);
             self.judge(outcome)?;

@@ -88,6 +88,23 @@ fn only_two_spares_are_kept_and_those_the_largest() {
     assert_eq!(stats.bytes, 96 << 10);
 }
 
+/// Each file that is taken over costs a rename and a flush of the folder, while commits wait for the same device.
+#[test]
+fn files_that_would_not_stay_spares_are_removed_without_a_flush() {
+    let mut rig = Rig::new(1);
+    for n in 1..=12 {
+        rig.append(Commit::numbered(n, 9000)).unwrap();
+    }
+    rig.durable().unwrap();
+    let given_up = rig.journal.stats().files - 1;
+    rig.disk.record_trace();
+    rig.journal.recycle(12).unwrap();
+    let trace = rig.disk.trace();
+    let count = |call: &str| trace.iter().filter(|line| line.split(' ').next() == Some(call)).count() as u64;
+    assert!(given_up > 2);
+    assert_eq!((count("rename"), count("fsync"), count("unlink")), (2, 2, given_up - 2), "{trace:?}");
+}
+
 /// Otherwise a commit's flush would have to write what the preparation left to it, and a name without content could show.
 #[test]
 fn a_spare_is_flushed_before_it_has_its_name_and_the_folder_after() {
