@@ -268,7 +268,7 @@ export interface NativeOptions {
   flushBytes?: number
   /** A delta of this age is flushed. */
   flushIntervalMs?: number
-  /** Whether a lone awaited commit may flush on its own thread. */
+  /** Whether few awaited commits may flush on their own thread. */
   inlineFlush?: boolean
   /** LMDB's address space. */
   mapSizeBytes?: number

@@ -37,8 +37,8 @@ export interface HotCalls {
   commit(store: number, writeSet: Buffer, length: number, mode: number): number
   /** Gives the gate back. */
   abort(store: number): void
-  /** Somebody waits: the highest seq for each level, 0 for none. `lone` 1: exactly one does. Answers the durable seq. */
-  want(store: number, written: number, durable: number, flushed: number, room: number, lone: number): number
+  /** Somebody waits: the highest seq for each level, 0 for none. `few` 1: no more than may be served by a flush in this call. Answers the durable seq. */
+  want(store: number, written: number, durable: number, flushed: number, room: number, few: number): number
   /** Fills in applied, written, durable, flushed, flags (1 crowded, 2 failed, 4 no space, 8 sealed, 16 paused), the next event at applied, written, durable. */
   poll(store: number, marks: Float64Array): void
   /**

@@ -360,7 +360,7 @@ export interface OpenOptions<E = Json, In = E> {
   limits?: { keyBytes?: number | undefined; valueBytes?: number | undefined; eventBytes?: number | undefined; transactionBytes?: number | undefined } | undefined
   /** When memory is flushed: at so many bytes (at least 64 KiB; 64 MiB by default), or so many ms (1,000) after the first write. */
   flush?: { bytes?: number | undefined; intervalMs?: number | undefined } | undefined
-  /** Whether a lone awaited commit may flush on this thread when the device is fast; `auto` by default. */
+  /** Whether a few awaited commits, or a lone one, may flush on this thread when the device is fast; `auto` by default. */
   inlineFlush?: 'auto' | 'never' | undefined
   /** LMDB's address space, in bytes; it grows by itself when it is full. */
   mapSizeBytes?: number | undefined

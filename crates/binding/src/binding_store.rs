@@ -42,7 +42,7 @@ pub struct NativeOptions {
     pub flush_bytes: Option<f64>,
     /// A delta of this age is flushed.
     pub flush_interval_ms: Option<f64>,
-    /// Whether a lone awaited commit may flush on its own thread.
+    /// Whether few awaited commits may flush on their own thread.
     pub inline_flush: Option<bool>,
     /// LMDB's address space.
     pub map_size_bytes: Option<f64>,

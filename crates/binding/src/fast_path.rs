@@ -331,7 +331,7 @@ fn abort(state: &EnvState, arguments: &Arguments<1>) -> Answer {
     })
 }
 
-/// `want(store, written, durable, flushed, room, lone)`
+/// `want(store, written, durable, flushed, room, few)`
 fn want(state: &EnvState, arguments: &Arguments<6>) -> Answer {
     let store = arguments.handle(0, "store")?;
     let wishes = Wishes {
@@ -339,7 +339,7 @@ fn want(state: &EnvState, arguments: &Arguments<6>) -> Answer {
         durable: arguments.integer(2, "durable")?,
         flushed: arguments.integer(3, "flushed")?,
         room: arguments.flag(4, "room")?,
-        lone: arguments.flag(5, "lone")?,
+        few: arguments.flag(5, "few")?,
     };
     let answer = state.with_waiting_store(store, |entry| Ok(number(entry.want(wishes)?)));
     state.settle_keep_alive();

@@ -29,8 +29,8 @@ pub(crate) struct Wishes {
     pub(crate) flushed: u64,
     /// Somebody waits until the store is not crowded.
     pub(crate) room: bool,
-    /// There is exactly one waiter, so its flush may run on this thread.
-    pub(crate) lone: bool,
+    /// There are so few waiters that their flush may run on this thread.
+    pub(crate) few: bool,
 }
 
 #[derive(Default)]
@@ -239,7 +239,7 @@ impl StoreEntry {
     /// the levels written and durable, is to be served now. Others are woken.
     pub(crate) fn want(&self, wishes: Wishes) -> Result<u64, Failure> {
         let mut marks = self.handle.marks();
-        if wishes.lone && wishes.durable > marks.durable && !marks.failed {
+        if wishes.few && wishes.durable > marks.durable && !marks.failed {
             self.watch.leading(|| self.handle.try_lead(wishes.durable))?;
             marks = self.handle.marks();
         }

@@ -27,7 +27,7 @@ pub struct OpenOptions {
     pub flush_bytes: Option<u64>,
     /// A delta of this age is flushed: at least 1 ms; default 1,000 ms.
     pub flush_interval_ms: Option<u64>,
-    /// Whether a lone awaited commit may flush on its own thread when the device is fast; default yes.
+    /// Whether few awaited commits may flush on their own thread when the device is fast; default yes.
     pub inline_flush: Option<bool>,
     /// LMDB's address space: at least 1 MiB; grows by itself; default 64 GiB.
     pub map_size_bytes: Option<u64>,

@@ -229,7 +229,7 @@ impl Store {
         }
     }
 
-    /// A lone waiter for `durable`: flushes on this thread when nothing is under way and the device is fast.
+    /// Few wait for `durable`: flushes on this thread when nothing is under way and the device is fast.
     pub fn try_lead(&self, seq: u64) -> Result<()> {
         let may_lead = self.settings.inline_flush && self.journal.flush_is_fast();
         if !may_lead || matches!(self.journal.try_lead(seq)?, Led::Busy) {
