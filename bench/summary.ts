@@ -13,13 +13,19 @@ export function summaryOf({ seconds, floors, isSteady, heats, probes, skipped }:
   return [
     '',
     ...floors.map(lineOfFloor),
-    isSteady ? `the floor was steady: less than ${STEADY_PERCENT} % between its rounds` : `THE FLOOR WAS NOT STEADY: no claim can be made of this run's figures that hang on the device`,
+    steadiness(floors, isSteady),
     `${verdicts.length} targets: ${count('aim')} reach their aim, ${count('must')} what must be, ${count('short')} fall short`,
     ...verdicts.filter(({ grade }) => grade === 'short').map(({ line }) => line),
     ...unproven,
     ...skipped.map((what) => `  SKIPPED ${what}`),
     `in ${seconds.toFixed(0)} s`,
   ]
+}
+
+function steadiness(floors: readonly Floor[], isSteady: boolean): string {
+  if (isSteady) return `the floor was steady: less than ${STEADY_PERCENT} % between its rounds`
+  if (floors.some(({ spreadPercent = 0 }) => spreadPercent >= STEADY_PERCENT)) return "THE FLOOR WAS NOT STEADY: no claim can be made of this run's figures that hang on the device"
+  return 'too few rounds to say whether the floor was steady: no claim can be made of this run'
 }
 
 function lineOfFloor({ name, unit, rate, spreadPercent }: Floor): string {

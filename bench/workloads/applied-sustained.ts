@@ -12,6 +12,7 @@ export const workload: Workload = {
   heats: [
     {
       node: 'this',
+      rounds: 3,
       contestants: [{ peer: 'ledgerstone', variant: 'applied' }, { peer: 'lmdb', variant: 'committed' }],
       targets: [{ against: 'lmdb (committed)', must: 3, aim: 4, better: 'more' }],
     },
