@@ -40,6 +40,7 @@ export interface HeatResult {
   readonly group?: string
   readonly node: string
   readonly rounds: number
+  readonly records: number
   readonly seconds: number
   readonly rows: readonly Row[]
   readonly verdicts: readonly Verdict[]
