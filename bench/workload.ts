@@ -31,7 +31,7 @@ export interface Heat {
   readonly title?: string
   /** Another number of records than the run's, which in a quick look is the most. */
   readonly records?: number
-  /** Fewer rounds than the run's, where one takes long. */
+  /** Fewer rounds than the run's, where one takes long or where nothing is claimed. */
   readonly rounds?: number
   readonly targets?: readonly Target[]
 }

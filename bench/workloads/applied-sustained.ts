@@ -12,7 +12,9 @@ export const workload: Workload = {
   heats: [
     {
       node: 'this',
+      title: '500,000 records',
       rounds: 3,
+      records: 500_000,
       contestants: [{ peer: 'ledgerstone', variant: 'applied' }, { peer: 'lmdb', variant: 'committed' }],
       targets: [{ against: 'lmdb (committed)', must: 3, aim: 4, better: 'more' }],
     },

@@ -10,8 +10,8 @@ export const workload: Workload = {
   unit: 'reads',
   dataset: 'events',
   heats: [
-    { node: 'this', contestants: [{ peer: 'ledgerstone' }, { peer: 'lmdb' }] },
-    { node: 'modern', contestants: [{ peer: 'ledgerstone' }, { peer: 'better-sqlite3' }] },
+    { node: 'this', rounds: 3, contestants: [{ peer: 'ledgerstone' }, { peer: 'lmdb' }] },
+    { node: 'modern', rounds: 3, contestants: [{ peer: 'ledgerstone' }, { peer: 'better-sqlite3' }] },
   ],
   async measure(peer: Peer, size: Size, meter: Meter): Promise<Measured> {
     const random = new Random(4)

@@ -12,7 +12,7 @@ export const workload: Workload = {
       contestants: [{ peer: 'ledgerstone' }, { peer: 'lmdb' }, { peer: 'classic-level' }],
       targets: [{ against: 'lmdb', must: 5, aim: 7.5, better: 'more' }],
     },
-    { node: 'modern', contestants: [{ peer: 'ledgerstone' }, { peer: 'better-sqlite3' }] },
+    { node: 'modern', rounds: 3, contestants: [{ peer: 'ledgerstone' }, { peer: 'better-sqlite3' }] },
   ],
   measure: fullRange,
 }

@@ -26,7 +26,7 @@ export const workload: Workload = {
         { against: 'lmdb (fast)', must: 1.4, aim: 1.6, better: 'more' },
       ],
     },
-    { node: 'modern', contestants: [{ peer: 'ledgerstone' }, { peer: 'better-sqlite3' }] },
+    { node: 'modern', rounds: 3, contestants: [{ peer: 'ledgerstone' }, { peer: 'better-sqlite3' }] },
   ],
   measure: (peer, size, meter) => randomGet(peer, size, meter, VALUE_BYTES),
 }

@@ -9,7 +9,7 @@ export const workload: Workload = {
   title: 'has, random',
   unit: 'reads',
   dataset: 'records',
-  heats: [{ node: 'this', contestants: [{ peer: 'ledgerstone' }, { peer: 'lmdb' }] }],
+  heats: [{ node: 'this', rounds: 3, contestants: [{ peer: 'ledgerstone' }, { peer: 'lmdb' }] }],
   async measure(peer: Peer, size: Size, meter: Meter): Promise<Measured> {
     const keys = keysFor(size.records)
     const random = new Random(4)
