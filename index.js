@@ -773,7 +773,7 @@ if (
   }
 }
 
-const { awaitEvents, awaitVerification, closeCursor, closeEventLog, closeLocks, closeStore, collections, collectionSlot, counters, endVerification, firstEventAt, handOver, holdSegments, hotCalls, lockStats, logChecksum, logDeleteRange, logRotate, logSegments, logStats, logSync, nextEventId, observe, oldestEventId, openEventLog, openLocks, openSnapshot, openStore, pauseStore, rangeCount, releaseReader, releaseSegments, resumeAll, resumeStore, rotateEvents, sealStore, segmentChecksum, startLogVerification, startVerification, storeApplied, storeCondition, storeLocks, storeMeta, storeStats, takeError, takeHappenings, takeValue, trimEvents, unsealStore, verifyClosedStore, version, waitIdle } = nativeBinding
+const { awaitEvents, awaitVerification, closeCursor, closeEventLog, closeLocks, closeStore, collections, collectionSlot, counters, endVerification, firstEventAt, handOver, holdSegments, hotCalls, keyMemory, lockStats, logChecksum, logDeleteRange, logRotate, logSegments, logStats, logSync, nextEventId, observe, oldestEventId, openEventLog, openLocks, openSnapshot, openStore, pauseStore, rangeCount, releaseReader, releaseSegments, resumeAll, resumeStore, rotateEvents, sealStore, segmentChecksum, startLogVerification, startVerification, storeApplied, storeCondition, storeLocks, storeMeta, storeStats, takeError, takeHappenings, takeValue, trimEvents, unsealStore, verifyClosedStore, version, waitIdle } = nativeBinding
 export { awaitEvents }
 export { awaitVerification }
 export { closeCursor }
@@ -788,6 +788,7 @@ export { firstEventAt }
 export { handOver }
 export { holdSegments }
 export { hotCalls }
+export { keyMemory }
 export { lockStats }
 export { logChecksum }
 export { logDeleteRange }

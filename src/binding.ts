@@ -19,10 +19,12 @@ export const TOO_BIG = -2
  * A *reader* is a store handle or a snapshot; a *slot* a collection, as the store handle knows it.
  */
 export interface HotCalls {
-  /** The value's length, written at `pool[offset..]`; `MISSING`, `TOO_BIG`. */
-  get(reader: number, slot: number, key: string | Uint8Array, pool: Buffer, offset: number): number
+  /** The value's length, written at `pool[offset..]`; `MISSING`, `TOO_BIG`. A key is a number when it stands, so long, in {@link ColdCalls.keyMemory}. */
+  get(reader: number, slot: number, key: string | Uint8Array | number, pool: ArrayBuffer | Buffer, offset: number): number
+  /** The value, which is UTF-8; `MISSING`. Counted as `get`. */
+  getText(reader: number, slot: number, key: string | Uint8Array | number): string | number
   /** 1 or 0. */
-  has(reader: number, slot: number, key: string | Uint8Array): number
+  has(reader: number, slot: number, key: string | Uint8Array | number): number
   /** Answers as many keys of `keys[at..length]` as fit, from one point in time; 0: the first does not fit and needs the u32 at `pool[0]`. */
   getMany(reader: number, slot: number, keys: Buffer, at: number, keysLength: number, pool: Buffer): number
   /** Opens a cursor; `limit` -1: none. */
@@ -62,7 +64,7 @@ export interface HotCalls {
   /** Appends the events of `events[..length]`; 0. */
   logAppendBatch(log: number, firstId: number, events: Buffer, length: number): number
   /** The event's length, written at `pool[offset..]`; `MISSING`, `TOO_BIG`. */
-  logGet(log: number, id: number, pool: Buffer, offset: number): number
+  logGet(log: number, id: number, pool: ArrayBuffer | Buffer, offset: number): number
   /** Fills a page with events from `from` (0: the oldest) to `to` (exclusive); `TOO_BIG`. */
   logPage(log: number, from: number, to: number, pool: Buffer): number
   /** Fills in the oldest event's id and the next one's. */
@@ -131,6 +133,8 @@ export interface NativeReport extends Omit<VerifyReport, 'ok'> { omitted: number
 export interface ColdCalls {
   version(): string
   hotCalls(onWake: () => void): HotCalls
+  /** Where a short key is put for a hot call. */
+  keyMemory(): Uint8Array
   openStore(path: string, options: NativeOptions): Promise<OpenedStore>
   /** Resolves with what was observed and not taken yet. */
   closeStore(store: number): Promise<Happenings>

@@ -21,6 +21,51 @@ test('what is put is read back, by string and by bytes', async (t) => {
   t.is(getText(store, 'a'), undefined)
 })
 
+test('a short key may stand in the memory for keys, and a pool may be given as its memory', async (t) => {
+  const { store } = await openIn(t)
+  const memory = cold.keyMemory()
+  const longest = 'k'.repeat(memory.length)
+  commit(store, { put: 'key', value: 'ünï' }, { put: longest, value: 'x'.repeat(100) })
+  const { reader } = cold.openSnapshot(store)
+  const pool = new ArrayBuffer(128)
+  memory.set(Buffer.from('keys'))
+  for (const from of [store, reader]) {
+    t.is(hot.get(from, 0, 3, pool, 7), 5)
+    t.is(Buffer.from(pool, 7, 5).toString(), 'ünï')
+    t.is(hot.getText(from, 0, 3), 'ünï')
+    t.deepEqual([2, 3, 4].map((length) => hot.has(from, 0, length)), [0, 1, 0])
+    t.deepEqual([hot.get(from, 0, 0, pool, 0), hot.getText(from, 0, 0), hot.has(from, 0, 0)], [-1, -1, 0], 'no key is empty')
+  }
+  memory.fill(0x6b)
+  t.is(hot.getText(store, 0, memory.length), 'x'.repeat(100))
+  t.is(hot.getText(store, 0, longest), 'x'.repeat(100))
+  for (const length of [memory.length + 1, 2 ** 32, -1, 0.5, NaN]) {
+    t.is(hot.has(store, 0, length), FAILED)
+    t.is(error()['argument'], 'key')
+  }
+  t.is(hot.get(store, 0, 3, new ArrayBuffer(4), 5), FAILED)
+  t.is(error()['argument'], 'offset')
+  const gone = new ArrayBuffer(128)
+  structuredClone(gone, { transfer: [gone] })
+  t.is(hot.get(store, 0, memory.length, gone, 0), -2, 'nothing is written to memory that is gone')
+  t.is(cold.takeValue().length, 100)
+})
+
+test('text comes as a string, whatever its bytes are', async (t) => {
+  const { store } = await openIn(t)
+  const texts = ['', 'ascii', 'é', '€𝄞', '\ufeffbom', '\0', 'a'.repeat(100_000), 'ü'.repeat(50_000)]
+  commit(store, ...texts.map((value, i) => ({ put: `k${i}`, value })), { put: 'bad', value: Buffer.from([0x61, 0xff, 0xc3, 0x62]) })
+  t.deepEqual(texts.map((_, i) => hot.getText(store, 0, `k${i}`)), texts)
+  t.is(hot.getText(store, 0, 'bad'), 'a\ufffd\ufffdb')
+  t.is(hot.getText(store, 0, 'missing'), -1)
+  t.is(hot.getText(store, 0, Buffer.alloc(0)), -1)
+  await cold.closeStore(store)
+  for (const key of ['k0', '']) {
+    t.is(hot.getText(store, 0, key), FAILED)
+    t.is(error().code, 'ERR_CLOSED')
+  }
+})
+
 test('a key that cannot exist is missing', async (t) => {
   const { store } = await openIn(t)
   for (const key of ['', 'x'.repeat(4000), 'x'.repeat(4092), 'x'.repeat(5000), '€'.repeat(2000), Buffer.alloc(0), Buffer.alloc(100_000)]) {
@@ -139,7 +184,7 @@ test('arguments of a wrong type or range are error records in every place of eve
     new DataView(new ArrayBuffer(64)), new Uint8Array(new SharedArrayBuffer(64)), new Proxy(Buffer.alloc(8), {}),
   ]
   const good: Record<keyof HotCalls, unknown[]> = {
-    get: [store, 0, 'k', POOL, 0], has: [store, 0, 'k'], getMany: [store, 0, Buffer.from('\x01\0\0\0k\0\0\0'), 0, 8, POOL],
+    get: [store, 0, 'k', POOL, 0], getText: [store, 0, 'k'], has: [store, 0, 'k'], getMany: [store, 0, Buffer.from('\x01\0\0\0k\0\0\0'), 0, 8, POOL],
     rangeOpen: [store, 0, bounds(), -1], rangePage: [0, POOL], eventsPage: [store, 1, 2, 0, POOL], begin: [store, 0],
     commit: [store, writeSet(), HEAD_BYTES, 0], abort: [store], want: [store, 0, 0, 0, 0, 0], poll: [store, new Float64Array(8)],
     lock: [locks, POOL, 5, 0], unlock: [locks, 0], withdraw: [locks, 0, 1, POOL], grants: [locks, new Float64Array(4)], heldMs: [locks, 0],

@@ -45,6 +45,9 @@ export class NativeCursor<K, V> implements Cursor<K, V> {
   readonly #reusesPages: boolean
   #lease: Lease | undefined
   #page: Buffer | undefined
+  /** The page's memory and where the page begins in it: asking a Buffer for its memory costs a call. */
+  #memory: ArrayBufferLike | undefined
+  #base = 0
   #view: DataView | undefined
   #text: string | undefined
   #pages = 0
@@ -78,17 +81,15 @@ export class NativeCursor<K, V> implements Cursor<K, V> {
   }
 
   key(): K {
-    const page = this.#page as Buffer
-    if (!this.#space.keysAreText) return this.#space.keyFromBytes(page.buffer, page.byteOffset + this.#key, this.#value - this.#key)
-    const text = (this.#flags & KEYS_ARE_ASCII) === 0 ? readUtf8(page, this.#key, this.#value) : this.keyBytes()
+    if (!this.#space.keysAreText) return this.#space.keyFromBytes(this.#memory as ArrayBufferLike, this.#base + this.#key, this.#value - this.#key)
+    const text = (this.#flags & KEYS_ARE_ASCII) === 0 ? readUtf8(this.#page as Buffer, this.#key, this.#value) : this.keyBytes()
     return this.#space.keyFromText(text)
   }
 
   value(): V {
-    const page = this.#page as Buffer
     const { values } = this.#space
-    if (!values.isText) return values.fromBytes(view(page.buffer, page.byteOffset + this.#value, this.#end - this.#value))
-    if ((this.#flags & VALUES_ARE_ASCII) === 0) return values.fromText(readUtf8(page, this.#value, this.#end))
+    if (!values.isText) return values.fromBytes(view(this.#memory as ArrayBufferLike, this.#base + this.#value, this.#end - this.#value))
+    if ((this.#flags & VALUES_ARE_ASCII) === 0) return values.fromText(readUtf8(this.#page as Buffer, this.#value, this.#end))
     return values.fromText(this.#pageText().substring(this.#value, this.#end))
   }
 
@@ -140,8 +141,11 @@ export class NativeCursor<K, V> implements Cursor<K, V> {
   }
 
   #open(page: Buffer, used: number): void {
-    const view = new DataView(page.buffer, page.byteOffset, used)
+    const { buffer: memory, byteOffset: base } = page
+    const view = new DataView(memory, base, used)
     this.#page = page
+    this.#memory = memory
+    this.#base = base
     this.#view = view
     this.#used = used
     this.#left = view.getUint32(0, true)
@@ -160,6 +164,7 @@ export class NativeCursor<K, V> implements Cursor<K, V> {
     const page = this.#page
     if (page === undefined) return
     this.#page = undefined
+    this.#memory = undefined
     this.#text = undefined
     if (this.#reusesPages) this.#environment.pages.give(page)
   }

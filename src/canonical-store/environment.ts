@@ -33,10 +33,12 @@ export class Environment {
   readonly scratch: Buffer = allocate(SCRATCH_BYTES)
   readonly #writeSets: WriteSet[] = []
   #keys: PackedKeys | undefined
+  readonly #keyMemory: Uint8Array
 
   constructor(cold: ColdCalls) {
     this.cold = cold
     this.hot = cold.hotCalls(() => this.#wake())
+    this.#keyMemory = cold.keyMemory()
     process.on('exit', () => cold.handOver())
   }
 
@@ -66,6 +68,26 @@ export class Environment {
     } catch (thrown) {
       throw nativeError(thrown)
     }
+  }
+
+  /**
+   * A key as the next native call takes it: a short one as its length, its bytes being where native code finds them. Copied here byte by byte, a
+   * Uint8Array's underlying memory object, which is rarely in the cache, is not touched at all.
+   */
+  keyArgument(key: string | Uint8Array): string | Uint8Array | number {
+    const memory = this.#keyMemory
+    const length = key.length
+    if (length > memory.length) return key
+    if (typeof key === 'string') {
+      for (let i = 0; i < length; i++) {
+        const unit = key.charCodeAt(i)
+        if (unit > 0x7f) return key
+        memory[i] = unit
+      }
+    } else {
+      for (let i = 0; i < length; i++) memory[i] = key[i] as number
+    }
+    return length
   }
 
   /** For the keys of one `getMany`, to be given back. */

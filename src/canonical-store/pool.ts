@@ -24,34 +24,34 @@ export function allocate(bytes: number): Buffer {
 
 /** Where small values go that users keep: one slab after the other, each byte handed out once. */
 export class Slab {
-  buffer: Buffer = allocate(SLAB_BYTES)
+  memory: ArrayBuffer = allocate(SLAB_BYTES).buffer as ArrayBuffer
   /** The first byte not yet handed out; a multiple of 8. */
   offset = 0
 
-  /** Makes room for a small value, before native code is given `buffer` and `offset`. */
+  /** Makes room for a small value, before native code is given `memory` and `offset`. */
   prepare(): void {
     if (SLAB_BYTES - this.offset >= SMALL_BYTES) return
-    this.buffer = allocate(SLAB_BYTES)
+    this.memory = allocate(SLAB_BYTES).buffer as ArrayBuffer
     this.offset = 0
   }
 
   /** Hands out the next `length` bytes. */
   take(length: number): Buffer {
-    const { buffer, offset } = this
+    const { memory, offset } = this
     this.offset = (offset + length + 7) & ~7
-    return new FastBuffer(buffer.buffer, offset, length)
+    return new FastBuffer(memory, offset, length)
   }
 
   /** A page of `bytes` at the end of the slab, or memory of its own when it is larger; {@link keep} tells what of it is used. */
   page(bytes: number): Buffer {
     if (bytes > SMALL_BYTES) return allocate(bytes)
     this.prepare()
-    return new FastBuffer(this.buffer.buffer, this.offset, bytes)
+    return new FastBuffer(this.memory, this.offset, bytes)
   }
 
   /** The first `used` bytes of a page stay handed out; the rest is free again. */
   keep(page: Buffer, used: number): void {
-    if (page.buffer === this.buffer.buffer && page.byteOffset === this.offset) this.offset = (this.offset + used + 7) & ~7
+    if (page.buffer === this.memory && page.byteOffset === this.offset) this.offset = (this.offset + used + 7) & ~7
   }
 
   /** A copy that belongs to the user. */

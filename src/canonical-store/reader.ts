@@ -2,7 +2,7 @@
 import { MISSING, TOO_BIG } from '../binding.ts'
 import type { PayloadCodec } from '../codecs/payload-codec.ts'
 import { invalidArgument } from '../errors.ts'
-import { readLatin1, readUtf8, writeUtf8 } from '../internal/bytes.ts'
+import { readLatin1, readUtf8, writeBytes, writeUtf8 } from '../internal/bytes.ts'
 import type { Environment } from './environment.ts'
 import type { KeySpace } from './key-space.ts'
 import { allocate, PAGE_BYTES, view } from './pool.ts'
@@ -27,20 +27,21 @@ export class PointReader {
   }
 
   get<V>(values: PayloadCodec<V>, slot: number, key: string | Uint8Array): V | undefined {
-    const { hot, scratch, slab } = this.#environment
-    let length: number
+    const environment = this.#environment
+    const { hot, slab } = environment
+    const argument = environment.keyArgument(key)
     if (values.isText) {
-      length = hot.get(this.id, slot, key, scratch, 0)
-      if (length >= 0) return values.fromText(readUtf8(scratch, 0, length))
-    } else {
-      slab.prepare()
-      length = hot.get(this.id, slot, key, slab.buffer, slab.offset)
-      if (length >= 0) return values.fromBytes(slab.take(length))
+      const text = hot.getText(this.id, slot, argument)
+      if (typeof text === 'string') return values.fromText(text)
+      if (text === MISSING) return undefined
+      throw environment.error()
     }
+    slab.prepare()
+    const length = hot.get(this.id, slot, argument, slab.memory, slab.offset)
+    if (length >= 0) return values.fromBytes(slab.take(length))
     if (length === MISSING) return undefined
-    if (length !== TOO_BIG) throw this.#environment.error()
-    const large = this.#environment.cold.takeValue()
-    return values.isText ? values.fromText(readUtf8(large, 0, large.length)) : values.fromBytes(large)
+    if (length !== TOO_BIG) throw environment.error()
+    return values.fromBytes(environment.cold.takeValue())
   }
 
   /** The value's bytes, one code unit each. */
@@ -55,7 +56,7 @@ export class PointReader {
   }
 
   has(slot: number, key: string | Uint8Array): boolean {
-    const there = this.#environment.hot.has(this.id, slot, key)
+    const there = this.#environment.hot.has(this.id, slot, this.#environment.keyArgument(key))
     if (there < 0) throw this.#environment.error()
     return there === 1
   }
@@ -105,7 +106,8 @@ export class PointReader {
   }
 
   #decode<V>(values: PayloadCodec<V>, page: Buffer, count: number, places: readonly number[], from: number, found: (V | undefined)[]): void {
-    const data = new DataView(page.buffer, page.byteOffset, page.length)
+    const { buffer: memory, byteOffset: base } = page // asking for the memory costs a call
+    const data = new DataView(memory, base, page.length)
     const ends: number[] = []
     let used = 0
     for (let i = 0; i < count; i++) {
@@ -122,7 +124,7 @@ export class PointReader {
       const start = at + LENGTH_BYTES
       at = end < 0 ? start : end + (-end & 3)
       if (end < 0) continue
-      const value = values.isText ? values.fromText(readUtf8(page, start, end)) : values.fromBytes(view(page.buffer, page.byteOffset + start, end - start))
+      const value = values.isText ? values.fromText(readUtf8(page, start, end)) : values.fromBytes(view(memory, base + start, end - start))
       found[places[from + i] as number] = value
     }
     if (values.isText) this.#environment.pages.give(page)
@@ -168,10 +170,7 @@ export class PackedKeys {
     const at = start + LENGTH_BYTES
     let length: number
     if (typeof key === 'string') length = writeUtf8(this.buffer, key, at)
-    else {
-      this.buffer.set(key, at)
-      length = key.length
-    }
+    else length = writeBytes(this.buffer, key, at)
     this.buffer.writeUInt32LE(length, start)
     this.starts.push(start)
     this.length = at + length + (-length & 3)

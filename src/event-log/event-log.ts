@@ -114,7 +114,7 @@ export class EventLog implements AsyncDisposable {
     checkId(id, 'id')
     const { hot, cold, slab } = environment
     slab.prepare()
-    const length = hot.logGet(log, id, slab.buffer, slab.offset)
+    const length = hot.logGet(log, id, slab.memory, slab.offset)
     if (length >= 0) return slab.take(length)
     if (length === MISSING) return undefined
     if (length === TOO_BIG) return cold.takeValue()

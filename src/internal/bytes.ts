@@ -39,6 +39,14 @@ export function writeUtf8(to: Buffer, text: string, offset: number): number {
   return utf8Write.call(to, text, offset, to.length - offset)
 }
 
+/** Writes bytes and returns how many. The caller has made room. */
+export function writeBytes(to: Uint8Array, bytes: Uint8Array, offset: number): number {
+  const length = bytes.length
+  if (length > SHORT) to.set(bytes, offset)
+  else for (let i = 0; i < length; i++) to[offset + i] = bytes[i] as number
+  return length
+}
+
 /** Writes a string of bytes (code units up to 0xff). */
 export function writeLatin1(to: Buffer, text: string, offset: number): number {
   return latin1Write.call(to, text, offset, to.length - offset)

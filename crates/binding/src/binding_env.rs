@@ -3,9 +3,11 @@
 #![allow(clippy::trivially_copy_pass_by_ref, reason = "a result may borrow from the `Env` that it is made in")]
 #![allow(unreachable_pub, reason = "`#[napi]` asks for `pub`; the addon itself is the only caller")]
 
+use std::sync::Arc;
+
 use napi::{
     Env,
-    bindgen_prelude::{BufferSlice, Object, Unknown},
+    bindgen_prelude::{BufferSlice, Object, Uint8Array, Unknown},
 };
 use napi_derive::napi;
 
@@ -13,6 +15,7 @@ use crate::{
     binding_error::{ErrorRecord, Failure},
     counters::HotCall,
     env_state::EnvState,
+    key_memory::KeyMemory,
 };
 
 /// How often each hot call was made in this environment, and how often it was woken.
@@ -68,6 +71,19 @@ pub fn version() -> String {
 #[napi(catch_unwind, ts_args_type = "onWake: () => void", ts_return_type = "any")]
 pub fn hot_calls<'env>(env: &'env Env, on_wake: Unknown<'env>) -> napi::Result<Unknown<'env>> {
     crate::fast_path::hot_calls(env, on_wake).map_err(|failure| failure.thrown())
+}
+
+/// Where a short key is put, so that a hot call takes its length instead of the key.
+#[napi(catch_unwind)]
+#[allow(unsafe_code, reason = "memory that both sides see")]
+pub fn key_memory(env: &Env) -> napi::Result<Uint8Array> {
+    on_state(env, |state| {
+        let words = state.key_memory.share();
+        let at = Arc::as_ptr(&words).cast_mut().cast::<u8>();
+        // SAFETY: the memory belongs to `words`, which are given up only when JavaScript has given up the array. They are atomic,
+        // and touched on this thread alone.
+        Ok(unsafe { Uint8Array::with_external_data(at, KeyMemory::BYTES, move |_, _| drop(words)) })
+    })
 }
 
 /// The error record that a hot call has left.

@@ -22,6 +22,7 @@ use crate::{
     completion::Completion,
     counters::Counters,
     fast_path::contain,
+    key_memory::KeyMemory,
     lock_entry::LockEntry,
     observation::NativeHappenings,
     reader::{Cursor, Reader},
@@ -37,6 +38,10 @@ pub(crate) struct EnvState {
     pub(crate) counters: Counters,
     /// The key of the running call.
     pub(crate) key: RefCell<Box<[u8]>>,
+    /// Where JavaScript puts a short key.
+    pub(crate) key_memory: KeyMemory,
+    /// The text of the running call.
+    pub(crate) text: RefCell<Vec<u8>>,
     /// The error record that `takeError` takes.
     pub(crate) error: RefCell<Option<Failure>>,
     /// The value that was too big for its pool, until `takeValue`.
@@ -73,6 +78,8 @@ impl EnvState {
             owner: Owner::new(),
             counters: Counters::default(),
             key: RefCell::new(vec![0; KEY_BUFFER_BYTES].into_boxed_slice()),
+            key_memory: KeyMemory::new(),
+            text: RefCell::new(Vec::new()),
             error: RefCell::new(None),
             value: RefCell::new(None),
             cursors: RefCell::new(Slab::new()),

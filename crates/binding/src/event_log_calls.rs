@@ -59,7 +59,7 @@ fn unpack(packed: &Pool, end: usize) -> Option<Vec<&[u8]>> {
 pub(crate) fn get(state: &EnvState, arguments: &Arguments<4>) -> Answer {
     let log = arguments.handle(0, "log")?;
     let id = arguments.integer(1, "id")?;
-    let pool = arguments.bytes(2, "pool")?;
+    let pool = arguments.memory(2, "pool")?;
     let offset = arguments.index(3, "offset")?;
     if offset > pool.len() {
         return Err(ErrorRecord::invalid("offset", "the offset is beyond the pool"));

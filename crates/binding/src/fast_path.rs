@@ -15,21 +15,19 @@ use std::{
     ptr,
 };
 
-use ledgerstone_canonical_store::{CommitInfo, Direction, Fill, GateEntry, Marks, Stall};
+use ledgerstone_canonical_store::{CommitInfo, Direction, GateEntry, Marks, Stall};
 use napi::{Env, JsValue, bindgen_prelude::Unknown, sys};
 
 use crate::{
     arguments::Arguments,
     binding_env::number,
     binding_error::{ErrorRecord, Failure},
-    bounds::packed_bounds,
     counters::HotCall,
     env_state::EnvState,
     event_log_calls, lock_calls,
-    page::{EventPage, PackedKeys, PackedValues, Page, RangePage},
+    page::{EventPage, Page},
     pool::Pool,
-    reader::{Cursor, Reader},
-    slab::safe_integer,
+    read_calls,
     store_entry::Wishes,
     watch::flags,
 };
@@ -45,7 +43,30 @@ const FAILED: f64 = -3.0;
 const WRITE_SET_HEAD: usize = 64;
 
 pub(crate) type Answer = Result<f64, Failure>;
-type Body<const N: usize> = fn(&EnvState, &Arguments<N>) -> Answer;
+type Body<const N: usize, R> = fn(&EnvState, &Arguments<N>) -> Result<R, Failure>;
+
+/// What a call answers with.
+pub(crate) trait Reply {
+    /// `None`: Node could not make it, which leaves `undefined` to JavaScript.
+    fn to_value(&self, env: sys::napi_env) -> Option<sys::napi_value>;
+}
+
+impl Reply for f64 {
+    fn to_value(&self, env: sys::napi_env) -> Option<sys::napi_value> {
+        let mut value = ptr::null_mut();
+        #[allow(clippy::cast_possible_truncation, reason = "compared with what it came from")]
+        let small = *self as i32;
+        // SAFETY: the running call's environment. Most answers are small integers, which cost no allocation this way.
+        let status = unsafe {
+            if f64::from(small).to_bits() == self.to_bits() {
+                sys::napi_create_int32(env, small, &raw mut value)
+            } else {
+                sys::napi_create_double(env, *self, &raw mut value)
+            }
+        };
+        (status == sys::Status::napi_ok).then_some(value)
+    }
+}
 
 /// Runs `work`; a panic ends here instead of unwinding into Node.
 pub(crate) fn contain(work: impl FnOnce()) {
@@ -56,11 +77,11 @@ pub(crate) fn contain(work: impl FnOnce()) {
 /// # Safety
 ///
 /// `env` and `info` are those of the running callback, whose data pointer is the environment's state.
-unsafe fn answer<const N: usize>(
+unsafe fn answer<const N: usize, R: Reply>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
     call: HotCall,
-    body: Body<N>,
+    body: Body<N, R>,
 ) -> sys::napi_value {
     // SAFETY: the caller's promise.
     let Some((arguments, data)) = (unsafe { Arguments::<N>::of(env, info) }) else { return ptr::null_mut() };
@@ -69,14 +90,14 @@ unsafe fn answer<const N: usize>(
     state.counters.count(call);
     // Unwinding drops every borrow of the state; its tables are changed in single steps.
     let outcome = catch_unwind(AssertUnwindSafe(|| body(state, &arguments)));
-    let number = outcome.unwrap_or_else(|panic| Err(ErrorRecord::panicked(&*panic))).unwrap_or_else(|failure| {
-        state.error.replace(Some(failure));
-        FAILED
-    });
-    let mut result = ptr::null_mut();
-    // SAFETY: live environment. If it fails the result stays null, which is `undefined` to JavaScript.
-    unsafe { sys::napi_create_double(env, number, &raw mut result) };
-    result
+    let reply = match outcome.unwrap_or_else(|panic| Err(ErrorRecord::panicked(&*panic))) {
+        Ok(reply) => reply.to_value(env),
+        Err(failure) => {
+            state.error.replace(Some(failure));
+            FAILED.to_value(env)
+        }
+    };
+    reply.unwrap_or(ptr::null_mut())
 }
 
 macro_rules! hot_calls {
@@ -84,7 +105,7 @@ macro_rules! hot_calls {
         $(
             unsafe extern "C" fn $callback(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
                 // SAFETY: Node calls this with a live environment, and `hot_calls_of` gave it the state.
-                unsafe { answer::<$count>(env, info, HotCall::$call, $body) }
+                unsafe { answer::<$count, _>(env, info, HotCall::$call, $body) }
             }
         )*
         const HOT_CALLS: &[(&std::ffi::CStr, sys::napi_callback)] = &[$(($name, Some($callback))),*];
@@ -92,11 +113,12 @@ macro_rules! hot_calls {
 }
 
 hot_calls! {
-    c"get" raw_get = Get 5 get;
-    c"has" raw_has = Has 3 has;
-    c"getMany" raw_get_many = GetMany 6 get_many;
-    c"rangeOpen" raw_range_open = RangeOpen 4 range_open;
-    c"rangePage" raw_range_page = RangePage 2 range_page;
+    c"get" raw_get = Get 5 read_calls::get;
+    c"getText" raw_get_text = Get 3 read_calls::get_text;
+    c"has" raw_has = Has 3 read_calls::has;
+    c"getMany" raw_get_many = GetMany 6 read_calls::get_many;
+    c"rangeOpen" raw_range_open = RangeOpen 4 read_calls::range_open;
+    c"rangePage" raw_range_page = RangePage 2 read_calls::range_page;
     c"eventsPage" raw_events_page = EventsPage 5 events_page;
     c"begin" raw_begin = Begin 2 begin;
     c"commit" raw_commit = Commit 4 commit;
@@ -155,100 +177,6 @@ pub(crate) fn page_answer(page: &Page) -> f64 {
         Page::Filled(used) => length(*used),
         Page::TooSmall => TOO_BIG,
     }
-}
-
-/// `get(reader, slot, key, pool, offset)`
-fn get(state: &EnvState, arguments: &Arguments<5>) -> Answer {
-    let mut buffer = state.key.borrow_mut();
-    let reader = arguments.handle(0, "reader")?;
-    let slot = arguments.index(1, "slot")?;
-    let key = arguments.key(2, &mut buffer)?;
-    let pool = arguments.bytes(3, "pool")?;
-    let offset = arguments.index(4, "offset")?;
-    if offset > pool.len() {
-        return Err(ErrorRecord::invalid("offset", "the offset is beyond the pool"));
-    }
-    state.with_reader(reader, |reader| {
-        let Some(key) = key else { return Ok(MISSING) };
-        let found = reader.get(slot, key, |value| {
-            if pool.put(offset, value) {
-                length(value.len())
-            } else {
-                state.value.replace(Some(value.to_vec()));
-                TOO_BIG
-            }
-        })?;
-        Ok(found.unwrap_or(MISSING))
-    })
-}
-
-/// `has(reader, slot, key)`
-fn has(state: &EnvState, arguments: &Arguments<3>) -> Answer {
-    let mut buffer = state.key.borrow_mut();
-    let reader = arguments.handle(0, "reader")?;
-    let slot = arguments.index(1, "slot")?;
-    let key = arguments.key(2, &mut buffer)?;
-    state.with_reader(reader, |reader| {
-        let Some(key) = key else { return Ok(0.0) };
-        Ok(if reader.has(slot, key)? { 1.0 } else { 0.0 })
-    })
-}
-
-/// `getMany(reader, slot, keys, at, keysLength, pool)`
-fn get_many(state: &EnvState, arguments: &Arguments<6>) -> Answer {
-    let reader = arguments.handle(0, "reader")?;
-    let slot = arguments.index(1, "slot")?;
-    let keys = arguments.bytes(2, "keys")?;
-    let at = arguments.index(3, "at")?;
-    let end = arguments.index(4, "keysLength")?;
-    let pool = arguments.bytes(5, "pool")?;
-    let answer = |reader: &Reader| {
-        let mut buffer = state.key.borrow_mut();
-        let mut keys = PackedKeys::new(keys, at, end)?;
-        let mut values = PackedValues::new(pool)?;
-        while let Some(key) = keys.next(&mut buffer)? {
-            let found = if key.is_empty() { None } else { reader.get(slot, key, |value| values.put(value))? };
-            if !found.unwrap_or_else(|| values.put_missing()) {
-                break;
-            }
-        }
-        Ok(f64::from(values.finish()))
-    };
-    state.with_reader(reader, |reader| reader.at_one_point(answer))
-}
-
-/// `rangeOpen(reader, slot, bounds, limit)`
-fn range_open(state: &EnvState, arguments: &Arguments<4>) -> Answer {
-    let id = arguments.handle(0, "reader")?;
-    let slot = arguments.index(1, "slot")?;
-    let bounds = arguments.bytes(2, "bounds")?;
-    let limit = arguments.number(3, "limit")?;
-    let (mut bounds, keys_only) = packed_bounds(bounds)?;
-    if limit.to_bits() != (-1.0_f64).to_bits() {
-        let limit = safe_integer(limit).ok_or_else(|| ErrorRecord::invalid("limit", "an integer or -1 is needed"))?;
-        bounds.limit = Some(limit);
-    }
-    let range = state.with_reader(id, |reader| reader.range(slot, bounds))?;
-    Ok(state.add_cursor(Cursor { range, keys_only, reader: id })?.as_number())
-}
-
-/// `rangePage(cursor, pool)`
-fn range_page(state: &EnvState, arguments: &Arguments<2>) -> Answer {
-    let id = arguments.handle(0, "cursor")?;
-    let pool = arguments.bytes(1, "pool")?;
-    let mut page = RangePage::new(pool)?;
-    let mut cursors = state.cursors.borrow_mut();
-    let Cursor { range, keys_only, .. } = cursors.get_mut(id).ok_or_else(|| ErrorRecord::closed("the range"))?;
-    let keys_only = *keys_only;
-    let filled = range.fill(&mut |key, value| {
-        let taken = page.put(key, if keys_only { &[] } else { value });
-        if taken { Fill::Taken } else { Fill::Full }
-    });
-    // After its end or a failure there is nothing more to be had from it.
-    if !matches!(filled, Ok(false)) {
-        cursors.remove(id);
-    }
-    Ok(page_answer(&page.finish(filled?)))
 }
 
 /// `eventsPage(reader, from, to, reverse, pool)`

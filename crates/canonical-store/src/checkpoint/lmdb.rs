@@ -23,6 +23,7 @@ use super::{
     flush_file::flush_file,
     lock_file::{MAX_READERS, fill_lock_file},
     precheck::check_data_file,
+    prefetch::Prefetch,
     space::told_apart,
     value,
     verify_file::verify_data_file,
@@ -374,8 +375,10 @@ impl CheckpointRead for LmdbRead {
 
     fn scan(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>), reverse: bool, visit: &mut Visit<'_>) -> Result<()> {
         let failed = failed(&self.path, "mdb_cursor_get");
+        let mut page = Prefetch::default();
         let mut show = |entry: heed::Result<(&[u8], &[u8])>| -> Result<ControlFlow<()>> {
             let (key, stored) = entry.map_err(&failed)?;
+            page.around(stored);
             Ok(visit(key, self.checked(key, stored)?))
         };
         if reverse {

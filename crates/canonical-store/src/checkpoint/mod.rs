@@ -7,6 +7,7 @@ mod lock_file;
 mod meta_page;
 mod page_walk;
 mod precheck;
+mod prefetch;
 mod space;
 #[cfg(any(test, feature = "sim"))]
 mod twin;

@@ -18,8 +18,23 @@ pub(super) fn decode<'a>(key: &[u8], stored: &'a [u8]) -> Option<&'a [u8]> {
     (checksum(*seq, key, value) == u32::from_le_bytes(*crc)).then_some(value)
 }
 
+/// What is this short is gathered first: one pass over aligned bytes takes half the time of three over bytes that are not.
+const SHORT: usize = 256;
+
+#[repr(align(8))]
+struct Aligned([u8; SHORT]);
+
 fn checksum(seq: [u8; 8], key: &[u8], value: &[u8]) -> u32 {
-    crc32c_append(crc32c_append(crc32c(&seq), key), value)
+    let mut gathered = Aligned([0; SHORT]);
+    let Some(all) = gathered.0.get_mut(..seq.len() + key.len() + value.len()) else {
+        return crc32c_append(crc32c_append(crc32c(&seq), key), value);
+    };
+    let (head, rest) = all.split_at_mut(seq.len());
+    let (to_key, to_value) = rest.split_at_mut(key.len());
+    head.copy_from_slice(&seq);
+    to_key.copy_from_slice(key);
+    to_value.copy_from_slice(value);
+    crc32c(all)
 }
 
 const HEAD_BYTES: usize = 12;

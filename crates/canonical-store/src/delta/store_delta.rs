@@ -110,6 +110,7 @@ impl StoreDelta {
         &self.events
     }
 
+    /// How many there are; those of a commit are counted before its sequence number is published.
     pub(crate) fn entries(&self) -> u64 {
         self.entries.load(Ordering::Relaxed)
     }

@@ -10,9 +10,8 @@ use crate::{Store, checkpoint::CheckpointRead, delta::StoreDelta, error::Result}
 
 #[derive(Debug, Default)]
 pub(super) struct Cached {
-    pub(super) view: Option<Arc<View<StoreDelta>>>,
-    /// With the generation of the view that it was begun under.
-    pub(super) read: Option<(u64, Box<dyn CheckpointRead>)>,
+    view: Option<Arc<View<StoreDelta>>>,
+    read: CachedRead,
 }
 
 /// See the module. One for each environment and store.
@@ -51,27 +50,30 @@ impl ReadCaches {
 }
 
 impl Cached {
-    /// The view of now, from the cache when it is still that.
-    pub(super) fn view(&mut self, store: &Store) -> Arc<View<StoreDelta>> {
+    /// The view of now, from the cache when it is still that, and the place for a transaction. Borrowed: counting one more
+    /// holder would cost every read two writes to memory that all threads share.
+    pub(super) fn view(&mut self, store: &Store) -> (&Arc<View<StoreDelta>>, &mut CachedRead) {
         let version = store.coordinator.version();
-        match &self.view {
-            Some(view) if view.version == version => Arc::clone(view),
-            _ => {
-                let view = store.coordinator.view();
-                self.view = Some(Arc::clone(&view));
-                view
-            }
+        if self.view.as_ref().is_some_and(|view| view.version != version) {
+            self.view = None;
         }
+        (self.view.get_or_insert_with(|| store.coordinator.view()), &mut self.read)
     }
+}
 
+/// A transaction of the checkpoint, with the generation of the view that it was begun under.
+#[derive(Debug, Default)]
+pub(super) struct CachedRead(Option<(u64, Box<dyn CheckpointRead>)>);
+
+impl CachedRead {
     /// A transaction begun under `view`'s generation.
-    pub(super) fn read(&mut self, store: &Store, view: &View<StoreDelta>) -> Result<&dyn CheckpointRead> {
-        if self.read.as_ref().is_none_or(|(generation, _)| *generation != view.generation) {
-            self.read = None;
+    pub(super) fn under(&mut self, view: &View<StoreDelta>, store: &Store) -> Result<&dyn CheckpointRead> {
+        if self.0.as_ref().is_none_or(|(generation, _)| *generation != view.generation) {
+            self.0 = None;
         }
-        let (_, read) = match self.read.take() {
-            Some(cached) => self.read.insert(cached),
-            None => self.read.insert((view.generation, store.checkpoint.begin()?)),
+        let (_, read) = match self.0.take() {
+            Some(cached) => self.0.insert(cached),
+            None => self.0.insert((view.generation, store.checkpoint.begin()?)),
         };
         Ok(&**read)
     }

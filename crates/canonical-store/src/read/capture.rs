@@ -38,7 +38,7 @@ impl Store {
     }
 }
 
-/// Looks in the generations of a view: active, then frozen.
+/// Looks in the generations of a view: active, then frozen. `seq` was loaded before: every entry up to it is counted by now.
 pub(crate) fn look_in_deltas<R, F: FnOnce(&[u8]) -> R>(
     view: &View<StoreDelta>,
     collection: u32,
@@ -46,9 +46,14 @@ pub(crate) fn look_in_deltas<R, F: FnOnce(&[u8]) -> R>(
     seq: u64,
     take: F,
 ) -> std::result::Result<Option<R>, F> {
-    let hash = hash_parts(collection, key);
+    let mut hash = None;
     let mut take = Some(take);
     for delta in [Some(&view.active), view.frozen.as_ref()].into_iter().flatten() {
+        // Not even the filter is asked: its memory is cold where nobody writes.
+        if delta.entries() == 0 {
+            continue;
+        }
+        let hash = *hash.get_or_insert_with(|| hash_parts(collection, key));
         let found = delta.get(hash, collection, key, seq, |value| take.take().map(|take| take(value)));
         match found {
             Lookup::Found(taken) => return Ok(taken),

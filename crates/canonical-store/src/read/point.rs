@@ -28,13 +28,13 @@ impl Store {
         let mut cached = cache.cached.lock();
         let mut take = take;
         loop {
-            let view = cached.view(self);
+            let (view, read) = cached.view(self);
             let seq = self.applied_seq();
-            take = match look_in_deltas(&view, id, key, seq, take) {
+            take = match look_in_deltas(view, id, key, seq, take) {
                 Ok(found) => return Ok(found),
                 Err(take) => take,
             };
-            let read = cached.read(self, &view)?;
+            let read = read.under(view, self)?;
             if self.coordinator.version() == view.version {
                 return look_in_checkpoint(read, id, key, take);
             }

@@ -10,7 +10,7 @@ use std::{
 use super::{Capture, Snapshot, snapshot::Holder};
 use crate::{
     CollectionRef, Store,
-    delta::{DeltaItem, DeltaStream, full_key},
+    delta::{DeltaItem, DeltaStream, StoreDelta, full_key},
     error::Result,
 };
 
@@ -42,7 +42,8 @@ pub struct RangeCursor {
     source: Arc<Snapshot>,
     /// `None`: there is no such collection, and nothing to show.
     collection: Option<u32>,
-    deltas: Vec<DeltaStream>,
+    /// Opened with the first page.
+    deltas: Option<Vec<DeltaStream>>,
     lower: Bound<Vec<u8>>,
     upper: Bound<Vec<u8>>,
     reverse: bool,
@@ -65,7 +66,7 @@ impl Snapshot {
         Ok(RangeCursor {
             source: Arc::clone(self),
             collection,
-            deltas: Vec::new(),
+            deltas: None,
             lower,
             upper,
             reverse,
@@ -84,6 +85,7 @@ impl RangeCursor {
             if *done || *left == 0 || is_empty(lower, upper) {
                 return Ok(true);
             }
+            let deltas = deltas.get_or_insert_with(|| streams(capture, collection, (lower, upper), *reverse));
             fill_from(capture, deltas, collection, (lower, upper), *reverse, left, done, visit)?;
             Ok(*done || *left == 0)
         })
@@ -128,41 +130,43 @@ fn full_bounds(collection: u32, lower: &Bound<Vec<u8>>, upper: &Bound<Vec<u8>>) 
 struct Page<'a> {
     visit: &'a mut dyn FnMut(&[u8], &[u8]) -> Fill,
     left: &'a mut u64,
-    /// The last key that was shown or found deleted; the next page goes on behind it.
-    passed: Option<Vec<u8>>,
-    full: bool,
+    /// The key that there was no room for; the next page begins with it.
+    refused: Option<Vec<u8>>,
 }
 
 impl Page<'_> {
     fn show(&mut self, key: &[u8], value: &[u8]) -> ControlFlow<()> {
         if (self.visit)(key, value) == Fill::Full {
-            self.full = true;
+            self.refused = Some(key.to_vec());
             return ControlFlow::Break(());
         }
         *self.left -= 1;
-        self.pass(key);
         if *self.left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     fn show_item(&mut self, item: &DeltaItem) -> ControlFlow<()> {
-        let Some(value) = item.value() else {
-            self.pass(item.key());
-            return ControlFlow::Continue(());
-        };
-        self.show(item.key(), value)
+        item.value().map_or(ControlFlow::Continue(()), |value| self.show(item.key(), value))
     }
+}
 
-    fn pass(&mut self, key: &[u8]) {
-        let passed = self.passed.get_or_insert_default();
-        passed.clear();
-        passed.extend_from_slice(key);
-    }
+/// What the generations have in a range; none for those without entries.
+fn streams(
+    capture: &Capture,
+    collection: u32,
+    (lower, upper): (&Bound<Vec<u8>>, &Bound<Vec<u8>>),
+    reverse: bool,
+) -> Vec<DeltaStream> {
+    let generations = [Some(&capture.view.active), capture.view.frozen.as_ref()].into_iter().flatten();
+    let stream = |delta: &Arc<StoreDelta>| {
+        DeltaStream::new(Arc::clone(delta), collection, capture.seq, (lower.clone(), upper.clone()), reverse)
+    };
+    generations.filter(|delta| delta.entries() > 0).map(stream).collect()
 }
 
 #[allow(clippy::too_many_arguments, reason = "the parts of a cursor, borrowed apart")]
 fn fill_from(
     capture: &Capture,
-    deltas: &mut Vec<DeltaStream>,
+    deltas: &mut [DeltaStream],
     collection: u32,
     (lower, upper): (&mut Bound<Vec<u8>>, &mut Bound<Vec<u8>>),
     reverse: bool,
@@ -170,13 +174,7 @@ fn fill_from(
     done: &mut bool,
     visit: &mut dyn FnMut(&[u8], &[u8]) -> Fill,
 ) -> Result<()> {
-    if deltas.is_empty() {
-        let generations = [Some(&capture.view.active), capture.view.frozen.as_ref()].into_iter().flatten();
-        deltas.extend(generations.map(|delta| {
-            DeltaStream::new(Arc::clone(delta), collection, capture.seq, (lower.clone(), upper.clone()), reverse)
-        }));
-    }
-    let mut page = Page { visit, left, passed: None, full: false };
+    let mut page = Page { visit, left, refused: None };
     let bounds = full_bounds(collection, lower, upper);
     let mut stopped = false;
     capture.read.scan((as_slice(&bounds.0), as_slice(&bounds.1)), reverse, &mut |stored_key, value| {
@@ -188,9 +186,9 @@ fn fill_from(
     if !stopped {
         let _ = merge_up_to(deltas, None, reverse, &mut page);
     }
-    *done = !page.full;
-    if let Some(key) = page.passed {
-        *(if reverse { upper } else { lower }) = Bound::Excluded(key);
+    *done = page.refused.is_none();
+    if let Some(key) = page.refused {
+        *(if reverse { upper } else { lower }) = Bound::Included(key);
     }
     Ok(())
 }
@@ -209,10 +207,10 @@ fn merge_up_to(
 ) -> ControlFlow<()> {
     let order = |a: &[u8], b: &[u8]| if reverse { b.cmp(a) } else { a.cmp(b) };
     loop {
-        let mut first: Option<&DeltaItem> = None;
         for stream in deltas.iter_mut() {
             stream.fill();
         }
+        let mut first: Option<&DeltaItem> = None;
         for item in deltas.iter().filter_map(DeltaStream::front) {
             let behind_stored = stored.is_some_and(|(key, _)| order(item.key(), key) == Ordering::Greater);
             let before_first = first.is_none_or(|first| order(item.key(), first.key()) == Ordering::Less);
@@ -224,7 +222,7 @@ fn merge_up_to(
             return stored.map_or(ControlFlow::Continue(()), |(key, value)| page.show(key, value));
         };
         let flow = page.show_item(&first);
-        if page.full {
+        if page.refused.is_some() {
             return flow;
         }
         for stream in deltas.iter_mut() {

@@ -1,0 +1,152 @@
+//! The hot calls that read: single keys, many keys, ranges. What is found is copied out while it is looked at, into the caller's
+//! memory or, for text, into a string; nothing is allocated but what the caller keeps.
+
+use ledgerstone_canonical_store::Fill;
+use napi::sys;
+
+use crate::{
+    arguments::Arguments,
+    binding_error::{ErrorRecord, Failure},
+    bounds::packed_bounds,
+    env_state::EnvState,
+    fast_path::{Answer, MISSING, Reply, TOO_BIG, length, page_answer},
+    page::{PackedKeys, PackedValues, RangePage},
+    reader::{Cursor, Reader},
+    slab::safe_integer,
+};
+
+/// The buffer for text is given back when it has grown beyond this.
+const KEPT_TEXT_BYTES: usize = 64 * 1024;
+
+/// `get(reader, slot, key, pool, offset)`
+pub(crate) fn get(state: &EnvState, arguments: &Arguments<5>) -> Answer {
+    let mut buffer = state.key.borrow_mut();
+    let reader = arguments.handle(0, "reader")?;
+    let slot = arguments.index(1, "slot")?;
+    let key = arguments.key(2, &state.key_memory, &mut buffer)?;
+    let pool = arguments.memory(3, "pool")?;
+    let offset = arguments.index(4, "offset")?;
+    if offset > pool.len() {
+        return Err(ErrorRecord::invalid("offset", "the offset is beyond the pool"));
+    }
+    state.with_reader(reader, |reader| {
+        let Some(key) = key else { return Ok(MISSING) };
+        let found = reader.get(slot, key, |value| {
+            if pool.put(offset, value) {
+                length(value.len())
+            } else {
+                state.value.replace(Some(value.to_vec()));
+                TOO_BIG
+            }
+        })?;
+        Ok(found.unwrap_or(MISSING))
+    })
+}
+
+/// What `get_text` found.
+pub(crate) enum Text {
+    Missing,
+    /// It stands in the environment's buffer for text.
+    Found(sys::napi_value),
+}
+
+impl Reply for Text {
+    fn to_value(&self, env: sys::napi_env) -> Option<sys::napi_value> {
+        match self {
+            Self::Missing => MISSING.to_value(env),
+            Self::Found(text) => Some(*text),
+        }
+    }
+}
+
+/// `getText(reader, slot, key)`
+pub(crate) fn get_text(state: &EnvState, arguments: &Arguments<3>) -> Result<Text, Failure> {
+    let mut buffer = state.key.borrow_mut();
+    let reader = arguments.handle(0, "reader")?;
+    let slot = arguments.index(1, "slot")?;
+    let key = arguments.key(2, &state.key_memory, &mut buffer)?;
+    let Some(key) = key else { return state.with_reader(reader, |_| Ok(Text::Missing)) };
+    let mut bytes = state.text.borrow_mut();
+    // Copied out: making a string may collect garbage, during which nobody is to wait for the reader's lock.
+    let found = state.with_reader(reader, |reader| {
+        reader.get(slot, key, |value| {
+            bytes.clear();
+            bytes.extend_from_slice(value);
+        })
+    })?;
+    if found.is_none() {
+        return Ok(Text::Missing);
+    }
+    let text = arguments.text(&bytes);
+    bytes.shrink_to(KEPT_TEXT_BYTES);
+    Ok(Text::Found(text?))
+}
+
+/// `has(reader, slot, key)`
+pub(crate) fn has(state: &EnvState, arguments: &Arguments<3>) -> Answer {
+    let mut buffer = state.key.borrow_mut();
+    let reader = arguments.handle(0, "reader")?;
+    let slot = arguments.index(1, "slot")?;
+    let key = arguments.key(2, &state.key_memory, &mut buffer)?;
+    state.with_reader(reader, |reader| {
+        let Some(key) = key else { return Ok(0.0) };
+        Ok(if reader.has(slot, key)? { 1.0 } else { 0.0 })
+    })
+}
+
+/// `getMany(reader, slot, keys, at, keysLength, pool)`
+pub(crate) fn get_many(state: &EnvState, arguments: &Arguments<6>) -> Answer {
+    let reader = arguments.handle(0, "reader")?;
+    let slot = arguments.index(1, "slot")?;
+    let keys = arguments.bytes(2, "keys")?;
+    let at = arguments.index(3, "at")?;
+    let end = arguments.index(4, "keysLength")?;
+    let pool = arguments.bytes(5, "pool")?;
+    let answer = |reader: &Reader| {
+        let mut buffer = state.key.borrow_mut();
+        let mut keys = PackedKeys::new(keys, at, end)?;
+        let mut values = PackedValues::new(pool)?;
+        while let Some(key) = keys.next(&mut buffer)? {
+            let found = if key.is_empty() { None } else { reader.get(slot, key, |value| values.put(value))? };
+            if !found.unwrap_or_else(|| values.put_missing()) {
+                break;
+            }
+        }
+        Ok(f64::from(values.finish()))
+    };
+    state.with_reader(reader, |reader| reader.at_one_point(answer))
+}
+
+/// `rangeOpen(reader, slot, bounds, limit)`
+pub(crate) fn range_open(state: &EnvState, arguments: &Arguments<4>) -> Answer {
+    let id = arguments.handle(0, "reader")?;
+    let slot = arguments.index(1, "slot")?;
+    let bounds = arguments.bytes(2, "bounds")?;
+    let limit = arguments.number(3, "limit")?;
+    let (mut bounds, keys_only) = packed_bounds(bounds)?;
+    if limit.to_bits() != (-1.0_f64).to_bits() {
+        let limit = safe_integer(limit).ok_or_else(|| ErrorRecord::invalid("limit", "an integer or -1 is needed"))?;
+        bounds.limit = Some(limit);
+    }
+    let range = state.with_reader(id, |reader| reader.range(slot, bounds))?;
+    Ok(state.add_cursor(Cursor { range, keys_only, reader: id })?.as_number())
+}
+
+/// `rangePage(cursor, pool)`
+pub(crate) fn range_page(state: &EnvState, arguments: &Arguments<2>) -> Answer {
+    let id = arguments.handle(0, "cursor")?;
+    let pool = arguments.bytes(1, "pool")?;
+    let mut page = RangePage::new(pool)?;
+    let mut cursors = state.cursors.borrow_mut();
+    let Cursor { range, keys_only, .. } = cursors.get_mut(id).ok_or_else(|| ErrorRecord::closed("the range"))?;
+    let keys_only = *keys_only;
+    let filled = range.fill(&mut |key, value| {
+        let taken = page.put(key, if keys_only { &[] } else { value });
+        if taken { Fill::Taken } else { Fill::Full }
+    });
+    // After its end or a failure there is nothing more to be had from it.
+    if !matches!(filled, Ok(false)) {
+        cursors.remove(id);
+    }
+    Ok(page_answer(&page.finish(filled?)))
+}
