@@ -39,7 +39,9 @@ fn fetch(address: usize) {
 #[allow(unsafe_code, reason = "the instruction takes any address")]
 fn fetch(address: usize) {
     // SAFETY: a hint about an address; it is not read, and one that is not mapped is passed over.
-    unsafe { std::arch::asm!("prfm pldl1keep, [{address}]", address = in(reg) address, options(nostack, preserves_flags, readonly)) }
+    unsafe {
+        std::arch::asm!("prfm pldl1keep, [{address}]", address = in(reg) address, options(nostack, preserves_flags, readonly))
+    }
 }
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]

@@ -32,6 +32,8 @@ impl DeltaItem {
     }
 }
 
+/// So many versions of a key are stepped over; beyond that it is quicker to look up where the next key begins.
+const STEPPED_OVER: usize = 16;
 const FIRST_CHUNK: usize = 16;
 const LARGEST_CHUNK: usize = 512;
 
@@ -47,6 +49,9 @@ pub(crate) struct DeltaStream {
     chunk: usize,
     ready: VecDeque<DeltaItem>,
     exhausted: bool,
+    /// Entries looked at under the index's lock.
+    #[cfg(test)]
+    looked: usize,
 }
 
 impl DeltaStream {
@@ -68,6 +73,8 @@ impl DeltaStream {
             chunk: FIRST_CHUNK,
             ready: VecDeque::new(),
             exhausted: false,
+            #[cfg(test)]
+            looked: 0,
         }
     }
 
@@ -109,6 +116,7 @@ impl DeltaStream {
             let index = self.delta.index.read();
             let mut entries = index.range((from.as_ref(), to.as_ref()));
             let mut looked = 0;
+            let mut versions = 0;
             while let Some((key, value)) = if self.reverse { entries.next_back() } else { entries.next() } {
                 if group.as_ref().is_none_or(|group| !group.key.is_same_key(key)) {
                     // A chunk ends between two keys only.
@@ -116,14 +124,36 @@ impl DeltaStream {
                     if more {
                         break;
                     }
+                    versions = 0;
                     let next = key.owned().map(|key| Group { key, chosen: None });
                     self.ready.extend(std::mem::replace(&mut group, next).and_then(|group| group.chosen));
                 }
                 looked += 1;
+                #[cfg(test)]
+                {
+                    self.looked += 1;
+                }
                 if key.seq <= self.seq
                     && let Some(group) = group.as_mut().filter(|group| self.reverse || group.chosen.is_none())
                 {
                     group.chosen = key.owned().map(|key| DeltaItem { key, value: *value });
+                }
+                versions += 1;
+                if versions == STEPPED_OVER {
+                    // What counts of this key is the newest version up to `seq`; all others are left out.
+                    let newest = DeltaKey::probe(self.collection, key.key(), self.seq);
+                    let oldest = DeltaKey::probe(self.collection, key.key(), 0);
+                    if let Some(group) = group.as_mut() {
+                        let last_word = index.range(&newest..=&oldest).next();
+                        group.chosen =
+                            last_word.and_then(|(key, value)| key.owned().map(|key| DeltaItem { key, value: *value }));
+                    }
+                    entries = if self.reverse {
+                        let before = DeltaKey::probe(self.collection, key.key(), u64::MAX);
+                        index.range((from.as_ref(), Bound::Excluded(&before)))
+                    } else {
+                        index.range((Bound::Excluded(&oldest), to.as_ref()))
+                    };
                 }
             }
         }
@@ -163,7 +193,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::DeltaStream;
+    use super::{DeltaStream, STEPPED_OVER};
     use crate::delta::StoreDelta;
     use crate::testing::Frames;
 
@@ -172,6 +202,45 @@ mod tests {
             0 => Bound::Unbounded,
             1 => Bound::Included(key),
             _ => Bound::Excluded(key),
+        }
+    }
+
+    /// Bug: a range looked at every version of a key, however many, while it held up the writer: a hot counter of a million
+    /// versions stopped all writes for the time it took. Mechanism: a chunk ended between two keys only. Fix: beyond a few
+    /// versions the last word is looked up, and the next key too. What is shown must not depend on it.
+    #[test]
+    fn many_versions_of_a_key_are_one_entry_both_ways() {
+        let delta = Arc::new(StoreDelta::new(1, 1 << 16));
+        let mut frames = Frames::new();
+        let keys: [&[u8]; 3] = [b"a", b"b", b"b\0"];
+        for seq in 1..=300u64 {
+            let key = keys[usize::try_from(seq % 3).unwrap()];
+            let value = (seq % 7 != 0).then(|| seq.to_le_bytes());
+            delta.insert(&frames.next(&[], &[(2, key, value.as_ref().map(<[u8; 8]>::as_slice))]));
+        }
+        for upto in 0..=301 {
+            for reverse in [false, true] {
+                let newest = |key: usize| (1..=upto.min(300)).rev().find(|seq| seq % 3 == key as u64);
+                let mut expected: Vec<_> = (0..3)
+                    .filter_map(|key| newest(key).map(|seq| (keys[key], (seq % 7 != 0).then_some(seq))))
+                    .collect();
+                if reverse {
+                    expected.reverse();
+                }
+                let unbounded = (Bound::Unbounded, Bound::Unbounded);
+                let mut stream = DeltaStream::new(Arc::clone(&delta), 2, upto, unbounded, reverse);
+                let mut actual = Vec::new();
+                stream.fill();
+                while let Some(item) = stream.front() {
+                    let seq = item.value().map(|value| u64::from_le_bytes(value.try_into().unwrap()));
+                    actual.push((item.key().to_vec(), seq));
+                    stream.advance();
+                    stream.fill();
+                }
+                let expected: Vec<_> = expected.into_iter().map(|(key, seq)| (key.to_vec(), seq)).collect();
+                assert_eq!(actual, expected, "up to {upto}, reverse: {reverse}");
+                assert!(stream.looked <= keys.len() * STEPPED_OVER, "{} of 300 entries looked at", stream.looked);
+            }
         }
     }
 
