@@ -59,6 +59,7 @@ export interface HotCallCounters {
   rangeOpen: number
   rangePage: number
   eventsPage: number
+  event: number
   begin: number
   commit: number
   abort: number

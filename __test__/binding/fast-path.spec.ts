@@ -1,6 +1,7 @@
 // The hot calls get what no type checker has seen: stale ids, buffers that are gone, bytes that mean nothing. Whatever comes in, the answer is
 // an error record, never a crash, and nothing is applied.
 import test from 'ava'
+import { MISSING, TOO_BIG } from '../../src/binding.ts'
 import { FAILED, HEAD_BYTES, bounds, codeOf, cold, commit, error, getText, hot, openIn, openLogIn, readRange, record, unpackRange, writeSet } from './raw.ts'
 import type { HotCalls } from '../../src/binding.ts'
 
@@ -110,7 +111,7 @@ test('an id that outlived its object is ERR_CLOSED and never another object', as
   t.teardown(() => cold.closeStore(again.store))
   for (const call of [
     () => hot.get(store, 0, 'k', POOL, 0), () => hot.has(store, 0, 'k'), () => hot.getMany(store, 0, POOL, 0, 0, POOL),
-    () => hot.rangeOpen(store, 0, bounds(), -1), () => hot.rangePage(cursor, POOL), () => hot.eventsPage(store, 1, 9, false, POOL),
+    () => hot.rangeOpen(store, 0, bounds(), -1), () => hot.rangePage(cursor, POOL), () => hot.eventsPage(store, 1, 9, false, POOL), () => hot.event(store, 1, POOL, 0),
     () => hot.begin(store, 0), () => hot.commit(store, writeSet(), HEAD_BYTES, 0), () => hot.want(store, 0, 0, 0, 0, 0),
     () => hot.lock(locks, POOL, 0, 0),
   ]) {
@@ -185,7 +186,7 @@ test('arguments of a wrong type or range are error records in every place of eve
   ]
   const good: Record<keyof HotCalls, unknown[]> = {
     get: [store, 0, 'k', POOL, 0], getText: [store, 0, 'k'], has: [store, 0, 'k'], getMany: [store, 0, Buffer.from('\x01\0\0\0k\0\0\0'), 0, 8, POOL],
-    rangeOpen: [store, 0, bounds(), -1], rangePage: [0, POOL], eventsPage: [store, 1, 2, 0, POOL], begin: [store, 0],
+    rangeOpen: [store, 0, bounds(), -1], rangePage: [0, POOL], eventsPage: [store, 1, 2, 0, POOL], event: [store, 1, POOL, 0], begin: [store, 0],
     commit: [store, writeSet(), HEAD_BYTES, 0], abort: [store], want: [store, 0, 0, 0, 0, 0], poll: [store, new Float64Array(8)],
     lock: [locks, POOL, 5, 0], unlock: [locks, 0], withdraw: [locks, 0, 1, POOL], grants: [locks, new Float64Array(4)], heldMs: [locks, 0],
     logAppend: [log, 2, POOL], logAppendBatch: [log, 2, Buffer.from('\x01\0\0\0e'), 5], logGet: [log, 1, POOL, 0], logPage: [log, 0, 9, POOL],
@@ -459,6 +460,27 @@ test('events come in pages, in both directions', async (t) => {
   t.deepEqual(read(reader, 101, 200, false, 64), [], 'a snapshot ends below its next event')
   t.is(hot.eventsPage(store, 1, 5, false, Buffer.alloc(15)), FAILED)
   t.is(error()['argument'], 'pool')
+  cold.releaseReader(reader)
+})
+
+test('one event comes with its timestamp in front of it', async (t) => {
+  const { store } = await openIn(t)
+  const { timestamp } = commit(store, { event: 'first' }, { event: 'the second' })
+  const pool = Buffer.alloc(40)
+  t.is(hot.event(store, 2, pool, 16), 10)
+  t.deepEqual([pool.readDoubleLE(16), pool.toString('utf8', 24, 34)], [timestamp, 'the second'])
+  for (const missing of [0, 3, Number.MAX_SAFE_INTEGER]) t.is(hot.event(store, missing, pool, 0), MISSING)
+  pool.fill(0)
+  t.is(hot.event(store, 2, pool, 24), TOO_BIG)
+  t.is(pool.readDoubleLE(24), timestamp)
+  t.is(cold.takeValue().toString(), 'the second')
+  for (const offset of [33, 41]) {
+    t.is(hot.event(store, 1, pool, offset), FAILED)
+    t.is(error()['argument'], 'offset')
+  }
+  const { reader } = cold.openSnapshot(store)
+  t.is(hot.event(reader, 1, pool, 0), FAILED, 'a snapshot reads pages')
+  t.is(error().code, 'ERR_CLOSED')
   cold.releaseReader(reader)
 })
 

@@ -84,6 +84,6 @@ test.serial('ranges and events cross as pages', async (t) => {
   t.true(eventsPage <= Math.ceil((n * 104) / 65_536) + 3, `${eventsPage} pages`)
   t.deepEqual(await calls(() => store.state.range({ limit: 5 }).toArray()), { rangeOpen: 1, rangePage: 1 })
   t.deepEqual(await calls(() => store.state.range().count()), { rangeOpen: 1 })
-  t.deepEqual(await calls(() => store.event(5000)), { eventsPage: 1 })
+  t.deepEqual(await calls(() => store.event(5000)), { event: 1 })
   t.deepEqual(await calls(() => store.state.range({ gte: 'b', lt: 'a' }).toArray()), {})
 })

@@ -2,7 +2,7 @@
 import type { Codec, Json, KeyCodec } from '../codecs/codec.ts'
 import { json } from '../codecs/json.ts'
 import { utf8 } from '../codecs/utf8.ts'
-import { hasCode, invalidArgument, type LedgerstoneError } from '../errors.ts'
+import { invalidArgument, type LedgerstoneError } from '../errors.ts'
 import { checkInteger, checkOptions, checkSignal } from '../internal/validate.ts'
 import { LockManager } from '../lock-manager/lock-manager.ts'
 import type {
@@ -10,7 +10,7 @@ import type {
   Range, SignalOptions, Snapshot, StoreMeta, StoreStats, Sync, TransactOptions, Transaction, VerifyReport, WriteHandle, WriteOptions, WriteTxn,
 } from './canonical-store.ts'
 import { EmbeddedCollection, spaceOf } from './collection.ts'
-import { EventPass, type EventSource } from './event-pass.ts'
+import type { EventSource } from './event-pass.ts'
 import { EmbeddedEventReader } from './event-reader.ts'
 import { HeldEventSegments } from './event-segments.ts'
 import { EmbeddedFollower } from './follower.ts'
@@ -18,6 +18,7 @@ import { KeyBounds, RANGE_OPTIONS } from './key-bounds.ts'
 import { pause } from './pause.ts'
 import type { CheckOptions, CheckReport, Checks, Phases, PhasesOptions } from './phases.ts'
 import { EmbeddedRange } from './range.ts'
+import { readEvent } from './read-event.ts'
 import { EmbeddedSnapshot } from './snapshot.ts'
 import { checkName, type StoreHandle } from './store-handle.ts'
 import { verify } from './verification.ts'
@@ -202,15 +203,7 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
     this.#handle.check()
     if (id === undefined) throw invalidArgument('id', 'the id of an event is needed')
     checkInteger(id, 0, 'id')
-    const pass = new EventPass(this.#events, id, Math.min(id + 1, Number.MAX_SAFE_INTEGER), false)
-    try {
-      return pass.load() ? (pass.take() as EventRecord<E>) : undefined
-    } catch (error) {
-      if (hasCode(error, 'ERR_EVENTS_TRIMMED')) return undefined
-      throw error
-    } finally {
-      pass.close()
-    }
+    return readEvent(this.#events, id) as EventRecord<E> | undefined
   }
 
   meta(): StoreMeta {

@@ -11,6 +11,7 @@ pub(crate) enum HotCall {
     RangeOpen,
     RangePage,
     EventsPage,
+    Event,
     Begin,
     Commit,
     Abort,
@@ -28,7 +29,7 @@ pub(crate) enum HotCall {
     LogEnds,
 }
 
-const HOT_CALLS: usize = 21;
+const HOT_CALLS: usize = 22;
 
 #[derive(Default)]
 pub(crate) struct Counters([Cell<u64>; HOT_CALLS]);

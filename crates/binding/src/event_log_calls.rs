@@ -64,12 +64,15 @@ pub(crate) fn get(state: &EnvState, arguments: &Arguments<4>) -> Answer {
     if offset > pool.len() {
         return Err(ErrorRecord::invalid("offset", "the offset is beyond the pool"));
     }
-    let Some((_timestamp_ms, bytes)) = state.log(log)?.get(id)? else { return Ok(MISSING) };
-    if pool.put(offset, &bytes) {
-        return Ok(length(bytes.len()));
-    }
-    state.value.replace(Some(bytes));
-    Ok(TOO_BIG)
+    let found = state.log(log)?.get_with(id, |_timestamp_ms, bytes| {
+        if pool.put(offset, bytes) {
+            length(bytes.len())
+        } else {
+            state.value.replace(Some(bytes.to_vec()));
+            TOO_BIG
+        }
+    })?;
+    Ok(found.unwrap_or(MISSING))
 }
 
 /// `logPage(log, from, to, pool)`
@@ -77,9 +80,10 @@ pub(crate) fn page(state: &EnvState, arguments: &Arguments<4>) -> Answer {
     let log = arguments.handle(0, "log")?;
     let from = arguments.integer(1, "from")?;
     let to = arguments.integer(2, "to")?;
-    let mut page = EventPage::new(arguments.bytes(3, "pool")?)?;
+    let pool = arguments.bytes(3, "pool")?;
+    let mut page = EventPage::new(pool)?;
     let mut done = true;
-    state.log(log)?.read(from, to, Direction::Forward, &mut |id, timestamp_ms, payload| {
+    state.log(log)?.read_ahead(from, to, Direction::Forward, pool.len() as u64, &mut |id, timestamp_ms, payload| {
         if page.put(id, timestamp_ms, payload) {
             ControlFlow::Continue(())
         } else {

@@ -42,6 +42,9 @@ const FAILED: f64 = -3.0;
 /// Bytes in front of the records of a write set, where the result of the commit is written.
 const WRITE_SET_HEAD: usize = 64;
 
+/// Bytes in front of an event's payload.
+const EVENT_HEAD: usize = 8;
+
 pub(crate) type Answer = Result<f64, Failure>;
 type Body<const N: usize, R> = fn(&EnvState, &Arguments<N>) -> Result<R, Failure>;
 
@@ -120,6 +123,7 @@ hot_calls! {
     c"rangeOpen" raw_range_open = RangeOpen 4 read_calls::range_open;
     c"rangePage" raw_range_page = RangePage 2 read_calls::range_page;
     c"eventsPage" raw_events_page = EventsPage 5 events_page;
+    c"event" raw_event = Event 4 event;
     c"begin" raw_begin = Begin 2 begin;
     c"commit" raw_commit = Commit 4 commit;
     c"abort" raw_abort = Abort 1 abort;
@@ -189,7 +193,7 @@ fn events_page(state: &EnvState, arguments: &Arguments<5>) -> Answer {
     let mut page = EventPage::new(pool)?;
     let mut done = true;
     state.with_reader(reader, |reader| {
-        reader.read_events(from, to, direction, &mut |id, timestamp_ms, payload| {
+        reader.read_events(from, to, direction, pool.len() as u64, &mut |id, timestamp_ms, payload| {
             if page.put(id, timestamp_ms, payload) {
                 ControlFlow::Continue(())
             } else {
@@ -199,6 +203,29 @@ fn events_page(state: &EnvState, arguments: &Arguments<5>) -> Answer {
         })
     })?;
     Ok(page_answer(&page.finish(done)))
+}
+
+/// `event(store, id, pool, offset)`: the timestamp, f64, then the payload, whose length is the answer.
+fn event(state: &EnvState, arguments: &Arguments<4>) -> Answer {
+    let store = arguments.handle(0, "store")?;
+    let id = arguments.integer(1, "id")?;
+    let pool = arguments.bytes(2, "pool")?;
+    let offset = arguments.index(3, "offset")?;
+    if offset > pool.len() || pool.len() - offset < EVENT_HEAD {
+        return Err(ErrorRecord::invalid("offset", "the pool has no room for an event's timestamp"));
+    }
+    state.with_store(store, |entry| {
+        let found = entry.handle().event(id, |timestamp_ms, payload| {
+            let put = pool.put_f64(offset, number(timestamp_ms)) && pool.put(offset + EVENT_HEAD, payload);
+            if put {
+                length(payload.len())
+            } else {
+                state.value.replace(Some(payload.to_vec()));
+                TOO_BIG
+            }
+        })?;
+        Ok(found.unwrap_or(MISSING))
+    })
 }
 
 /// `begin(store, stall)`

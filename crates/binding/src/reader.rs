@@ -54,11 +54,12 @@ impl Reader {
         from: u64,
         to: u64,
         direction: Direction,
+        first_bytes: u64,
         visit: &mut VisitEvent<'_>,
     ) -> Result<(), Failure> {
         Ok(match self {
-            Self::Store { entry, .. } => entry.handle().read_events(from, to, direction, visit),
-            Self::Snapshot { snapshot, .. } => snapshot.read_events(from, to, direction, visit),
+            Self::Store { entry, .. } => entry.handle().read_events_ahead(from, to, direction, first_bytes, visit),
+            Self::Snapshot { snapshot, .. } => snapshot.read_events_ahead(from, to, direction, first_bytes, visit),
         }?)
     }
 

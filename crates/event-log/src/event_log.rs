@@ -163,14 +163,20 @@ impl EventLog {
     }
 
     /// The segment that holds `id`, opened for reading.
-    pub(crate) fn reader_of(&self, id: u64) -> Result<SegmentReader> {
-        let segment = {
-            let segments = self.segments.read();
-            let later = segments.partition_point(|segment| segment.first_id() <= id);
-            later.checked_sub(1).and_then(|position| segments.get(position)).cloned()
-        };
-        let Some(segment) = segment else { return Err(self.missing(id)) };
+    pub(crate) fn reader_of(&self, id: u64) -> Result<Arc<SegmentReader>> {
+        let segment = self.segment_of(id).ok_or_else(|| self.missing(id))?;
         self.readers.reader(&*self.vfs, &segment)
+    }
+
+    /// The same, if it is open already.
+    pub(crate) fn opened_reader_of(&self, id: u64) -> Option<Arc<SegmentReader>> {
+        self.readers.opened(&self.segment_of(id)?)
+    }
+
+    fn segment_of(&self, id: u64) -> Option<Arc<Segment>> {
+        let segments = self.segments.read();
+        let later = segments.partition_point(|segment| segment.first_id() <= id);
+        later.checked_sub(1).and_then(|position| segments.get(position)).cloned()
     }
 
     /// The error for an id that was promised and that no segment holds.

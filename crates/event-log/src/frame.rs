@@ -26,8 +26,9 @@ pub(crate) const FRAME_HEADER_BYTES: u64 = FRAME_HEADER_LEN as u64;
 pub(crate) const FRAME_HEADER_LEN: usize = 44;
 /// Frames start at multiples of this.
 pub(crate) const FRAME_ALIGNMENT: u64 = 8;
-/// A frame is cut before its table and payloads exceed this. A larger event is a frame of its own.
-pub(crate) const FRAME_TARGET_BYTES: u64 = 64 * 1024;
+/// The most that the table and the payloads of several events take: where earlier versions cut. A larger event is a frame of
+/// its own.
+const MAX_SHARED_RAW_BYTES: u64 = 64 * 1024;
 /// What one event takes in the table.
 pub(crate) const TABLE_ENTRY_BYTES: u64 = 8;
 /// The largest event that a frame can describe; options are capped at it.
@@ -72,6 +73,8 @@ pub(crate) struct FrameFacts {
     pub(crate) offset: u64,
     /// Bytes on disk, padding included.
     pub(crate) stored_bytes: u64,
+    /// Bytes of table and payloads, uncompressed.
+    pub(crate) raw_bytes: u64,
     pub(crate) first_id: u64,
     pub(crate) count: u64,
     pub(crate) first_timestamp_ms: u64,
@@ -122,9 +125,8 @@ impl FrameHeader {
         plausible.then_some(header)
     }
 
-    /// Only a single event makes a frame larger than the target.
     fn max_raw_bytes(&self) -> u64 {
-        if self.count == 1 { TABLE_ENTRY_BYTES + MAX_EVENT_BYTES } else { FRAME_TARGET_BYTES }
+        if self.count == 1 { TABLE_ENTRY_BYTES + MAX_EVENT_BYTES } else { MAX_SHARED_RAW_BYTES }
     }
 
     /// Compressed means smaller. Of flags that are not known nothing is known.
@@ -209,6 +211,7 @@ impl<'a> Frame<'a> {
         let facts = FrameFacts {
             offset,
             stored_bytes: align_up(header.length_bytes(), FRAME_ALIGNMENT),
+            raw_bytes: u64::from(header.raw_len),
             first_id: header.first_id,
             count: u64::from(header.count),
             first_timestamp_ms: header.base_ms,
@@ -231,6 +234,12 @@ impl<'a> Frame<'a> {
             next_id: self.facts.first_id,
             base_ms: self.facts.first_timestamp_ms,
         }
+    }
+
+    /// The event `id`, if it is one of these.
+    pub(crate) fn event(&self, id: u64) -> Option<EventRef<'_>> {
+        let before = usize::try_from(id.checked_sub(self.facts.first_id)?).ok()?;
+        self.events().nth(before)
     }
 }
 

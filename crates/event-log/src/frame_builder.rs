@@ -1,31 +1,41 @@
-//! Makes frames: gathers events, packs them, and completes the frame once it is known where it goes.
+//! Makes frames: gathers the events of one, packs them behind the frames that wait to be written, and completes the frame
+//! once it is known where it goes.
 //!
-//! Packing comes first, since only the packed length tells whether the frame still fits into its segment.
+//! Packing comes first, since only the packed length tells whether the frame still fits into its segment. A frame is what
+//! reading one event costs, so it is small; writing costs by the call, so many frames make one write.
 
 use ledgerstone_format::{
-    align_up,
+    PAGE_BYTES, align_up,
     compression::{Compression, compress},
 };
 
 use crate::{
     EventIn,
-    frame::{
-        FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FRAME_HEADER_LEN, FRAME_TARGET_BYTES, FrameFacts, Place,
-        TABLE_ENTRY_BYTES, checksum,
-    },
+    frame::{FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FRAME_HEADER_LEN, FrameFacts, Place, TABLE_ENTRY_BYTES, checksum},
 };
 
+/// Table and payloads of a frame that is stored as it is: the whole frame fits into a page of memory.
+const PLAIN_RAW_BYTES: u64 = PAGE_BYTES - FRAME_HEADER_BYTES;
+/// Table and payloads of a frame that is to be compressed: what is alike must be in one frame to become smaller by it.
+const COMPRESSED_RAW_BYTES: u64 = 16 * 1024;
+/// Frames are written together up to this.
+const BATCH_BYTES: usize = 256 * 1024;
 /// A larger buffer, made for a single large event, is given back.
 const KEPT_BUFFER_BYTES: usize = 1 << 20;
 
 /// Gathers the events of one frame and encodes them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct FrameBuilder<'e> {
     events: Vec<EventIn<'e>>,
     raw_bytes: u64,
+    compression: Compression,
 }
 
 impl<'e> FrameBuilder<'e> {
+    pub(crate) const fn new(compression: Compression) -> Self {
+        Self { events: Vec::new(), raw_bytes: 0, compression }
+    }
+
     pub(crate) fn count(&self) -> u64 {
         self.events.len() as u64
     }
@@ -41,8 +51,9 @@ impl<'e> FrameBuilder<'e> {
     /// Whether `event` belongs into this frame; otherwise the frame is cut before it.
     pub(crate) fn accepts(&self, event: &EventIn<'_>) -> bool {
         let Some(base) = self.first_timestamp_ms() else { return true };
+        let max = if self.compression == Compression::None { PLAIN_RAW_BYTES } else { COMPRESSED_RAW_BYTES };
         let raw_bytes = self.raw_bytes + TABLE_ENTRY_BYTES + event.bytes.len() as u64;
-        raw_bytes <= FRAME_TARGET_BYTES && u32::try_from(event.timestamp_ms.saturating_sub(base)).is_ok()
+        raw_bytes <= max && u32::try_from(event.timestamp_ms.saturating_sub(base)).is_ok()
     }
 
     pub(crate) fn push(&mut self, event: EventIn<'e>) {
@@ -55,30 +66,30 @@ impl<'e> FrameBuilder<'e> {
         self.raw_bytes = 0;
     }
 
-    /// Packs the events into `buffers`, compressed where that makes the frame smaller. Events were checked against the limit of
-    /// their size, so every length fits its field.
-    pub(crate) fn pack(&self, compression: Compression, buffers: &mut FrameBuffers) -> PackedFrame {
-        let FrameBuffers { frame, raw } = buffers;
-        frame.clear();
-        frame.resize(FRAME_HEADER_LEN, 0);
+    /// Packs the events behind the frames of `batch`, compressed where that makes the frame smaller. Events were checked
+    /// against the limit of their size, so every length fits its field.
+    pub(crate) fn pack(&self, batch: &mut FrameBatch) -> PackedFrame {
+        let FrameBatch { bytes, raw, .. } = batch;
+        let start = bytes.len();
+        bytes.resize(start.saturating_add(FRAME_HEADER_LEN), 0);
         let mut used = Compression::None;
-        if compression != Compression::None {
+        if self.compression != Compression::None {
             raw.clear();
             self.put_body(raw);
-            if compress(compression, raw, frame) {
-                used = compression;
+            if compress(self.compression, raw, bytes) {
+                used = self.compression;
             }
         }
         if used == Compression::None {
-            self.put_body(frame);
+            self.put_body(bytes);
         }
-        let first_timestamp_ms = self.first_timestamp_ms().unwrap_or_default();
         PackedFrame {
+            start,
             compression: used,
             raw_bytes: self.raw_bytes,
-            length: frame.len() as u64,
+            length: bytes.len().saturating_sub(start) as u64,
             count: self.count(),
-            first_timestamp_ms,
+            first_timestamp_ms: self.first_timestamp_ms().unwrap_or_default(),
             last_timestamp_ms: self.last_timestamp_ms().unwrap_or_default(),
         }
     }
@@ -96,28 +107,11 @@ impl<'e> FrameBuilder<'e> {
     }
 }
 
-/// The memory that frames are made in, used again for each.
-#[derive(Debug, Default)]
-pub(crate) struct FrameBuffers {
-    frame: Vec<u8>,
-    /// The body before it is compressed.
-    raw: Vec<u8>,
-}
-
-impl FrameBuffers {
-    /// Gives back what a single large event has taken.
-    pub(crate) fn shrink(&mut self) {
-        for buffer in [&mut self.frame, &mut self.raw] {
-            if buffer.capacity() > KEPT_BUFFER_BYTES {
-                *buffer = Vec::new();
-            }
-        }
-    }
-}
-
 /// A frame that is complete but for its place.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PackedFrame {
+    /// Where it begins in its batch.
+    start: usize,
     compression: Compression,
     raw_bytes: u64,
     /// Without padding.
@@ -132,45 +126,96 @@ impl PackedFrame {
     pub(crate) const fn stored_bytes(&self) -> u64 {
         align_up(self.length, FRAME_ALIGNMENT)
     }
+}
 
-    /// The frame's bytes at `place`, in the buffers that it was packed into.
-    pub(crate) fn complete<'b>(
-        &self,
-        buffers: &'b mut FrameBuffers,
-        place: Place,
-        first_id: u64,
-        flushed_upto: u64,
-    ) -> (&'b [u8], FrameFacts) {
-        let frame = &mut buffers.frame;
-        let length = saturate(self.length).to_le_bytes();
-        let mut header = Vec::with_capacity(FRAME_HEADER_LEN);
-        header.extend_from_slice(&length);
-        header.extend_from_slice(&[0; 4]);
-        header.extend_from_slice(&first_id.to_le_bytes());
-        header.extend_from_slice(&saturate(self.count).to_le_bytes());
-        header.extend_from_slice(&self.first_timestamp_ms.to_le_bytes());
-        header.extend_from_slice(&u32::from(self.compression.number()).to_le_bytes());
-        header.extend_from_slice(&saturate(self.raw_bytes).to_le_bytes());
-        header.extend_from_slice(&flushed_upto.to_le_bytes());
-        debug_assert_eq!(header.len() as u64, FRAME_HEADER_BYTES);
-        if let Some(space) = frame.get_mut(..header.len()) {
+/// Frames that lie behind one another as they will in their segment, to be written at once; and the memory that they are
+/// made in, used again for each batch.
+#[derive(Debug, Default)]
+pub(crate) struct FrameBatch {
+    bytes: Vec<u8>,
+    frames: Vec<FrameFacts>,
+    /// A body before it is compressed.
+    raw: Vec<u8>,
+}
+
+impl FrameBatch {
+    /// Its complete frames.
+    pub(crate) fn frames(&self) -> &[FrameFacts] {
+        &self.frames
+    }
+
+    /// The bytes of its complete frames.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.complete_len()).unwrap_or_default()
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.complete_len() >= BATCH_BYTES
+    }
+
+    fn complete_len(&self) -> usize {
+        let stored_bytes = |(first, last): (&FrameFacts, &FrameFacts)| last.offset + last.stored_bytes - first.offset;
+        let ends = self.frames.first().zip(self.frames.last());
+        ends.map_or(0, |ends| usize::try_from(stored_bytes(ends)).unwrap_or(usize::MAX))
+    }
+
+    /// Completes the frame that was packed last, behind the others. `place` is that of the batch's first frame.
+    pub(crate) fn complete(&mut self, packed: &PackedFrame, place: Place, first_id: u64, flushed_upto: u64) {
+        let place = Place { salt: place.salt, offset: place.offset.saturating_add(packed.start as u64) };
+        let length = saturate(packed.length).to_le_bytes();
+        let mut header = [0; FRAME_HEADER_LEN];
+        let fields: [&[u8]; 8] = [
+            &length,
+            &[0; 4],
+            &first_id.to_le_bytes(),
+            &saturate(packed.count).to_le_bytes(),
+            &packed.first_timestamp_ms.to_le_bytes(),
+            &u32::from(packed.compression.number()).to_le_bytes(),
+            &saturate(packed.raw_bytes).to_le_bytes(),
+            &flushed_upto.to_le_bytes(),
+        ];
+        for (byte, field) in header.iter_mut().zip(fields.iter().copied().flatten()) {
+            *byte = *field;
+        }
+        let frame = self.bytes.get_mut(packed.start..).unwrap_or_default();
+        if let Some(space) = frame.get_mut(..FRAME_HEADER_LEN) {
             space.copy_from_slice(&header);
         }
         let crc = checksum(place, length, frame.get(8..).unwrap_or_default()).to_le_bytes();
         if let Some(field) = frame.get_mut(4..8) {
             field.copy_from_slice(&crc);
         }
-        frame.resize(usize::try_from(self.stored_bytes()).unwrap_or(frame.len()), 0);
-        let facts = FrameFacts {
+        let stored_len = usize::try_from(packed.stored_bytes()).unwrap_or(frame.len());
+        self.bytes.resize(packed.start.saturating_add(stored_len), 0);
+        self.frames.push(FrameFacts {
             offset: place.offset,
-            stored_bytes: self.stored_bytes(),
+            stored_bytes: packed.stored_bytes(),
+            raw_bytes: packed.raw_bytes,
             first_id,
-            count: self.count,
-            first_timestamp_ms: self.first_timestamp_ms,
-            last_timestamp_ms: self.last_timestamp_ms,
+            count: packed.count,
+            first_timestamp_ms: packed.first_timestamp_ms,
+            last_timestamp_ms: packed.last_timestamp_ms,
             flushed_upto,
-        };
-        (frame, facts)
+        });
+    }
+
+    /// Forgets the complete frames. The one that was only packed becomes the first of the next batch.
+    pub(crate) fn begin_with(&mut self, packed: &PackedFrame) -> PackedFrame {
+        let gone = self.complete_len().min(self.bytes.len());
+        self.bytes.drain(..gone);
+        self.frames.clear();
+        PackedFrame { start: packed.start.saturating_sub(gone), ..*packed }
+    }
+
+    /// Forgets every frame, and gives back what a single large event has taken.
+    pub(crate) fn clear(&mut self) {
+        self.frames.clear();
+        for buffer in [&mut self.bytes, &mut self.raw] {
+            buffer.clear();
+            if buffer.capacity() > KEPT_BUFFER_BYTES {
+                *buffer = Vec::new();
+            }
+        }
     }
 }
 

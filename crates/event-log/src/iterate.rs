@@ -10,6 +10,7 @@ use crate::{
     frame::EventRef,
     segment::{
         index::{Span, TimeSearch},
+        read_buffer::with_read_buffer,
         reader::SegmentReader,
     },
 };
@@ -23,8 +24,8 @@ pub enum Direction {
     Backward,
 }
 
-/// The first read of an iteration; each further one doubles, so that a short run costs little.
-const FIRST_READ_BYTES: u64 = 32 * 1024;
+/// The first read of an iteration of which nothing is known; each further one doubles, so that a short run costs little.
+pub(crate) const FIRST_READ_BYTES: u64 = 32 * 1024;
 /// The most that one read takes, unless a single frame is larger.
 const MAX_READ_BYTES: u64 = 256 * 1024;
 
@@ -35,11 +36,20 @@ impl EventLog {
     /// The event `id`, as its timestamp in milliseconds and its payload; `None` when the log does not hold this id, also
     /// when it was trimmed.
     pub fn get(&self, id: u64) -> Result<Option<(u64, Vec<u8>)>> {
+        self.get_with(id, |timestamp_ms, bytes| (timestamp_ms, bytes.to_vec()))
+    }
+
+    /// As [`EventLog::get`], with the event where it was read.
+    pub fn get_with<R>(&self, id: u64, take: impl FnOnce(u64, &[u8]) -> R) -> Result<Option<R>> {
         if id < self.oldest_event_id() || id >= self.next_event_id() {
             return Ok(None);
         }
+        // A file that is open can be read whatever becomes of its name: only opening one needs a pin.
+        if let Some(reader) = self.opened_reader_of(id) {
+            return self.take_event(&reader, id, take).map(Some);
+        }
         match self.hold(id) {
-            Ok(_held) => self.get_held(id).map(Some),
+            Ok(_held) => self.take_event(&*self.reader_of(id)?, id, take).map(Some),
             Err(Error::Trimmed { .. }) => Ok(None),
             Err(error) => Err(error),
         }
@@ -47,17 +57,21 @@ impl EventLog {
 
     /// An event that the log holds and that is pinned.
     pub(crate) fn get_held(&self, id: u64) -> Result<(u64, Vec<u8>)> {
-        let reader = self.reader_of(id)?;
+        self.take_event(&*self.reader_of(id)?, id, |timestamp_ms, bytes| (timestamp_ms, bytes.to_vec()))
+    }
+
+    /// One read of the event's block: a frame, or some small ones.
+    fn take_event<R>(&self, reader: &SegmentReader, id: u64, take: impl FnOnce(u64, &[u8]) -> R) -> Result<R> {
         let span = self.found(reader.with_index(|index| index.span_from(id, id, 0)), id)?;
-        let mut buffer = Vec::new();
-        reader.load(span, &mut buffer)?;
-        for frame in reader.frames(span, &buffer) {
-            let frame = frame?;
-            if let Some(event) = frame.events().find(|event| event.id == id) {
-                return Ok((event.timestamp_ms, event.bytes.to_vec()));
+        with_read_buffer(|buffer| {
+            reader.load(span, buffer)?;
+            for frame in reader.frames(span, buffer) {
+                if let Some(event) = frame?.event(id) {
+                    return Ok(take(event.timestamp_ms, event.bytes));
+                }
             }
-        }
-        Err(reader.corrupt(span.offset, "an indexed event is missing"))
+            Err(reader.corrupt(span.offset, "an indexed event is missing"))
+        })
     }
 
     /// Visits the events from `from` up to but not including `to`, as far as the log holds them when this is called, until
@@ -67,29 +81,57 @@ impl EventLog {
     /// # Errors
     /// [`Error::Trimmed`] when `from` is below the oldest event.
     pub fn read(&self, from: u64, to: u64, direction: Direction, visit: &mut Visit<'_>) -> Result<()> {
-        let held = self.hold(from)?;
-        self.read_held(held.from_id, to, direction, visit)
+        self.read_ahead(from, to, direction, FIRST_READ_BYTES, visit)
     }
 
-    /// As `read`, with the events from `from` on pinned.
-    pub(crate) fn read_held(&self, from: u64, to: u64, direction: Direction, visit: &mut Visit<'_>) -> Result<()> {
+    /// As [`EventLog::read`], for a visitor that is going to take about `first_bytes` before it breaks off: these are read at
+    /// once.
+    pub fn read_ahead(
+        &self,
+        from: u64,
+        to: u64,
+        direction: Direction,
+        first_bytes: u64,
+        visit: &mut Visit<'_>,
+    ) -> Result<()> {
+        let held = self.hold(from)?;
+        self.read_held(held.from_id, to, direction, first_bytes, visit)
+    }
+
+    /// As `read_ahead`, with the events from `from` on pinned.
+    pub(crate) fn read_held(
+        &self,
+        from: u64,
+        to: u64,
+        direction: Direction,
+        first_bytes: u64,
+        visit: &mut Visit<'_>,
+    ) -> Result<()> {
         let to = to.min(self.next_event_id());
         if from >= to {
             return Ok(());
         }
-        match direction {
-            Direction::Forward => self.read_forward(from, to, visit),
-            Direction::Backward => self.read_backward(from, to, visit),
-        }
+        let first_bytes = first_bytes.min(MAX_READ_BYTES);
+        with_read_buffer(|buffer| match direction {
+            Direction::Forward => self.read_forward(from, to, first_bytes, buffer, visit),
+            Direction::Backward => self.read_backward(from, to, first_bytes, buffer, visit),
+        })
     }
 
-    fn read_forward(&self, from: u64, to: u64, visit: &mut Visit<'_>) -> Result<()> {
-        let (mut id, mut limit_bytes, mut buffer) = (from, FIRST_READ_BYTES, Vec::new());
+    fn read_forward(
+        &self,
+        from: u64,
+        to: u64,
+        first_bytes: u64,
+        buffer: &mut Vec<u8>,
+        visit: &mut Visit<'_>,
+    ) -> Result<()> {
+        let (mut id, mut limit_bytes) = (from, first_bytes);
         while id < to {
             let reader = self.reader_of(id)?;
             let span = self.found(reader.with_index(|index| index.span_from(id, to, limit_bytes)), id)?;
-            reader.load(span, &mut buffer)?;
-            for frame in reader.frames(span, &buffer) {
+            reader.load(span, buffer)?;
+            for frame in reader.frames(span, buffer) {
                 let frame = frame?;
                 for event in frame.events().filter(|event| event.id >= id) {
                     if event.id >= to || visit(event.id, event.timestamp_ms, event.bytes).is_break() {
@@ -103,13 +145,20 @@ impl EventLog {
         Ok(())
     }
 
-    fn read_backward(&self, from: u64, to: u64, visit: &mut Visit<'_>) -> Result<()> {
-        let (mut end, mut limit_bytes, mut buffer) = (to, FIRST_READ_BYTES, Vec::new());
+    fn read_backward(
+        &self,
+        from: u64,
+        to: u64,
+        first_bytes: u64,
+        buffer: &mut Vec<u8>,
+        visit: &mut Visit<'_>,
+    ) -> Result<()> {
+        let (mut end, mut limit_bytes) = (to, first_bytes);
         while let Some(id) = end.checked_sub(1).filter(|id| *id >= from) {
             let reader = self.reader_of(id)?;
             let span = self.found(reader.with_index(|index| index.span_upto(id, from, limit_bytes)), id)?;
-            reader.load(span, &mut buffer)?;
-            let frames = reader.frames(span, &buffer).collect::<Result<Vec<_>>>()?;
+            reader.load(span, buffer)?;
+            let frames = reader.frames(span, buffer).collect::<Result<Vec<_>>>()?;
             for frame in frames.iter().rev() {
                 let events: Vec<EventRef<'_>> = frame.events().filter(|event| event.id < end).collect();
                 for event in events.into_iter().rev() {

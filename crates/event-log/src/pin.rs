@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
 
-use crate::{Direction, Error, EventLog, Result, SegmentInfo, iterate::Visit};
+use crate::{
+    Direction, Error, EventLog, Result, SegmentInfo,
+    iterate::{FIRST_READ_BYTES, Visit},
+};
 
 /// From which ids on segments are needed, and by how many.
 #[derive(Debug, Default)]
@@ -111,6 +114,6 @@ impl Pin {
         if from < self.from_id {
             return Err(Error::Trimmed { requested: from, oldest: self.from_id });
         }
-        self.log.read_held(from, to, direction, visit)
+        self.log.read_held(from, to, direction, FIRST_READ_BYTES, visit)
     }
 }

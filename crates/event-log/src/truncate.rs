@@ -14,7 +14,7 @@ use crate::{
     Error, EventIn, EventLog, Result,
     append::{Appender, Tail},
     frame::{FrameFacts, Place},
-    frame_builder::{FrameBuffers, FrameBuilder},
+    frame_builder::{FrameBatch, FrameBuilder},
     recovery::open_tail,
     segment::{Body, Segment, aside_name, walk::walk},
 };
@@ -81,7 +81,7 @@ impl EventLog {
         let frames = reader.frames(span, &buffer).collect::<Result<Vec<_>>>()?;
         let cut = frames.iter().find(|frame| id < frame.facts().first_id.saturating_add(frame.facts().count));
         let cut = cut.ok_or_else(missing)?;
-        let mut kept = FrameBuilder::default();
+        let mut kept = FrameBuilder::new(self.options.compression);
         for event in cut.events().take_while(|event| event.id < id) {
             kept.push(EventIn { timestamp_ms: event.timestamp_ms, bytes: event.bytes });
         }
@@ -103,10 +103,10 @@ impl EventLog {
         copy(&*source, &*aside, frame.offset)?;
         if kept.count() > 0 {
             let place = Place { salt: segment.header.salt, offset: frame.offset };
-            let mut buffers = FrameBuffers::default();
-            let packed = kept.pack(self.options.compression, &mut buffers);
-            let (bytes, _facts) = packed.complete(&mut buffers, place, frame.first_id, frame.flushed_upto);
-            aside.write_all_at(bytes, frame.offset)?;
+            let mut batch = FrameBatch::default();
+            let packed = kept.pack(&mut batch);
+            batch.complete(&packed, place, frame.first_id, frame.flushed_upto);
+            aside.write_all_at(batch.bytes(), frame.offset)?;
         }
         aside.sync_data()?;
         drop(aside);

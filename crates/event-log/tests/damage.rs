@@ -50,7 +50,7 @@ fn original() -> Original {
     model.extend(append_made(&log, 1, 10));
     log.sync().unwrap();
     assert_eq!(log.stats().segments, 2);
-    assert_eq!(disk.read_file(&segments(&disk)[0]).unwrap().len(), INDEX_OFFSET + 24 + 80);
+    assert_eq!(disk.read_file(&segments(&disk)[0]).unwrap().len(), INDEX_OFFSET + 2 * 24 + 80);
     let files: Vec<_> =
         segments(&disk).into_iter().map(|path| (path.clone(), disk.read_file(&path).unwrap())).collect();
     Original { files, model, sealed, witnessed }

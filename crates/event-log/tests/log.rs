@@ -171,6 +171,32 @@ fn a_get_opens_and_reads_one_bounded_piece_at_any_age() {
 }
 
 #[test]
+fn a_frame_is_a_page_at_most_and_many_are_one_write() {
+    let disk = SimDisk::new(1);
+    let log = create(&disk, EventLogOptions { segment_bytes: 8 << 20, ..SMALL }).unwrap();
+    let before = disk.counts();
+    append_made(&log, 20_000, 100);
+    append_made(&log, 1, 10_000);
+    append_made(&log, 1, 100);
+    let after = disk.counts();
+    let bytes = after.bytes_written - before.bytes_written;
+    // 108 bytes each with its place in the table, 37 to a frame.
+    assert!((2_160_000..2_220_000).contains(&bytes), "{bytes}");
+    assert_eq!(after.writes - before.writes, bytes.div_ceil(256 * 1024) + 2);
+    let path = segments(&disk).pop().unwrap();
+    let bytes = disk.read_file(&path).unwrap();
+    let (mut at, mut lens) = (4_096, Vec::new());
+    while at < bytes.len() {
+        let len = u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+        lens.push(len);
+        at += len.next_multiple_of(8);
+    }
+    let (large, shared): (Vec<usize>, Vec<usize>) = lens.iter().partition(|len| **len > 4_096);
+    assert_eq!(large, [44 + 8 + 10_000]);
+    assert!(shared.iter().filter(|len| **len == 44 + 37 * 108).count() >= 20_000 / 37, "{shared:?}");
+}
+
+#[test]
 fn opening_reads_only_the_ends_of_sealed_segments() {
     let disk = SimDisk::new(1);
     let log = create(&disk, EventLogOptions { segment_bytes: 64 * 1024, ..SMALL }).unwrap();

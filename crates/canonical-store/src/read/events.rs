@@ -18,6 +18,9 @@ pub enum Direction {
 /// Commits looked at under one taking of the lock.
 const BLOCKS_PER_PAGE: usize = 1_024;
 
+/// What is read of the log at first for a visitor of whom nothing is known.
+const FIRST_READ_BYTES: u64 = 32 * 1024;
+
 type Visit<'a> = dyn FnMut(u64, u64, &[u8]) -> ControlFlow<()> + 'a;
 
 impl Store {
@@ -47,6 +50,18 @@ impl Store {
     /// Shows the events `from..to`, with their timestamps, until `visit` breaks. [`Error::EventsTrimmed`] where they are no
     /// longer kept.
     pub fn read_events(&self, from: u64, to: u64, direction: Direction, visit: &mut Visit<'_>) -> Result<()> {
+        self.read_events_ahead(from, to, direction, FIRST_READ_BYTES, visit)
+    }
+
+    /// As [`Store::read_events`], for a visitor that is going to take about `first_bytes` before it breaks.
+    pub fn read_events_ahead(
+        &self,
+        from: u64,
+        to: u64,
+        direction: Direction,
+        first_bytes: u64,
+        visit: &mut Visit<'_>,
+    ) -> Result<()> {
         self.check_open()?;
         let (mut from, mut to) = self.kept(from, to.min(self.next_event_id()), direction)?;
         while from < to {
@@ -58,7 +73,7 @@ impl Store {
             let probe = if newest_first { to - 1 } else { from };
             if probe < in_deltas {
                 let end = to.min(in_deltas);
-                if self.read_log(from, end, direction, visit)?.is_break() {
+                if self.read_log(from, end, direction, first_bytes, visit)?.is_break() {
                     return Ok(());
                 }
                 if newest_first {
@@ -86,7 +101,7 @@ impl Store {
                 }
             }
             if id == probe {
-                return Err(Error::corrupt(&self.path, 0, format!("an event is missing in memory: id={id}")));
+                return Err(self.missing_event(id));
             }
             if newest_first {
                 to = id + 1;
@@ -97,13 +112,44 @@ impl Store {
         Ok(())
     }
 
-    fn read_log(&self, from: u64, to: u64, direction: Direction, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
+    /// The event `id` with its timestamp, where it was read; `None` when it is not there, also when it was trimmed.
+    pub fn event<R>(&self, id: u64, take: impl FnOnce(u64, &[u8]) -> R) -> Result<Option<R>> {
+        self.check_open()?;
+        if id < self.oldest_event_id() || id >= self.next_event_id() {
+            return Ok(None);
+        }
+        let view = self.coordinator.view();
+        let frozen = view.frozen.as_ref().map(|frozen| frozen.events());
+        let active = view.active.events();
+        if id < frozen.unwrap_or(active).first_id() {
+            return Ok(self.log.get_with(id, take)?);
+        }
+        let events = frozen.filter(|_| id < active.first_id()).unwrap_or(active);
+        let page = events.page(id, id + 1, 1, false);
+        match page.get(id) {
+            Some((timestamp_ms, bytes)) => Ok(Some(take(timestamp_ms, bytes))),
+            None => Err(self.missing_event(id)),
+        }
+    }
+
+    fn missing_event(&self, id: u64) -> Error {
+        Error::corrupt(&self.path, 0, format!("an event is missing in memory: id={id}"))
+    }
+
+    fn read_log(
+        &self,
+        from: u64,
+        to: u64,
+        direction: Direction,
+        first_bytes: u64,
+        visit: &mut Visit<'_>,
+    ) -> Result<ControlFlow<()>> {
         let direction = match direction {
             Direction::Forward => ledgerstone_event_log::Direction::Forward,
             Direction::Backward => ledgerstone_event_log::Direction::Backward,
         };
         let mut flow = ControlFlow::Continue(());
-        self.log.read(from, to, direction, &mut |id, timestamp_ms, bytes| {
+        self.log.read_ahead(from, to, direction, first_bytes, &mut |id, timestamp_ms, bytes| {
             flow = visit(id, timestamp_ms, bytes);
             flow
         })?;
@@ -135,8 +181,20 @@ impl Store {
 impl Snapshot {
     /// Shows the events `from..to` that the snapshot holds.
     pub fn read_events(&self, from: u64, to: u64, direction: Direction, visit: &mut Visit<'_>) -> Result<()> {
+        self.read_events_ahead(from, to, direction, FIRST_READ_BYTES, visit)
+    }
+
+    /// As [`Snapshot::read_events`], for a visitor that is going to take about `first_bytes` before it breaks.
+    pub fn read_events_ahead(
+        &self,
+        from: u64,
+        to: u64,
+        direction: Direction,
+        first_bytes: u64,
+        visit: &mut Visit<'_>,
+    ) -> Result<()> {
         self.with(|_| Ok(()))?;
-        self.store().read_events(from, to.min(self.next_event_id()), direction, visit)
+        self.store().read_events_ahead(from, to.min(self.next_event_id()), direction, first_bytes, visit)
     }
 
     /// The first event of the snapshot whose timestamp is at least `timestamp_ms`.

@@ -181,10 +181,29 @@ impl OwnedLog {
         self.log.get(id)
     }
 
+    /// The same, with the event where it was read.
+    pub fn get_with<R>(&self, id: u64, take: impl FnOnce(u64, &[u8]) -> R) -> Result<Option<R>> {
+        self.check_open()?;
+        self.log.get_with(id, take)
+    }
+
     /// As [`EventLog::read`]: pages that are taken by a visitor, in either direction.
     pub fn read(&self, from: u64, to: u64, direction: Direction, visit: &mut Visit<'_>) -> Result<()> {
         self.check_open()?;
         self.log.read(from, to, direction, visit)
+    }
+
+    /// As [`EventLog::read_ahead`].
+    pub fn read_ahead(
+        &self,
+        from: u64,
+        to: u64,
+        direction: Direction,
+        first_bytes: u64,
+        visit: &mut Visit<'_>,
+    ) -> Result<()> {
+        self.check_open()?;
+        self.log.read_ahead(from, to, direction, first_bytes, visit)
     }
 
     /// The events from `start` (0: the oldest) up to but not including `end` (`None`: to the end as it is now).

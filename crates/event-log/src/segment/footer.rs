@@ -142,6 +142,7 @@ mod tests {
         index.push(&FrameFacts {
             offset: 4_096,
             stored_bytes: 5_000,
+            raw_bytes: 4_950,
             first_id: 5,
             count: 3,
             first_timestamp_ms: 77,

@@ -1,15 +1,15 @@
 //! The sparse index of a segment: where a reader starts for an id or a timestamp.
 //!
-//! It divides the frames into blocks of about [`STRIDE_BYTES`] (a larger frame is a block of its own). A read takes whole
-//! blocks, so one bounded read finds any event. Entries ascend strictly; the first one is the segment's first frame.
+//! It divides the frames into blocks: small ones, such as appends of single events leave, share a block of about
+//! [`STRIDE_BYTES`], any other is a block of its own. A read takes whole blocks, so one bounded read finds any event. Entries ascend strictly; the first one is the segment's first frame.
 
 use ledgerstone_format::ByteReader;
 
 use super::header::SEGMENT_HEADER_BYTES;
 use crate::frame::FrameFacts;
 
-/// Blocks start at least this far apart, unless a frame is larger.
-const STRIDE_BYTES: u64 = 8 * 1024;
+/// Blocks start at least this far apart, unless the events of a frame take as much.
+const STRIDE_BYTES: u64 = 2 * 1024;
 /// Bytes of one entry in a sealed segment: id u64, offset u64, timestamp u64.
 pub(crate) const INDEX_ENTRY_BYTES: u64 = 24;
 
@@ -60,7 +60,7 @@ impl SegmentIndex {
 
     /// Adds the frame behind the last one.
     pub(crate) fn push(&mut self, frame: &FrameFacts) {
-        let large = frame.stored_bytes >= STRIDE_BYTES;
+        let large = frame.raw_bytes >= STRIDE_BYTES;
         let apart = self.entries.last().is_none_or(|last| frame.offset.saturating_sub(last.offset) >= STRIDE_BYTES);
         if apart || large || self.last_frame_is_block {
             let timestamp_ms = frame.first_timestamp_ms;

@@ -5,6 +5,7 @@
 pub(crate) mod footer;
 pub(crate) mod header;
 pub(crate) mod index;
+pub(crate) mod read_buffer;
 pub(crate) mod reader;
 pub(crate) mod reader_cache;
 pub(crate) mod walk;

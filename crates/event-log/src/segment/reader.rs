@@ -15,12 +15,12 @@ use crate::{
 };
 
 /// A segment, opened for reading.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct SegmentReader {
     segment: Arc<Segment>,
     file: Arc<dyn VfsFile>,
     /// The index of a sealed segment; that of any other is the segment's own.
-    stored_index: Option<Arc<SegmentIndex>>,
+    stored_index: Option<SegmentIndex>,
 }
 
 impl SegmentReader {
@@ -30,8 +30,8 @@ impl SegmentReader {
         let stored_index = match &segment.body {
             Body::Indexed(_) => None,
             Body::Sealed(footer) => match footer.read_index(&*file, &segment.header)? {
-                Some(index) => Some(Arc::new(index)),
-                None => Some(Arc::new(rebuild_index(&*file, &segment)?)),
+                Some(index) => Some(index),
+                None => Some(rebuild_index(&*file, &segment)?),
             },
         };
         Ok(Self { segment, file, stored_index })

@@ -10,9 +10,9 @@ use crate::Result;
 
 /// Handles that stay open.
 const MAX_READERS: usize = 128;
-/// Memory for stored indexes: about 24 bytes for 8 KiB of frames, so that 10 GiB of segments stay at hand. One index is
-/// kept whatever its size.
-const MAX_INDEX_BYTES: u64 = 32 << 20;
+/// Memory for stored indexes: 24 bytes for about 4 KiB of frames, so that 10 GiB of segments stay at hand. One index is kept
+/// whatever its size.
+const MAX_INDEX_BYTES: u64 = 64 << 20;
 
 /// Opened segments by their first ids.
 #[derive(Debug, Default)]
@@ -30,19 +30,24 @@ struct Opened {
 
 #[derive(Debug)]
 struct Used {
-    reader: SegmentReader,
+    reader: Arc<SegmentReader>,
     at: u64,
 }
 
 impl ReaderCache {
     /// A reader of `segment`. Files are opened and indexes are read outside the lock.
-    pub(crate) fn reader(&self, vfs: &dyn Vfs, segment: &Arc<Segment>) -> Result<SegmentReader> {
-        if let Some(found) = self.opened.lock().find(segment) {
+    pub(crate) fn reader(&self, vfs: &dyn Vfs, segment: &Arc<Segment>) -> Result<Arc<SegmentReader>> {
+        if let Some(found) = self.opened(segment) {
             return Ok(found);
         }
-        let opened = SegmentReader::open(vfs, Arc::clone(segment))?;
-        self.opened.lock().add(opened.clone());
+        let opened = Arc::new(SegmentReader::open(vfs, Arc::clone(segment))?);
+        self.opened.lock().add(Arc::clone(&opened));
         Ok(opened)
+    }
+
+    /// A reader of `segment`, if there is one already.
+    pub(crate) fn opened(&self, segment: &Arc<Segment>) -> Option<Arc<SegmentReader>> {
+        self.opened.lock().find(segment)
     }
 
     /// Closes the handle on a segment that goes away, once nobody is using it: an open file keeps its space.
@@ -57,7 +62,7 @@ impl ReaderCache {
 }
 
 impl Opened {
-    fn find(&mut self, segment: &Arc<Segment>) -> Option<SegmentReader> {
+    fn find(&mut self, segment: &Arc<Segment>) -> Option<Arc<SegmentReader>> {
         self.now += 1;
         let used = self.readers.get_mut(&segment.first_id())?;
         // What was opened while this segment was still the active one is of no more use.
@@ -65,10 +70,10 @@ impl Opened {
             return None;
         }
         used.at = self.now;
-        Some(used.reader.clone())
+        Some(Arc::clone(&used.reader))
     }
 
-    fn add(&mut self, reader: SegmentReader) {
+    fn add(&mut self, reader: Arc<SegmentReader>) {
         let first_id = reader.segment().first_id();
         self.remove(first_id);
         let index_bytes = reader.index_bytes();

@@ -86,18 +86,24 @@ impl SegmentWriter {
         Place { salt: self.segment.header.salt, offset }
     }
 
-    /// Whether a frame of `stored_bytes` belongs into the next segment. An empty segment takes a frame of any size.
-    pub(crate) fn is_full_for(&self, stored_bytes: u64, segment_bytes: u64) -> bool {
-        !self.is_empty() && self.next_place().offset.saturating_add(stored_bytes) > segment_bytes
+    /// Whether a frame of `stored_bytes`, behind others of `waiting_bytes` that are not yet written, belongs into the next
+    /// segment. An empty segment takes a frame of any size.
+    pub(crate) fn is_full_for(&self, waiting_bytes: u64, stored_bytes: u64, segment_bytes: u64) -> bool {
+        let end = self.next_place().offset.saturating_add(waiting_bytes).saturating_add(stored_bytes);
+        (!self.is_empty() || waiting_bytes > 0) && end > segment_bytes
     }
 
-    /// Writes a frame that was encoded for [`Self::next_place`]; then its index may be asked for it.
-    pub(crate) fn write(&mut self, bytes: &[u8], frame: &FrameFacts) -> Result<(), WriteFailure> {
-        self.file.write_all_at(bytes, frame.offset)?;
+    /// Writes frames that were encoded for [`Self::next_place`], in one write; then its index may be asked for them.
+    pub(crate) fn write(&mut self, bytes: &[u8], frames: &[FrameFacts]) -> Result<(), WriteFailure> {
+        let (Some(first), Some(last)) = (frames.first(), frames.last()) else { return Ok(()) };
+        self.file.write_all_at(bytes, first.offset)?;
         if let Body::Indexed(index) = &self.segment.body {
-            index.write().push(frame);
+            let mut index = index.write();
+            for frame in frames {
+                index.push(frame);
+            }
         }
-        self.end_offset = frame.offset.saturating_add(frame.stored_bytes);
+        self.end_offset = last.offset.saturating_add(last.stored_bytes);
         self.file_len = self.file_len.max(self.end_offset);
         self.page_is_flushed = false;
         self.dirty = true;

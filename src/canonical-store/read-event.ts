@@ -1,0 +1,28 @@
+// One event by its id: one native call. Text is decoded from memory used over and over, bytes come out in memory that the user keeps.
+import { MISSING, TOO_BIG } from '../binding.ts'
+import { readUtf8 } from '../internal/bytes.ts'
+import type { EventId, EventRecord } from './canonical-store.ts'
+import type { EventSource } from './event-pass.ts'
+
+/** The timestamp, in front of the payload. */
+const HEAD_BYTES = 8
+
+/** The event of a store; `undefined` when it is not there, also when it was trimmed. */
+export function readEvent(source: EventSource, id: EventId): EventRecord<unknown> | undefined {
+  const { environment, reader, events } = source
+  const { hot, scratch, slab } = environment
+  if (!events.isText) slab.prepare()
+  const pool = events.isText ? scratch : slab.buffer
+  const at = events.isText ? 0 : slab.offset
+  const length = hot.event(reader, id, pool, at)
+  if (length === MISSING) return undefined
+  if (length < 0 && length !== TOO_BIG) throw environment.error()
+  const timestamp = pool.readDoubleLE(at)
+  if (length === TOO_BIG) {
+    const large = environment.cold.takeValue()
+    return { id, timestamp, event: events.isText ? events.fromText(readUtf8(large, 0, large.length)) : events.fromBytes(large) }
+  }
+  if (events.isText) return { id, timestamp, event: events.fromText(readUtf8(scratch, HEAD_BYTES, HEAD_BYTES + length)) }
+  slab.offset += HEAD_BYTES
+  return { id, timestamp, event: events.fromBytes(slab.take(length)) }
+}
