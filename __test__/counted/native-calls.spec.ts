@@ -119,8 +119,8 @@ test.serial('one event is one call, and a page that is left early is no more tha
   store.apply((tx) => tx.appendAll(Array.from({ length: 20_000 }, (_, n) => ({ n, text: 'some text' }))))
   for (const flushed of [false, true]) {
     if (flushed) await store.flush()
-    t.deepEqual(callsOf(() => t.is(store.event(12_345)?.id, 12_345)), { eventsPage: 1 })
-    t.deepEqual(callsOf(() => t.is(store.event(50_000), undefined)), { eventsPage: 1 })
+    t.deepEqual(callsOf(() => t.is(store.event(12_345)?.id, 12_345)), { event: 1 })
+    t.deepEqual(callsOf(() => t.is(store.event(50_000), undefined)), { event: 1 })
     t.deepEqual(callsOf(() => { for (const { id } of store.events({ from: 100 })) if (id === 110) break }), { eventsPage: 1 })
     t.deepEqual(callsOf(() => t.is(store.events({ from: 100 }).count(), 19_901)), {})
   }

@@ -10,12 +10,11 @@
 )]
 
 use std::{
-    ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
     ptr,
 };
 
-use ledgerstone_canonical_store::{CommitInfo, Direction, GateEntry, Marks, Stall};
+use ledgerstone_canonical_store::{CommitInfo, GateEntry, Marks, Stall};
 use napi::{Env, JsValue, bindgen_prelude::Unknown, sys};
 
 use crate::{
@@ -24,8 +23,8 @@ use crate::{
     binding_error::{ErrorRecord, Failure},
     counters::HotCall,
     env_state::EnvState,
-    event_log_calls, lock_calls,
-    page::{EventPage, Page},
+    event_calls, event_log_calls, lock_calls,
+    page::Page,
     pool::Pool,
     read_calls,
     store_entry::Wishes,
@@ -41,9 +40,6 @@ const FAILED: f64 = -3.0;
 
 /// Bytes in front of the records of a write set, where the result of the commit is written.
 const WRITE_SET_HEAD: usize = 64;
-
-/// Bytes in front of an event's payload.
-const EVENT_HEAD: usize = 8;
 
 pub(crate) type Answer = Result<f64, Failure>;
 type Body<const N: usize, R> = fn(&EnvState, &Arguments<N>) -> Result<R, Failure>;
@@ -122,8 +118,8 @@ hot_calls! {
     c"getMany" raw_get_many = GetMany 6 read_calls::get_many;
     c"rangeOpen" raw_range_open = RangeOpen 4 read_calls::range_open;
     c"rangePage" raw_range_page = RangePage 2 read_calls::range_page;
-    c"eventsPage" raw_events_page = EventsPage 5 events_page;
-    c"event" raw_event = Event 4 event;
+    c"eventsPage" raw_events_page = EventsPage 5 event_calls::page;
+    c"event" raw_event = Event 4 event_calls::event;
     c"begin" raw_begin = Begin 2 begin;
     c"commit" raw_commit = Commit 4 commit;
     c"abort" raw_abort = Abort 1 abort;
@@ -181,51 +177,6 @@ pub(crate) fn page_answer(page: &Page) -> f64 {
         Page::Filled(used) => length(*used),
         Page::TooSmall => TOO_BIG,
     }
-}
-
-/// `eventsPage(reader, from, to, reverse, pool)`
-fn events_page(state: &EnvState, arguments: &Arguments<5>) -> Answer {
-    let reader = arguments.handle(0, "reader")?;
-    let from = arguments.integer(1, "from")?;
-    let to = arguments.integer(2, "to")?;
-    let direction = if arguments.flag(3, "reverse")? { Direction::Backward } else { Direction::Forward };
-    let pool = arguments.bytes(4, "pool")?;
-    let mut page = EventPage::new(pool)?;
-    let mut done = true;
-    state.with_reader(reader, |reader| {
-        reader.read_events(from, to, direction, pool.len() as u64, &mut |id, timestamp_ms, payload| {
-            if page.put(id, timestamp_ms, payload) {
-                ControlFlow::Continue(())
-            } else {
-                done = false;
-                ControlFlow::Break(())
-            }
-        })
-    })?;
-    Ok(page_answer(&page.finish(done)))
-}
-
-/// `event(store, id, pool, offset)`: the timestamp, f64, then the payload, whose length is the answer.
-fn event(state: &EnvState, arguments: &Arguments<4>) -> Answer {
-    let store = arguments.handle(0, "store")?;
-    let id = arguments.integer(1, "id")?;
-    let pool = arguments.bytes(2, "pool")?;
-    let offset = arguments.index(3, "offset")?;
-    if offset > pool.len() || pool.len() - offset < EVENT_HEAD {
-        return Err(ErrorRecord::invalid("offset", "the pool has no room for an event's timestamp"));
-    }
-    state.with_store(store, |entry| {
-        let found = entry.handle().event(id, |timestamp_ms, payload| {
-            let put = pool.put_f64(offset, number(timestamp_ms)) && pool.put(offset + EVENT_HEAD, payload);
-            if put {
-                length(payload.len())
-            } else {
-                state.value.replace(Some(payload.to_vec()));
-                TOO_BIG
-            }
-        })?;
-        Ok(found.unwrap_or(MISSING))
-    })
 }
 
 /// `begin(store, stall)`

@@ -20,6 +20,7 @@ mod completion;
 mod counters;
 mod demand;
 mod env_state;
+mod event_calls;
 mod event_log_calls;
 mod exit_hook;
 mod fast_path;

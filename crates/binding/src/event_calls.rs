@@ -1,0 +1,62 @@
+//! The hot calls on the events of a store: a page of them, or one.
+
+use std::ops::ControlFlow;
+
+use ledgerstone_canonical_store::Direction;
+
+use crate::{
+    arguments::Arguments,
+    binding_env::number,
+    binding_error::ErrorRecord,
+    env_state::EnvState,
+    fast_path::{Answer, MISSING, TOO_BIG, length, page_answer},
+    page::EventPage,
+};
+
+/// Bytes in front of an event's payload, where it comes alone.
+const EVENT_HEAD: usize = 8;
+
+/// `eventsPage(reader, from, to, reverse, pool)`
+pub(crate) fn page(state: &EnvState, arguments: &Arguments<5>) -> Answer {
+    let reader = arguments.handle(0, "reader")?;
+    let from = arguments.integer(1, "from")?;
+    let to = arguments.integer(2, "to")?;
+    let direction = if arguments.flag(3, "reverse")? { Direction::Backward } else { Direction::Forward };
+    let pool = arguments.bytes(4, "pool")?;
+    let mut page = EventPage::new(pool)?;
+    let mut done = true;
+    state.with_reader(reader, |reader| {
+        reader.read_events(from, to, direction, pool.len() as u64, &mut |id, timestamp_ms, payload| {
+            if page.put(id, timestamp_ms, payload) {
+                ControlFlow::Continue(())
+            } else {
+                done = false;
+                ControlFlow::Break(())
+            }
+        })
+    })?;
+    Ok(page_answer(&page.finish(done)))
+}
+
+/// `event(store, id, pool, offset)`: the timestamp, f64, then the payload, whose length is the answer.
+pub(crate) fn event(state: &EnvState, arguments: &Arguments<4>) -> Answer {
+    let store = arguments.handle(0, "store")?;
+    let id = arguments.integer(1, "id")?;
+    let pool = arguments.bytes(2, "pool")?;
+    let offset = arguments.index(3, "offset")?;
+    if offset > pool.len() || pool.len() - offset < EVENT_HEAD {
+        return Err(ErrorRecord::invalid("offset", "the pool has no room for an event's timestamp"));
+    }
+    state.with_store(store, |entry| {
+        let found = entry.handle().event(id, |timestamp_ms, payload| {
+            let put = pool.put_f64(offset, number(timestamp_ms)) && pool.put(offset + EVENT_HEAD, payload);
+            if put {
+                length(payload.len())
+            } else {
+                state.value.replace(Some(payload.to_vec()));
+                TOO_BIG
+            }
+        })?;
+        Ok(found.unwrap_or(MISSING))
+    })
+}
