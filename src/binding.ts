@@ -34,7 +34,7 @@ export interface HotCalls {
   /** Fills a page with events from `from` to `to` (exclusive), downwards when `reverse`; `TOO_BIG`. */
   eventsPage(reader: number, from: number, to: number, reverse: boolean, pool: Buffer): number
   /** The length of an event's payload; at `pool[offset..]` its timestamp (f64), then the payload. `MISSING`; `TOO_BIG`: the timestamp is there. */
-  event(store: number, id: number, pool: Buffer, offset: number): number
+  event(store: number, id: number, pool: ArrayBuffer | Buffer, offset: number): number
   /** Takes the gate and tells the next event id; waits at most 5 s for other threads and, with `stall` 1, at most 5 s for room. */
   begin(store: number, stall: number): number
   /** Commits the records of a write set; `mode` 0 takes the gate itself, 1 has it and gives it back whatever happens. 0 when applied. */

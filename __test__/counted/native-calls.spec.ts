@@ -163,7 +163,8 @@ test.serial('an awaited commit costs a commit and a wish, and when it is not flu
       for (let n = 0; n < 200; n++) await store.state.put('a', n, { durability: 'durable' })
     })
     t.deepEqual({ commit, want, others }, { commit: 200, want: 200, others: {} }, inlineFlush)
-    t.true(wakes <= 200 && poll <= 2 * wakes, `${inlineFlush}: ${wakes} wakes, ${poll} looks`)
+    // A look at the end of each turn that still waits, whatever was reached before the wish, and one at each wake.
+    t.true(wakes <= 200 && poll <= wakes + 200, `${inlineFlush}: ${wakes} wakes, ${poll} looks`)
     await store.close() // a wake looks at every open store
   }
 })

@@ -25,6 +25,8 @@ export function allocate(bytes: number): Buffer {
 /** Where small values go that users keep: one slab after the other, each byte handed out once. */
 export class Slab {
   memory: ArrayBuffer = allocate(SLAB_BYTES).buffer as ArrayBuffer
+  /** The same memory, to read a number from. */
+  data: DataView = new DataView(this.memory)
   /** The first byte not yet handed out; a multiple of 8. */
   offset = 0
 
@@ -32,6 +34,7 @@ export class Slab {
   prepare(): void {
     if (SLAB_BYTES - this.offset >= SMALL_BYTES) return
     this.memory = allocate(SLAB_BYTES).buffer as ArrayBuffer
+    this.data = new DataView(this.memory)
     this.offset = 0
   }
 

@@ -12,12 +12,10 @@ export function readEvent(source: EventSource, id: EventId): EventRecord<unknown
   const { environment, reader, events } = source
   const { hot, scratch, slab } = environment
   if (!events.isText) slab.prepare()
-  const pool = events.isText ? scratch : slab.buffer
-  const at = events.isText ? 0 : slab.offset
-  const length = hot.event(reader, id, pool, at)
+  const length = events.isText ? hot.event(reader, id, scratch, 0) : hot.event(reader, id, slab.memory, slab.offset)
   if (length === MISSING) return undefined
   if (length < 0 && length !== TOO_BIG) throw environment.error()
-  const timestamp = pool.readDoubleLE(at)
+  const timestamp = events.isText ? scratch.readDoubleLE(0) : slab.data.getFloat64(slab.offset, true)
   if (length === TOO_BIG) {
     const large = environment.cold.takeValue()
     return { id, timestamp, event: events.isText ? events.fromText(readUtf8(large, 0, large.length)) : events.fromBytes(large) }

@@ -42,7 +42,7 @@ pub(crate) fn page(state: &EnvState, arguments: &Arguments<5>) -> Answer {
 pub(crate) fn event(state: &EnvState, arguments: &Arguments<4>) -> Answer {
     let store = arguments.handle(0, "store")?;
     let id = arguments.integer(1, "id")?;
-    let pool = arguments.bytes(2, "pool")?;
+    let pool = arguments.memory(2, "pool")?;
     let offset = arguments.index(3, "offset")?;
     if offset > pool.len() || pool.len() - offset < EVENT_HEAD {
         return Err(ErrorRecord::invalid("offset", "the pool has no room for an event's timestamp"));
