@@ -1,6 +1,6 @@
 // How waiting is told to native code and settled, against native calls made of JavaScript: what the engine would do is set by hand.
 import test from 'ava'
-import { PoisonedError } from '../../src/index.ts'
+import { PoisonedError, type CommitInfo } from '../../src/index.ts'
 import type { ErrorRecord } from '../../src/errors.ts'
 import { errorFromRecord } from '../../src/errors.ts'
 import type { Environment } from '../../src/canonical-store/environment.ts'
@@ -116,6 +116,46 @@ test('a failure rejects those it keeps from their level, and not those who were 
   t.is((await store.reached(DURABLE, 3))?.message, POISON.message)
   t.is(store.failure?.code, 'ERR_IO')
 })
+
+test('those who wait with their commit get it, in the order in which they came, whatever the order of the commits', async (t) => {
+  const engine = new Engine()
+  const { store } = engine
+  const order: string[] = []
+  const wait = (name: string, seq: number): void => void store.committed(DURABLE, commitOf(seq)).then(({ seq: got }) => order.push(`${name} ${got}`))
+  wait('a', 2)
+  void store.reached(DURABLE, 2)?.then(() => order.push('b'))
+  wait('c', 1)
+  wait('d', 3)
+  await turn()
+  wait('e', 4)
+  await turn()
+  engine.marks.durable = 3
+  store.look()
+  await turn()
+  t.deepEqual(order, ['b', 'a 2', 'c 1', 'd 3'], 'a plain waiter is a step nearer')
+  engine.marks.durable = 4
+  store.look()
+  await turn()
+  t.is(order.at(-1), 'e 4')
+  const there = commitOf(4)
+  t.is(await store.committed(DURABLE, there), there)
+  t.is(await store.committed(0, there), there)
+})
+
+test('a failure rejects the commits that it keeps from their level, and gives those that were there', async (t) => {
+  const engine = new Engine()
+  const { store } = engine
+  const outcomes = Promise.allSettled([1, 2, 3].map((seq) => store.committed(DURABLE, commitOf(seq))))
+  engine.marks = { ...engine.marks, durable: 2, failed: true }
+  await turn()
+  t.deepEqual((await outcomes).map(({ status }) => status), ['fulfilled', 'fulfilled', 'rejected'])
+  const error = await t.throwsAsync(store.committed(DURABLE, commitOf(3)), { instanceOf: PoisonedError })
+  t.like(error?.cause, { code: 'ERR_IO', errno: 5 })
+})
+
+function commitOf(seq: number): CommitInfo {
+  return { seq, timestamp: 1, eventsWritten: 0, keysWritten: 1, keysDeleted: 0 }
+}
 
 test('followers share one wish for each level, made once per turn and anew when it has come true', async (t) => {
   const engine = new Engine()

@@ -1,4 +1,4 @@
-// What reads leave on the JavaScript heap, by kind. Nothing is collected while it is counted (a collection would be seen, and the count made
+// What reads leave on the JavaScript heap, by kind, and transactions up to the promise of each. Nothing is collected while it is counted (a collection would be seen, and the count made
 // anew): what the heap has grown by is what was allocated. Reports one line of JSON for each kind.
 //
 //   allocation.ts PATH READS        READS of all kinds together; with --expose-gc and a young generation that holds a slice of the reads
@@ -18,7 +18,7 @@ declare const gc: () => void
 /** Bytes per read: of the heap, and of memory outside it. */
 interface Cost { readonly heap: number; readonly outside: number }
 
-const store = await open<Buffer>(path, { events: binary(), flush: { intervalMs: 3_600_000 } })
+const store = await open<Buffer>(path, { events: binary(), flush: { intervalMs: 3_600_000, bytes: 2 ** 28 } })
 const bytes = store.collection('bytes', { key: binary(), value: binary() })
 const text = store.collection('text', { key: utf8(), value: utf8() })
 const byteKeys: Buffer[] = []
@@ -68,7 +68,19 @@ const kinds: Record<string, () => number> = {
     for (let n = 0; n < SLICE; n++) if (store.event(n + 1) !== undefined) found++
     return found
   },
+  // Last: they write.
+  transact: () => {
+    for (let n = 0; n < SLICE; n++) {
+      const key = byteKeys[n] as Buffer
+      void store.transact((tx) => {
+        tx.put(bytes, key, small)
+        tx.append(small)
+      })
+    }
+    return SLICE
+  },
 }
+const small = Buffer.alloc(8)
 const hundreds = Array.from({ length: SLICE / 100 }, (_, n) => byteKeys.slice(n * 100, n * 100 + 100))
 
 for (const [name, read] of Object.entries(kinds)) {

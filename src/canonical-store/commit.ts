@@ -15,6 +15,8 @@ const KEYS_WRITTEN = 28
 const KEYS_DELETED = 32
 const FLAGS = 36
 
+const MAX_SMALL = 2 ** 31 - 1
+
 /**
  * Applies what a write set holds; when it throws nothing was applied. The gate is given back in any case.
  *
@@ -23,8 +25,8 @@ const FLAGS = 36
 export function commitWrites(handle: StoreHandle, writes: WriteSet, hasGate: boolean): CommitInfo {
   const head = applied(handle, writes, hasGate)
   const eventsWritten = head.getUint32(EVENTS, true)
-  const firstEventId = head.getFloat64(FIRST_EVENT_ID, true)
-  const seq = head.getFloat64(SEQ, true)
+  const firstEventId = small(head.getFloat64(FIRST_EVENT_ID, true))
+  const seq = small(head.getFloat64(SEQ, true))
   const timestamp = head.getFloat64(TIMESTAMP, true)
   const keysWritten = head.getUint32(KEYS_WRITTEN, true)
   const keysDeleted = head.getUint32(KEYS_DELETED, true)
@@ -39,8 +41,8 @@ export function commitWrites(handle: StoreHandle, writes: WriteSet, hasGate: boo
 export function commitWith<T>(handle: StoreHandle, writes: WriteSet, hasGate: boolean, result: T): Commit<T> {
   const head = applied(handle, writes, hasGate)
   const eventsWritten = head.getUint32(EVENTS, true)
-  const firstEventId = head.getFloat64(FIRST_EVENT_ID, true)
-  const seq = head.getFloat64(SEQ, true)
+  const firstEventId = small(head.getFloat64(FIRST_EVENT_ID, true))
+  const seq = small(head.getFloat64(SEQ, true))
   const timestamp = head.getFloat64(TIMESTAMP, true)
   const keysWritten = head.getUint32(KEYS_WRITTEN, true)
   const keysDeleted = head.getUint32(KEYS_DELETED, true)
@@ -57,4 +59,9 @@ function applied(handle: StoreHandle, writes: WriteSet, hasGate: boolean): DataV
   shared.crowded = (head.getUint32(FLAGS, true) & CROWDED) !== 0
   shared.observer.applied()
   return head
+}
+
+/** The same number; one that fits into 31 bits not as a floating-point number, which would be an object of its own beside each commit. */
+function small(number: number): number {
+  return number <= MAX_SMALL ? number | 0 : number
 }

@@ -3,7 +3,7 @@
 import { errorOf, type LedgerstoneError } from '../errors.ts'
 import { AbortWatch } from '../internal/abort.ts'
 import { Admission } from './admission.ts'
-import type { EventId } from './canonical-store.ts'
+import type { CommitInfo, EventId } from './canonical-store.ts'
 import { failures, stalls } from './diagnostics.ts'
 import type { Environment } from './environment.ts'
 import { EVENT_LEVELS, EventWaiters, type EventLevel } from './event-waiters.ts'
@@ -174,6 +174,15 @@ export class SharedStore {
     const reached = this.#waiters.add(rank, seq)
     this.#scheduleTurn()
     return reached
+  }
+
+  /** A commit as soon as it has reached the level with this rank; rejects with what keeps it from that. */
+  committed<C extends CommitInfo>(rank: 0 | Level, commit: C): Promise<C> {
+    if (rank === 0 || commit.seq <= (this.#marks[rank] as number)) return Promise.resolve(commit)
+    if (this.#failure !== undefined) return Promise.reject(this.#poisoned())
+    const committed = this.#waiters.addCommit(rank, commit)
+    this.#scheduleTurn()
+    return committed
   }
 
   /** The first event that has not come to a level, as far as is known here. */

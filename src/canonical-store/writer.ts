@@ -14,6 +14,7 @@ import type { KeySpace } from './key-space.ts'
 import { OpenTransaction } from './open-transaction.ts'
 import type { CheckOptions, CheckReport, Checks, Phases, PhasesOptions } from './phases.ts'
 import { CHANGED, Preflight } from './preflight.ts'
+import type { SharedStore } from './shared-store.ts'
 import type { StoreHandle } from './store-handle.ts'
 import { EmbeddedTransaction, EmbeddedWriteTxn } from './transaction.ts'
 import { EmbeddedWriteHandle } from './write-handle.ts'
@@ -46,11 +47,26 @@ export class Writer {
     try {
       checkFunction(fn, 'fn')
       const rank = this.#rankOf(options)
-      const admitted = this.#admit(() => this.#runToCommit(fn), options)
-      return this.#awaited(rank, admitted)
+      this.#enter(options?.signal)
+      const { shared, mustQueue } = this.#handle
+      if (mustQueue) return this.#transactLater(fn, rank, options)
+      let commit: Commit<T>
+      try {
+        commit = this.#runToCommit(fn)
+      } catch (error) {
+        // Another thread's pause came in between. Nothing was written: it runs again afterwards.
+        if (hasCode(error, 'ERR_PAUSED')) return this.#transactLater(fn, rank, options)
+        throw error
+      }
+      return shared.committed(rank, commit)
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /** On its own: a method that makes a function pays for it also when it returns before. */
+  #transactLater<T>(fn: (tx: Transaction<never>) => T, rank: 0 | 1 | 2, options: WriteOptions | undefined): Promise<Commit<T>> {
+    return this.#awaited(rank, this.#holdBack(() => this.#runToCommit(fn), options))
   }
 
   async transactPhases<P, T>(phases: Phases<never, P, T>, options: PhasesOptions | undefined): Promise<Commit<T>> {
@@ -147,19 +163,10 @@ export class Writer {
     }
   }
 
-  /**
-   * A commit that is applied, or will be, when it has reached its level. Not by an async function: what that keeps while it waits, its whole frame,
-   * is most of what survives a garbage collection when thousands wait.
-   */
+  /** A commit that is applied, or will be, when it has reached its level. */
   #awaited<C extends CommitInfo>(rank: 0 | 1 | 2, admitted: C | Promise<C>): Promise<C> {
-    if (admitted instanceof Promise) return admitted.then((commit) => this.#awaited(rank, commit))
     const { shared } = this.#handle
-    const reached = shared.reached(rank, admitted.seq)
-    if (reached === undefined) return Promise.resolve(admitted)
-    return reached.then((failure) => {
-      shared.confirm(rank, admitted.seq, failure)
-      return admitted
-    })
+    return admitted instanceof Promise ? committedLater(shared, rank, admitted) : shared.committed(rank, admitted)
   }
 
   #commitOrHold(writes: WriteSet, signal: AbortSignal | undefined): CommitInfo | Promise<CommitInfo> {
@@ -203,7 +210,15 @@ export class Writer {
   }
 
   #runToCommit<T>(fn: (tx: Transaction<never>) => T): Commit<T> {
-    return this.#commitOf((open) => synchronous(fn(new EmbeddedTransaction(open))))
+    const open = new OpenTransaction(this.#handle, false)
+    let result: T
+    try {
+      result = synchronous(fn(new EmbeddedTransaction(open)))
+    } catch (error) {
+      open.abort()
+      throw error
+    }
+    return open.commitWith(result)
   }
 
   #commitOf<T>(work: (open: OpenTransaction) => T): Commit<T> {
@@ -268,6 +283,10 @@ export class Writer {
     checkSignal(options.signal, 'signal')
     return options.durability === undefined ? this.#handle.rank : rankOf(options.durability, 'durability')
   }
+}
+
+function committedLater<C extends CommitInfo>(shared: SharedStore, rank: 0 | 1 | 2, admitted: Promise<C>): Promise<C> {
+  return admitted.then((commit) => shared.committed(rank, commit))
 }
 
 /** Does what a transaction consists of; when that throws there was none. */
