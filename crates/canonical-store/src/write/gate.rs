@@ -1,5 +1,6 @@
-//! Who may write. A token with an owner, not a mutex held by a thread: JavaScript runs while it is held. First come first
-//! served; a waiter's deadline ends its waiting, never another's ownership (I9). While it is paused no writer gets it.
+//! Who may write. A token with an owner, not a mutex held by a thread: JavaScript runs while it is held. Those who wait stand in
+//! line; the first of them may be overtaken for a [`SLICE`] and by nobody after that. A waiter's deadline ends its waiting,
+//! never another's ownership (I9). While it is paused no writer gets it.
 
 use std::{
     collections::VecDeque,
@@ -10,8 +11,11 @@ use std::{
 use ledgerstone_vfs::Clock;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-/// How often whoever waits looks whether it is its turn before it sleeps, most of the time leaving the processor to others. A commit
-/// is over in a few microseconds, and waking a thread takes ten times as long.
+/// How long whoever is next in line may be overtaken. A commit is over in a few microseconds and waking a thread takes ten times as
+/// long: if each were handed over to a thread that sleeps, two threads would write more slowly than one. So a thread that is awake
+/// goes on, some dozens of commits long.
+const SLICE: Duration = Duration::from_micros(100);
+/// How often whoever waits looks whether the token is free before it sleeps, most of the time leaving the processor to others.
 const GLANCES: u32 = 40;
 /// The first of them come one right behind the other.
 const CLOSE_GLANCES: u32 = 20;
@@ -64,6 +68,8 @@ struct State {
     owner: Option<Owner>,
     waiting: VecDeque<u64>,
     next_ticket: u64,
+    /// The first in line has waited for its slice: the token is kept for it.
+    called: bool,
     pauses: Vec<Pause>,
     next_pause: u64,
     closed: bool,
@@ -95,8 +101,8 @@ pub(crate) enum GateError {
 pub(crate) struct Gate {
     state: Mutex<State>,
     turn: Condvar,
-    /// One more than the ticket that may take the token now, as a hint for who has not gone to sleep yet; 0 for none.
-    called: AtomicU64,
+    /// A hint for those who wait and are awake.
+    free: AtomicBool,
     /// Whether there are pauses, for those who only look.
     paused: AtomicBool,
 }
@@ -114,53 +120,81 @@ impl Gate {
         if let Some(refusal) = state.refusal(rank) {
             return Err(refusal);
         }
-        if state.owner.is_none() && state.waiting.is_empty() {
-            state.owner = Some(owner);
+        if state.owner.is_none() && !state.called {
+            self.give(&mut state, owner);
             return Ok(());
         }
         if state.owner == Some(owner) {
             return Err(GateError::Held);
         }
+        if patience.is_zero() {
+            return Err(GateError::TimedOut(patience));
+        }
         let ticket = state.next_ticket;
         state.next_ticket += 1;
         state.waiting.push_back(ticket);
-        let start = clock.monotonic();
-        if !patience.is_zero() {
-            MutexGuard::unlocked(&mut state, || self.glance(ticket));
+        let outcome = self.wait(&mut state, ticket, owner, rank, patience, clock);
+        if state.waiting.front() == Some(&ticket) {
+            state.called = false;
         }
-        let outcome = loop {
-            if let Some(refusal) = state.refusal(rank) {
-                break Err(refusal);
-            }
-            if state.owner.is_none() && state.waiting.front() == Some(&ticket) {
-                state.owner = Some(owner);
-                break Ok(());
-            }
-            let waited = clock.monotonic().saturating_sub(start);
-            match patience.checked_sub(waited).filter(|left| !left.is_zero()) {
-                Some(left) => {
-                    self.turn.wait_for(&mut state, left);
-                }
-                None => break Err(GateError::TimedOut(waited)),
-            }
-        };
         state.waiting.retain(|waiting| *waiting != ticket);
-        self.call(&state);
-        // Whoever leaves the queue passes a wake-up on: it may have been the front one's.
-        self.turn.notify_all();
+        // Whoever leaves the line wakes the others: one of them is its first now, or this wake-up was meant for it.
+        if !state.waiting.is_empty() {
+            self.turn.notify_all();
+        }
         outcome
     }
 
-    /// Tells who is awake whose turn it is.
-    fn call(&self, state: &State) {
-        let front = state.waiting.front().filter(|_| state.owner.is_none());
-        self.called.store(front.map_or(0, |ticket| ticket.wrapping_add(1)), Ordering::Release);
+    fn wait(
+        &self,
+        state: &mut MutexGuard<'_, State>,
+        ticket: u64,
+        owner: Owner,
+        rank: Rank,
+        patience: Duration,
+        clock: &dyn Clock,
+    ) -> Result<(), GateError> {
+        let start = clock.monotonic();
+        let mut first_since = None;
+        MutexGuard::unlocked(state, || self.glance());
+        loop {
+            if let Some(refusal) = state.refusal(rank) {
+                return Err(refusal);
+            }
+            let is_first = state.waiting.front() == Some(&ticket);
+            if state.owner.is_none() && (is_first || !state.called) {
+                self.give(state, owner);
+                return Ok(());
+            }
+            let now = clock.monotonic();
+            let waited = now.saturating_sub(start);
+            let left = patience.saturating_sub(waited);
+            if left.is_zero() {
+                return Err(GateError::TimedOut(waited));
+            }
+            if !is_first || state.called {
+                self.turn.wait_for(state, left);
+                continue;
+            }
+            let slice = SLICE.saturating_sub(now.saturating_sub(*first_since.get_or_insert(now)));
+            if slice.is_zero() {
+                state.called = true;
+                MutexGuard::unlocked(state, || self.glance());
+            } else {
+                self.turn.wait_for(state, left.min(slice));
+            }
+        }
     }
 
-    /// Waits for its turn without going to sleep, and not for long.
-    fn glance(&self, ticket: u64) {
+    fn give(&self, state: &mut State, owner: Owner) {
+        state.owner = Some(owner);
+        self.free.store(false, Ordering::Release);
+    }
+
+    /// Waits until the token is free, without going to sleep, and not for long.
+    fn glance(&self) {
         for glance in 0..GLANCES {
-            if self.called.load(Ordering::Acquire) == ticket.wrapping_add(1) {
+            if self.free.load(Ordering::Acquire) {
                 return;
             }
             if glance < CLOSE_GLANCES {
@@ -187,8 +221,8 @@ impl Gate {
         let mut state = self.state.lock();
         if state.owner == Some(owner) {
             state.owner = None;
-            self.call(&state);
-            if !state.waiting.is_empty() || state.closed || !state.pauses.is_empty() {
+            self.free.store(true, Ordering::Release);
+            if state.called || state.closed || !state.pauses.is_empty() {
                 self.turn.notify_all();
             }
         }
@@ -199,7 +233,7 @@ impl Gate {
         let mut state = self.state.lock();
         let is_free = state.owner.is_none() && state.waiting.is_empty() && state.refusal(Rank::Writer).is_none();
         if is_free {
-            state.owner = Some(owner);
+            self.give(&mut state, owner);
         }
         is_free
     }
@@ -259,10 +293,10 @@ impl Gate {
 mod tests {
     use std::{sync::Arc, time::Duration};
 
-    use ledgerstone_vfs::SystemClock;
+    use ledgerstone_vfs::{SystemClock, sim::SimClock};
     use parking_lot::Mutex;
 
-    use super::{Gate, GateError, Owner, Rank};
+    use super::{Gate, GateError, Owner, Rank, SLICE};
 
     const LONG: Duration = Duration::from_secs(30);
 
@@ -319,6 +353,28 @@ mod tests {
         }
         gate.pause();
         assert_eq!(waiting.join().unwrap(), Err(GateError::Paused));
+    }
+
+    #[test]
+    fn who_has_waited_for_its_slice_is_overtaken_by_nobody() {
+        let (gate, clock) = (Arc::new(Gate::default()), Arc::new(SimClock::new(0)));
+        let (first, second, third) = (Owner::new(), Owner::new(), Owner::new());
+        gate.acquire(first, Rank::Writer, LONG, &*clock).unwrap();
+        let waiting = {
+            let (gate, clock) = (Arc::clone(&gate), Arc::clone(&clock));
+            std::thread::Builder::new().spawn(move || gate.acquire(second, Rank::Writer, LONG, &*clock)).unwrap()
+        };
+        while !gate.state.lock().called {
+            clock.advance(SLICE / 4);
+            std::thread::yield_now();
+        }
+        gate.release(first);
+        let overtaken = gate.acquire(third, Rank::Writer, Duration::ZERO, &*clock);
+        assert!(matches!(overtaken, Err(GateError::TimedOut(_))));
+        assert_eq!(waiting.join().unwrap(), Ok(()));
+        assert!(gate.is_held_by(second) && !gate.state.lock().called);
+        gate.release(second);
+        gate.acquire(third, Rank::Writer, Duration::ZERO, &*clock).unwrap();
     }
 
     #[test]
