@@ -1,5 +1,5 @@
 //! Who may write. A token with an owner, not a mutex held by a thread: JavaScript runs while it is held. Those who wait stand in
-//! line; the first of them may be overtaken for a [`SLICE`] and by nobody after that. A waiter's deadline ends its waiting,
+//! line and keep their order; newcomers may overtake the first of them for a [`SLICE`], and nobody after that. A waiter's deadline ends its waiting,
 //! never another's ownership (I9). While it is paused no writer gets it.
 
 use std::{
@@ -162,7 +162,7 @@ impl Gate {
                 return Err(refusal);
             }
             let is_first = state.waiting.front() == Some(&ticket);
-            if state.owner.is_none() && (is_first || !state.called) {
+            if state.owner.is_none() && is_first {
                 self.give(state, owner);
                 return Ok(());
             }

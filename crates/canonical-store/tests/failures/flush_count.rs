@@ -29,17 +29,25 @@ fn durable_commits_one_after_another_cost_one_flush_each() {
 fn commits_that_wait_together_cost_one_flush() {
     let dir = TempDir::new("together");
     let store = open(dir.path(), &options()).unwrap();
-    for turn in 1..=3 {
-        let mut last = 0;
-        for _ in 0..256 {
-            let set = WriteSet::default().event(b"event");
-            last = store.commit(Owner::new(), GateEntry::Blind, set.bytes(), &[]).unwrap().seq;
-        }
-        store.wait(Level::Durable, last).unwrap();
-        assert_eq!(store.stats().journal.flushes, turn);
-    }
+    let flushes = || store.stats().journal.flushes;
+    let turns: Vec<_> = (0..16)
+        .map(|_| {
+            let before = flushes();
+            let mut last = 0;
+            for _ in 0..256 {
+                let set = WriteSet::default().event(b"event");
+                last = store.commit(Owner::new(), GateEntry::Blind, set.bytes(), &[]).unwrap().seq;
+            }
+            store.wait(Level::Durable, last).unwrap();
+            flushes() - before
+        })
+        .collect();
+    // Where the machine stood still for 10 ms the journal's thread is writing already when the wait begins, and flushes that first.
+    assert!(turns.iter().all(|flushes| (1..=2).contains(flushes)), "{turns:?}");
+    assert!(turns.iter().filter(|flushes| **flushes == 1).count() >= 12, "{turns:?}");
     // The flush of the state finds the journal durable: it needs no flush of it.
+    let before = flushes();
     store.wait(Level::Flushed, store.marks().applied).unwrap();
-    assert_eq!(store.stats().journal.flushes, 3);
+    assert_eq!(flushes(), before);
     store.close().unwrap();
 }
