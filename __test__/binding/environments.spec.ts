@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
 import { FAILED, cold, commit, error, getText, hot, onWake, openIn, reached, writeSet } from './raw.ts'
+import type { ColdCalls } from '../../src/binding.ts'
+import { Environment } from '../../src/canonical-store/environment.ts'
 import type { Task, Word } from './worker.ts'
 
 const WORKER = new URL('./worker.ts', import.meta.url)
@@ -227,3 +229,8 @@ for (const [ending, expected] of [
     if (ending === 'exit' || ending === 'throw') t.regex(output, /applied 101 and written/)
   })
 }
+
+test('where native memory is copied instead of shared nothing is opened', (t) => {
+  const copies = { hotCalls: () => ({}), keyMemory: () => new Uint8Array(64) } as unknown as ColdCalls
+  t.throws(() => new Environment(copies), { code: 'ERR_NATIVE_MISSING' })
+})

@@ -1,7 +1,7 @@
 // What one Node environment (the main thread or a worker) shares between all its stores: the native calls, the memory that values pass
 // through, and the one callback that native code wakes it by.
 import { binding, nativeError, type ColdCalls, type HotCalls } from '../binding.ts'
-import { errorFromRecord, type LedgerstoneError } from '../errors.ts'
+import { errorFromRecord, errorOf, type LedgerstoneError } from '../errors.ts'
 import { allocate, ScratchPages, Slab } from './pool.ts'
 import { PackedKeys } from './reader.ts'
 import type { SharedStore } from './shared-store.ts'
@@ -11,6 +11,8 @@ const SCRATCH_BYTES = 64 * 1024
 const KEPT_WRITE_SETS = 4
 /** Buffers that have grown beyond this are not kept. */
 const KEPT_BYTES = 1024 * 1024
+/** Any byte but 0. */
+const MARK = 0xa5
 
 /** Somebody who has to see whether its locks were granted. */
 interface LockWaiter { look(): void }
@@ -38,7 +40,7 @@ export class Environment {
   constructor(cold: ColdCalls) {
     this.cold = cold
     this.hot = cold.hotCalls(() => this.#wake())
-    this.#keyMemory = cold.keyMemory()
+    this.#keyMemory = sharedKeyMemory(cold)
     process.on('exit', () => cold.handOver())
   }
 
@@ -116,4 +118,13 @@ export class Environment {
     for (const store of this.stores.values()) store.look()
     for (const waiter of this.lockWaiters) waiter.look()
   }
+}
+
+/** Some programs that embed Node copy native memory instead of sharing it. Native code would then read other keys than were asked for. */
+function sharedKeyMemory(cold: ColdCalls): Uint8Array {
+  const memory = cold.keyMemory()
+  memory[0] = MARK
+  if (cold.keyMemory()[0] === MARK) return memory
+  const { platform, arch } = process
+  throw errorOf('ERR_NATIVE_MISSING', 'no native binary works here: this runtime does not share memory with native code', { platform, arch, packages: [] })
 }
