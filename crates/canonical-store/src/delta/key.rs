@@ -1,10 +1,25 @@
-//! The order of the delta's index: collection, key bytes, newest first. The first 16 bytes are compared as two integers;
+//! The order of the delta's entries: collection, key bytes, newest first. The first 16 bytes are compared as two integers;
 //! only keys that agree in them touch the commit's bytes.
 
-use std::{cmp::Ordering, ops::Range, sync::Arc};
+use std::{
+    cmp::Ordering,
+    hash::{BuildHasher, RandomState},
+    ops::Range,
+    sync::{Arc, LazyLock},
+};
 
-use ledgerstone_format::checksum::{crc32c, crc32c_append};
 use ledgerstone_journal::Frame;
+
+/// What an entry says about its key; a value's bytes are in the key's frame.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum DeltaValue {
+    Put { start: u32, len: u32 },
+    Delete,
+}
+
+pub(super) fn value_range(start: u32, len: u32) -> Range<usize> {
+    start as usize..start as usize + len as usize
+}
 
 #[derive(Clone, Debug)]
 enum KeyBytes<'a> {
@@ -21,7 +36,7 @@ pub(super) struct DeltaKey<'a> {
     pub(super) seq: u64,
 }
 
-fn head_of(collection: u32, key: &[u8]) -> [u64; 2] {
+pub(super) fn head_of(collection: u32, key: &[u8]) -> [u64; 2] {
     let mut bytes = [0; 16];
     let (id, rest) = bytes.split_at_mut(4);
     id.copy_from_slice(&collection.to_be_bytes());
@@ -42,12 +57,30 @@ pub(crate) fn full_key(collection: u32, key: &[u8]) -> Vec<u8> {
     full
 }
 
-/// A 64-bit hash for the filter, of two hardware checksums spread by a multiplication.
+/// Of this process only: who chooses keys cannot choose what they collide with.
+static SECRETS: LazyLock<[u64; 2]> = LazyLock::new(|| {
+    let secret = RandomState::new();
+    [0, 1].map(|number: u8| secret.hash_one(number) | 1)
+});
+
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    #[allow(clippy::cast_possible_truncation, reason = "the two halves of the product")]
+    let halves = (product >> 64) as u64 ^ product as u64;
+    halves
+}
+
+/// A 64-bit hash for the filter and the table: eight bytes at a time, spread by a multiplication.
 pub(crate) fn hash_parts(collection: u32, key: &[u8]) -> u64 {
-    let low = u64::from(crc32c_append(collection, key));
-    let high = u64::from(crc32c(key.get(..key.len().min(8)).unwrap_or_default()));
-    let mixed = (low | (high << 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    mixed ^ (mixed >> 29)
+    let [start, factor] = *SECRETS;
+    let (words, rest) = key.as_chunks::<8>();
+    let mut last = [0; 8];
+    for (to, from) in last.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    let begun = start ^ (u64::from(collection) | (key.len() as u64) << 32);
+    let hash = words.iter().fold(begun, |hash, word| fold(hash ^ u64::from_le_bytes(*word), factor));
+    fold(fold(hash ^ u64::from_le_bytes(last), factor) ^ start, factor)
 }
 
 impl<'a> DeltaKey<'a> {

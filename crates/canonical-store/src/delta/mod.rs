@@ -1,12 +1,17 @@
-//! What has been applied and not yet flushed: an ordered index of operations and the events, both referring into the
-//! commits' own frames.
+//! What has been applied and not yet flushed: a log of operations that is found in by key and put in order when
+//! somebody asks for it, and the events. Both refer into the commits' own frames.
 
 mod bloom;
 mod events;
 mod key;
+mod log;
+mod net;
+mod ordered;
 mod store_delta;
 mod stream;
+mod table;
 
 pub(crate) use key::{full_key, hash_parts};
-pub(crate) use store_delta::{FrozenAt, Inserted, Lookup, NetOp, StoreDelta};
+pub(crate) use net::NetOp;
+pub(crate) use store_delta::{FrozenAt, Inserted, Lookup, StoreDelta};
 pub(crate) use stream::{DeltaItem, DeltaStream};

@@ -1,37 +1,31 @@
 //! One generation of the store's writes. One writer (under the commit lock) adds whole commits; readers take entries up to
-//! the sequence number they have captured. The index's lock is held for a few entries at a time and never across I/O.
+//! the sequence number they have captured. The log's lock is held for a few entries at a time and never across I/O; in key
+//! order the entries are only brought for those who scan, and for the flusher.
 
-use std::{
-    collections::BTreeMap,
-    ops::Range,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, Ordering},
 };
 
 use ledgerstone_journal::{Frame, OpKind, Position};
 use ledgerstone_write_coordinator::Delta;
-use parking_lot::{RwLock, RwLockReadGuard};
+use parking_lot::{RwLock, RwLockUpgradableReadGuard};
 
 use super::{
     bloom::Bloom,
     events::DeltaEvents,
-    key::{DeltaKey, hash_parts},
+    key::{DeltaValue, hash_parts, value_range},
+    log::Log,
+    ordered::Ordered,
 };
 use crate::catalog::Catalog;
 
-/// What an entry costs beside the bytes it refers to: a B-tree slot at a usual fill.
-const ENTRY_BYTES: u64 = 128;
-/// Entries added under one taking of the lock.
-const SLICE: usize = 128;
-
-/// What an entry says about its key; a value's bytes are in the key's frame.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum DeltaValue {
-    Put { start: u32, len: u32 },
-    Delete,
-}
+/// What an entry costs beside the bytes it refers to: 32 in the log, 11 to 22 in the table, and what both keep in reserve.
+const ENTRY_BYTES: u64 = 64;
+/// What a commit costs beside its bytes: the frame's head and counts, its two allocations, and the log's reference to it.
+const COMMIT_BYTES: u64 = 176;
+/// Entries added, or copied, under one taking of the lock.
+pub(super) const SLICE: usize = 128;
 
 /// What the store was like when a delta was frozen: all that its flush records.
 #[derive(Clone, Debug)]
@@ -63,11 +57,13 @@ pub(crate) struct Inserted {
     pub(crate) keys_deleted: u32,
 }
 
-type Index = BTreeMap<DeltaKey<'static>, DeltaValue>;
-
 #[derive(Debug)]
 pub(crate) struct StoreDelta {
-    pub(super) index: RwLock<Index>,
+    /// Taken by the writer; after the lock of `ordered` where both are.
+    pub(super) log: RwLock<Log>,
+    pub(super) ordered: RwLock<Ordered>,
+    /// Memory that readers have had an order made of; the next commit counts it.
+    pub(super) unnoted: AtomicU64,
     bloom: Bloom,
     events: DeltaEvents,
     bytes: AtomicU64,
@@ -90,7 +86,9 @@ impl StoreDelta {
     /// An empty generation whose first event will be `first_event_id`.
     pub(crate) fn new(first_event_id: u64, flush_bytes: u64) -> Self {
         Self {
-            index: RwLock::default(),
+            log: RwLock::default(),
+            ordered: RwLock::default(),
+            unnoted: AtomicU64::new(0),
             bloom: Bloom::for_delta(flush_bytes),
             events: DeltaEvents::starting_at(first_event_id),
             bytes: AtomicU64::new(0),
@@ -125,36 +123,40 @@ impl StoreDelta {
 
     /// Adds a commit, whole. Under the commit lock; visible to readers once the applied mark reaches its sequence number.
     pub(crate) fn insert(&self, frame: &Arc<Frame>) -> Inserted {
-        let seq = frame.seq();
         let mut added = Inserted { bytes: frame.bytes().len() as u64, keys_written: 0, keys_deleted: 0 };
-        let mut entries = 0;
+        let (mut pushed, mut entries, mut begun) = (0, 0, false);
         let mut ops = frame.ops().filter(|op| matches!(op.kind, OpKind::Put | OpKind::Delete)).peekable();
         while ops.peek().is_some() {
-            let mut index = self.index.write();
+            let log = self.log.upgradable_read();
+            let grown = log.table.grown_for(SLICE);
+            let mut log = RwLockUpgradableReadGuard::upgrade(log);
+            if let Some(grown) = grown {
+                log.table = grown;
+            }
+            if !std::mem::replace(&mut begun, true) {
+                log.begin(frame);
+            }
             for op in ops.by_ref().take(SLICE) {
-                let key = DeltaKey::in_frame(frame, op.collection, &op.key, seq);
-                let value = if op.kind == OpKind::Put {
+                let hash = hash_parts(op.collection, frame.bytes().get(op.key.clone()).unwrap_or_default());
+                self.bloom.insert(hash);
+                if op.kind == OpKind::Put {
                     added.keys_written += 1;
-                    DeltaValue::Put {
-                        start: u32::try_from(op.value.start).unwrap_or(u32::MAX),
-                        len: u32::try_from(op.value.len()).unwrap_or(u32::MAX),
-                    }
                 } else {
                     added.keys_deleted += 1;
-                    DeltaValue::Delete
-                };
-                self.bloom.insert(hash_parts(op.collection, key.key()));
-                match index.insert(key, value) {
+                }
+                pushed += 1;
+                match log.push(hash, &op) {
                     None => entries += 1,
-                    Some(DeltaValue::Put { .. }) => added.keys_written -= 1,
-                    Some(DeltaValue::Delete) => added.keys_deleted -= 1,
+                    Some(OpKind::Put) => added.keys_written -= 1,
+                    Some(_) => added.keys_deleted -= 1,
                 }
             }
         }
-        added.bytes += entries * ENTRY_BYTES + self.events.push(frame);
+        added.bytes += COMMIT_BYTES + pushed * ENTRY_BYTES + self.events.push(frame);
+        added.bytes += self.unnoted.swap(0, Ordering::Relaxed);
         self.entries.fetch_add(entries, Ordering::Relaxed);
         self.bytes.fetch_add(added.bytes, Ordering::Release);
-        self.last_seq.store(seq, Ordering::Release);
+        self.last_seq.store(frame.seq(), Ordering::Release);
         added
     }
 
@@ -170,11 +172,9 @@ impl StoreDelta {
         if !self.bloom.may_contain(hash) {
             return Lookup::Unknown;
         }
-        let probe = DeltaKey::probe(collection, key, seq);
-        let end = DeltaKey::probe(collection, key, 0);
         let found = {
-            let index = self.index.read();
-            index.range(&probe..=&end).next().map(|(key, value)| (key.frame().cloned(), *value))
+            let log = self.log.read();
+            log.find(hash, collection, key, seq).map(|entry| (log.frame(entry).cloned(), entry.value()))
         };
         match found {
             None => Lookup::Unknown,
@@ -185,56 +185,4 @@ impl StoreDelta {
             }
         }
     }
-
-    /// The last word on each key of a frozen generation. No other thread writes to it any more; readers are not kept out.
-    pub(crate) fn net(&self) -> Net<'_> {
-        Net(self.index.read())
-    }
-}
-
-/// The net operations of a generation.
-#[derive(Debug)]
-pub(crate) struct Net<'a>(RwLockReadGuard<'a, Index>);
-
-/// One of them.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct NetOp<'a> {
-    pub(crate) collection: u32,
-    pub(crate) key: &'a [u8],
-    pub(crate) seq: u64,
-    /// `None`: deleted.
-    pub(crate) value: Option<&'a [u8]>,
-}
-
-impl NetOp<'_> {
-    /// Puts the key as the checkpoint stores it into `full`.
-    pub(crate) fn full_key(&self, full: &mut Vec<u8>) {
-        full.clear();
-        full.extend_from_slice(&self.collection.to_be_bytes());
-        full.extend_from_slice(self.key);
-    }
-}
-
-impl Net<'_> {
-    /// In the checkpoint's order.
-    pub(crate) fn ops(&self) -> impl Iterator<Item = NetOp<'_>> {
-        let mut previous: Option<&DeltaKey<'_>> = None;
-        self.0.iter().filter_map(move |(key, value)| {
-            if previous.replace(key).is_some_and(|previous| previous.is_same_key(key)) {
-                return None;
-            }
-            let value = match value {
-                DeltaValue::Delete => None,
-                DeltaValue::Put { start, len } => {
-                    let bytes = key.frame().and_then(|frame| frame.bytes().get(value_range(*start, *len)));
-                    Some(bytes.unwrap_or_default())
-                }
-            };
-            Some(NetOp { collection: key.collection(), key: key.key(), seq: key.seq, value })
-        })
-    }
-}
-
-pub(super) fn value_range(start: u32, len: u32) -> Range<usize> {
-    start as usize..start as usize + len as usize
 }

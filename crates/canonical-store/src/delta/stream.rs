@@ -4,8 +4,8 @@
 use std::{collections::VecDeque, ops::Bound, sync::Arc};
 
 use super::{
-    key::DeltaKey,
-    store_delta::{DeltaValue, StoreDelta, value_range},
+    key::{DeltaKey, DeltaValue, value_range},
+    store_delta::StoreDelta,
 };
 
 /// One key with the last word on it. The bytes stay in the commit's frame.
@@ -113,8 +113,8 @@ impl DeltaStream {
         let mut group: Option<Group> = None;
         let mut more = false;
         if !is_empty(&from, &to) {
-            let index = self.delta.index.read();
-            let mut entries = index.range((from.as_ref(), to.as_ref()));
+            let ordered = self.delta.ordered(self.seq);
+            let mut entries = ordered.index.range((from.as_ref(), to.as_ref()));
             let mut looked = 0;
             let mut versions = 0;
             while let Some((key, value)) = if self.reverse { entries.next_back() } else { entries.next() } {

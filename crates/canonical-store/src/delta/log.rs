@@ -1,0 +1,186 @@
+//! The entries of a delta in the order of the commits, and a table that finds the newest of a key. Each knows the key's
+//! version before it and one further back, so that an old snapshot finds its own among many in few steps.
+
+use std::sync::Arc;
+
+use ledgerstone_journal::{Frame, Op, OpKind};
+
+use super::{
+    key::{DeltaKey, DeltaValue, head_of},
+    table::KeyTable,
+};
+
+const NONE: u32 = u32::MAX;
+
+/// What a commit says about a key. Key and value stand one behind the other in the commit's frame.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    commit: u32,
+    key_start: u32,
+    value_len: u32,
+    pub(super) collection: u32,
+    key_len: u16,
+    is_put: bool,
+    /// It is the last word on its key.
+    pub(super) is_newest: bool,
+    /// The key's versions: how many came before, the one before, and one that skips some.
+    age: u32,
+    older: u32,
+    jump: u32,
+}
+
+#[derive(Debug)]
+struct Commit {
+    seq: u64,
+    frame: Arc<Frame>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    commits: Vec<Commit>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) table: KeyTable,
+}
+
+impl Log {
+    /// Begins a commit. Its operations follow.
+    pub(super) fn begin(&mut self, frame: &Arc<Frame>) {
+        self.commits.push(Commit { seq: frame.seq(), frame: Arc::clone(frame) });
+    }
+
+    /// Adds an operation of the commit that was begun last; what it takes back of the same commit, if anything.
+    pub(super) fn push(&mut self, hash: u64, op: &Op) -> Option<OpKind> {
+        let Self { commits, entries, table } = self;
+        let commit = u32::try_from(commits.len().saturating_sub(1)).unwrap_or(NONE);
+        let key = commits.last()?.frame.bytes().get(op.key.clone())?;
+        let index = u32::try_from(entries.len()).unwrap_or(NONE);
+        let older = table.replace(hash, index, |other| is_key(commits, entries, other, op.collection, key));
+        let (mut age, mut jump, mut taken_back) = (0, NONE, None);
+        if let Some((older, before)) = older.and_then(|older| Some((older, entries.get_mut(older as usize)?))) {
+            before.is_newest = false;
+            let before = *before;
+            age = before.age.saturating_add(1);
+            taken_back = (before.commit == commit).then_some(if before.is_put { OpKind::Put } else { OpKind::Delete });
+            // Two jumps of one length become one of twice that.
+            let age_of = |entry: u32| entries.get(entry as usize).map(|entry| entry.age);
+            let beyond = entries.get(before.jump as usize).map(|next| (next.age, next.jump));
+            jump = match beyond {
+                Some((middle, far)) if age_of(far).is_some_and(|far| before.age - middle == middle - far) => far,
+                _ => older,
+            };
+        }
+        entries.push(Entry {
+            commit,
+            key_start: u32::try_from(op.key.start).unwrap_or(u32::MAX),
+            value_len: u32::try_from(op.value.len()).unwrap_or(u32::MAX),
+            collection: op.collection,
+            key_len: u16::try_from(op.key.len()).unwrap_or(u16::MAX),
+            is_put: op.kind == OpKind::Put,
+            is_newest: true,
+            age,
+            older: older.unwrap_or(NONE),
+            jump,
+        });
+        taken_back
+    }
+
+    /// The last word on a key up to `seq`.
+    pub(super) fn find(&self, hash: u64, collection: u32, key: &[u8], seq: u64) -> Option<&Entry> {
+        let newest =
+            self.table.newest(hash, |entry| is_key(&self.commits, &self.entries, entry, collection, key))?;
+        let mut entry = self.entries.get(newest as usize)?;
+        while self.seq(entry) > seq {
+            let far = self.entries.get(entry.jump as usize).filter(|far| self.seq(far) > seq);
+            entry = match far {
+                Some(far) => far,
+                None => self.entries.get(entry.older as usize)?,
+            };
+        }
+        Some(entry)
+    }
+
+    pub(super) fn seq(&self, entry: &Entry) -> u64 {
+        self.commits.get(entry.commit as usize).map_or(u64::MAX, |commit| commit.seq)
+    }
+
+    pub(super) fn frame(&self, entry: &Entry) -> Option<&Arc<Frame>> {
+        self.commits.get(entry.commit as usize).map(|commit| &commit.frame)
+    }
+
+    pub(super) fn key(&self, entry: &Entry) -> &[u8] {
+        key_of(&self.commits, entry)
+    }
+
+    pub(super) fn head(&self, entry: &Entry) -> [u64; 2] {
+        head_of(entry.collection, self.key(entry))
+    }
+
+    /// The same for an index that is in order.
+    pub(super) fn in_order(&self, entry: &Entry) -> Option<(DeltaKey<'static>, DeltaValue)> {
+        let start = entry.key_start as usize;
+        let range = start..start + usize::from(entry.key_len);
+        let key = DeltaKey::in_frame(self.frame(entry)?, entry.collection, &range, self.seq(entry));
+        Some((key, entry.value()))
+    }
+}
+
+impl Entry {
+    pub(super) fn value(&self) -> DeltaValue {
+        let start = self.key_start.saturating_add(u32::from(self.key_len));
+        if self.is_put { DeltaValue::Put { start, len: self.value_len } } else { DeltaValue::Delete }
+    }
+}
+
+fn key_of<'a>(commits: &'a [Commit], entry: &Entry) -> &'a [u8] {
+    let start = entry.key_start as usize;
+    let bytes = commits.get(entry.commit as usize).map(|commit| commit.frame.bytes());
+    bytes.and_then(|bytes| bytes.get(start..start + usize::from(entry.key_len))).unwrap_or_default()
+}
+
+fn is_key(commits: &[Commit], entries: &[Entry], entry: u32, collection: u32, key: &[u8]) -> bool {
+    let entry = entries.get(entry as usize);
+    entry.is_some_and(|entry| entry.collection == collection && key_of(commits, entry) == key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Log;
+    use crate::delta::hash_parts;
+    use crate::testing::Frames;
+
+    #[test]
+    fn any_version_among_many_is_found_in_few_steps() {
+        let versions = 5_000;
+        let mut log = Log::default();
+        let mut frames = Frames::new();
+        for _ in 0..versions {
+            let frame = frames.next(&[], &[(2, b"key", Some(b"value"))]);
+            if let Some(grown) = log.table.grown_for(1) {
+                log.table = grown;
+            }
+            log.begin(&frame);
+            for op in frame.ops() {
+                log.push(hash_parts(2, b"key"), &op);
+            }
+        }
+        let find = |seq| log.find(hash_parts(2, b"key"), 2, b"key", seq);
+        assert!(find(0).is_none());
+        for seq in 1..=versions {
+            assert_eq!(find(seq).map(|entry| log.seq(entry)), Some(seq));
+        }
+        // As `find` goes: over twice the binary logarithm or so.
+        let steps = |seq| {
+            let mut entry = log.entries.last().unwrap();
+            let mut steps = 0;
+            while log.seq(entry) > seq {
+                let far = log.entries.get(entry.jump as usize).filter(|far| log.seq(far) > seq);
+                entry = far.unwrap_or_else(|| &log.entries[entry.older as usize]);
+                steps += 1;
+            }
+            steps
+        };
+        let most = (1..=versions).map(steps).max().unwrap();
+        assert!(most <= 48, "{most} steps among {versions} versions");
+    }
+}

@@ -1,0 +1,76 @@
+//! What a frozen generation comes to: the last word on each of its keys, sorted once, by the flusher on its own thread.
+
+use std::iter;
+
+use parking_lot::RwLockReadGuard;
+
+use super::{
+    key::{DeltaValue, value_range},
+    log::Log,
+    store_delta::StoreDelta,
+};
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    head: [u64; 2],
+    entry: u32,
+}
+
+/// The net operations of a generation.
+#[derive(Debug)]
+pub(crate) struct Net<'a> {
+    log: RwLockReadGuard<'a, Log>,
+    places: Vec<Place>,
+}
+
+/// One of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NetOp<'a> {
+    pub(crate) collection: u32,
+    pub(crate) key: &'a [u8],
+    pub(crate) seq: u64,
+    /// `None`: deleted.
+    pub(crate) value: Option<&'a [u8]>,
+}
+
+impl NetOp<'_> {
+    /// Puts the key as the checkpoint stores it into `full`.
+    pub(crate) fn full_key(&self, full: &mut Vec<u8>) {
+        full.clear();
+        full.extend_from_slice(&self.collection.to_be_bytes());
+        full.extend_from_slice(self.key);
+    }
+}
+
+impl StoreDelta {
+    /// The last word on each key of a frozen generation. No other thread writes to it any more; readers are not kept out.
+    pub(crate) fn net(&self) -> Net<'_> {
+        let log = self.log.read();
+        let newest = iter::zip(0.., &log.entries).filter(|(_, entry)| entry.is_newest);
+        let mut places: Vec<_> = newest.map(|(index, entry)| Place { head: log.head(entry), entry: index }).collect();
+        places.sort_unstable_by(|a, b| {
+            a.head.cmp(&b.head).then_with(|| {
+                let key = |place: &Place| log.entries.get(place.entry as usize).map(|entry| log.key(entry));
+                key(a).cmp(&key(b))
+            })
+        });
+        Net { log, places }
+    }
+}
+
+impl Net<'_> {
+    /// In the checkpoint's order.
+    pub(crate) fn ops(&self) -> impl Iterator<Item = NetOp<'_>> {
+        let log = &*self.log;
+        self.places.iter().filter_map(|place| log.entries.get(place.entry as usize)).map(|entry| {
+            let value = match entry.value() {
+                DeltaValue::Delete => None,
+                DeltaValue::Put { start, len } => {
+                    let bytes = log.frame(entry).and_then(|frame| frame.bytes().get(value_range(start, len)));
+                    Some(bytes.unwrap_or_default())
+                }
+            };
+            NetOp { collection: entry.collection, key: log.key(entry), seq: log.seq(entry), value }
+        })
+    }
+}

@@ -1,0 +1,66 @@
+//! The entries in key order, made when somebody asks for an order: a load that nobody scans never pays for it. Writers are
+//! held up while a few entries are copied, never while they are sorted; only who scans waits for that.
+
+use std::{collections::BTreeMap, sync::atomic::Ordering};
+
+use ledgerstone_write_coordinator::Delta as _;
+use parking_lot::{RwLockReadGuard, RwLockWriteGuard};
+
+use super::{
+    key::{DeltaKey, DeltaValue},
+    store_delta::{SLICE, StoreDelta},
+};
+
+/// A B-tree's slot at a usual fill.
+const PLACE_BYTES: u64 = 96;
+/// So many new entries for each old one, or more, are sorted and merged instead of being put in one by one.
+const MERGED_FROM: usize = 4;
+
+/// See the module. Holds the log's first entries.
+#[derive(Debug, Default)]
+pub(super) struct Ordered {
+    pub(super) index: BTreeMap<DeltaKey<'static>, DeltaValue>,
+    entries: usize,
+    /// Every entry up to here is in it.
+    seq: u64,
+}
+
+impl StoreDelta {
+    /// The order of all entries up to `seq`, and maybe of later ones.
+    pub(super) fn ordered(&self, seq: u64) -> RwLockReadGuard<'_, Ordered> {
+        let is_there = |ordered: &Ordered| ordered.seq >= seq.min(self.last_seq());
+        let ordered = self.ordered.read();
+        if is_there(&ordered) {
+            return ordered;
+        }
+        drop(ordered);
+        let mut ordered = self.ordered.write();
+        if !is_there(&ordered) {
+            self.catch_up(&mut ordered);
+        }
+        RwLockWriteGuard::downgrade(ordered)
+    }
+
+    fn catch_up(&self, ordered: &mut Ordered) {
+        // Before the entries are looked at: those of a commit that is being added come again with the rest of it.
+        ordered.seq = self.last_seq();
+        let mut fresh = Vec::new();
+        loop {
+            let log = self.log.read();
+            let slice = log.entries.iter().skip(ordered.entries).take(SLICE);
+            let before = ordered.entries;
+            ordered.entries += slice.len();
+            if ordered.entries == before {
+                break;
+            }
+            fresh.extend(slice.filter_map(|entry| log.in_order(entry)));
+        }
+        self.unnoted.fetch_add(fresh.len() as u64 * PLACE_BYTES, Ordering::Relaxed);
+        if fresh.len() > ordered.index.len() / MERGED_FROM {
+            // Of two entries of one commit for one key the later one stays, as when they are put in one by one.
+            ordered.index.append(&mut fresh.into_iter().collect());
+        } else {
+            ordered.index.extend(fresh);
+        }
+    }
+}
