@@ -145,6 +145,9 @@ fn a_range_allocates_for_itself_and_not_for_its_entries() {
             rig.flush();
         }
         let bounds = KeyBounds { lower: Bound::Unbounded, upper: Bound::Unbounded, reverse: false, limit: None };
+        // The first who scans has the delta put in order.
+        let first = KeyBounds { limit: Some(1), ..bounds.clone() };
+        assert_eq!(rig.store.range(&rig.slots[0], first).unwrap().count().unwrap(), 1);
         let mut seen = 0;
         let info = measure(|| {
             let mut cursor = rig.store.range(&rig.slots[0], bounds).unwrap();

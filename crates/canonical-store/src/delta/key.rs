@@ -31,7 +31,6 @@ enum KeyBytes<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct DeltaKey<'a> {
     head: [u64; 2],
-    collection: u32,
     bytes: KeyBytes<'a>,
     pub(super) seq: u64,
 }
@@ -85,14 +84,13 @@ pub(crate) fn hash_parts(collection: u32, key: &[u8]) -> u64 {
 
 impl<'a> DeltaKey<'a> {
     pub(super) fn probe(collection: u32, key: &'a [u8], seq: u64) -> Self {
-        Self { head: head_of(collection, key), collection, bytes: KeyBytes::Borrowed(key), seq }
+        Self { head: head_of(collection, key), bytes: KeyBytes::Borrowed(key), seq }
     }
 
     pub(super) fn in_frame(frame: &Arc<Frame>, collection: u32, range: &Range<usize>, seq: u64) -> DeltaKey<'static> {
         let key = frame.bytes().get(range.clone()).unwrap_or_default();
         DeltaKey {
             head: head_of(collection, key),
-            collection,
             bytes: KeyBytes::InFrame {
                 frame: Arc::clone(frame),
                 start: u32::try_from(range.start).unwrap_or(u32::MAX),
@@ -117,16 +115,11 @@ impl<'a> DeltaKey<'a> {
         match &self.bytes {
             KeyBytes::InFrame { frame, start, len } => Some(DeltaKey {
                 head: self.head,
-                collection: self.collection,
                 bytes: KeyBytes::InFrame { frame: Arc::clone(frame), start: *start, len: *len },
                 seq: self.seq,
             }),
             KeyBytes::Borrowed(_) => None,
         }
-    }
-
-    pub(super) fn collection(&self) -> u32 {
-        self.collection
     }
 
     pub(super) fn frame(&self) -> Option<&Arc<Frame>> {

@@ -87,8 +87,7 @@ impl Log {
 
     /// The last word on a key up to `seq`.
     pub(super) fn find(&self, hash: u64, collection: u32, key: &[u8], seq: u64) -> Option<&Entry> {
-        let newest =
-            self.table.newest(hash, |entry| is_key(&self.commits, &self.entries, entry, collection, key))?;
+        let newest = self.table.newest(hash, |entry| is_key(&self.commits, &self.entries, entry, collection, key))?;
         let mut entry = self.entries.get(newest as usize)?;
         while self.seq(entry) > seq {
             let far = self.entries.get(entry.jump as usize).filter(|far| self.seq(far) > seq);

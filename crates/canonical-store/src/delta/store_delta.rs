@@ -186,3 +186,95 @@ impl StoreDelta {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, ops::Bound, sync::Arc};
+
+    use ledgerstone_write_coordinator::Delta as _;
+    use proptest::prelude::*;
+
+    use super::{COMMIT_BYTES, ENTRY_BYTES, Lookup, StoreDelta};
+    use crate::{
+        delta::{DeltaStream, hash_parts},
+        testing::Frames,
+    };
+
+    type Shown = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+
+    fn scan(delta: &Arc<StoreDelta>, seq: u64) -> Shown {
+        let mut stream = DeltaStream::new(Arc::clone(delta), 2, seq, (Bound::Unbounded, Bound::Unbounded), false);
+        let mut shown = Vec::new();
+        stream.fill();
+        while let Some(item) = stream.front() {
+            shown.push((item.key().to_vec(), item.value().map(<[u8]>::to_vec)));
+            stream.advance();
+            stream.fill();
+        }
+        shown
+    }
+
+    fn op() -> impl Strategy<Value = (Vec<u8>, Option<u8>)> {
+        (proptest::collection::vec(0u8..3, 1..4), proptest::option::weighted(0.8, any::<u8>()))
+    }
+
+    proptest! {
+        // Scans in between have the order made in steps: merged, and one by one.
+        #[test]
+        fn keys_scans_and_the_flusher_agree_at_every_commit(
+            commits in proptest::collection::vec((proptest::collection::vec(op(), 0..6), any::<bool>()), 0..60),
+        ) {
+            let delta = Arc::new(StoreDelta::new(1, 1 << 16));
+            let mut frames = Frames::new();
+            let mut states = vec![BTreeMap::<Vec<u8>, Option<Vec<u8>>>::new()];
+            for (ops, scanned) in &commits {
+                let mut state = states.last().unwrap().clone();
+                let values: Vec<_> = ops.iter().map(|(key, value)| (key.clone(), value.map(|byte| vec![byte]))).collect();
+                let ops: Vec<_> = values.iter().map(|(key, value)| (2, key.as_slice(), value.as_deref())).collect();
+                let added = delta.insert(&frames.next(&[], &ops));
+                let written: BTreeMap<_, _> = values.iter().cloned().collect();
+                let put = written.values().filter(|value| value.is_some()).count();
+                prop_assert_eq!((added.keys_written as usize, added.keys_deleted as usize), (put, written.len() - put));
+                state.extend(written);
+                states.push(state);
+                if *scanned {
+                    let seq = states.len() as u64 - 1;
+                    prop_assert_eq!(scan(&delta, seq), states.last().unwrap().clone().into_iter().collect::<Shown>());
+                }
+            }
+            for (seq, state) in states.iter().enumerate() {
+                let seq = seq as u64;
+                prop_assert_eq!(scan(&delta, seq), state.clone().into_iter().collect::<Shown>());
+                for key in states.last().unwrap().keys() {
+                    let expected = match state.get(key) {
+                        None => Lookup::Unknown,
+                        Some(None) => Lookup::Deleted,
+                        Some(Some(value)) => Lookup::Found(value.clone()),
+                    };
+                    prop_assert_eq!(delta.get(hash_parts(2, key), 2, key, seq, <[u8]>::to_vec), expected);
+                }
+            }
+            let net = delta.net();
+            let net: Shown = net.ops().map(|op| (op.key.to_vec(), op.value.map(<[u8]>::to_vec))).collect();
+            prop_assert_eq!(net, states.last().unwrap().clone().into_iter().collect::<Shown>());
+        }
+    }
+
+    #[test]
+    fn an_order_is_counted_with_the_next_commit() {
+        let delta = Arc::new(StoreDelta::new(1, 1 << 16));
+        let mut frames = Frames::new();
+        let mut insert = || {
+            let frame = frames.next(&[], &[(2, b"key", Some(b"value"))]);
+            let added = delta.insert(&frame);
+            added.bytes - frame.bytes().len() as u64
+        };
+        assert_eq!(insert(), COMMIT_BYTES + ENTRY_BYTES);
+        assert_eq!(insert(), COMMIT_BYTES + ENTRY_BYTES);
+        let before = delta.bytes();
+        assert_eq!(scan(&delta, 2).len(), 1);
+        assert_eq!(delta.bytes(), before);
+        assert_eq!(insert(), COMMIT_BYTES + ENTRY_BYTES + 2 * crate::delta::ordered::PLACE_BYTES);
+        assert_eq!(insert(), COMMIT_BYTES + ENTRY_BYTES);
+    }
+}

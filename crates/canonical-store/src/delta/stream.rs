@@ -114,7 +114,8 @@ impl DeltaStream {
         let mut more = false;
         if !is_empty(&from, &to) {
             let ordered = self.delta.ordered(self.seq);
-            let mut entries = ordered.index.range((from.as_ref(), to.as_ref()));
+            let index = &ordered.index;
+            let mut entries = index.range((from.as_ref(), to.as_ref()));
             let mut looked = 0;
             let mut versions = 0;
             while let Some((key, value)) = if self.reverse { entries.next_back() } else { entries.next() } {
