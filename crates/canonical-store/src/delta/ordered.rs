@@ -44,7 +44,8 @@ impl StoreDelta {
     fn catch_up(&self, ordered: &mut Ordered) {
         // Before the entries are looked at: those of a commit that is being added come again with the rest of it.
         ordered.seq = self.last_seq();
-        let mut fresh = Vec::new();
+        let added = self.log.read().entries.len().saturating_sub(ordered.entries);
+        let mut fresh = Vec::with_capacity(added);
         loop {
             let log = self.log.read();
             let slice = log.entries.iter().skip(ordered.entries).take(SLICE);
