@@ -4,12 +4,14 @@
 
 use std::{
     collections::VecDeque,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
 use ledgerstone_vfs::Clock;
 use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use super::owner::{Owner, Pause};
 
 /// How long whoever is next in line may be overtaken. A commit is over in a few microseconds and waking a thread takes ten times as
 /// long: if each were handed over to a thread that sleeps, two threads would write more slowly than one. So a thread that is awake
@@ -19,40 +21,6 @@ const SLICE: Duration = Duration::from_micros(100);
 const GLANCES: u32 = 40;
 /// The first of them come one right behind the other.
 const CLOSE_GLANCES: u32 = 20;
-
-/// Who asks: one for each environment (thread) that writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Owner(u64);
-
-impl Owner {
-    /// An owner that no other call has given out in this process.
-    pub fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        Self(NEXT.fetch_add(1, Ordering::Relaxed))
-    }
-}
-
-impl Default for Owner {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// One of the pauses that keep writers out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pause(u64);
-
-impl Pause {
-    /// Its number: no other pause of the store has it.
-    pub const fn number(self) -> u64 {
-        self.0
-    }
-
-    /// The pause of a number. One that never was, or has ended, keeps nobody out.
-    pub const fn of_number(number: u64) -> Self {
-        Self(number)
-    }
-}
 
 /// Who is let in while the gate is paused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

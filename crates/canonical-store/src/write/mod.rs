@@ -3,6 +3,7 @@
 mod commit;
 mod control;
 mod gate;
+mod owner;
 mod write_set;
 
 pub use commit::{CommitInfo, GateEntry, Stall};
@@ -10,5 +11,5 @@ pub(crate) use commit::{CommitState, EVENT_CODEC_KEY};
 pub(crate) use control::OLDEST_EVENT_KEY;
 pub use control::{Controlled, Trimmed};
 pub(crate) use gate::{Gate, GateError};
-pub use gate::{Owner, Pause};
+pub use owner::{Owner, Pause};
 pub(crate) use write_set::{Record, RecordKind, Summary, records, summarize};
