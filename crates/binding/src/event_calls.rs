@@ -1,7 +1,5 @@
 //! The hot calls on the events of a store: a page of them, or one.
 
-use std::ops::ControlFlow;
-
 use ledgerstone_canonical_store::Direction;
 
 use crate::{
@@ -9,7 +7,7 @@ use crate::{
     binding_env::number,
     binding_error::ErrorRecord,
     env_state::EnvState,
-    fast_path::{Answer, MISSING, TOO_BIG, length, page_answer},
+    fast_path::{Answer, MISSING, page_answer, value_answer},
     page::EventPage,
 };
 
@@ -23,19 +21,10 @@ pub(crate) fn page(state: &EnvState, arguments: &Arguments<5>) -> Answer {
     let to = arguments.integer(2, "to")?;
     let direction = if arguments.flag(3, "reverse")? { Direction::Backward } else { Direction::Forward };
     let pool = arguments.bytes(4, "pool")?;
-    let mut page = EventPage::new(pool)?;
-    let mut done = true;
-    state.with_reader(reader, |reader| {
-        reader.read_events(from, to, direction, pool.len() as u64, &mut |id, timestamp_ms, payload| {
-            if page.put(id, timestamp_ms, payload) {
-                ControlFlow::Continue(())
-            } else {
-                done = false;
-                ControlFlow::Break(())
-            }
-        })
+    let page = EventPage::filled(pool, |visit| {
+        state.with_reader(reader, |reader| reader.read_events(from, to, direction, pool.len() as u64, visit))
     })?;
-    Ok(page_answer(&page.finish(done)))
+    Ok(page_answer(&page))
 }
 
 /// `event(store, id, pool, offset)`: the timestamp, f64, then the payload, whose length is the answer.
@@ -49,13 +38,8 @@ pub(crate) fn event(state: &EnvState, arguments: &Arguments<4>) -> Answer {
     }
     state.with_store(store, |entry| {
         let found = entry.handle().event(id, |timestamp_ms, payload| {
-            let put = pool.put_f64(offset, number(timestamp_ms)) && pool.put(offset + EVENT_HEAD, payload);
-            if put {
-                length(payload.len())
-            } else {
-                state.value.replace(Some(payload.to_vec()));
-                TOO_BIG
-            }
+            let is_put = pool.put_f64(offset, number(timestamp_ms)) && pool.put(offset + EVENT_HEAD, payload);
+            value_answer(state, is_put, payload)
         })?;
         Ok(found.unwrap_or(MISSING))
     })

@@ -2,8 +2,6 @@
 
 #![allow(unsafe_code, reason = "events are appended straight from the caller's memory")]
 
-use std::ops::ControlFlow;
-
 use ledgerstone_event_log::Direction;
 
 use crate::{
@@ -11,7 +9,7 @@ use crate::{
     binding_env::number,
     binding_error::{ErrorRecord, Failure},
     env_state::EnvState,
-    fast_path::{Answer, MISSING, TOO_BIG, length, page_answer},
+    fast_path::{Answer, MISSING, page_answer, value_answer},
     page::EventPage,
     pool::Pool,
 };
@@ -64,14 +62,8 @@ pub(crate) fn get(state: &EnvState, arguments: &Arguments<4>) -> Answer {
     if offset > pool.len() {
         return Err(ErrorRecord::invalid("offset", "the offset is beyond the pool"));
     }
-    let found = state.log(log)?.get_with(id, |_timestamp_ms, bytes| {
-        if pool.put(offset, bytes) {
-            length(bytes.len())
-        } else {
-            state.value.replace(Some(bytes.to_vec()));
-            TOO_BIG
-        }
-    })?;
+    let found =
+        state.log(log)?.get_with(id, |_timestamp_ms, bytes| value_answer(state, pool.put(offset, bytes), bytes))?;
     Ok(found.unwrap_or(MISSING))
 }
 
@@ -81,17 +73,10 @@ pub(crate) fn page(state: &EnvState, arguments: &Arguments<4>) -> Answer {
     let from = arguments.integer(1, "from")?;
     let to = arguments.integer(2, "to")?;
     let pool = arguments.bytes(3, "pool")?;
-    let mut page = EventPage::new(pool)?;
-    let mut done = true;
-    state.log(log)?.read_ahead(from, to, Direction::Forward, pool.len() as u64, &mut |id, timestamp_ms, payload| {
-        if page.put(id, timestamp_ms, payload) {
-            ControlFlow::Continue(())
-        } else {
-            done = false;
-            ControlFlow::Break(())
-        }
-    })?;
-    Ok(page_answer(&page.finish(done)))
+    let log = state.log(log)?;
+    let page =
+        EventPage::filled(pool, |visit| Ok(log.read_ahead(from, to, Direction::Forward, pool.len() as u64, visit)?))?;
+    Ok(page_answer(&page))
 }
 
 /// `logEnds(log, ids)`: the oldest event's id, the next one's.

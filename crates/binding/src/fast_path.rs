@@ -34,7 +34,7 @@ use crate::{
 /// There is no such key.
 pub(crate) const MISSING: f64 = -1.0;
 /// It does not fit into the pool.
-pub(crate) const TOO_BIG: f64 = -2.0;
+const TOO_BIG: f64 = -2.0;
 /// An error record waits.
 const FAILED: f64 = -3.0;
 
@@ -168,8 +168,18 @@ pub(crate) fn hot_calls<'env>(env: &'env Env, on_wake: Unknown<'env>) -> Result<
     Err(ErrorRecord::closed("the environment"))
 }
 
-pub(crate) fn length(bytes: usize) -> f64 {
+fn length(bytes: usize) -> f64 {
     number(bytes as u64)
+}
+
+/// What a call answers that has put one value into its pool; one that did not fit waits for `takeValue`.
+pub(crate) fn value_answer(state: &EnvState, is_put: bool, value: &[u8]) -> f64 {
+    if is_put {
+        length(value.len())
+    } else {
+        state.value.replace(Some(value.to_vec()));
+        TOO_BIG
+    }
 }
 
 pub(crate) fn page_answer(page: &Page) -> f64 {

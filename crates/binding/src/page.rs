@@ -1,6 +1,8 @@
 //! The packed layouts in which many records cross in one call: a page of a range, a page of events, and the keys and
 //! answers of `getMany`. Little endian, written straight into the caller's pool. Nothing here is allocated per record.
 
+use std::ops::ControlFlow;
+
 use crate::{
     binding_error::{ErrorRecord, Failure},
     pool::Pool,
@@ -123,6 +125,20 @@ impl EventPage {
 
     pub(crate) fn new(pool: Pool) -> Result<Self, Failure> {
         Ok(Self { filling: Filling::after(pool, Self::HEAD)?, first_id: 0, ascii: ASCII_PAYLOADS })
+    }
+
+    /// A page of what `read` shows to its visitor, as far as there is room.
+    pub(crate) fn filled(
+        pool: Pool,
+        read: impl FnOnce(&mut dyn FnMut(u64, u64, &[u8]) -> ControlFlow<()>) -> Result<(), Failure>,
+    ) -> Result<Page, Failure> {
+        let mut page = Self::new(pool)?;
+        let mut done = true;
+        read(&mut |id, timestamp_ms, payload| {
+            done = page.put(id, timestamp_ms, payload);
+            if done { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        Ok(page.finish(done))
     }
 
     /// `false`: this event does not fit and was not taken.

@@ -9,7 +9,7 @@ use crate::{
     binding_error::{ErrorRecord, Failure},
     bounds::packed_bounds,
     env_state::EnvState,
-    fast_path::{Answer, MISSING, Reply, TOO_BIG, length, page_answer},
+    fast_path::{Answer, MISSING, Reply, page_answer, value_answer},
     page::{PackedKeys, PackedValues, RangePage},
     reader::{Cursor, Reader},
     slab::safe_integer,
@@ -31,14 +31,7 @@ pub(crate) fn get(state: &EnvState, arguments: &Arguments<5>) -> Answer {
     }
     state.with_reader(reader, |reader| {
         let Some(key) = key else { return Ok(MISSING) };
-        let found = reader.get(slot, key, |value| {
-            if pool.put(offset, value) {
-                length(value.len())
-            } else {
-                state.value.replace(Some(value.to_vec()));
-                TOO_BIG
-            }
-        })?;
+        let found = reader.get(slot, key, |value| value_answer(state, pool.put(offset, value), value))?;
         Ok(found.unwrap_or(MISSING))
     })
 }

@@ -2,6 +2,8 @@
 //! nothing is lost between the two.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests, also outside of their functions")]
 
+mod support;
+
 use std::{
     sync::{
         Arc,
@@ -14,23 +16,7 @@ use std::{
 use ledgerstone_vfs::sim::SimClock;
 use ledgerstone_write_coordinator::{Coordinator, Delta, FlushFailure, Flusher, Pacing, Step};
 use parking_lot::Mutex;
-
-/// Writes of one byte each.
-#[derive(Debug, Default)]
-struct Counted {
-    bytes: AtomicU64,
-    last_seq: AtomicU64,
-}
-
-impl Delta for Counted {
-    fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Acquire)
-    }
-
-    fn last_seq(&self) -> u64 {
-        self.last_seq.load(Ordering::Acquire)
-    }
-}
+use support::Counted;
 
 type Error = String;
 

@@ -2,6 +2,8 @@
 //! length of a flush. Time is the simulated clock's: a flush takes as long as the test says, and writers run in it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests, also outside of their functions")]
 
+mod support;
+
 use std::{
     sync::{
         Arc,
@@ -14,28 +16,13 @@ use std::{
 use ledgerstone_vfs::{Clock as _, sim::SimClock};
 use ledgerstone_write_coordinator::{Coordinator, Crowding, Delta, FlushFailure, Flusher, Pacing, Step};
 use parking_lot::Mutex;
+use support::Counted;
 
 const FLUSH_BYTES: u64 = 100_000;
 const WRITE_BYTES: u64 = 100;
 const PACING: Pacing = Pacing { flush_bytes: FLUSH_BYTES, flush_interval: Duration::from_secs(1) };
 /// How long a flush of a full delta takes, in slices.
 const FLUSH_SLICES: u64 = 50;
-
-#[derive(Debug, Default)]
-struct Counted {
-    bytes: AtomicU64,
-    last_seq: AtomicU64,
-}
-
-impl Delta for Counted {
-    fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Acquire)
-    }
-
-    fn last_seq(&self) -> u64 {
-        self.last_seq.load(Ordering::Acquire)
-    }
-}
 
 /// What a producer that never stops has met with, in slices.
 #[derive(Debug, Default)]
