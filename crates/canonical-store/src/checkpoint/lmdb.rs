@@ -4,7 +4,7 @@
 use std::{
     io,
     iter::Peekable,
-    ops::{Bound, ControlFlow},
+    ops::Bound,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -12,18 +12,18 @@ use std::{
     },
 };
 
-use heed::{CommitOrAbort, Database, Env, EnvOpenOptions, MdbError, PutFlags, RoTxn, RwTxn, WithoutTls, types::Bytes};
+use heed::{CommitOrAbort, Database, Env, EnvOpenOptions, MdbError, PutFlags, RwTxn, WithoutTls, types::Bytes};
 use ledgerstone_vfs::{FileError, Vfs};
 use ledgerstone_write_coordinator::Delta as _;
 use parking_lot::{Mutex, RwLock};
 
 use super::{
-    Batch, Checkpoint, CheckpointRead, CheckpointSize, Loaded, Part, Visit,
+    Batch, Checkpoint, CheckpointRead, CheckpointSize, Loaded, Part,
     batch::{META_KEY, decode_entry, encode_entry},
     flush_file::flush_file,
+    lmdb_read::{Counted, LmdbRead},
     lock_file::{MAX_READERS, fill_lock_file},
     precheck::check_data_file,
-    prefetch::Prefetch,
     space::told_apart,
     value,
     verify_file::verify_data_file,
@@ -35,10 +35,15 @@ use crate::{Error, delta::NetOp, error::Result, meta::MetaRecord, verify::Report
 const PART_BYTES: usize = 32 << 20;
 const PURGE_SLICE: usize = 16 * 1024;
 
-type Bytewise = Database<'static, Bytes, Bytes>;
+pub(super) type Bytewise = Database<'static, Bytes, Bytes>;
+
+/// The name of the database of entries.
+pub(super) const STATE: &str = "state";
 
 #[derive(Clone, Copy, Debug)]
 struct Databases {
+    /// LMDB's own: the others by name.
+    names: Bytewise,
     state: Bytewise,
     meta: Bytewise,
     catalog: Bytewise,
@@ -55,12 +60,14 @@ pub(crate) struct LmdbCheckpoint {
     /// Read transactions that are open; the map is not moved under them.
     readers: Arc<AtomicUsize>,
     map_bytes: AtomicU64,
+    /// The size of LMDB's pages.
+    page_bytes: usize,
     part_operations: u32,
     /// One encoding buffer, kept between flushes.
     scratch: Mutex<Vec<u8>>,
 }
 
-fn failed<'a>(path: &'a Path, call: &'static str) -> impl Fn(heed::Error) -> Error + 'a {
+pub(super) fn failed<'a>(path: &'a Path, call: &'static str) -> impl Fn(heed::Error) -> Error + 'a {
     move |error| match error {
         heed::Error::Io(source) => FileError::new(call, path, source).into(),
         heed::Error::Mdb(MdbError::ReadersFull) => {
@@ -111,6 +118,7 @@ impl LmdbCheckpoint {
         let env = unsafe { options.open(dir) }.map_err(&failed)?;
         env.clear_stale_readers().map_err(&failed)?;
         let databases = open_databases(&env).map_err(&failed)?;
+        let page_bytes = env.unnamed_database_stat().page_size as usize;
         drop(failed);
         if is_new {
             // LMDB flushes its file, never the name: the journal must not be recycled for a file that a power cut takes away.
@@ -124,6 +132,7 @@ impl LmdbCheckpoint {
             databases,
             readers: Arc::default(),
             map_bytes: AtomicU64::new(map_bytes),
+            page_bytes,
             part_operations: Self::PART_OPERATIONS,
             scratch: Mutex::default(),
         })
@@ -225,10 +234,12 @@ impl LmdbCheckpoint {
     fn begin_read(&self) -> Result<LmdbRead> {
         let guard = self.env.read();
         let env = guard.clone().ok_or(Error::Closed { what: "the store" })?;
-        self.readers.fetch_add(1, Ordering::AcqRel);
-        let counted = Counted(Arc::clone(&self.readers));
+        let counted = Counted::new(&self.readers);
         let transaction = env.static_read_txn().map_err(failed(&self.path, "mdb_txn_begin"))?;
-        Ok(LmdbRead { transaction, _counted: counted, state: self.databases.state, path: self.path.clone() })
+        let map_bytes = usize::try_from(self.map_bytes.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
+        let Databases { names, state, .. } = self.databases;
+        let path = self.path.clone();
+        Ok(LmdbRead { transaction, _counted: counted, state, names, map_bytes, page_bytes: self.page_bytes, path })
     }
 }
 
@@ -239,13 +250,14 @@ fn file_bytes(path: &Path) -> u64 {
 fn open_databases(env: &Env<WithoutTls>) -> heed::Result<Databases> {
     let transaction = env.write_txn()?;
     let opened = env.create_databases_and_commit(transaction, |opener, transaction| {
-        let state = opener.create_database::<Bytes, Bytes>(transaction, Some("state"))?;
+        let names = opener.create_database::<Bytes, Bytes>(transaction, None)?;
+        let state = opener.create_database::<Bytes, Bytes>(transaction, Some(STATE))?;
         let meta = opener.create_database::<Bytes, Bytes>(transaction, Some("meta"))?;
         let catalog = opener.create_database::<Bytes, Bytes>(transaction, Some("catalog"))?;
-        Ok::<_, heed::Error>(CommitOrAbort::<_, ()>::Commit((state, meta, catalog)))
+        Ok::<_, heed::Error>(CommitOrAbort::<_, ()>::Commit((names, state, meta, catalog)))
     })?;
     match opened {
-        CommitOrAbort::Commit((state, meta, catalog)) => Ok(Databases { state, meta, catalog }),
+        CommitOrAbort::Commit((names, state, meta, catalog)) => Ok(Databases { names, state, meta, catalog }),
         CommitOrAbort::Abort(()) => Err(heed::Error::Io(io::Error::other("opening the databases was aborted"))),
     }
 }
@@ -329,71 +341,5 @@ impl Checkpoint for LmdbCheckpoint {
             // Readers that are still out (a snapshot about to be released) keep the environment; it goes with the last.
             closing.wait_timeout(std::time::Duration::from_secs(1));
         }
-    }
-}
-
-/// One open read transaction, counted while it lives.
-#[derive(Debug)]
-struct Counted(Arc<AtomicUsize>);
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-struct LmdbRead {
-    transaction: RoTxn<'static, WithoutTls>,
-    /// After the transaction: it is counted until it has ended.
-    _counted: Counted,
-    state: Bytewise,
-    path: PathBuf,
-}
-
-impl std::fmt::Debug for LmdbRead {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LmdbRead").field("id", &self.transaction.id()).finish_non_exhaustive()
-    }
-}
-
-impl LmdbRead {
-    fn checked<'a>(&self, key: &[u8], stored: &'a [u8]) -> Result<&'a [u8]> {
-        value::decode(key, stored).ok_or_else(|| Error::corrupt(&self.path, 0, "a stored value is damaged"))
-    }
-}
-
-impl CheckpointRead for LmdbRead {
-    fn get(&self, key: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<bool> {
-        match self.state.get(&self.transaction, key).map_err(failed(&self.path, "mdb_get"))? {
-            None => Ok(false),
-            Some(stored) => {
-                take(self.checked(key, stored)?);
-                Ok(true)
-            }
-        }
-    }
-
-    fn scan(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>), reverse: bool, visit: &mut Visit<'_>) -> Result<()> {
-        let failed = failed(&self.path, "mdb_cursor_get");
-        let mut page = Prefetch::default();
-        let mut show = |entry: heed::Result<(&[u8], &[u8])>| -> Result<ControlFlow<()>> {
-            let (key, stored) = entry.map_err(&failed)?;
-            page.around(stored);
-            Ok(visit(key, self.checked(key, stored)?))
-        };
-        if reverse {
-            for entry in self.state.rev_range(&self.transaction, &bounds).map_err(&failed)? {
-                if show(entry)?.is_break() {
-                    break;
-                }
-            }
-        } else {
-            for entry in self.state.range(&self.transaction, &bounds).map_err(&failed)? {
-                if show(entry)?.is_break() {
-                    break;
-                }
-            }
-        }
-        Ok(())
     }
 }

@@ -2,7 +2,9 @@
 
 mod batch;
 mod flush_file;
+mod leaf_order;
 mod lmdb;
+mod lmdb_read;
 mod lock_file;
 mod meta_page;
 mod page_walk;

@@ -1,0 +1,106 @@
+//! One open read transaction of LMDB's: single entries and scans, every entry held against its checksum.
+
+use std::{
+    ops::{Bound, ControlFlow},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use heed::{Database, RoTxn, WithoutTls, types::Bytes};
+
+use super::{
+    CheckpointRead, Visit,
+    leaf_order::LeafOrder,
+    lmdb::{Bytewise, STATE, failed},
+    prefetch::Prefetch,
+    value,
+};
+use crate::{Error, error::Result};
+
+/// Counted while it lives: the map is not moved meanwhile.
+#[derive(Debug)]
+pub(super) struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    pub(super) fn new(readers: &Arc<AtomicUsize>) -> Self {
+        readers.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(readers))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+pub(super) struct LmdbRead {
+    pub(super) transaction: RoTxn<'static, WithoutTls>,
+    /// After the transaction: it is counted until it has ended.
+    pub(super) _counted: Counted,
+    pub(super) state: Bytewise,
+    /// The databases by name.
+    pub(super) names: Database<'static, Bytes, Bytes>,
+    /// The map's size and that of LMDB's pages.
+    pub(super) map_bytes: usize,
+    pub(super) page_bytes: usize,
+    pub(super) path: PathBuf,
+}
+
+impl std::fmt::Debug for LmdbRead {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LmdbRead").field("id", &self.transaction.id()).finish_non_exhaustive()
+    }
+}
+
+impl LmdbRead {
+    fn checked<'a>(&self, key: &[u8], stored: &'a [u8]) -> Result<&'a [u8]> {
+        value::decode(key, stored).ok_or_else(|| Error::corrupt(&self.path, 0, "a stored value is damaged"))
+    }
+
+    /// The order of the leaves that this transaction sees.
+    fn leaves(&self) -> Option<LeafOrder<'_>> {
+        let record = self.names.get(&self.transaction, STATE.as_bytes()).ok()??;
+        LeafOrder::new(record, self.page_bytes, self.map_bytes)
+    }
+}
+
+impl CheckpointRead for LmdbRead {
+    fn get(&self, key: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<bool> {
+        match self.state.get(&self.transaction, key).map_err(failed(&self.path, "mdb_get"))? {
+            None => Ok(false),
+            Some(stored) => {
+                take(self.checked(key, stored)?);
+                Ok(true)
+            }
+        }
+    }
+
+    fn scan(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>), reverse: bool, visit: &mut Visit<'_>) -> Result<()> {
+        let failed = failed(&self.path, "mdb_cursor_get");
+        let leaves = || self.leaves();
+        let mut prefetch = Prefetch::new(self.page_bytes, reverse, &leaves);
+        let mut show = |entry: heed::Result<(&[u8], &[u8])>| -> Result<ControlFlow<()>> {
+            let (key, stored) = entry.map_err(&failed)?;
+            prefetch.step(key, stored);
+            Ok(visit(key, self.checked(key, stored)?))
+        };
+        if reverse {
+            for entry in self.state.rev_range(&self.transaction, &bounds).map_err(&failed)? {
+                if show(entry)?.is_break() {
+                    break;
+                }
+            }
+        } else {
+            for entry in self.state.range(&self.transaction, &bounds).map_err(&failed)? {
+                if show(entry)?.is_break() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}
