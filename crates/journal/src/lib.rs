@@ -40,6 +40,7 @@ mod journal;
 mod listeners;
 mod open;
 mod options;
+mod page_buffer;
 mod poison;
 mod prepared_file;
 mod reader;

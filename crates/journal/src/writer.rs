@@ -15,13 +15,11 @@ use crate::{
     file_header::HEADER_BYTES,
     group::{JournalFile, Run},
     listeners::WrittenGroup,
+    page_buffer::PageBuffer,
     prepared_file::zeros,
     stats::Counters,
     watermarks::{Reach, Watermarks},
 };
-
-/// Frames are gathered and written in pieces of at most this size; longer frames are written from where they are.
-const SLICE_BYTES: usize = 1 << 20;
 
 /// What a round does about flushing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +53,7 @@ pub(crate) struct Io {
     backlog: VecDeque<Run>,
     /// The last frame in `file` or before: what a flush now would make durable.
     written: Reach,
-    buffer: Vec<u8>,
+    buffer: PageBuffer,
 }
 
 /// What a round works with.
@@ -69,7 +67,7 @@ pub(crate) struct Tools<'a> {
 
 impl Io {
     pub(crate) fn new(file: Option<Arc<JournalFile>>, written: Reach) -> Self {
-        Self { file, unflushed: false, backlog: VecDeque::new(), written, buffer: Vec::new() }
+        Self { file, unflushed: false, backlog: VecDeque::new(), written, buffer: PageBuffer::default() }
     }
 
     /// Whether everything that was taken is written.
@@ -82,13 +80,15 @@ impl Io {
         let mut round = Round::default();
         self.backlog.extend(group);
         let mut group = WrittenGroup::default();
+        let ahead = self.backlog.back().map_or(self.written, Run::reach);
+        let is_flushed = wants_flush(flushing, tools.marks, ahead);
         while let Some(run) = self.backlog.front() {
             let (file, reach, count) = (Arc::clone(&run.file), run.reach(), run.frames.len() as u64);
             group.flush += self.change_file(&file, tools)?;
             let Some(run) = self.backlog.front() else { break };
             // From here on, also after a failure, the file has bytes that no flush has covered.
             self.unflushed = true;
-            match write_run(&mut self.buffer, run, tools.counters) {
+            match write_run(&mut self.buffer, run, is_flushed, tools.counters) {
                 Ok(bytes) => {
                     self.backlog.pop_front();
                     self.written = reach;
@@ -108,12 +108,8 @@ impl Io {
             (tools.check)()?;
             tools.marks.publish_written(self.written);
         }
-        let wanted = match flushing {
-            Flushing::IfWanted => tools.marks.flush_wanted(),
-            Flushing::Never => false,
-            Flushing::Always => tools.marks.durable() < self.written.seq,
-        };
-        if wanted {
+        // Asked again: somebody may have begun to wait meanwhile.
+        if wants_flush(flushing, tools.marks, self.written) {
             group.flush += self.flush(tools)?;
             round.progress = true;
         }
@@ -157,14 +153,24 @@ impl Io {
     }
 }
 
-/// Writes one run: header page if it is the file's first, frames, zeros to the end of the page. How many bytes that was.
-fn write_run(buffer: &mut Vec<u8>, run: &Run, counters: &Counters) -> ledgerstone_vfs::Result<u64> {
+/// Whether a round is to flush what leads to `reach`.
+fn wants_flush(flushing: Flushing, marks: &Watermarks, reach: Reach) -> bool {
+    match flushing {
+        Flushing::IfWanted => marks.flush_wanted(),
+        Flushing::Never => false,
+        Flushing::Always => marks.durable() < reach.seq,
+    }
+}
+
+/// Writes one run: header page if it is the file's first, frames, zeros to the end of the page. How many bytes that was. What is
+/// flushed right after goes round the operating system's cache.
+fn write_run(buffer: &mut PageBuffer, run: &Run, is_flushed: bool, counters: &Counters) -> ledgerstone_vfs::Result<u64> {
     let start = if run.header.is_some() { 0 } else { run.offset };
-    let mut writer = RunWriter { file: &*run.file.handle, buffer, offset: start };
+    let mut writer = RunWriter { file: &*run.file.handle, buffer, is_flushed, offset: start };
     writer.buffer.clear();
     if let Some(header) = &run.header {
-        writer.buffer.extend_from_slice(&header.encode());
-        writer.buffer.extend_from_slice(zeros(run.offset - HEADER_BYTES as u64));
+        writer.push(&header.encode())?;
+        writer.push(zeros(run.offset - HEADER_BYTES as u64))?;
     }
     for frame in &run.frames {
         writer.push(frame.bytes())?;
@@ -178,36 +184,37 @@ fn write_run(buffer: &mut Vec<u8>, run: &Run, counters: &Counters) -> ledgerston
 
 struct RunWriter<'a> {
     file: &'a dyn VfsFile,
-    buffer: &'a mut Vec<u8>,
-    /// Where the first byte of the buffer goes.
+    buffer: &'a mut PageBuffer,
+    is_flushed: bool,
+    /// Where the first byte of the buffer goes: a page boundary, since only whole buffers are written before the end.
     offset: u64,
 }
 
 impl RunWriter<'_> {
-    fn push(&mut self, bytes: &[u8]) -> ledgerstone_vfs::Result<()> {
-        if self.buffer.len() + bytes.len() > SLICE_BYTES {
+    fn push(&mut self, mut bytes: &[u8]) -> ledgerstone_vfs::Result<()> {
+        loop {
+            bytes = self.buffer.fill(bytes);
+            if bytes.is_empty() {
+                return Ok(());
+            }
             self.write_out()?;
         }
-        if bytes.len() > SLICE_BYTES {
-            self.file.write_all_at(bytes, self.offset)?;
-            self.offset += bytes.len() as u64;
-        } else {
-            self.buffer.extend_from_slice(bytes);
-        }
-        Ok(())
     }
 
     fn pad(&mut self) -> ledgerstone_vfs::Result<()> {
-        let end = self.offset + self.buffer.len() as u64;
+        let end = self.offset + self.buffer.bytes().len() as u64;
         self.push(zeros(align_up(end, PAGE_BYTES) - end))
     }
 
     fn write_out(&mut self) -> ledgerstone_vfs::Result<()> {
-        if !self.buffer.is_empty() {
-            self.file.write_all_at(self.buffer, self.offset)?;
-            self.offset += self.buffer.len() as u64;
-            self.buffer.clear();
+        let bytes = self.buffer.bytes();
+        if self.is_flushed {
+            self.file.write_all_direct_at(bytes, self.offset)?;
+        } else {
+            self.file.write_all_at(bytes, self.offset)?;
         }
+        self.offset += bytes.len() as u64;
+        self.buffer.clear();
         Ok(())
     }
 }

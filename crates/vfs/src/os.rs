@@ -1,5 +1,6 @@
 //! The operating system's file system.
 
+mod direct;
 mod file_system;
 mod handles;
 #[cfg(target_os = "linux")]
@@ -14,6 +15,7 @@ use std::{
 };
 
 use crate::{FileError, FileLock, FileSystem, OpenHow, Result, Vfs, VfsFile};
+use direct::DirectHandle;
 
 /// The real disk.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,6 +25,7 @@ pub struct OsVfs;
 struct OsFile {
     file: File,
     path: PathBuf,
+    direct: DirectHandle,
 }
 
 #[derive(Debug)]
@@ -57,7 +60,7 @@ impl Vfs for OsVfs {
             OpenHow::CreateOrTruncate => options.write(true).create(true).truncate(true),
         };
         let file = handles::open(&options, path).map_err(failed("open", path))?;
-        Ok(Arc::new(OsFile { file, path: path.to_path_buf() }))
+        Ok(Arc::new(OsFile { file, path: path.to_path_buf(), direct: DirectHandle::new(how != OpenHow::Read) }))
     }
 
     fn read_dir(&self, path: &Path) -> Result<Vec<OsString>> {
@@ -135,6 +138,13 @@ impl VfsFile for OsFile {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<usize> {
         retry_interrupted(|| positioned::write_at(&self.file, bytes, offset)).map_err(failed("pwrite", &self.path))
+    }
+
+    fn write_all_direct_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        let direct = |rest: &[u8], offset| self.direct.write_at(&self.file, &self.path, rest, offset);
+        let done = retry_interrupted(|| direct(bytes, offset)).map_err(failed("pwrite", &self.path))?;
+        // What could not go that way, if anything, goes the ordinary one.
+        self.write_all_at(bytes.get(done..).unwrap_or_default(), offset.saturating_add(done as u64))
     }
 
     fn set_len(&self, len: u64) -> Result<()> {

@@ -108,6 +108,38 @@ fn bytes_are_read_where_they_were_written_and_holes_are_zero() {
     });
 }
 
+/// Whole pages of aligned memory may go round the cache, the rest not: what is read is the same, whichever handle wrote last.
+#[test]
+fn what_is_written_directly_is_what_is_read() {
+    on_all(|vfs, folder| {
+        let path = folder.join("a");
+        let memory: Vec<u8> = (0..40_000_u32).map(|n| (n % 241) as u8 + 1).collect();
+        let start = memory.as_ptr().align_offset(4096);
+        let pages = &memory[start..start + 4 * 4096];
+        let file = vfs.open(&path, OpenHow::CreateNew).unwrap();
+        file.write_all_at(&[7; 6 * 4096], 0).unwrap();
+        file.write_all_direct_at(pages, 4096).unwrap();
+        let mut expected = [7; 6 * 4096];
+        expected[4096..5 * 4096].copy_from_slice(pages);
+        assert!(content(vfs, &path) == expected, "through another handle");
+        // Memory, length and offset that are not whole pages, over what lies in the cache.
+        file.write_all_direct_at(&memory[start + 1..][..4096], 0).unwrap();
+        file.write_all_direct_at(&pages[..100], 8192).unwrap();
+        file.write_all_direct_at(&pages[..4096], 12_300).unwrap();
+        file.write_all_direct_at(&[], 1 << 30).unwrap();
+        expected[..4096].copy_from_slice(&memory[start + 1..][..4096]);
+        expected[8192..8292].copy_from_slice(&pages[..100]);
+        expected[12_300..12_300 + 4096].copy_from_slice(&pages[..4096]);
+        assert!(content(vfs, &path) == expected, "mixed");
+        file.write_all_direct_at(pages, 0).unwrap();
+        expected[..4 * 4096].copy_from_slice(pages);
+        file.sync_data().unwrap();
+        assert!(content(vfs, &path) == expected, "pages over what was in the cache");
+        let read_only = vfs.open(&path, OpenHow::Read).unwrap();
+        assert_eq!(read_only.write_all_direct_at(pages, 0).unwrap_err().syscall, "pwrite");
+    });
+}
+
 #[test]
 fn bytes_cut_off_do_not_come_back() {
     on_all(|vfs, folder| {

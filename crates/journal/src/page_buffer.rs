@@ -1,0 +1,64 @@
+//! Where frames are gathered before they are written: memory that begins at a page boundary, so that whole pages of it can go to a
+//! device without a copy.
+
+use ledgerstone_format::PAGE_BYTES;
+
+const PAGE: usize = PAGE_BYTES as usize;
+
+/// So much is written at once.
+const CAPACITY: usize = 1 << 20;
+
+#[derive(Debug, Default)]
+pub(crate) struct PageBuffer {
+    /// A page more than the capacity, allocated when it is first filled.
+    memory: Vec<u8>,
+    /// Where in it the first page begins.
+    start: usize,
+    len: usize,
+}
+
+impl PageBuffer {
+    /// Takes as much of `bytes` as there is room for; what is left of them.
+    pub(crate) fn fill<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        if self.memory.is_empty() {
+            self.memory = vec![0; CAPACITY + PAGE];
+            self.start = self.memory.as_ptr().align_offset(PAGE).min(PAGE);
+        }
+        let (taken, left) = bytes.split_at(bytes.len().min(CAPACITY - self.len));
+        let at = self.start + self.len;
+        if let Some(place) = self.memory.get_mut(at..at + taken.len()) {
+            place.copy_from_slice(taken);
+        }
+        self.len += taken.len();
+        left
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.memory.get(self.start..self.start + self.len).unwrap_or_default()
+    }
+
+    pub(crate) const fn clear(&mut self) {
+        self.len = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_begins_at_a_page_takes_what_fits_and_keeps_it_in_order() {
+        let mut buffer = PageBuffer::default();
+        assert!(buffer.bytes().is_empty());
+        let bytes: Vec<u8> = (0..CAPACITY + 1000).map(|n| (n % 251) as u8).collect();
+        assert!(buffer.fill(&bytes[..700]).is_empty());
+        let left = buffer.fill(&bytes[700..]);
+        assert_eq!(left, &bytes[CAPACITY..]);
+        assert_eq!(buffer.bytes(), &bytes[..CAPACITY]);
+        assert_eq!(buffer.bytes().as_ptr().align_offset(PAGE), 0);
+        assert_eq!(buffer.fill(left), left, "full");
+        buffer.clear();
+        assert!(buffer.bytes().is_empty() && buffer.fill(left).is_empty());
+        assert_eq!(buffer.bytes(), left);
+    }
+}
