@@ -22,11 +22,17 @@ use crate::{
 pub(crate) const POOL_LIMIT: usize = 2;
 
 /// Zeros are written and flushed in pieces of this size, so that a commit never waits behind a whole file of them.
-static ZEROS: [u8; 1 << 20] = [0; 1 << 20];
+const PIECE_BYTES: usize = 1 << 20;
+
+/// Aligned, to be written round the cache.
+#[repr(align(4096))]
+struct Zeros([u8; PIECE_BYTES]);
+
+static ZEROS: Zeros = Zeros([0; PIECE_BYTES]);
 
 /// Up to `len` zeros.
 pub(crate) fn zeros(len: u64) -> &'static [u8] {
-    usize::try_from(len).ok().and_then(|len| ZEROS.get(..len)).unwrap_or(&ZEROS)
+    usize::try_from(len).ok().and_then(|len| ZEROS.0.get(..len)).unwrap_or(&ZEROS.0)
 }
 
 /// A file that is ready to be written in place.
@@ -174,7 +180,8 @@ impl Pool {
         unfinished.capacity = unfinished.capacity.max(capacity);
         let zeros = zeros(unfinished.capacity - unfinished.written);
         let len = zeros.len() as u64;
-        unfinished.handle.write_all_at(zeros, unfinished.written).map_err(Failure::of_write)?;
+        // Not into the cache: whoever writes these pages round it would have to remove each from there first.
+        unfinished.handle.write_all_direct_at(zeros, unfinished.written).map_err(Failure::of_write)?;
         self.counts.bytes += len;
         self.counts.flushes += 1;
         unfinished.handle.sync_data().map_err(Failure::of_flush)?;
