@@ -1,9 +1,8 @@
 //! Where frames are gathered before they are written: memory that begins at a page boundary, so that whole pages of it can go to a
 //! device without a copy.
 
-use ledgerstone_format::PAGE_BYTES;
-
-const PAGE: usize = PAGE_BYTES as usize;
+/// What memory, offsets and lengths are multiples of when they go to a device as they are.
+const PAGE: usize = 4096;
 
 /// So much is written at once.
 const CAPACITY: usize = 1 << 20;
@@ -44,13 +43,20 @@ impl PageBuffer {
 
 #[cfg(test)]
 mod tests {
+    use ledgerstone_format::PAGE_BYTES;
+
     use super::*;
+
+    #[test]
+    fn its_pages_are_those_of_the_format() {
+        assert_eq!(PAGE as u64, PAGE_BYTES);
+    }
 
     #[test]
     fn it_begins_at_a_page_takes_what_fits_and_keeps_it_in_order() {
         let mut buffer = PageBuffer::default();
         assert!(buffer.bytes().is_empty());
-        let bytes: Vec<u8> = (0..CAPACITY + 1000).map(|n| (n % 251) as u8).collect();
+        let bytes: Vec<u8> = (0..=250).cycle().take(CAPACITY + 1000).collect();
         assert!(buffer.fill(&bytes[..700]).is_empty());
         let left = buffer.fill(&bytes[700..]);
         assert_eq!(left, &bytes[CAPACITY..]);

@@ -164,7 +164,12 @@ fn wants_flush(flushing: Flushing, marks: &Watermarks, reach: Reach) -> bool {
 
 /// Writes one run: header page if it is the file's first, frames, zeros to the end of the page. How many bytes that was. What is
 /// flushed right after goes round the operating system's cache.
-fn write_run(buffer: &mut PageBuffer, run: &Run, is_flushed: bool, counters: &Counters) -> ledgerstone_vfs::Result<u64> {
+fn write_run(
+    buffer: &mut PageBuffer,
+    run: &Run,
+    is_flushed: bool,
+    counters: &Counters,
+) -> ledgerstone_vfs::Result<u64> {
     let start = if run.header.is_some() { 0 } else { run.offset };
     let mut writer = RunWriter { file: &*run.file.handle, buffer, is_flushed, offset: start };
     writer.buffer.clear();

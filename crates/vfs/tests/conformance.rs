@@ -117,9 +117,9 @@ fn what_is_written_directly_is_what_is_read() {
         let start = memory.as_ptr().align_offset(4096);
         let pages = &memory[start..start + 4 * 4096];
         let file = vfs.open(&path, OpenHow::CreateNew).unwrap();
-        file.write_all_at(&[7; 6 * 4096], 0).unwrap();
+        file.write_all_at(&vec![7; 6 * 4096], 0).unwrap();
         file.write_all_direct_at(pages, 4096).unwrap();
-        let mut expected = [7; 6 * 4096];
+        let mut expected = vec![7; 6 * 4096];
         expected[4096..5 * 4096].copy_from_slice(pages);
         assert!(content(vfs, &path) == expected, "through another handle");
         // Memory, length and offset that are not whole pages, over what lies in the cache.
