@@ -21,6 +21,10 @@ use crate::{
     watermarks::{Reach, Watermarks},
 };
 
+/// So much of a run goes round the operating system's cache also when nobody waits for it: a request of its own costs less than
+/// copying it, and than collecting its pages when they are flushed.
+const LARGE_RUN_BYTES: usize = 128 << 10;
+
 /// What a round does about flushing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flushing {
@@ -163,7 +167,7 @@ fn wants_flush(flushing: Flushing, marks: &Watermarks, reach: Reach) -> bool {
 }
 
 /// Writes one run: header page if it is the file's first, frames, zeros to the end of the page. How many bytes that was. What is
-/// flushed right after goes round the operating system's cache.
+/// flushed right after goes round the operating system's cache, and what is large.
 fn write_run(
     buffer: &mut PageBuffer,
     run: &Run,
@@ -171,7 +175,8 @@ fn write_run(
     counters: &Counters,
 ) -> ledgerstone_vfs::Result<u64> {
     let start = if run.header.is_some() { 0 } else { run.offset };
-    let mut writer = RunWriter { file: &*run.file.handle, buffer, is_flushed, offset: start };
+    let is_direct = is_flushed || run.frames.iter().map(|frame| frame.bytes().len()).sum::<usize>() >= LARGE_RUN_BYTES;
+    let mut writer = RunWriter { file: &*run.file.handle, buffer, is_direct, offset: start };
     writer.buffer.clear();
     if let Some(header) = &run.header {
         writer.push(&header.encode())?;
@@ -190,7 +195,8 @@ fn write_run(
 struct RunWriter<'a> {
     file: &'a dyn VfsFile,
     buffer: &'a mut PageBuffer,
-    is_flushed: bool,
+    /// Round the cache.
+    is_direct: bool,
     /// Where the first byte of the buffer goes: a page boundary, since only whole buffers are written before the end.
     offset: u64,
 }
@@ -213,7 +219,7 @@ impl RunWriter<'_> {
 
     fn write_out(&mut self) -> ledgerstone_vfs::Result<()> {
         let bytes = self.buffer.bytes();
-        if self.is_flushed {
+        if self.is_direct {
             self.file.write_all_direct_at(bytes, self.offset)?;
         } else {
             self.file.write_all_at(bytes, self.offset)?;
