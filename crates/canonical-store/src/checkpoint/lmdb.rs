@@ -2,6 +2,7 @@
 //! a map that grows when no reader looks at it.
 
 use std::{
+    cell::OnceCell,
     io,
     iter::Peekable,
     ops::Bound,
@@ -233,13 +234,23 @@ impl LmdbCheckpoint {
 
     fn begin_read(&self) -> Result<LmdbRead> {
         let guard = self.env.read();
-        let env = guard.clone().ok_or(Error::Closed { what: "the store" })?;
+        let env = guard.as_ref().ok_or(Error::Closed { what: "the store" })?;
         let counted = Counted::new(&self.readers);
-        let transaction = env.static_read_txn().map_err(failed(&self.path, "mdb_txn_begin"))?;
+        let transaction = env.clone().static_read_txn().map_err(failed(&self.path, "mdb_txn_begin"))?;
         let map_bytes = usize::try_from(self.map_bytes.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
         let Databases { names, state, .. } = self.databases;
-        let path = self.path.clone();
-        Ok(LmdbRead { transaction, _counted: counted, state, names, map_bytes, page_bytes: self.page_bytes, path })
+        Ok(LmdbRead {
+            transaction,
+            _counted: counted,
+            state,
+            names,
+            map_bytes,
+            page_bytes: self.page_bytes,
+            // Asked for behind the transaction's beginning: all that it can come to is below.
+            pages: env.info().last_page_number as u64 + 1,
+            search: OnceCell::new(),
+            path: self.path.clone(),
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! One open read transaction of LMDB's: single entries and scans, every entry held against its checksum.
 
 use std::{
+    cell::OnceCell,
     ops::{Bound, ControlFlow},
     path::PathBuf,
     sync::{
@@ -15,6 +16,7 @@ use super::{
     CheckpointRead, Visit,
     leaf_order::LeafOrder,
     lmdb::{Bytewise, STATE, failed},
+    point_search::{PointSearch, Search},
     prefetch::Prefetch,
     value,
 };
@@ -47,6 +49,10 @@ pub(super) struct LmdbRead {
     /// The map's size and that of LMDB's pages.
     pub(super) map_bytes: usize,
     pub(super) page_bytes: usize,
+    /// One more than the number of the file's last page.
+    pub(super) pages: u64,
+    /// Made for the first key that is asked for, and not used after the transaction.
+    pub(super) search: OnceCell<Option<PointSearch>>,
     pub(super) path: PathBuf,
 }
 
@@ -61,6 +67,16 @@ impl LmdbRead {
         value::decode(key, stored).ok_or_else(|| Error::corrupt(&self.path, 0, "a stored value is damaged"))
     }
 
+    #[allow(unsafe_code, reason = "the search looks at LMDB's pages")]
+    fn search(&self, key: &[u8]) -> Search<'_> {
+        let search = self.search.get_or_init(|| {
+            let record = self.names.get(&self.transaction, STATE.as_bytes()).ok()??;
+            // SAFETY: as LMDB has given it; search and transaction are both ours.
+            unsafe { PointSearch::new(record, self.page_bytes, self.pages) }
+        });
+        search.as_ref().map_or(Search::Unknown, |search| search.find(key))
+    }
+
     /// The order of the leaves that this transaction sees.
     fn leaves(&self) -> Option<LeafOrder<'_>> {
         let record = self.names.get(&self.transaction, STATE.as_bytes()).ok()??;
@@ -70,13 +86,14 @@ impl LmdbRead {
 
 impl CheckpointRead for LmdbRead {
     fn get(&self, key: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<bool> {
-        match self.state.get(&self.transaction, key).map_err(failed(&self.path, "mdb_get"))? {
-            None => Ok(false),
-            Some(stored) => {
-                take(self.checked(key, stored)?);
-                Ok(true)
-            }
-        }
+        let found = match self.search(key) {
+            Search::Found(stored) => Some(stored),
+            Search::Missing => None,
+            Search::Unknown => self.state.get(&self.transaction, key).map_err(failed(&self.path, "mdb_get"))?,
+        };
+        let Some(stored) = found else { return Ok(false) };
+        take(self.checked(key, stored)?);
+        Ok(true)
     }
 
     fn scan(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>), reverse: bool, visit: &mut Visit<'_>) -> Result<()> {

@@ -8,6 +8,7 @@ mod lmdb_read;
 mod lock_file;
 mod meta_page;
 mod page_walk;
+mod point_search;
 mod precheck;
 mod prefetch;
 mod space;

@@ -4,7 +4,7 @@
 
 use super::leaf_order::LeafOrder;
 
-const LINE_BYTES: usize = 64;
+pub(super) const LINE_BYTES: usize = 64;
 /// A scan that has shown so many entries looks ahead; before, it may be a short one.
 const LONG: usize = 8;
 
@@ -63,7 +63,7 @@ impl<'a> Prefetch<'a> {
 
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code, reason = "the instruction takes any address")]
-fn fetch(address: usize) {
+pub(super) fn fetch(address: usize) {
     use std::{
         arch::x86_64::{_MM_HINT_T0, _mm_prefetch},
         ptr,
@@ -74,7 +74,7 @@ fn fetch(address: usize) {
 
 #[cfg(target_arch = "aarch64")]
 #[allow(unsafe_code, reason = "the instruction takes any address")]
-fn fetch(address: usize) {
+pub(super) fn fetch(address: usize) {
     // SAFETY: a hint about an address; it is not read, and one that is not mapped is passed over.
     unsafe {
         std::arch::asm!("prfm pldl1keep, [{address}]", address = in(reg) address, options(nostack, preserves_flags, readonly))
@@ -82,4 +82,4 @@ fn fetch(address: usize) {
 }
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-fn fetch(_address: usize) {}
+pub(super) fn fetch(_address: usize) {}
