@@ -29,6 +29,9 @@ export class EventPass {
   #from: EventId
   #to: EventId
   #page: Buffer | undefined
+  /** The page's memory and where the page begins in it: asking a Buffer for its memory costs a call. */
+  #memory: ArrayBufferLike | undefined
+  #base = 0
   #view: DataView | undefined
   #text: string | undefined
   #pages = 0
@@ -72,7 +75,8 @@ export class EventPass {
     }
     if (used < 0) throw environment.error()
     if (!events.isText) environment.slab.keep(page, used)
-    const data = new DataView(page.buffer, page.byteOffset, used)
+    const { buffer: memory, byteOffset: base } = page
+    const data = new DataView(memory, base, used)
     this.#left = data.getUint32(0, true)
     if (this.#left === 0) return false
     const isAscii = events.isText && (data.getUint32(4, true) & PAYLOADS_ARE_ASCII) !== 0
@@ -81,6 +85,8 @@ export class EventPass {
     if (this.#reverse) this.#to = this.#id - this.#left + 1
     else this.#from = this.#id + this.#left
     this.#page = page
+    this.#memory = memory
+    this.#base = base
     this.#view = data
     this.#next = PAGE_HEAD
     return true
@@ -102,15 +108,15 @@ export class EventPass {
   close(): void {
     const page = this.#page
     this.#page = undefined
+    this.#memory = undefined
     this.#left = 0
     if (page !== undefined && this.#source.events.isText) this.#source.environment.pages.give(page)
   }
 
   #payload(start: number, end: number): unknown {
-    const page = this.#page as Buffer
     const { events } = this.#source
-    if (!events.isText) return events.fromBytes(view(page.buffer, page.byteOffset + start, end - start))
-    return events.fromText(this.#text === undefined ? readUtf8(page, start, end) : this.#text.substring(start, end))
+    if (!events.isText) return events.fromBytes(view(this.#memory as ArrayBufferLike, this.#base + start, end - start))
+    return events.fromText(this.#text === undefined ? readUtf8(this.#page as Buffer, start, end) : this.#text.substring(start, end))
   }
 
   #takePage(): Buffer {

@@ -16,7 +16,9 @@ export class EventRun implements IterableIterator<[EventId, Buffer]> {
   #hasBegun = false
   #isDone = false
   #pages = 0
-  #page: Buffer | undefined
+  /** The page's memory and where the page begins in it: asking a Buffer for its memory costs a call. */
+  #memory: ArrayBufferLike | undefined
+  #base = 0
   #view: DataView | undefined
   #id = 0
   #left = 0
@@ -43,7 +45,7 @@ export class EventRun implements IterableIterator<[EventId, Buffer]> {
 
   return(): IteratorResult<[EventId, Buffer], undefined> {
     this.#isDone = true
-    this.#page = this.#view = undefined
+    this.#memory = this.#view = undefined
     return { value: undefined, done: true }
   }
 
@@ -68,8 +70,10 @@ export class EventRun implements IterableIterator<[EventId, Buffer]> {
     }
     this.#log.answer(used)
     slab.keep(page, used)
-    this.#page = page
-    this.#view = new DataView(page.buffer, page.byteOffset, used)
+    const { buffer: memory, byteOffset: base } = page
+    this.#memory = memory
+    this.#base = base
+    this.#view = new DataView(memory, base, used)
     this.#left = this.#view.getUint32(0, true)
     this.#id = this.#view.getFloat64(8, true)
     this.#from = this.#id + this.#left
@@ -78,11 +82,10 @@ export class EventRun implements IterableIterator<[EventId, Buffer]> {
   }
 
   #take(): [EventId, Buffer] {
-    const page = this.#page as Buffer
     const start = this.#next + ENTRY_HEAD
     const end = start + (this.#view as DataView).getUint32(this.#next, true)
     this.#next = end + (-end & 7)
     this.#left--
-    return [this.#id++, view(page.buffer, page.byteOffset + start, end - start)]
+    return [this.#id++, view(this.#memory as ArrayBufferLike, this.#base + start, end - start)]
   }
 }
