@@ -37,8 +37,8 @@ export interface HotCalls {
   event(store: number, id: number, pool: ArrayBuffer | Buffer, offset: number): number
   /** Takes the gate and tells the next event id; waits at most 5 s for other threads and, with `stall` 1, at most 5 s for room. */
   begin(store: number, stall: number): number
-  /** Commits the records of a write set; `mode` 0 takes the gate itself, 1 has it and gives it back whatever happens. 0 when applied. */
-  commit(store: number, writeSet: Buffer, length: number, mode: number): number
+  /** Commits the records of a write set, which is not shared with other threads; `mode` 0 takes the gate itself, 1 has it and gives it back whatever happens. 0 when applied. */
+  commit(store: number, writeSet: ArrayBuffer | Buffer, length: number, mode: number): number
   /** Gives the gate back. */
   abort(store: number): void
   /** Somebody waits: the highest seq for each level, 0 for none. `few` 1: no more than may be served by a flush in this call. Answers the durable seq. */

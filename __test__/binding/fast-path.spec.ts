@@ -249,9 +249,24 @@ test('memory that is shared with another thread is no write set', async (t) => {
   const own = writeSet({ put: 'k', value: 'v' })
   const shared = Buffer.from(new SharedArrayBuffer(own.length))
   own.copy(shared)
-  t.is(hot.commit(store, shared, shared.length, 0), FAILED)
-  t.is(error()['argument'], 'writeSet')
+  for (const notOwn of [shared, shared.buffer as unknown as ArrayBuffer]) {
+    t.is(hot.commit(store, notOwn, shared.length, 0), FAILED)
+    t.is(error()['argument'], 'writeSet')
+  }
   t.is(getText(store, 'k'), undefined)
+})
+
+test('a write set is taken by its memory, too', async (t) => {
+  const { store } = await openIn(t)
+  const set = writeSet({ put: 'k', value: 'v' })
+  const memory = Uint8Array.from(set).buffer
+  t.is(hot.commit(store, memory, memory.byteLength, 0), 0)
+  t.deepEqual([getText(store, 'k'), new DataView(memory).getFloat64(0, true)], ['v', 1])
+  t.is(hot.commit(store, memory, memory.byteLength + 1, 0), FAILED)
+  t.is(error()['argument'], 'length')
+  structuredClone(memory, { transfer: [memory] })
+  t.is(hot.commit(store, memory, 64, 0), FAILED, 'given away')
+  t.is(error()['argument'], 'length')
 })
 
 test('a slot that was not given is refused', async (t) => {

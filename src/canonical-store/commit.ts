@@ -54,7 +54,7 @@ export function commitWith<T>(handle: StoreHandle, writes: WriteSet, hasGate: bo
 function applied(handle: StoreHandle, writes: WriteSet, hasGate: boolean): DataView {
   const { environment, shared } = handle
   shared.observe()
-  if (environment.hot.commit(handle.id, writes.buffer, writes.length, hasGate ? HAS_THE_GATE : TAKES_THE_GATE) !== 0) throw shared.writeError()
+  if (environment.hot.commit(handle.id, writes.memory, writes.length, hasGate ? HAS_THE_GATE : TAKES_THE_GATE) !== 0) throw shared.writeError()
   const head = writes.view
   shared.crowded = (head.getUint32(FLAGS, true) & CROWDED) !== 0
   shared.observer.applied()

@@ -4,7 +4,7 @@
 //   head, 64 bytes   f64 seq | f64 timestamp | f64 first event id (0: none) | u32 events | u32 keys written | u32 keys deleted | u32 flags
 //   record           u8 kind | u8 0 | u16 key length | u32 slot | u32 value length | key | value, padded to 4
 import { invalidArgument, limitExceeded } from '../errors.ts'
-import { readLatin1, writeUtf8 } from '../internal/bytes.ts'
+import { readLatin1, writeBytes, writeUtf8 } from '../internal/bytes.ts'
 
 export const HEAD_BYTES = 64
 const RECORD_BYTES = 12
@@ -33,6 +33,8 @@ export interface Limits {
 export class WriteSet {
   buffer: Buffer
   view: DataView
+  /** All of the buffer's memory, as native code takes it. */
+  memory: ArrayBuffer
   /** Where the next record begins. */
   length: number = HEAD_BYTES
   /** How many event records there are. */
@@ -40,7 +42,8 @@ export class WriteSet {
 
   constructor(bytes: number = FIRST_BYTES) {
     this.buffer = Buffer.allocUnsafeSlow(bytes)
-    this.view = viewOf(this.buffer)
+    this.memory = memoryOf(this.buffer)
+    this.view = new DataView(this.memory)
   }
 
   get isEmpty(): boolean {
@@ -159,15 +162,15 @@ export class WriteSet {
 
   #write(bytes: string | Uint8Array, at: number): number {
     if (typeof bytes === 'string') return writeUtf8(this.buffer, bytes, at)
-    this.buffer.set(bytes, at)
-    return bytes.length
+    return writeBytes(this.buffer, bytes, at)
   }
 
   #grow(needed: number): void {
     const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.buffer.length * 2))
     this.buffer.copy(larger, 0, 0, this.length)
     this.buffer = larger
-    this.view = viewOf(larger)
+    this.memory = memoryOf(larger)
+    this.view = new DataView(this.memory)
   }
 }
 
@@ -208,6 +211,7 @@ function padded(at: number): number {
   return at + (-at & 3)
 }
 
-function viewOf(buffer: Buffer): DataView {
-  return new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+/** A slow buffer has memory of its own and begins with it. */
+function memoryOf(buffer: Buffer): ArrayBuffer {
+  return buffer.buffer as ArrayBuffer
 }
