@@ -227,10 +227,11 @@ impl Store {
     /// Neither closed nor failed; it may be sealed.
     pub(super) fn check_whole(&self) -> Result<()> {
         self.check_open()?;
-        match self.failure() {
-            Some(failure) => Err(failure),
-            None => Ok(()),
+        // Asked by every write: the failure is only put together when there is one.
+        if self.poison.check().is_ok() {
+            return Ok(());
         }
+        self.failure().map_or(Ok(()), Err)
     }
 
     pub(super) fn enter(&self, owner: Owner, rank: Rank) -> Result<()> {
