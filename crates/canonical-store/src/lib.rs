@@ -5,6 +5,7 @@
 //! [`get`](Store::get), [`range`](Store::range), [`read_events`](Store::read_events) or a [`Snapshot`].
 
 mod archive;
+mod cache_line;
 mod catalog;
 mod checkpoint;
 mod clean_mark;

@@ -108,9 +108,9 @@ fn a_commit_of_many_records_allocates_no_more_for_each() {
     let info = measure(|| rig.commit(&set));
     // Nodes of the index, one for six to eleven keys, and a few for the commit.
     assert!(info.count_total <= 1_000 / 6 + 16, "{info:?}");
-    // The frame, and 64 bytes or so for each entry and 4 for each event's end.
+    // The frame, and 80 bytes or so for each entry, some of them twice as the log grows, and 4 for each event's end.
     let payload = 1_000 * (16 + 100 + 200 + 4 + 11);
-    assert!(info.bytes_total <= payload + 1_000 * 128, "{info:?}");
+    assert!(info.bytes_total <= payload + 1_000 * 136, "{info:?}");
 }
 
 #[test]

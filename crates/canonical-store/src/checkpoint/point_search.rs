@@ -6,10 +6,8 @@ use std::{cmp::Ordering, ptr};
 
 use ledgerstone_format::ByteReader;
 
-use super::{
-    page_walk::{PAGE_HEADER_BYTES, TreeRecord},
-    prefetch::{LINE_BYTES, fetch},
-};
+use super::page_walk::{PAGE_HEADER_BYTES, TreeRecord};
+use crate::cache_line::{LINE_BYTES, fetch};
 
 /// The only size that is searched here: no map begins in the middle of such a page.
 const PAGE_BYTES: usize = 4096;

@@ -3,8 +3,8 @@
 //! next one is asked for, a few lines at each. Only a hint: nothing is read.
 
 use super::leaf_order::LeafOrder;
+use crate::cache_line::{LINE_BYTES, fetch};
 
-pub(super) const LINE_BYTES: usize = 64;
 /// A scan that has shown so many entries looks ahead; before, it may be a short one.
 const LONG: usize = 8;
 
@@ -60,26 +60,3 @@ impl<'a> Prefetch<'a> {
         }
     }
 }
-
-#[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code, reason = "the instruction takes any address")]
-pub(super) fn fetch(address: usize) {
-    use std::{
-        arch::x86_64::{_MM_HINT_T0, _mm_prefetch},
-        ptr,
-    };
-    // SAFETY: a hint about an address; it is not read, and one that is not mapped is passed over.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(ptr::without_provenance(address)) }
-}
-
-#[cfg(target_arch = "aarch64")]
-#[allow(unsafe_code, reason = "the instruction takes any address")]
-pub(super) fn fetch(address: usize) {
-    // SAFETY: a hint about an address; it is not read, and one that is not mapped is passed over.
-    unsafe {
-        std::arch::asm!("prfm pldl1keep, [{address}]", address = in(reg) address, options(nostack, preserves_flags, readonly))
-    }
-}
-
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-pub(super) fn fetch(_address: usize) {}

@@ -1,7 +1,12 @@
 //! Says "certainly not here" without touching the index. Blocked: all bits of a key stand in one cache line. One writer,
 //! any readers; a bit is set, with Release, before the entry it stands for is visible.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    ptr,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use crate::cache_line::fetch;
 
 const WORDS_PER_BLOCK: usize = 8;
 
@@ -29,6 +34,13 @@ impl Bloom {
             let nine = (hash >> (turn * 9)) & 0x1ff;
             (usize::try_from(nine >> 6).unwrap_or(0), 1 << (nine & 63))
         })
+    }
+
+    /// A key with this hash is about to be inserted.
+    pub(super) fn expect(&self, hash: u64) {
+        if let Some(block) = self.block(hash) {
+            fetch(ptr::from_ref(block).addr());
+        }
     }
 
     pub(super) fn insert(&self, hash: u64) {

@@ -3,6 +3,7 @@
 
 mod bloom;
 mod events;
+mod expected;
 mod key;
 mod log;
 mod net;
@@ -11,6 +12,7 @@ mod store_delta;
 mod stream;
 mod table;
 
+pub(crate) use expected::Expected;
 pub(crate) use key::{full_key, hash_parts};
 pub(crate) use net::NetOp;
 pub(crate) use store_delta::{FrozenAt, Inserted, Lookup, StoreDelta};

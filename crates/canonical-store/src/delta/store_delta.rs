@@ -7,26 +7,26 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use ledgerstone_journal::{Frame, OpKind, Position};
+use ledgerstone_journal::{Frame, Op, OpKind, Position};
 use ledgerstone_write_coordinator::Delta;
 use parking_lot::{RwLock, RwLockUpgradableReadGuard};
 
 use super::{
     bloom::Bloom,
     events::DeltaEvents,
+    expected::AHEAD,
     key::{DeltaValue, hash_parts, value_range},
     log::Log,
     ordered::Ordered,
 };
 use crate::catalog::Catalog;
 
-/// What an entry costs beside the bytes it refers to: 32 in the log, 11 to 22 in the table, and what both keep in reserve.
-const ENTRY_BYTES: u64 = 64;
+/// What an entry costs beside the bytes it refers to: 48 in the log, 11 to 22 in the table, and what both keep in reserve.
+const ENTRY_BYTES: u64 = 80;
 /// What a commit costs beside its bytes: the frame's head and counts, its two allocations, and the log's reference to it.
 const COMMIT_BYTES: u64 = 176;
 /// Entries added, or copied, under one taking of the lock.
 pub(super) const SLICE: usize = 128;
-
 /// What the store was like when a delta was frozen: all that its flush records.
 #[derive(Clone, Debug)]
 pub(crate) struct FrozenAt {
@@ -121,11 +121,30 @@ impl StoreDelta {
         self.frozen_at.get()
     }
 
+    /// Keys with these hashes are about to be added, some 200 ns from now: asks for where they belong.
+    pub(super) fn expect(&self, hashes: &[u64]) {
+        let log = self.log.read();
+        for hash in hashes {
+            self.bloom.expect(*hash);
+            log.table.expect(*hash);
+        }
+    }
+
+    /// The same some 100 ns later: asks for what stands there.
+    pub(super) fn expect_entries(&self, hashes: &[u64]) {
+        let log = self.log.read();
+        for hash in hashes {
+            log.expect(*hash);
+        }
+    }
+
     /// Adds a commit, whole. Under the commit lock; visible to readers once the applied mark reaches its sequence number.
     pub(crate) fn insert(&self, frame: &Arc<Frame>) -> Inserted {
         let mut added = Inserted { bytes: frame.bytes().len() as u64, keys_written: 0, keys_deleted: 0 };
         let (mut pushed, mut entries, mut begun) = (0, 0, false);
         let mut ops = frame.ops().filter(|op| matches!(op.kind, OpKind::Put | OpKind::Delete)).peekable();
+        let hash_of = |op: &Op| hash_parts(op.collection, frame.bytes().get(op.key.clone()).unwrap_or_default());
+        let mut ahead = frame.ops().skip(AHEAD);
         while ops.peek().is_some() {
             let log = self.log.upgradable_read();
             let grown = log.table.grown_for(SLICE);
@@ -137,7 +156,12 @@ impl StoreDelta {
                 log.begin(frame);
             }
             for op in ops.by_ref().take(SLICE) {
-                let hash = hash_parts(op.collection, frame.bytes().get(op.key.clone()).unwrap_or_default());
+                if let Some(op) = ahead.next() {
+                    let hash = hash_of(&op);
+                    self.bloom.expect(hash);
+                    log.table.expect(hash);
+                }
+                let hash = hash_of(&op);
                 self.bloom.insert(hash);
                 if op.kind == OpKind::Put {
                     added.keys_written += 1;
@@ -214,8 +238,11 @@ mod tests {
         shown
     }
 
+    /// Few keys, which differ in their length only, or behind as many bytes as an entry keeps, or in them.
     fn op() -> impl Strategy<Value = (Vec<u8>, Option<u8>)> {
-        (proptest::collection::vec(0u8..3, 1..4), proptest::option::weighted(0.8, any::<u8>()))
+        let key = (0usize..3, proptest::collection::vec(0u8..3, 1..4))
+            .prop_map(|(prefix, end)| [&[0; 16][..[0, 14, 16][prefix]], &end].concat());
+        (key, proptest::option::weighted(0.8, any::<u8>()))
     }
 
     proptest! {

@@ -1,6 +1,10 @@
 //! Where the newest entry of each key is: open addressing over the upper half of the key's hash. Twice as large before it is
 //! three quarters full; the places follow the hashes, so that growing reads and writes memory from front to back.
 
+use std::ptr;
+
+use crate::cache_line::fetch;
+
 const FIRST_SLOTS: usize = 64;
 
 /// `entry` is one more than the entry's index: a slot of zeros is free.
@@ -46,6 +50,20 @@ impl KeyTable {
         let mask = self.slots.len().saturating_sub(1);
         let home = usize::try_from((u64::from(tag) * self.slots.len() as u64) >> 32).unwrap_or(0);
         (home..=home + mask).map(move |place| place & mask)
+    }
+
+    /// A key with this hash is about to be looked for.
+    pub(super) fn expect(&self, hash: u64) {
+        if let Some(slot) = self.places(tag_of(hash)).next().and_then(|place| self.slots.get(place)) {
+            fetch(ptr::from_ref(slot).addr());
+        }
+    }
+
+    /// The entry of the first key with this hash, which is most often the one that is meant.
+    pub(super) fn likely(&self, hash: u64) -> Option<u32> {
+        let tag = tag_of(hash);
+        let mut slots = self.places(tag).filter_map(|place| self.slots.get(place));
+        slots.find(|slot| slot.tag == tag || slot.entry == 0)?.entry.checked_sub(1)
     }
 
     /// The newest entry of a key whose entries `is_key` knows.
@@ -105,6 +123,7 @@ mod tests {
             for key in 0..keys {
                 let hash = u64::from(key).wrapping_mul(spread);
                 assert_eq!(table.newest(hash, |entry| entry % keys == key), Some(2 * keys + key));
+                assert!(table.likely(hash).is_some_and(|entry| spread == 0 || entry == 2 * keys + key));
             }
             assert_eq!(table.newest(7, |_| false), None);
             assert!(table.slots.len() >= 400 && table.slots.len() <= 1024, "{}", table.slots.len());

@@ -11,11 +11,11 @@ use std::{
 use ledgerstone_journal::{FrameBuilder, FrameKind, OpKind, Position, Stamp};
 use ledgerstone_write_coordinator::Delta as _;
 
-use super::{Owner, Record, RecordKind, Summary, gate::Rank, records, summarize};
+use super::{Owner, Record, RecordKind, Summary, events, gate::Rank, ops, summarize};
 use crate::{
     CollectionRef, Error, Store,
     catalog::{Catalog, CatalogEntry, STATE_COLLECTION},
-    delta::{Inserted, StoreDelta},
+    delta::{Expected, Inserted, StoreDelta},
     error::Result,
     sealed_record::put_text,
 };
@@ -220,6 +220,7 @@ impl Store {
         }
         let catalog = self.catalog.current();
         let mut creations = Creations { first_id: catalog.next_id, made: Vec::new() };
+        let mut expected = Expected::default();
         let (builder, dropped) = match Self::drop_of(write_set, &summary, collections, &catalog)? {
             Some(id) => {
                 let frame_bytes = FrameBuilder::frame_bytes(0, 0, 1, 0);
@@ -227,14 +228,14 @@ impl Store {
                 builder.op(OpKind::DropCollection, id, &[], &[])?;
                 (builder, Some(id))
             }
-            None => (self.build(write_set, &summary, collections, &mut creations)?, None),
+            None => (self.build(write_set, &summary, collections, &mut creations, &mut expected)?, None),
         };
         self.forget_clean_mark()?;
         self.journal.reserve_and_leave_room(builder.encoded_len()).map_err(|error| match error {
             ledgerstone_journal::Error::NotInTime => self.backpressure(),
             other => other.into(),
         })?;
-        self.make_visible(builder, &summary, &creations, dropped)
+        self.make_visible(builder, &summary, &creations, dropped, &expected)
     }
 
     fn empty_commit(&self) -> CommitInfo {
@@ -257,7 +258,7 @@ impl Store {
         if !summary.drops {
             return Ok(None);
         }
-        let Some(record) = records(write_set).find(|record| record.kind == RecordKind::DropCollection) else {
+        let Some(record) = ops(write_set, summary).find(|record| record.kind == RecordKind::DropCollection) else {
             return Ok(None);
         };
         let name = collection_of(collections, &record).map(|collection| collection.name.clone()).unwrap_or_default();
@@ -277,13 +278,18 @@ impl Store {
         summary: &Summary,
         collections: &'a [Arc<CollectionRef>],
         creations: &mut Creations<'a>,
+        expected: &mut Expected,
     ) -> Result<FrameBuilder> {
-        let mut ops = 0;
-        for record in records(write_set).filter(|record| record.kind != RecordKind::Event) {
+        let mut made = 0;
+        for record in ops(write_set, summary) {
             let Some(collection) = collection_of(collections, &record) else { continue };
-            if creations.id_of(self, collection, record.kind == RecordKind::Put)?.is_some() {
-                ops += 1;
+            if let Some(id) = creations.id_of(self, collection, record.kind == RecordKind::Put)? {
+                made += 1;
+                expected.note(id, record.key);
             }
+        }
+        if made > 0 {
+            expected.places_in(&self.commit.lock().active);
         }
         let names_event_codec = summary.events > 0 && self.stored_event_codec.get().is_none();
         let next_event_id = self.next_event_id().saturating_add(u64::from(summary.events));
@@ -292,17 +298,16 @@ impl Store {
                 return Err(Error::Limit { what: "there are no numbers left", limit, size, max: MAX_ID });
             }
         }
-        let events = records(write_set).filter(|record| record.kind == RecordKind::Event).map(|record| record.value);
         // What a creation and the codec's name take is a guess: only an allocation hangs on it.
         let extra = creations.made.len() + usize::from(names_event_codec);
         let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         let frame_bytes = FrameBuilder::frame_bytes(
             size(u64::from(summary.events)),
             size(summary.event_bytes),
-            ops + extra,
+            made + extra,
             size(summary.op_bytes).saturating_add(extra * 64),
         );
-        let mut builder = FrameBuilder::new(FrameKind::Commit, frame_bytes, events)?;
+        let mut builder = FrameBuilder::new(FrameKind::Commit, frame_bytes, events(write_set, summary))?;
         for index in 0..creations.made.len() {
             let entry = creations.entry(index, 0);
             let mut codecs = Vec::new();
@@ -313,7 +318,7 @@ impl Store {
         if names_event_codec {
             builder.op(OpKind::SetMeta, 0, EVENT_CODEC_KEY, self.event_codec.as_bytes())?;
         }
-        for record in records(write_set).filter(|record| record.kind != RecordKind::Event) {
+        for record in ops(write_set, summary) {
             let Some(collection) = collection_of(collections, &record) else { continue };
             let Some(id) = creations.id_of(self, collection, false)? else { continue };
             let kind = if record.kind == RecordKind::Put { OpKind::Put } else { OpKind::Delete };
@@ -329,8 +334,10 @@ impl Store {
         summary: &Summary,
         creations: &Creations<'_>,
         dropped: Option<u32>,
+        expected: &Expected,
     ) -> Result<CommitInfo> {
         let mut state = self.commit.lock();
+        expected.entries_in(&state.active);
         let placed = self.place(&mut state, builder, summary.events)?;
         let seq = placed.seq;
         if dropped.is_some() || !creations.made.is_empty() {

@@ -12,4 +12,4 @@ pub(crate) use control::OLDEST_EVENT_KEY;
 pub use control::{Controlled, Trimmed};
 pub(crate) use gate::{Gate, GateError};
 pub use owner::{Owner, Pause};
-pub(crate) use write_set::{Record, RecordKind, Summary, records, summarize};
+pub(crate) use write_set::{Record, RecordKind, Summary, events, ops, summarize};

@@ -66,9 +66,20 @@ fn next<'a>(reader: &mut ByteReader<'a>) -> Option<Record<'a>> {
 }
 
 /// The records of a write set that [`summarize`] has accepted.
-pub(crate) fn records(bytes: &[u8]) -> impl Iterator<Item = Record<'_>> + Clone {
+fn records(bytes: &[u8]) -> impl Iterator<Item = Record<'_>> + Clone {
     let mut reader = ByteReader::new(bytes);
     std::iter::from_fn(move || next(&mut reader))
+}
+
+/// Those of its records that are no events. One that has none is not gone through.
+pub(crate) fn ops<'a>(bytes: &'a [u8], summary: &Summary) -> impl Iterator<Item = Record<'a>> + Clone {
+    records(if summary.ops == 0 { &[] } else { bytes }).filter(|record| record.kind != RecordKind::Event)
+}
+
+/// The payloads of its events. One that has none is not gone through.
+pub(crate) fn events<'a>(bytes: &'a [u8], summary: &Summary) -> impl Iterator<Item = &'a [u8]> + Clone {
+    let records = records(if summary.events == 0 { &[] } else { bytes });
+    records.filter(|record| record.kind == RecordKind::Event).map(|record| record.value)
 }
 
 fn limit(what: &'static str, limit: &'static str, size: usize, max: u64) -> Result<()> {
