@@ -229,7 +229,7 @@ impl Journal {
     fn round(&self, mut io: MutexGuard<'_, Io>, flushing: Flushing) -> Result<Round> {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             self.poison.check()?;
-            let group = {
+            let take = || {
                 let mut group = self.group.lock();
                 if self.pending_bytes.swap(0, Ordering::AcqRel) > 0 {
                     self.groups_taken.fetch_add(1, Ordering::Relaxed);
@@ -238,7 +238,7 @@ impl Journal {
             };
             let check = || self.poison.check();
             let tools = Tools { marks: &self.marks, counters: &self.counters, clock: &*self.clock, check: &check };
-            io.round(group, flushing, &tools)
+            io.round(&take, flushing, &tools)
         }));
         let outcome = outcome.unwrap_or(Err(Error::Internal("a panic while writing")));
         let outcome = outcome.or_else(|error| {

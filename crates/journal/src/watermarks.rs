@@ -100,9 +100,8 @@ impl Watermarks {
         self.wanted_durable.raise(seq);
     }
 
-    /// Whether a flush would bring somebody nearer to what he waits for.
-    pub(crate) fn flush_wanted(&self) -> bool {
-        let durable = self.durable();
-        durable < self.written() && durable < self.wanted_durable.get()
+    /// The highest seq that somebody has waited for to be durable.
+    pub(crate) fn wanted_durable(&self) -> u64 {
+        self.wanted_durable.get()
     }
 }

@@ -79,16 +79,45 @@ impl Io {
         self.backlog.is_empty()
     }
 
-    /// Writes what was taken before and `group`, then flushes if that is called for. Every error is poison.
-    pub(crate) fn round(&mut self, group: Vec<Run>, flushing: Flushing, tools: &Tools) -> Result<Round> {
+    /// Writes what is pending, then flushes if that is called for; `take` takes the group. Every error is poison.
+    pub(crate) fn round(&mut self, take: &dyn Fn() -> Vec<Run>, flushing: Flushing, tools: &Tools) -> Result<Round> {
         let mut round = Round::default();
-        self.backlog.extend(group);
         let mut group = WrittenGroup::default();
-        let ahead = self.backlog.back().map_or(self.written, Run::reach);
-        let is_flushed = wants_flush(flushing, tools.marks, ahead);
+        self.write_pending(take, flushing, &mut round, &mut group, tools)?;
+        // Somebody has begun to wait for more while that was being written: the same flush serves him too.
+        let is_behind = round.no_space.is_none() && tools.marks.wanted_durable() > self.written.seq;
+        if is_behind && Self::wants_flush(flushing, tools.marks) {
+            self.write_pending(take, flushing, &mut round, &mut group, tools)?;
+        }
+        if group.commits > 0 {
+            tools.counters.group(group.commits);
+        }
+        if self.written.seq > tools.marks.durable() && Self::wants_flush(flushing, tools.marks) {
+            group.flush += self.flush(tools)?;
+            round.progress = true;
+        }
+        if group.commits > 0 {
+            let last_seq = self.written.seq;
+            round.group = Some(WrittenGroup { last_seq, is_durable: tools.marks.durable() >= last_seq, ..group });
+        }
+        Ok(round)
+    }
+
+    /// Writes what was taken before and what is there to be taken now, and publishes it.
+    fn write_pending(
+        &mut self,
+        take: &dyn Fn() -> Vec<Run>,
+        flushing: Flushing,
+        round: &mut Round,
+        group: &mut WrittenGroup,
+        tools: &Tools,
+    ) -> Result<()> {
+        self.backlog.extend(take());
+        let before = group.commits;
         while let Some(run) = self.backlog.front() {
             let (file, reach, count) = (Arc::clone(&run.file), run.reach(), run.frames.len() as u64);
             group.flush += self.change_file(&file, tools)?;
+            let is_flushed = Self::wants_flush(flushing, tools.marks);
             let Some(run) = self.backlog.front() else { break };
             // From here on, also after a failure, the file has bytes that no flush has covered.
             self.unflushed = true;
@@ -107,21 +136,20 @@ impl Io {
                 Err(error) => return Err(Error::Io(error)),
             }
         }
-        if group.commits > 0 {
-            tools.counters.group(group.commits);
+        if group.commits > before {
             (tools.check)()?;
             tools.marks.publish_written(self.written);
         }
-        // Asked again: somebody may have begun to wait meanwhile.
-        if wants_flush(flushing, tools.marks, self.written) {
-            group.flush += self.flush(tools)?;
-            round.progress = true;
+        Ok(())
+    }
+
+    /// Whether what is being written is to be flushed by this round.
+    fn wants_flush(flushing: Flushing, marks: &Watermarks) -> bool {
+        match flushing {
+            Flushing::IfWanted => marks.durable() < marks.wanted_durable(),
+            Flushing::Never => false,
+            Flushing::Always => true,
         }
-        if group.commits > 0 {
-            let last_seq = self.written.seq;
-            round.group = Some(WrittenGroup { last_seq, is_durable: tools.marks.durable() >= last_seq, ..group });
-        }
-        Ok(round)
     }
 
     /// How long it took to flush the file that was left.
@@ -154,15 +182,6 @@ impl Io {
         tools.marks.publish_written(self.written);
         tools.marks.publish_durable(self.written);
         Ok(took)
-    }
-}
-
-/// Whether a round is to flush what leads to `reach`.
-fn wants_flush(flushing: Flushing, marks: &Watermarks, reach: Reach) -> bool {
-    match flushing {
-        Flushing::IfWanted => marks.flush_wanted(),
-        Flushing::Never => false,
-        Flushing::Always => marks.durable() < reach.seq,
     }
 }
 

@@ -42,9 +42,7 @@ fn commits_that_wait_together_cost_one_flush() {
             flushes() - before
         })
         .collect();
-    // Where the machine stood still for 10 ms the journal's thread is writing already when the wait begins, and flushes that first.
-    assert!(turns.iter().all(|flushes| (1..=2).contains(flushes)), "{turns:?}");
-    assert!(turns.iter().filter(|flushes| **flushes == 1).count() >= 12, "{turns:?}");
+    assert!(turns.iter().all(|flushes| *flushes == 1), "{turns:?}");
     // The flush of the state finds the journal durable: it needs no flush of it.
     let before = flushes();
     store.wait(Level::Flushed, store.marks().applied).unwrap();
