@@ -184,9 +184,35 @@ impl<'a> Probe<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::Log;
+    use super::{KeyTable, Log};
     use crate::delta::hash_parts;
     use crate::testing::Frames;
+
+    #[test]
+    fn keys_whose_hashes_agree_are_told_apart() {
+        // They differ in their length only, in what an entry keeps of them, behind that, or in their collection.
+        let ends = [&[][..], &[0], &[1], &[0, 0], &[0, 1], &[1, 0]];
+        let starts = [&[7][..], &[0], &[0; 14], &[0; 15], &[0; 16], &[0; 17]];
+        let mut keys: Vec<_> = starts.iter().flat_map(|start| ends.map(|end| [*start, end].concat())).collect();
+        keys.sort();
+        keys.dedup();
+        let mut log = Log { table: KeyTable::default().grown_for(3 * keys.len()).unwrap(), ..Log::default() };
+        let mut frames = Frames::new();
+        for collection in [2, 3] {
+            for key in &keys {
+                let frame = frames.next(&[], &[(collection, key, Some(b""))]);
+                log.begin(&frame);
+                assert_eq!(log.push(1, &frame.ops().next().unwrap()), None);
+            }
+        }
+        for (seq, (collection, key)) in
+            (1..).zip([2, 3].into_iter().flat_map(|id| keys.iter().map(move |key| (id, key))))
+        {
+            let entry = log.find(1, collection, key, u64::MAX).unwrap();
+            assert_eq!((log.seq(entry), log.key(entry), entry.age), (seq, &key[..], 0));
+        }
+        assert!(log.find(1, 2, b"missing", u64::MAX).is_none());
+    }
 
     #[test]
     fn any_version_among_many_is_found_in_few_steps() {

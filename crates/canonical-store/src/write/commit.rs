@@ -351,7 +351,7 @@ impl Store {
             });
         }
         if summary.events > 0 {
-            let _ = self.stored_event_codec.set(self.event_codec.clone());
+            self.stored_event_codec.get_or_init(|| self.event_codec.clone());
         }
         self.publish(&state, &placed);
         Ok(CommitInfo {
