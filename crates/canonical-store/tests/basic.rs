@@ -124,6 +124,35 @@ fn a_dropped_collection_is_gone_at_once_but_not_from_an_older_snapshot() {
 }
 
 #[test]
+fn a_snapshot_knows_the_collections_of_its_time_whatever_is_read_meanwhile() {
+    let dir = TempDir::new("collections-of-its-time");
+    let store = open(dir.path(), &OpenOptions::default()).unwrap();
+    let owner = Owner::new();
+    let slots = [store.collection("some", "utf8", "json").unwrap()];
+    let cache = store.new_read_cache();
+    let commit = |set: &WriteSet| store.commit(owner, GateEntry::Blind, set.bytes(), &slots).unwrap();
+    let put = |value: &[u8]| commit(&WriteSet::default().put(0, b"k", value));
+    let mut snapshots = vec![(store.snapshot().unwrap(), None)];
+    for round in 0..3 {
+        for value in [b"first", b"again"] {
+            put(value);
+            snapshots.push((store.snapshot().unwrap(), Some(value)));
+        }
+        commit(&WriteSet::default().drop_collection(0));
+        snapshots.push((store.snapshot().unwrap(), None));
+        // Each finds what was its own, when it is the newest and when others are, in whatever order they are asked.
+        for newest_first in [false, true] {
+            for n in 0..snapshots.len() {
+                let (snapshot, value) = &snapshots[if newest_first { snapshots.len() - 1 - n } else { n }];
+                let found = snapshot.get(&slots[0], b"k", <[u8]>::to_vec).unwrap();
+                assert_eq!(found.as_deref(), value.map(<[u8; 5]>::as_slice), "round {round}");
+                assert_eq!(store.get(&cache, &slots[0], b"k", <[u8]>::to_vec).unwrap(), None);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_second_handle_is_the_same_store_and_the_last_one_closes_it() {
     let dir = TempDir::new("handles");
     let first = open(dir.path(), &OpenOptions::default()).unwrap();

@@ -19,20 +19,21 @@ pub(crate) struct Capture {
     pub(crate) view: Arc<View<StoreDelta>>,
     pub(crate) seq: u64,
     pub(crate) next_event_id: u64,
+    pub(crate) catalog_version: u64,
     pub(crate) read: Box<dyn CheckpointRead>,
 }
 
 impl Store {
-    /// Captures now. The sequence number and the next event id belong together: both are read under the commit lock.
+    /// Captures now. Sequence number, next event id and catalogue belong together: they are read under the commit lock.
     pub(crate) fn capture(&self) -> Result<Capture> {
         loop {
-            let (view, seq, next_event_id) = {
+            let (view, seq, next_event_id, catalog_version) = {
                 let state = self.commit.lock();
-                (self.coordinator.view(), state.last_seq, state.next_event_id)
+                (self.coordinator.view(), state.last_seq, state.next_event_id, self.catalog.version())
             };
             let read = self.checkpoint.begin()?;
             if self.coordinator.version() == view.version {
-                return Ok(Capture { view, seq, next_event_id, read });
+                return Ok(Capture { view, seq, next_event_id, catalog_version, read });
             }
         }
     }

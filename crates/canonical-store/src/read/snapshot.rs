@@ -60,6 +60,7 @@ pub struct Snapshot {
     seq: u64,
     next_event_id: u64,
     oldest_event_id: u64,
+    catalog_version: u64,
     number: u64,
     /// `None` once released.
     capture: Mutex<Option<Capture>>,
@@ -81,6 +82,7 @@ impl Store {
             seq: capture.seq,
             next_event_id: capture.next_event_id,
             oldest_event_id: self.oldest_event_id(),
+            catalog_version: capture.catalog_version,
             number: registry.next,
             capture: Mutex::new(Some(capture)),
         });
@@ -120,7 +122,7 @@ impl Snapshot {
     }
 
     pub(crate) fn id_of(&self, collection: &CollectionRef) -> Result<Option<u32>> {
-        collection.id_at(&self.store.catalog.current(), self.seq)
+        collection.id_at(&self.store.catalog, self.catalog_version, self.seq)
     }
 
     /// Shows the value of `key` to `take`; `None` when there is none.
