@@ -199,34 +199,36 @@ impl CollectionRef {
 
     /// The id of the living collection, if there is one.
     pub(crate) fn id_now(&self, catalog: &SharedCatalog) -> Result<Option<u32>> {
-        match self.id_in(catalog.version()) {
-            Some(id) => Ok(id),
-            None => self.look_up(&catalog.current()),
-        }
+        let id = match self.id_in(catalog.version()) {
+            Some(id) => id,
+            None => self.look_up(&catalog.current())?,
+        };
+        Ok((id != 0).then_some(id))
     }
 
     /// The id that the name had at `seq`, when the catalogue had this `version`. Kept as that of now is, as long as they are the same.
     pub(crate) fn id_at(&self, catalog: &SharedCatalog, version: u64, seq: u64) -> Result<Option<u32>> {
         if let Some(id) = self.id_in(version) {
-            return Ok(id);
+            return Ok((id != 0).then_some(id));
         }
         let current = catalog.current();
         if u64::from(current.version) == version {
-            return self.look_up(&current);
+            let id = self.look_up(&current)?;
+            return Ok((id != 0).then_some(id));
         }
         let Some(entry) = current.at(&self.name, seq) else { return Ok(None) };
         entry.check_codecs(&self.key_codec, &self.value_codec)?;
         Ok(Some(entry.id))
     }
 
-    /// The id in the catalogue of this version, if that is the one that is kept.
-    fn id_in(&self, version: u64) -> Option<Option<u32>> {
+    /// What is kept, if it is from the catalogue of this version; 0: there is no such collection.
+    fn id_in(&self, version: u64) -> Option<u32> {
         let cached = self.cached.load(Ordering::Acquire);
-        let id = u32::try_from(cached & 0xffff_ffff).unwrap_or(0);
-        (cached >> 32 == version).then_some((id != 0).then_some(id))
+        (cached >> 32 == version).then(|| u32::try_from(cached & 0xffff_ffff).unwrap_or(0))
     }
 
-    fn look_up(&self, current: &Catalog) -> Result<Option<u32>> {
+    /// The living collection's id, which is kept; 0: there is none.
+    fn look_up(&self, current: &Catalog) -> Result<u32> {
         let id = match current.living(&self.name) {
             Some(entry) => {
                 entry.check_codecs(&self.key_codec, &self.value_codec)?;
@@ -235,6 +237,6 @@ impl CollectionRef {
             None => 0,
         };
         self.cached.store((u64::from(current.version) << 32) | u64::from(id), Ordering::Release);
-        Ok((id != 0).then_some(id))
+        Ok(id)
     }
 }
