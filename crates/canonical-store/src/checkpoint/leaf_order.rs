@@ -1,39 +1,21 @@
-//! Which leaf comes next in LMDB's tree, for a scan that asks for its memory in time. Looks at branch pages only, and only at those
-//! that LMDB's cursor has come through to the leaf where it stands. An answer that is wrong costs time and nothing else.
+//! Which leaf comes next in LMDB's tree, for a scan that asks for its memory in time. An answer that is wrong costs time and nothing
+//! else.
 
-use std::{marker::PhantomData, ptr};
+use super::mapped_tree::{BRANCH, MappedTree, Nodes};
 
-use ledgerstone_format::ByteReader;
-
-use super::page_walk::{PAGE_HEADER_BYTES, TreeRecord};
-
-const BRANCH: u16 = 0x01;
-
-/// A tree as one read transaction sees it, and where in it a scan is.
-pub(super) struct LeafOrder<'transaction> {
-    /// The address of the map.
-    base: usize,
-    map_bytes: usize,
-    page_bytes: usize,
+/// Where in a tree a scan is.
+pub(super) struct LeafOrder<'a> {
+    tree: &'a MappedTree,
     root: u64,
-    depth: u16,
     /// The branch above the leaf, and the leaf's place in it.
-    parent: Option<(Branch<'transaction>, usize)>,
-    transaction: PhantomData<&'transaction [u8]>,
+    parent: Option<(Nodes<'a>, usize)>,
 }
 
-impl<'transaction> LeafOrder<'transaction> {
-    /// `record` is the tree's, where it lies in the map. `None` when there is but one leaf.
-    #[allow(unsafe_code, reason = "the number of a page in LMDB's map")]
-    pub(super) fn new(record: &'transaction [u8], page_bytes: usize, map_bytes: usize) -> Option<Self> {
-        let TreeRecord { depth, root, .. } = TreeRecord::read(&mut ByteReader::new(record))?;
-        let page = record.as_ptr().addr() & !(page_bytes - 1);
-        // SAFETY: the page of an entry, which begins with its number, is mapped and not written to as long as the transaction
-        // lasts. It is memory of LMDB's, which no reference of ours was ever made to.
-        let number = unsafe { ptr::with_exposed_provenance::<u64>(page).read() };
-        let base = page.checked_sub(usize::try_from(u64::from_le(number)).ok()?.checked_mul(page_bytes)?)?;
-        let order = Self { base, map_bytes, page_bytes, root: root?, depth, parent: None, transaction: PhantomData };
-        (depth > 1).then_some(order)
+impl<'a> LeafOrder<'a> {
+    /// `None` when there is but one leaf.
+    pub(super) fn new(tree: &'a MappedTree) -> Option<Self> {
+        let root = tree.root.filter(|_| tree.depth > 1)?;
+        Some(Self { tree, root, parent: None })
     }
 
     /// The address of the leaf behind the one at `leaf`, in which the entry with `key` is; before it, in `reverse`. `None` where
@@ -45,81 +27,24 @@ impl<'transaction> LeafOrder<'transaction> {
                 return None;
             }
         }
-        let (branch, index) = self.parent.as_mut()?;
-        let next = if reverse { index.checked_sub(1)? } else { *index + 1 };
-        let (child, _) = branch.node(next)?;
-        *index = next;
-        self.address(child)
+        let (branch, place) = self.parent.as_mut()?;
+        let next = if reverse { place.checked_sub(1)? } else { *place + 1 };
+        let child = branch.child(next)?;
+        *place = next;
+        self.tree.address(child)
     }
 
     fn is_at(&self, leaf: usize) -> bool {
-        let child = self.parent.as_ref().and_then(|(branch, index)| branch.node(*index));
-        child.is_some_and(|(child, _)| self.address(child) == Some(leaf))
+        let child = self.parent.as_ref().and_then(|(branch, place)| branch.child(*place));
+        child.is_some_and(|child| self.tree.address(child) == Some(leaf))
     }
 
-    fn find(&self, key: &[u8]) -> Option<(Branch<'transaction>, usize)> {
-        let mut number = self.root;
-        for _ in 2..self.depth {
-            let branch = self.branch(number)?;
-            (number, _) = branch.node(branch.place_of(key)?)?;
+    fn find(&self, key: &[u8]) -> Option<(Nodes<'a>, usize)> {
+        let mut branch = self.tree.nodes(self.root, BRANCH)?;
+        for _ in 2..self.tree.depth {
+            branch = self.tree.nodes(branch.child(branch.place_of_child(key)?)?, BRANCH)?;
         }
-        let branch = self.branch(number)?;
-        let index = branch.place_of(key)?;
-        Some((branch, index))
-    }
-
-    /// Where a page is, if it is in the map.
-    fn address(&self, number: u64) -> Option<usize> {
-        let offset = usize::try_from(number).ok()?.checked_mul(self.page_bytes)?;
-        (offset <= self.map_bytes - self.page_bytes).then_some(self.base + offset)
-    }
-
-    #[allow(unsafe_code, reason = "a page in LMDB's map")]
-    fn branch(&self, number: u64) -> Option<Branch<'transaction>> {
-        let page = ptr::with_exposed_provenance(self.address(number)?);
-        // SAFETY: inside the map, which stays where it is as long as a transaction lasts; LMDB's cursor has read the page on its
-        // way to the same key, and no page that a transaction can come to is written to.
-        Branch::new(unsafe { std::slice::from_raw_parts(page, self.page_bytes) })
-    }
-}
-
-/// A branch page: number, flags, bounds; the offsets of its nodes; the nodes.
-struct Branch<'a> {
-    page: &'a [u8],
-    offsets: &'a [u8],
-}
-
-impl<'a> Branch<'a> {
-    fn new(page: &'a [u8]) -> Option<Self> {
-        let mut header = ByteReader::new(page);
-        header.take(10)?;
-        let (flags, lower) = (header.u16()?, header.u16()?);
-        let offsets = page.get(PAGE_HEADER_BYTES..usize::from(lower))?;
-        (flags == BRANCH).then_some(Self { page, offsets })
-    }
-
-    /// The child's number and the key from which on it has entries; of the first one that key means nothing.
-    fn node(&self, index: usize) -> Option<(u64, &'a [u8])> {
-        let offset = self.offsets.get(index.checked_mul(2)?..)?.first_chunk()?;
-        let mut node = ByteReader::new(self.page.get(usize::from(u16::from_le_bytes(*offset))..)?);
-        let (low, high, highest) = (node.u16()?, node.u16()?, node.u16()?);
-        let key_len = node.u16()?;
-        let child = u64::from(low) | u64::from(high) << 16 | u64::from(highest) << 32;
-        Some((child, node.take(usize::from(key_len))?))
-    }
-
-    /// The index of the child that has `key`, if any has.
-    fn place_of(&self, key: &[u8]) -> Option<usize> {
-        let (mut from, mut to) = (1, self.offsets.len() / 2);
-        while from < to {
-            let middle = usize::midpoint(from, to);
-            if self.node(middle)?.1 <= key {
-                from = middle + 1;
-            } else {
-                to = middle;
-            }
-        }
-        Some(from - 1)
+        Some((branch, branch.place_of_child(key)?))
     }
 }
 
@@ -130,7 +55,7 @@ mod tests {
 
     use heed::{CommitOrAbort, Database, EnvOpenOptions, types::Bytes};
 
-    use super::LeafOrder;
+    use super::{LeafOrder, MappedTree};
 
     const ENTRIES: u32 = 20_000;
 
@@ -141,6 +66,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(unsafe_code, reason = "records are where LMDB has them")]
     fn the_next_leaf_is_known_in_both_directions_and_never_a_wrong_one() {
         let dir = temp_dir().join(format!("ledgerstone-leaf-order-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
@@ -159,12 +85,16 @@ mod tests {
             unreachable!()
         };
         let page_bytes = env.unnamed_database_stat().page_size as usize;
+        let pages = || env.info().last_page_number as u64 + 1;
         let order_is_known = |entries: u32| {
             let mut write = env.write_txn().unwrap();
             (0..entries).for_each(|n| tree.put(&mut write, &key(n), &[7; 60]).unwrap());
             write.commit().unwrap();
             let read = env.read_txn().unwrap();
-            LeafOrder::new(names.get(&read, b"tree").unwrap().unwrap(), page_bytes, map_bytes).is_some()
+            let record = names.get(&read, b"tree").unwrap().unwrap();
+            // SAFETY: the transaction ends behind it.
+            let tree = unsafe { MappedTree::new(record, page_bytes, pages()) }.unwrap();
+            LeafOrder::new(&tree).is_some()
         };
         assert!(!order_is_known(1), "one leaf is in no order");
         assert!(order_is_known(ENTRIES));
@@ -180,8 +110,10 @@ mod tests {
                 leaves.push((leaf, key));
             }
         }
+        // SAFETY: the transaction ends behind all that uses it.
+        let mut mapped = unsafe { MappedTree::new(record, page_bytes, pages()) }.unwrap();
         for reverse in [false, true] {
-            let mut order = LeafOrder::new(record, page_bytes, map_bytes).unwrap();
+            let mut order = LeafOrder::new(&mapped).unwrap();
             let mut known = 0;
             for pair in leaves.windows(2) {
                 if let Some(next) = order.next(pair[0].0, pair[0].1, reverse) {
@@ -193,10 +125,9 @@ mod tests {
             assert_eq!(order.next(leaves[0].0, leaves[1].1, reverse), None, "the key is in another leaf");
             leaves.reverse();
         }
-        // A record that contradicts itself, and one that leads nowhere.
-        assert!(LeafOrder::new(&record[..47], page_bytes, map_bytes).is_none());
-        let mut order = LeafOrder::new(record, page_bytes, page_bytes).unwrap();
-        assert_eq!(order.next(leaves[0].0, leaves[0].1, false), None);
+        // A file that has none of the tree's pages.
+        mapped.pages = 1;
+        assert_eq!(LeafOrder::new(&mapped).unwrap().next(leaves[0].0, leaves[0].1, false), None);
         drop(read);
         env.prepare_for_closing().wait();
         std::fs::remove_dir_all(&dir).unwrap();

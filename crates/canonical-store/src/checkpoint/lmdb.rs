@@ -237,18 +237,16 @@ impl LmdbCheckpoint {
         let env = guard.as_ref().ok_or(Error::Closed { what: "the store" })?;
         let counted = Counted::new(&self.readers);
         let transaction = env.clone().static_read_txn().map_err(failed(&self.path, "mdb_txn_begin"))?;
-        let map_bytes = usize::try_from(self.map_bytes.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
         let Databases { names, state, .. } = self.databases;
         Ok(LmdbRead {
             transaction,
             _counted: counted,
             state,
             names,
-            map_bytes,
             page_bytes: self.page_bytes,
             // Asked for behind the transaction's beginning: all that it can come to is below.
             pages: env.info().last_page_number as u64 + 1,
-            search: OnceCell::new(),
+            tree: OnceCell::new(),
             path: self.path.clone(),
         })
     }

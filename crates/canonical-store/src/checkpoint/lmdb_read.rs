@@ -16,7 +16,8 @@ use super::{
     CheckpointRead, Visit,
     leaf_order::LeafOrder,
     lmdb::{Bytewise, STATE, failed},
-    point_search::{PointSearch, Search},
+    mapped_tree::MappedTree,
+    point_search::{Search, find},
     prefetch::Prefetch,
     value,
 };
@@ -46,13 +47,12 @@ pub(super) struct LmdbRead {
     pub(super) state: Bytewise,
     /// The databases by name.
     pub(super) names: Database<'static, Bytes, Bytes>,
-    /// The map's size and that of LMDB's pages.
-    pub(super) map_bytes: usize,
+    /// The size of LMDB's pages.
     pub(super) page_bytes: usize,
     /// One more than the number of the file's last page.
     pub(super) pages: u64,
-    /// Made for the first key that is asked for, and not used after the transaction.
-    pub(super) search: OnceCell<Option<PointSearch>>,
+    /// The tree of the state, made when it is first wanted and not used after the transaction.
+    pub(super) tree: OnceCell<Option<MappedTree>>,
     pub(super) path: PathBuf,
 }
 
@@ -67,26 +67,25 @@ impl LmdbRead {
         value::decode(key, stored).ok_or_else(|| Error::corrupt(&self.path, 0, "a stored value is damaged"))
     }
 
-    #[allow(unsafe_code, reason = "the search looks at LMDB's pages")]
-    fn search(&self, key: &[u8]) -> Search<'_> {
-        let search = self.search.get_or_init(|| {
+    #[allow(unsafe_code, reason = "what lies in LMDB's map")]
+    fn tree(&self) -> Option<&MappedTree> {
+        let tree = self.tree.get_or_init(|| {
             let record = self.names.get(&self.transaction, STATE.as_bytes()).ok()??;
-            // SAFETY: as LMDB has given it; search and transaction are both ours.
-            unsafe { PointSearch::new(record, self.page_bytes, self.pages) }
+            // SAFETY: as LMDB has given it; tree and transaction are both ours.
+            unsafe { MappedTree::new(record, self.page_bytes, self.pages) }
         });
-        search.as_ref().map_or(Search::Unknown, |search| search.find(key))
+        tree.as_ref()
     }
 
     /// The order of the leaves that this transaction sees.
     fn leaves(&self) -> Option<LeafOrder<'_>> {
-        let record = self.names.get(&self.transaction, STATE.as_bytes()).ok()??;
-        LeafOrder::new(record, self.page_bytes, self.map_bytes)
+        self.tree().and_then(LeafOrder::new)
     }
 }
 
 impl CheckpointRead for LmdbRead {
     fn get(&self, key: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<bool> {
-        let found = match self.search(key) {
+        let found = match self.tree().map_or(Search::Unknown, |tree| find(tree, key)) {
             Search::Found(stored) => Some(stored),
             Search::Missing => None,
             Search::Unknown => self.state.get(&self.transaction, key).map_err(failed(&self.path, "mdb_get"))?,

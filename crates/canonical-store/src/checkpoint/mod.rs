@@ -6,6 +6,7 @@ mod leaf_order;
 mod lmdb;
 mod lmdb_read;
 mod lock_file;
+mod mapped_tree;
 mod meta_page;
 mod page_walk;
 mod point_search;

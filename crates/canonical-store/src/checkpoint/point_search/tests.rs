@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, env::temp_dir, path::PathBuf};
 
 use heed::{CommitOrAbort, Database, Env, EnvOpenOptions, types::Bytes};
 
-use super::{PAGE_BYTES, Page, PointSearch, Search, compare};
+use super::{
+    super::mapped_tree::{MappedTree, PAGE_BYTES, Page},
+    Search, find,
+};
 
 type Bytewise = Database<'static, Bytes, Bytes>;
 
@@ -42,14 +45,14 @@ impl Rig {
 
     /// Shows the search, which lasts as long as the call.
     #[allow(unsafe_code, reason = "the record is where LMDB has it")]
-    fn search<R>(&self, look: impl FnOnce(&PointSearch) -> R) -> R {
+    fn search<R>(&self, look: impl FnOnce(&MappedTree) -> R) -> R {
         let read = self.env.read_txn().unwrap();
         let record = self.names.get(&read, b"tree").unwrap().unwrap();
         let pages = self.env.info().last_page_number as u64 + 1;
         // SAFETY: the transaction ends behind the call.
-        assert!(unsafe { PointSearch::new(record, 2 * PAGE_BYTES, pages) }.is_none());
+        assert!(unsafe { MappedTree::new(record, 2 * PAGE_BYTES, pages) }.is_none());
         // SAFETY: the same.
-        look(&unsafe { PointSearch::new(record, PAGE_BYTES, pages) }.unwrap())
+        look(&unsafe { MappedTree::new(record, PAGE_BYTES, pages) }.unwrap())
     }
 }
 
@@ -75,7 +78,7 @@ fn entries(count: u32) -> BTreeMap<Vec<u8>, Vec<u8>> {
 #[test]
 fn it_finds_what_lmdb_finds_and_nothing_else() {
     let rig = Rig::new("found");
-    assert!(rig.search(|search| search.find(b"key") == Search::Missing), "an empty tree");
+    assert!(rig.search(|search| find(search, b"key") == Search::Missing), "an empty tree");
     for count in [1, 300, 20_000] {
         let entries = entries(count);
         rig.put(&entries);
@@ -84,14 +87,14 @@ fn it_finds_what_lmdb_finds_and_nothing_else() {
             assert!(search.depth >= depth + u16::from(count == 20_000), "{count}: {}", search.depth);
             for (key, value) in &entries {
                 let expected = if value.len() > PAGE_BYTES { Search::Unknown } else { Search::Found(value) };
-                assert_eq!(search.find(key), expected);
+                assert_eq!(find(search, key), expected);
                 // The nearest keys on either side, which may exist themselves.
                 let mut above = key.clone();
                 above.push(0);
                 let (last, head) = key.split_last().unwrap();
                 let below = [head, &[last.wrapping_sub(1)], &[0xff; 20]].concat();
                 for key in [above, below] {
-                    assert_eq!(search.find(&key) == Search::Missing, !entries.contains_key(&key));
+                    assert_eq!(find(search, &key) == Search::Missing, !entries.contains_key(&key));
                 }
             }
         });
@@ -125,9 +128,9 @@ fn it_ends_with_pages_of_any_content() {
             map[at] = next(256).to_le_bytes()[0];
         }
         let pages = (map.len() / PAGE_BYTES) as u64;
-        let search = PointSearch { base: map.as_ptr().expose_provenance(), pages, root: top, depth };
+        let search = MappedTree { base: map.as_ptr().expose_provenance(), pages, root: top, depth };
         for key in entries.keys().step_by(7) {
-            outcomes[match search.find(key) {
+            outcomes[match find(&search, key) {
                 Search::Found(value) => usize::from(value.len() > size_of::<Page>()),
                 Search::Missing | Search::Unknown => 2,
             }] += 1;
@@ -135,15 +138,4 @@ fn it_ends_with_pages_of_any_content() {
     }
     let [found, too_long, not_found] = outcomes;
     assert!(found > 0 && not_found > 0 && too_long == 0, "{outcomes:?}");
-}
-
-#[test]
-fn keys_compare_as_bytes_do() {
-    let keys: Vec<Vec<u8>> =
-        (0..40).flat_map(|len| [0, 1, 0xff].map(|last| [vec![7; len], vec![last]].concat())).collect();
-    for left in &keys {
-        for right in &keys {
-            assert_eq!(compare(left, right), left.cmp(right), "{left:?} {right:?}");
-        }
-    }
 }
