@@ -22,10 +22,12 @@ export function figuresOf(result: Result): string {
   const grades = heats.flatMap(({ verdicts }) => verdicts.map(({ grade }) => grade))
   const count = (wanted: string): number => grades.filter((grade) => grade === wanted).length
   const [floor] = floors
+  const spread = Math.max(...floors.map(({ spreadPercent = NaN }) => spreadPercent))
   const about = [
     `Run of ${date.slice(0, 10)}: ${machine.cpus} cores of ${machine.cpu}, ${machine.platform}, ${numbered(size.records)} records unless a row says otherwise, ${rounds} rounds in turns, medians and`,
     `ranges of the ratios of neighbouring rounds. More than 1 is faster.`,
     floor === undefined ? '' : `The floor, a \`writeSync\` and an \`fdatasyncSync\` one after another, did ${numbered(floor.rate.median)} per second with a spread of ${(floor.spreadPercent ?? NaN).toFixed(0)} %.`,
+    result.isSteady ? '' : `It varied by up to ${spread.toFixed(0)} % within a heat: what is durable shows the device of that hour as much as it shows the contestants.`,
     `Of ${grades.length} targets ${count('aim')} reach their aim, ${count('must')} what must be, ${count('short')} fall short.`,
   ]
   return [

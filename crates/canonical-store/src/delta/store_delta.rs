@@ -27,6 +27,7 @@ const ENTRY_BYTES: u64 = 80;
 const COMMIT_BYTES: u64 = 176;
 /// Entries added, or copied, under one taking of the lock.
 pub(super) const SLICE: usize = 128;
+
 /// What the store was like when a delta was frozen: all that its flush records.
 #[derive(Clone, Debug)]
 pub(crate) struct FrozenAt {
