@@ -19,7 +19,7 @@ export function withFigures(readme: string, figures: string): string {
 
 export function figuresOf(result: Result): string {
   const { date, machine, rounds, size, floors, heats, probes } = result
-  const grades = heats.flatMap(({ verdicts }) => verdicts.map(({ grade }) => grade))
+  const grades = [...heats, ...probes].flatMap(({ verdicts }) => verdicts.map(({ grade }) => grade))
   const count = (wanted: string): number => grades.filter((grade) => grade === wanted).length
   const [floor] = floors
   const spread = Math.max(...floors.map(({ spreadPercent = NaN }) => spreadPercent))
