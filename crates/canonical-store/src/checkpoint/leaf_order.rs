@@ -1,7 +1,10 @@
 //! Which leaf comes next in LMDB's tree, for a scan that asks for its memory in time. An answer that is wrong costs time and nothing
 //! else.
 
-use super::mapped_tree::{BRANCH, MappedTree, Nodes};
+use super::{
+    mapped_tree::{MappedTree, Nodes},
+    page_walk::BRANCH,
+};
 
 /// Where in a tree a scan is.
 pub(super) struct LeafOrder<'a> {

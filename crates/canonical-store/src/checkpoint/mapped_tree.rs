@@ -5,14 +5,11 @@ use std::{cmp::Ordering, ptr};
 
 use ledgerstone_format::ByteReader;
 
-use super::page_walk::{PAGE_HEADER_BYTES, TreeRecord};
+use super::page_walk::{NODE_HEADER_BYTES, PAGE_HEADER_BYTES, TreeRecord};
 use crate::cache_line::{LINE_BYTES, fetch};
 
 /// The only size that is looked at here: no map begins in the middle of such a page.
 pub(super) const PAGE_BYTES: usize = 4096;
-pub(super) const BRANCH: u16 = 0x01;
-pub(super) const LEAF: u16 = 0x02;
-pub(super) const NODE_HEADER_BYTES: usize = 8;
 
 pub(super) type Page = [u8; PAGE_BYTES];
 

@@ -2,7 +2,10 @@
 //! for all that a leaf may have it look at as soon as it knows the leaf, and needs no cursor. Where a page is not what LMDB writes, or a
 //! value lies elsewhere, LMDB is to say.
 
-use super::mapped_tree::{BRANCH, LEAF, MappedTree, NODE_HEADER_BYTES, Nodes, key_of, u16_at};
+use super::{
+    mapped_tree::{MappedTree, Nodes, key_of, u16_at},
+    page_walk::{BRANCH, LEAF, NODE_HEADER_BYTES},
+};
 use crate::cache_line::fetch;
 
 /// So many entries of a leaf are asked for, spread over it.

@@ -228,15 +228,7 @@ mod tests {
     type Shown = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
     fn scan(delta: &Arc<StoreDelta>, seq: u64) -> Shown {
-        let mut stream = DeltaStream::new(Arc::clone(delta), 2, seq, (Bound::Unbounded, Bound::Unbounded), false);
-        let mut shown = Vec::new();
-        stream.fill();
-        while let Some(item) = stream.front() {
-            shown.push((item.key().to_vec(), item.value().map(<[u8]>::to_vec)));
-            stream.advance();
-            stream.fill();
-        }
-        shown
+        DeltaStream::new(Arc::clone(delta), 2, seq, (Bound::Unbounded, Bound::Unbounded), false).shown()
     }
 
     /// Few keys, which differ in their length only, or behind as many bytes as an entry keeps, or in them.

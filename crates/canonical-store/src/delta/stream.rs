@@ -78,6 +78,19 @@ impl DeltaStream {
         }
     }
 
+    /// All that it has to show: keys, and their values unless they were deleted.
+    #[cfg(test)]
+    pub(super) fn shown(mut self) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+        let mut shown = Vec::new();
+        self.fill();
+        while let Some(item) = self.front() {
+            shown.push((item.key().to_vec(), item.value().map(<[u8]>::to_vec)));
+            self.advance();
+            self.fill();
+        }
+        shown
+    }
+
     /// Makes [`front`](Self::front) true to the range.
     pub(crate) fn fill(&mut self) {
         while self.ready.is_empty() && !self.exhausted {
@@ -273,15 +286,7 @@ mod tests {
             if reverse {
                 expected.reverse();
             }
-            let mut stream = DeltaStream::new(delta, 2, upto, bounds, reverse);
-            let mut actual = Vec::new();
-            stream.fill();
-            while let Some(item) = stream.front() {
-                actual.push((item.key().to_vec(), item.value().map(<[u8]>::to_vec)));
-                stream.advance();
-                stream.fill();
-            }
-            prop_assert_eq!(actual, expected);
+            prop_assert_eq!(DeltaStream::new(delta, 2, upto, bounds, reverse).shown(), expected);
         }
     }
 }

@@ -19,7 +19,7 @@ use self::{
     tree::KeyOrder,
 };
 pub(super) use self::{
-    page::PAGE_HEADER_BYTES,
+    page::{BRANCH, LEAF, NODE_HEADER_BYTES, PAGE_HEADER_BYTES},
     tree_record::{Counts, TREE_RECORD_BYTES, TreeRecord},
 };
 use super::meta_page::MetaPage;

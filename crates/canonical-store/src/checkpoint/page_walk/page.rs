@@ -4,14 +4,14 @@
 use ledgerstone_format::ByteReader;
 
 pub(crate) const PAGE_HEADER_BYTES: usize = 16;
-const BRANCH: u16 = 0x01;
-const LEAF: u16 = 0x02;
+pub(crate) const BRANCH: u16 = 0x01;
+pub(crate) const LEAF: u16 = 0x02;
 const OVERFLOW: u16 = 0x04;
 /// The node's data is the number of the page where its data begins.
 const DATA_IS_ELSEWHERE: u16 = 0x01;
 /// The node's data is the record of a tree.
 const DATA_IS_A_TREE: u16 = 0x02;
-const NODE_HEADER_BYTES: usize = 8;
+pub(crate) const NODE_HEADER_BYTES: usize = 8;
 
 /// What a page of a tree is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
