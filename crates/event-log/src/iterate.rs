@@ -10,7 +10,7 @@ use crate::{
     frame::EventRef,
     segment::{
         index::{Span, TimeSearch},
-        read_buffer::with_read_buffer,
+        read_buffer::{ReadBuffer, with_read_buffer},
         reader::SegmentReader,
     },
 };
@@ -123,7 +123,7 @@ impl EventLog {
         from: u64,
         to: u64,
         first_bytes: u64,
-        buffer: &mut Vec<u8>,
+        buffer: &mut ReadBuffer,
         visit: &mut Visit<'_>,
     ) -> Result<()> {
         let (mut id, mut limit_bytes) = (from, first_bytes);
@@ -150,7 +150,7 @@ impl EventLog {
         from: u64,
         to: u64,
         first_bytes: u64,
-        buffer: &mut Vec<u8>,
+        buffer: &mut ReadBuffer,
         visit: &mut Visit<'_>,
     ) -> Result<()> {
         let (mut end, mut limit_bytes) = (to, first_bytes);
@@ -204,7 +204,7 @@ impl EventLog {
 }
 
 fn first_in_block(reader: &SegmentReader, span: Span, timestamp_ms: u64) -> Result<u64> {
-    let mut buffer = Vec::new();
+    let mut buffer = ReadBuffer::new();
     reader.load(span, &mut buffer)?;
     for frame in reader.frames(span, &buffer) {
         let frame = frame?;

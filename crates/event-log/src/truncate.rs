@@ -16,7 +16,7 @@ use crate::{
     frame::{FrameFacts, Place},
     frame_builder::{FrameBatch, FrameBuilder},
     recovery::open_tail,
-    segment::{Body, Segment, aside_name, walk::walk},
+    segment::{Body, Segment, aside_name, read_buffer::ReadBuffer, walk::walk},
 };
 
 /// Bytes copied at once.
@@ -76,7 +76,7 @@ impl EventLog {
         let reader = self.readers.reader(&*self.vfs, segment)?;
         let missing = || self.missing(id);
         let span = reader.with_index(|index| index.span_from(id, id, 0)).ok_or_else(missing)?;
-        let mut buffer = Vec::new();
+        let mut buffer = ReadBuffer::new();
         reader.load(span, &mut buffer)?;
         let frames = reader.frames(span, &buffer).collect::<Result<Vec<_>>>()?;
         let cut = frames.iter().find(|frame| id < frame.facts().first_id.saturating_add(frame.facts().count));

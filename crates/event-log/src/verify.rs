@@ -15,6 +15,7 @@ use crate::{
         footer::{FOOTER_BYTES, Footer},
         header::{SEGMENT_HEADER_BYTES, SegmentHeader},
         index::Span,
+        read_buffer::ReadBuffer,
         reader::SegmentReader,
     },
 };
@@ -176,7 +177,7 @@ impl Check<'_> {
             self.verified.bytes += footer.file_bytes().saturating_sub(footer.index_offset);
         }
         let reader = SegmentReader::open(self.vfs, Arc::clone(segment))?;
-        let (mut id, mut timestamp_ms, mut buffer) = (segment.first_id(), 0, Vec::new());
+        let (mut id, mut timestamp_ms, mut buffer) = (segment.first_id(), 0, ReadBuffer::new());
         let end_id = segment.end().id.min(next_id);
         while id < end_id && !(self.cancelled)() {
             let Some(span) = reader.with_index(|index| index.span_from(id, id, 0)) else {
@@ -194,7 +195,7 @@ impl Check<'_> {
         reader: &SegmentReader,
         span: Span,
         timestamp_ms: &mut u64,
-        buffer: &mut Vec<u8>,
+        buffer: &mut ReadBuffer,
         found: Found<'_>,
     ) -> Result<()> {
         let mut next_id = span.first_id;

@@ -128,11 +128,27 @@ impl SegmentIndex {
         Some(TimeSearch::Block(span(*self.entries.get(block)?, self.entry(later))))
     }
 
+    /// Where the block would be if all held the same number of events, and from there in steps that double: in a large log each
+    /// entry that a search looks at is in memory that no cache has, and most frames are alike.
     fn block_of(&self, id: u64) -> Option<usize> {
-        if id >= self.end.id {
+        let first_id = self.entries.first()?.id;
+        if id < first_id || id >= self.end.id {
             return None;
         }
-        self.entries.partition_point(|entry| entry.id <= id).checked_sub(1)
+        let is_at_or_before = |entry: &IndexEntry| entry.id <= id;
+        let guess = proportion(id - first_id, self.end.id - first_id, self.entries.len());
+        let (mut low, mut high) = (guess, guess + 1);
+        let mut step = 1;
+        while !self.entries.get(low).is_none_or(is_at_or_before) {
+            (low, high) = (low.saturating_sub(step), low);
+            step *= 2;
+        }
+        while self.entries.get(high).is_some_and(is_at_or_before) {
+            (low, high) = (high, high.saturating_add(step));
+            step *= 2;
+        }
+        let bracket = self.entries.get(low..high.min(self.entries.len()))?;
+        (low + bracket.partition_point(is_at_or_before)).checked_sub(1)
     }
 
     fn entry(&self, block: usize) -> IndexEntry {
@@ -163,6 +179,60 @@ impl SegmentIndex {
     }
 }
 
+/// Which of `count` equal parts of `whole` the place `part` is in; the first one where that cannot be told.
+fn proportion(part: u64, whole: u64, count: usize) -> usize {
+    let place = part.checked_mul(count as u64).map_or(0, |product| product / whole.max(1));
+    usize::try_from(place).unwrap_or(usize::MAX).min(count.saturating_sub(1))
+}
+
 const fn span(start: IndexEntry, end: IndexEntry) -> Span {
     Span { first_id: start.id, end_id: end.id, offset: start.offset, end_offset: end.offset }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SegmentIndex;
+    use crate::frame::FrameFacts;
+
+    /// An index of frames with `counts` events each, a page apart.
+    fn index_of(counts: &[u64]) -> SegmentIndex {
+        let mut index = SegmentIndex::empty(7, 0);
+        for count in counts {
+            let end = index.end();
+            index.push(&FrameFacts {
+                offset: end.offset,
+                stored_bytes: 4_096,
+                raw_bytes: 4_000,
+                first_id: end.id,
+                count: *count,
+                first_timestamp_ms: 0,
+                last_timestamp_ms: 0,
+                flushed_upto: 7,
+            });
+        }
+        index
+    }
+
+    #[test]
+    fn every_event_is_found_in_its_block_however_unequal_blocks_are() {
+        let equal = vec![19; 300];
+        let rising: Vec<u64> = (1..120).collect();
+        let falling: Vec<u64> = (1..120).rev().collect();
+        let one_large_first: Vec<u64> = [5_000].into_iter().chain([1; 200]).collect();
+        let one_large_last: Vec<u64> = [1; 200].into_iter().chain([5_000]).collect();
+        for counts in [vec![1], vec![3, 1], equal, rising, falling, one_large_first, one_large_last] {
+            let index = index_of(&counts);
+            let mut id = 7;
+            for count in &counts {
+                let first_id = id;
+                for _ in 0..*count {
+                    let span = index.span_from(id, id, 0).unwrap();
+                    assert_eq!((span.first_id, span.end_id), (first_id, first_id + count), "{id} of {counts:?}");
+                    id += 1;
+                }
+            }
+            assert_eq!((index.span_from(6, 6, 0), index.span_from(id, id, 0)), (None, None));
+        }
+        assert_eq!(SegmentIndex::empty(7, 0).span_from(7, 7, 0), None);
+    }
 }

@@ -7,6 +7,7 @@ use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
 use super::{
     Body, Segment,
     index::{INDEX_ENTRY_BYTES, SegmentIndex, Span},
+    read_buffer::ReadBuffer,
     walk::{candidates, walk},
 };
 use crate::{
@@ -57,10 +58,10 @@ impl SegmentReader {
     }
 
     /// Replaces `buffer` by the bytes of `span`, in one read.
-    pub(crate) fn load(&self, span: Span, buffer: &mut Vec<u8>) -> Result<()> {
+    pub(crate) fn load(&self, span: Span, buffer: &mut ReadBuffer) -> Result<()> {
         let len = span.end_offset.saturating_sub(span.offset);
         let Ok(len) = usize::try_from(len) else { return Err(self.corrupt(span.offset, "a block is too large")) };
-        buffer.resize(len, 0);
+        let buffer = buffer.resize(len);
         let read = self.file.read_full_at(buffer, span.offset)?;
         let missing = buffer.get_mut(read..).unwrap_or_default();
         // A last frame is whole without its padding.
