@@ -15,6 +15,9 @@ export declare function awaitEvents(store: number, applied: number, written: num
 /** The report, or null while there is none yet: then it is asked for again. */
 export declare function awaitVerification(verification: number): Promise<NativeReport | null>
 
+/** Where the arguments of a hot read are put, and its answer is found. */
+export declare function callMemory(): Uint8Array
+
 /** Closes a range. Harmless when done before. */
 export declare function closeCursor(cursor: number): void
 
@@ -80,9 +83,6 @@ export interface HotCallCounters {
 
 /** Makes the hot calls of this environment, once; `onWake` is called when what it waits for has happened. */
 export declare function hotCalls(onWake: () => void): any
-
-/** Where a short key is put, so that a hot call takes its length instead of the key. */
-export declare function keyMemory(): Uint8Array
 
 /** Counts and times of the whole lock manager, as of now. */
 export declare function lockStats(locks: number): NativeLockStats

@@ -773,9 +773,10 @@ if (
   }
 }
 
-const { awaitEvents, awaitVerification, closeCursor, closeEventLog, closeLocks, closeStore, collections, collectionSlot, counters, endVerification, firstEventAt, handOver, holdSegments, hotCalls, keyMemory, lockStats, logChecksum, logDeleteRange, logRotate, logSegments, logStats, logSync, nextEventId, observe, oldestEventId, openEventLog, openLocks, openSnapshot, openStore, pauseStore, rangeCount, releaseReader, releaseSegments, resumeAll, resumeStore, rotateEvents, sealStore, segmentChecksum, startLogVerification, startVerification, storeApplied, storeCondition, storeLocks, storeMeta, storeStats, takeError, takeHappenings, takeValue, trimEvents, unsealStore, verifyClosedStore, version, waitIdle } = nativeBinding
+const { awaitEvents, awaitVerification, callMemory, closeCursor, closeEventLog, closeLocks, closeStore, collections, collectionSlot, counters, endVerification, firstEventAt, handOver, holdSegments, hotCalls, lockStats, logChecksum, logDeleteRange, logRotate, logSegments, logStats, logSync, nextEventId, observe, oldestEventId, openEventLog, openLocks, openSnapshot, openStore, pauseStore, rangeCount, releaseReader, releaseSegments, resumeAll, resumeStore, rotateEvents, sealStore, segmentChecksum, startLogVerification, startVerification, storeApplied, storeCondition, storeLocks, storeMeta, storeStats, takeError, takeHappenings, takeValue, trimEvents, unsealStore, verifyClosedStore, version, waitIdle } = nativeBinding
 export { awaitEvents }
 export { awaitVerification }
+export { callMemory }
 export { closeCursor }
 export { closeEventLog }
 export { closeLocks }
@@ -788,7 +789,6 @@ export { firstEventAt }
 export { handOver }
 export { holdSegments }
 export { hotCalls }
-export { keyMemory }
 export { lockStats }
 export { logChecksum }
 export { logDeleteRange }

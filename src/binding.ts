@@ -19,12 +19,12 @@ export const TOO_BIG = -2
  * A *reader* is a store handle or a snapshot; a *slot* a collection, as the store handle knows it.
  */
 export interface HotCalls {
-  /** The value's length, written at `pool[offset..]`; `MISSING`, `TOO_BIG`. A key is a number when it stands, so long, in {@link ColdCalls.keyMemory}. */
-  get(reader: number, slot: number, key: string | Uint8Array | number, pool: ArrayBuffer | Buffer, offset: number): number
-  /** The value, which is UTF-8; `MISSING`. Counted as `get`. */
-  getText(reader: number, slot: number, key: string | Uint8Array | number): string | number
-  /** 1 or 0. */
-  has(reader: number, slot: number, key: string | Uint8Array | number): number
+  /** The value's length, written at `pool[offset..]`; `MISSING`, `TOO_BIG`. By `CallMemory`: reader, slot, key, offset; the answer. */
+  get(pool: ArrayBuffer): void
+  /** The value, which is UTF-8; without one, `MISSING`. By `CallMemory`: reader, slot, key; the answer. Counted as `get`. */
+  getText(): string | undefined
+  /** 1 or 0. By `CallMemory`: reader, slot, key; the answer. */
+  has(): void
   /** Answers as many keys of `keys[at..length]` as fit, from one point in time; 0: the first does not fit and needs the u32 at `pool[0]`. */
   getMany(reader: number, slot: number, keys: Buffer, at: number, keysLength: number, pool: Buffer): number
   /** Opens a cursor; `limit` -1: none. */
@@ -33,8 +33,9 @@ export interface HotCalls {
   rangePage(cursor: number, pool: Buffer): number
   /** Fills a page with events from `from` to `to` (exclusive), downwards when `reverse`; `TOO_BIG`. */
   eventsPage(reader: number, from: number, to: number, reverse: boolean, pool: Buffer): number
-  /** The length of an event's payload; at `pool[offset..]` its timestamp (f64), then the payload. `MISSING`; `TOO_BIG`: the timestamp is there. */
-  event(store: number, id: number, pool: ArrayBuffer | Buffer, offset: number): number
+  /** The length of an event's payload; at `pool[offset..]` its timestamp (f64), then the payload. `MISSING`; `TOO_BIG`: the timestamp is there. By
+   * `CallMemory`: the store as reader, id, offset; the answer. */
+  event(pool: ArrayBuffer): void
   /** Takes the gate and tells the next event id; waits at most 5 s for other threads and, with `stall` 1, at most 5 s for room. */
   begin(store: number, stall: number): number
   /** Commits the records of a write set, which is not shared with other threads; `mode` 0 takes the gate itself, 1 has it and gives it back whatever happens. 0 when applied. */
@@ -135,8 +136,8 @@ export interface NativeReport extends Omit<VerifyReport, 'ok'> { omitted: number
 export interface ColdCalls {
   version(): string
   hotCalls(onWake: () => void): HotCalls
-  /** Where a short key is put for a hot call. */
-  keyMemory(): Uint8Array
+  /** The memory of `CallMemory`. */
+  callMemory(): Uint8Array
   openStore(path: string, options: NativeOptions): Promise<OpenedStore>
   /** Resolves with what was observed and not taken yet. */
   closeStore(store: number): Promise<Happenings>

@@ -231,6 +231,6 @@ for (const [ending, expected] of [
 }
 
 test('where native memory is copied instead of shared nothing is opened', (t) => {
-  const copies = { hotCalls: () => ({}), keyMemory: () => new Uint8Array(64) } as unknown as ColdCalls
+  const copies = { hotCalls: () => ({}), callMemory: () => new Uint8Array(64) } as unknown as ColdCalls
   t.throws(() => new Environment(copies), { code: 'ERR_NATIVE_MISSING' })
 })

@@ -2,7 +2,8 @@
 // an error record, never a crash, and nothing is applied.
 import test from 'ava'
 import { MISSING, TOO_BIG } from '../../src/binding.ts'
-import { FAILED, HEAD_BYTES, bounds, codeOf, cold, commit, error, getText, hot, openIn, openLogIn, readRange, record, unpackRange, writeSet } from './raw.ts'
+import { ANSWER, ID, KEY_BYTES, OFFSET, READER, SLOT } from '../../src/canonical-store/call-memory.ts'
+import { FAILED, HEAD_BYTES, bounds, codeOf, cold, commit, error, event, get, getText, has, hot, memory, openIn, openLogIn, readRange, record, text, unpackRange, writeSet } from './raw.ts'
 import type { HotCalls } from '../../src/binding.ts'
 
 const POOL = Buffer.alloc(4096)
@@ -17,38 +18,36 @@ test('what is put is read back, by string and by bytes', async (t) => {
   t.is(getText(store, new Uint8Array([97])), 'one')
   t.is(getText(store, 'ü€𝄞'), '')
   t.is(getText(store, 'b'), undefined)
-  t.deepEqual(['a', 'b'].map((key) => hot.has(store, 0, key)), [1, 0])
+  t.deepEqual(['a', 'b'].map((key) => has(store, 0, key)), [1, 0])
   commit(store, { delete: 'a' })
   t.is(getText(store, 'a'), undefined)
 })
 
-test('a short key may stand in the memory for keys, and a pool may be given as its memory', async (t) => {
+test('a read finds its arguments in the memory of the call', async (t) => {
   const { store } = await openIn(t)
-  const memory = cold.keyMemory()
-  const longest = 'k'.repeat(memory.length)
+  const longest = 'k'.repeat(1_024)
   commit(store, { put: 'key', value: 'ünï' }, { put: longest, value: 'x'.repeat(100) })
   const { reader } = cold.openSnapshot(store)
   const pool = new ArrayBuffer(128)
-  memory.set(Buffer.from('keys'))
   for (const from of [store, reader]) {
-    t.is(hot.get(from, 0, 3, pool, 7), 5)
+    t.is(get(from, 0, 'key', pool, 7), 5)
     t.is(Buffer.from(pool, 7, 5).toString(), 'ünï')
-    t.is(hot.getText(from, 0, 3), 'ünï')
-    t.deepEqual([2, 3, 4].map((length) => hot.has(from, 0, length)), [0, 1, 0])
-    t.deepEqual([hot.get(from, 0, 0, pool, 0), hot.getText(from, 0, 0), hot.has(from, 0, 0)], [-1, -1, 0], 'no key is empty')
+    t.is(text(from, 0, 'key'), 'ünï')
+    t.deepEqual(['ke', 'key', 'keys'].map((key) => has(from, 0, key)), [0, 1, 0])
+    t.deepEqual([get(from, 0, '', pool, 0), text(from, 0, ''), has(from, 0, '')], [-1, -1, 0], 'no key is empty')
   }
-  memory.fill(0x6b)
-  t.is(hot.getText(store, 0, memory.length), 'x'.repeat(100))
-  t.is(hot.getText(store, 0, longest), 'x'.repeat(100))
-  for (const length of [memory.length + 1, 2 ** 32, -1, 0.5, NaN]) {
-    t.is(hot.has(store, 0, length), FAILED)
+  for (const key of [longest, Buffer.from(longest)]) t.is(text(store, 0, key), 'x'.repeat(100))
+  for (const length of [2_049, 2 ** 31 - 1, -1]) {
+    memory.words[KEY_BYTES] = length
+    hot.has()
+    t.is(memory.words[ANSWER], FAILED)
     t.is(error()['argument'], 'key')
   }
-  t.is(hot.get(store, 0, 3, new ArrayBuffer(4), 5), FAILED)
+  t.is(get(store, 0, 'key', new ArrayBuffer(4), 5), FAILED)
   t.is(error()['argument'], 'offset')
   const gone = new ArrayBuffer(128)
   structuredClone(gone, { transfer: [gone] })
-  t.is(hot.get(store, 0, memory.length, gone, 0), -2, 'nothing is written to memory that is gone')
+  t.is(get(store, 0, longest, gone, 0), -2, 'nothing is written to memory that is gone')
   t.is(cold.takeValue().length, 100)
 })
 
@@ -56,22 +55,22 @@ test('text comes as a string, whatever its bytes are', async (t) => {
   const { store } = await openIn(t)
   const texts = ['', 'ascii', 'é', '€𝄞', '\ufeffbom', '\0', 'a'.repeat(100_000), 'ü'.repeat(50_000)]
   commit(store, ...texts.map((value, i) => ({ put: `k${i}`, value })), { put: 'bad', value: Buffer.from([0x61, 0xff, 0xc3, 0x62]) })
-  t.deepEqual(texts.map((_, i) => hot.getText(store, 0, `k${i}`)), texts)
-  t.is(hot.getText(store, 0, 'bad'), 'a\ufffd\ufffdb')
-  t.is(hot.getText(store, 0, 'missing'), -1)
-  t.is(hot.getText(store, 0, Buffer.alloc(0)), -1)
+  t.deepEqual(texts.map((_, i) => text(store, 0, `k${i}`)), texts)
+  t.is(text(store, 0, 'bad'), 'a\ufffd\ufffdb')
+  t.is(text(store, 0, 'missing'), -1)
+  t.is(text(store, 0, Buffer.alloc(0)), -1)
   await cold.closeStore(store)
   for (const key of ['k0', '']) {
-    t.is(hot.getText(store, 0, key), FAILED)
+    t.is(text(store, 0, key), FAILED)
     t.is(error().code, 'ERR_CLOSED')
   }
 })
 
 test('a key that cannot exist is missing', async (t) => {
   const { store } = await openIn(t)
-  for (const key of ['', 'x'.repeat(4000), 'x'.repeat(4092), 'x'.repeat(5000), '€'.repeat(2000), Buffer.alloc(0), Buffer.alloc(100_000)]) {
-    t.is(hot.get(store, 0, key, POOL, 0), -1)
-    t.is(hot.has(store, 0, key), 0)
+  for (const key of ['', 'x'.repeat(1_979), 'x'.repeat(2_048), '€'.repeat(682), Buffer.alloc(0), Buffer.alloc(2_048)]) {
+    t.is(get(store, 0, key, POOL, 0), -1)
+    t.is(has(store, 0, key), 0)
   }
 })
 
@@ -79,10 +78,10 @@ test('a value that does not fit into the pool is taken by a second call', async 
   const { store } = await openIn(t)
   commit(store, { put: 'k', value: 'abcdef' })
   const pool = Buffer.alloc(8)
-  t.is(hot.get(store, 0, 'k', pool, 2), 6)
+  t.is(get(store, 0, 'k', pool, 2), 6)
   t.is(pool.toString('latin1'), '\0\0abcdef')
   pool.fill(0x7e)
-  t.is(hot.get(store, 0, 'k', pool, 3), -2)
+  t.is(get(store, 0, 'k', pool, 3), -2)
   t.is(cold.takeValue().toString(), 'abcdef')
   t.is(pool.toString('latin1'), '~'.repeat(8), 'nothing is written that does not fit')
   t.is(await codeOf(() => cold.takeValue()), 'ERR_INVALID_ARGUMENT', 'once')
@@ -100,18 +99,18 @@ test('an id that outlived its object is ERR_CLOSED and never another object', as
   const locks = cold.storeLocks(store)
   const token = hot.lock(locks, POOL, 0, 0)
   t.not(next, reader)
-  t.is(hot.get(reader, 0, 'k', POOL, 0), FAILED)
+  t.is(get(reader, 0, 'k', POOL, 0), FAILED)
   t.is(error().code, 'ERR_CLOSED')
   t.is(getText(next, 'k'), 'v')
 
   await cold.closeStore(store)
-  t.is(hot.get(next, 0, 'k', POOL, 0), FAILED, 'a snapshot ends with its store')
+  t.is(get(next, 0, 'k', POOL, 0), FAILED, 'a snapshot ends with its store')
   t.is(error().code, 'ERR_CLOSED')
   const again = await cold.openStore(path, { create: false, eventCodec: 'binary' })
   t.teardown(() => cold.closeStore(again.store))
   for (const call of [
-    () => hot.get(store, 0, 'k', POOL, 0), () => hot.has(store, 0, 'k'), () => hot.getMany(store, 0, POOL, 0, 0, POOL),
-    () => hot.rangeOpen(store, 0, bounds(), -1), () => hot.rangePage(cursor, POOL), () => hot.eventsPage(store, 1, 9, false, POOL), () => hot.event(store, 1, POOL, 0),
+    () => get(store, 0, 'k', POOL, 0), () => has(store, 0, 'k'), () => hot.getMany(store, 0, POOL, 0, 0, POOL),
+    () => hot.rangeOpen(store, 0, bounds(), -1), () => hot.rangePage(cursor, POOL), () => hot.eventsPage(store, 1, 9, false, POOL), () => event(store, 1, POOL, 0),
     () => hot.begin(store, 0), () => hot.commit(store, writeSet(), HEAD_BYTES, 0), () => hot.want(store, 0, 0, 0, 0, 0),
     () => hot.lock(locks, POOL, 0, 0),
   ]) {
@@ -185,12 +184,17 @@ test('arguments of a wrong type or range are error records in every place of eve
     new DataView(new ArrayBuffer(64)), new Uint8Array(new SharedArrayBuffer(64)), new Proxy(Buffer.alloc(8), {}),
   ]
   const good: Record<keyof HotCalls, unknown[]> = {
-    get: [store, 0, 'k', POOL, 0], getText: [store, 0, 'k'], has: [store, 0, 'k'], getMany: [store, 0, Buffer.from('\x01\0\0\0k\0\0\0'), 0, 8, POOL],
-    rangeOpen: [store, 0, bounds(), -1], rangePage: [0, POOL], eventsPage: [store, 1, 2, 0, POOL], event: [store, 1, POOL, 0], begin: [store, 0],
+    get: [POOL], getText: [], has: [], getMany: [store, 0, Buffer.from('\x01\0\0\0k\0\0\0'), 0, 8, POOL],
+    rangeOpen: [store, 0, bounds(), -1], rangePage: [0, POOL], eventsPage: [store, 1, 2, 0, POOL], event: [POOL], begin: [store, 0],
     commit: [store, writeSet(), HEAD_BYTES, 0], abort: [store], want: [store, 0, 0, 0, 0, 0], poll: [store, new Float64Array(8)],
     lock: [locks, POOL, 5, 0], unlock: [locks, 0], withdraw: [locks, 0, 1, POOL], grants: [locks, new Float64Array(4)], heldMs: [locks, 0],
     logAppend: [log, 2, POOL], logAppendBatch: [log, 2, Buffer.from('\x01\0\0\0e'), 5], logGet: [log, 1, POOL, 0], logPage: [log, 0, 9, POOL],
     logEnds: [log, new Float64Array(2)],
+  }
+  const put = (): void => {
+    memory.putKey('k')
+    memory.numbers.set([store, 1])
+    memory.words.set([0, 1, 0, 0], SLOT)
   }
   const allowed = new Set<string>(['ERR_INVALID_ARGUMENT', 'ERR_CLOSED', 'ERR_TRANSACTION_FINISHED', 'ERR_EVENT_ID_GAP', 'ERR_LIMIT'])
   let failures = 0
@@ -199,7 +203,8 @@ test('arguments of a wrong type or range are error records in every place of eve
     const attempts = strange.flatMap((value) => good[name].map((_, place) => good[name].with(place, value)))
     attempts.push([], ...good[name].map((_, place) => good[name].slice(0, place)), [...good[name], ...strange])
     for (const values of attempts) {
-      if (call(...values) === FAILED) {
+      put()
+      if ((call(...values) ?? memory.words[ANSWER]) === FAILED) {
         failures++
         const { code } = error()
         t.true(allowed.has(code), `${name}: ${code}`)
@@ -207,7 +212,23 @@ test('arguments of a wrong type or range are error records in every place of eve
       hot.abort(store)
     }
   }
-  t.true(failures > 700, `${failures} refusals`)
+  t.true(failures > 660, `${failures} refusals`)
+  const reads = { get: () => hot.get(POOL as unknown as ArrayBuffer), getText: () => hot.getText(), has: () => hot.has(), event: () => hot.event(POOL as unknown as ArrayBuffer) }
+  const wrong: [place: number, refused: (keyof typeof reads)[]][] = [
+    [READER, ['get', 'getText', 'has', 'event']], [ID, ['event']], [SLOT, ['get', 'getText', 'has']], [KEY_BYTES, ['get', 'getText', 'has']], [OFFSET, ['get', 'event']],
+  ]
+  for (const [place, refused] of wrong) {
+    for (const value of place <= ID ? [-1, 0.5, NaN, Infinity, 2 ** 53, 1e300] : [-1, 2 ** 31 - 1, 4_097]) {
+      for (const [name, read] of Object.entries(reads)) {
+        put()
+        const into = place <= ID ? memory.numbers : memory.words
+        into[place] = value
+        read()
+        t.is(memory.words[ANSWER] === FAILED, refused.includes(name as keyof typeof reads), `${name}: ${value} at ${place}`)
+        if (memory.words[ANSWER] === FAILED) t.true(allowed.has(error().code))
+      }
+    }
+  }
   t.is(commit(store).seq, before, 'nothing of it was applied')
 })
 
@@ -229,9 +250,9 @@ test('offsets and lengths beyond a buffer are refused', async (t) => {
   const { store } = await openIn(t)
   commit(store, { put: 'k', value: 'v' }, { put: 'empty', value: '' })
   const pool = Buffer.alloc(8)
-  t.deepEqual([hot.get(store, 0, 'k', pool, 8), hot.get(store, 0, 'empty', pool, 8)], [-2, 0])
-  for (const offset of [9, 2 ** 31, 2 ** 32, 2 ** 52]) {
-    t.is(hot.get(store, 0, 'k', pool, offset), FAILED)
+  t.deepEqual([get(store, 0, 'k', pool, 8), get(store, 0, 'empty', pool, 8)], [-2, 0])
+  for (const offset of [9, 2 ** 31 - 1, -1]) {
+    t.is(get(store, 0, 'k', pool, offset), FAILED)
     t.is(error()['argument'], 'offset')
   }
   const set = writeSet({ put: 'k', value: 'w' })
@@ -271,7 +292,7 @@ test('a write set is taken by its memory, too', async (t) => {
 
 test('a slot that was not given is refused', async (t) => {
   const { store } = await openIn(t)
-  t.is(hot.get(store, 1, 'k', POOL, 0), FAILED)
+  t.is(get(store, 1, 'k', POOL, 0), FAILED)
   t.is(error()['argument'], 'slot')
   t.is(hot.rangeOpen(store, 7, bounds(), -1), FAILED)
   t.is(error()['argument'], 'slot')
@@ -482,19 +503,19 @@ test('one event comes with its timestamp in front of it', async (t) => {
   const { store } = await openIn(t)
   const { timestamp } = commit(store, { event: 'first' }, { event: 'the second' })
   const pool = Buffer.alloc(40)
-  t.is(hot.event(store, 2, pool, 16), 10)
+  t.is(event(store, 2, pool, 16), 10)
   t.deepEqual([pool.readDoubleLE(16), pool.toString('utf8', 24, 34)], [timestamp, 'the second'])
-  for (const missing of [0, 3, Number.MAX_SAFE_INTEGER]) t.is(hot.event(store, missing, pool, 0), MISSING)
+  for (const missing of [0, 3, Number.MAX_SAFE_INTEGER]) t.is(event(store, missing, pool, 0), MISSING)
   pool.fill(0)
-  t.is(hot.event(store, 2, pool, 24), TOO_BIG)
+  t.is(event(store, 2, pool, 24), TOO_BIG)
   t.is(pool.readDoubleLE(24), timestamp)
   t.is(cold.takeValue().toString(), 'the second')
   for (const offset of [33, 41]) {
-    t.is(hot.event(store, 1, pool, offset), FAILED)
+    t.is(event(store, 1, pool, offset), FAILED)
     t.is(error()['argument'], 'offset')
   }
   const { reader } = cold.openSnapshot(store)
-  t.is(hot.event(reader, 1, pool, 0), FAILED, 'a snapshot reads pages')
+  t.is(event(reader, 1, pool, 0), FAILED, 'a snapshot reads pages')
   t.is(error().code, 'ERR_CLOSED')
   cold.releaseReader(reader)
 })

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { ANSWER, CallMemory, ID, OFFSET, READER, SLOT } from '../../src/canonical-store/call-memory.ts'
 import { type ColdCalls, type HotCalls, type NativeOptions, binding, nativeError } from '../../src/binding.ts'
 import type { LedgerstoneError } from '../../src/errors.ts'
 
@@ -13,6 +14,9 @@ const listeners = new Set<() => void>()
 export const hot: HotCalls = cold.hotCalls(() => {
   for (const listener of listeners) listener()
 })
+
+/** Where hot reads find their arguments, and what they answer. */
+export const memory: CallMemory = new CallMemory(cold)
 
 /** Calls `listener` at every wake until the returned function is called. */
 export function onWake(listener: () => void): () => void {
@@ -98,10 +102,46 @@ export async function codeOf(call: () => unknown): Promise<string | undefined> {
   }
 }
 
+function ask(reader: number, slot: number, key: string | Uint8Array, offset: number): void {
+  memory.putKey(key)
+  memory.numbers[READER] = reader
+  memory.words[SLOT] = slot
+  memory.words[OFFSET] = offset
+}
+
+/** `hot.get` and what it has answered. */
+export function get(reader: number, slot: number, key: string | Uint8Array, pool: ArrayBuffer | Buffer, offset: number): number {
+  ask(reader, slot, key, offset)
+  hot.get(pool as ArrayBuffer)
+  return memory.words[ANSWER] as number
+}
+
+/** `hot.getText`, or what it has answered instead. */
+export function text(reader: number, slot: number, key: string | Uint8Array): string | number {
+  ask(reader, slot, key, 0)
+  return hot.getText() ?? (memory.words[ANSWER] as number)
+}
+
+/** `hot.has` and what it has answered. */
+export function has(reader: number, slot: number, key: string | Uint8Array): number {
+  ask(reader, slot, key, 0)
+  hot.has()
+  return memory.words[ANSWER] as number
+}
+
+/** `hot.event` and what it has answered. */
+export function event(store: number, id: number, pool: Buffer, offset: number): number {
+  memory.numbers[READER] = store
+  memory.numbers[ID] = id
+  memory.words[OFFSET] = offset
+  hot.event(pool as unknown as ArrayBuffer)
+  return memory.words[ANSWER] as number
+}
+
 /** The value as text; `undefined` when it is missing. */
 export function getText(reader: number, key: string | Uint8Array, slot = 0): string | undefined {
   const pool = Buffer.alloc(256)
-  const length = hot.get(reader, slot, key, pool, 0)
+  const length = get(reader, slot, key, pool, 0)
   if (length === FAILED) throw error()
   if (length === -2) return cold.takeValue().toString()
   return length === -1 ? undefined : pool.toString('utf8', 0, length)

@@ -223,3 +223,19 @@ test('only what is there and not state can be dropped', async (t) => {
   t.is((error as { name: string }).name, 'nothing')
   for (const name of ['state', '', 1]) t.is(await codeOf(() => store.dropCollection(name as string)), 'ERR_INVALID_ARGUMENT')
 })
+
+test('a key that reads while its length is asked for disturbs no read', async (t) => {
+  const store = await openStore(t)
+  const values = store.collection('values', { key: binary(), value: binary() })
+  const bytes = [1, 2].map((n) => Buffer.alloc(n, n))
+  store.apply((tx) => bytes.forEach((byte) => tx.put(values, byte, byte)))
+  class Reading extends Uint8Array {
+    override get length(): number {
+      t.is(values.get(bytes[1] as Buffer)?.length, 2)
+      return super.length
+    }
+  }
+  t.deepEqual(values.get(new Reading(bytes[0] as Buffer)), bytes[0])
+  t.true(values.has(new Reading(bytes[1] as Buffer)))
+  t.false(values.has(new Reading(3)))
+})

@@ -1,7 +1,8 @@
 // What one Node environment (the main thread or a worker) shares between all its stores: the native calls, the memory that values pass
 // through, and the one callback that native code wakes it by.
 import { binding, nativeError, type ColdCalls, type HotCalls } from '../binding.ts'
-import { errorFromRecord, errorOf, type LedgerstoneError } from '../errors.ts'
+import { errorFromRecord, type LedgerstoneError } from '../errors.ts'
+import { CallMemory } from './call-memory.ts'
 import { allocate, ScratchPages, Slab } from './pool.ts'
 import { PackedKeys } from './reader.ts'
 import type { SharedStore } from './shared-store.ts'
@@ -11,8 +12,6 @@ const SCRATCH_BYTES = 64 * 1024
 const KEPT_WRITE_SETS = 4
 /** Buffers that have grown beyond this are not kept. */
 const KEPT_BYTES = 1024 * 1024
-/** Any byte but 0. */
-const MARK = 0xa5
 
 /** Somebody who has to see whether its locks were granted. */
 interface LockWaiter { look(): void }
@@ -23,6 +22,8 @@ let current: Environment | undefined
 export class Environment {
   readonly cold: ColdCalls
   readonly hot: HotCalls
+  /** What a hot read is told by, and tells. */
+  readonly memory: CallMemory
   /** The open stores, by the key that all handles of a store share. */
   readonly stores: Map<number, SharedStore> = new Map()
   /** Who waits for locks. */
@@ -33,14 +34,14 @@ export class Environment {
   readonly pages: ScratchPages = new ScratchPages()
   /** One value, decoded on the spot. */
   readonly scratch: Buffer = allocate(SCRATCH_BYTES)
+  readonly scratchMemory: ArrayBuffer = this.scratch.buffer as ArrayBuffer
   readonly #writeSets: WriteSet[] = []
   #keys: PackedKeys | undefined
-  readonly #keyMemory: Uint8Array
 
   constructor(cold: ColdCalls) {
     this.cold = cold
     this.hot = cold.hotCalls(() => this.#wake())
-    this.#keyMemory = sharedKeyMemory(cold)
+    this.memory = new CallMemory(cold)
     process.on('exit', () => cold.handOver())
   }
 
@@ -72,26 +73,6 @@ export class Environment {
     }
   }
 
-  /**
-   * A key as the next native call takes it: a short one as its length, its bytes being where native code finds them. Copied here byte by byte, a
-   * Uint8Array's underlying memory object, which is rarely in the cache, is not touched at all.
-   */
-  keyArgument(key: string | Uint8Array): string | Uint8Array | number {
-    const memory = this.#keyMemory
-    const length = key.length
-    if (length > memory.length) return key
-    if (typeof key === 'string') {
-      for (let i = 0; i < length; i++) {
-        const unit = key.charCodeAt(i)
-        if (unit > 0x7f) return key
-        memory[i] = unit
-      }
-    } else {
-      for (let i = 0; i < length; i++) memory[i] = key[i] as number
-    }
-    return length
-  }
-
   /** For the keys of one `getMany`, to be given back. */
   takeKeys(): PackedKeys {
     const keys = this.#keys ?? new PackedKeys()
@@ -118,13 +99,4 @@ export class Environment {
     for (const store of this.stores.values()) store.look()
     for (const waiter of this.lockWaiters) waiter.look()
   }
-}
-
-/** Some programs that embed Node copy native memory instead of sharing it. Native code would then read other keys than were asked for. */
-function sharedKeyMemory(cold: ColdCalls): Uint8Array {
-  const memory = cold.keyMemory()
-  memory[0] = MARK
-  if (cold.keyMemory()[0] === MARK) return memory
-  const { platform, arch } = process
-  throw errorOf('ERR_NATIVE_MISSING', 'no native binary works here: this runtime does not share memory with native code', { platform, arch, packages: [] })
 }

@@ -1,7 +1,8 @@
-// One event by its id: one native call. Text is decoded from memory used over and over, bytes come out in memory that the user keeps.
+// One event by its id: one native memory. Text is decoded from memory used over and over, bytes come out in memory that the user keeps.
 import { MISSING, TOO_BIG } from '../binding.ts'
 import { readUtf8 } from '../internal/bytes.ts'
 import type { EventId, EventRecord } from './canonical-store.ts'
+import { ANSWER, ID, OFFSET, READER } from './call-memory.ts'
 import type { EventSource } from './event-pass.ts'
 
 /** The timestamp, in front of the payload. */
@@ -10,9 +11,13 @@ const HEAD_BYTES = 8
 /** The event of a store; `undefined` when it is not there, also when it was trimmed. */
 export function readEvent(source: EventSource, id: EventId): EventRecord<unknown> | undefined {
   const { environment, reader, events } = source
-  const { hot, scratch, slab } = environment
+  const { hot, scratch, scratchMemory, slab, memory } = environment
   if (!events.isText) slab.prepare()
-  const length = events.isText ? hot.event(reader, id, scratch, 0) : hot.event(reader, id, slab.memory, slab.offset)
+  memory.numbers[READER] = reader
+  memory.numbers[ID] = id
+  memory.words[OFFSET] = events.isText ? 0 : slab.offset
+  hot.event(events.isText ? scratchMemory : slab.memory)
+  const length = memory.words[ANSWER] as number
   if (length === MISSING) return undefined
   if (length < 0 && length !== TOO_BIG) throw environment.error()
   const timestamp = events.isText ? scratch.readDoubleLE(0) : slab.data.getFloat64(slab.offset, true)

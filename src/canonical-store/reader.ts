@@ -3,6 +3,7 @@ import { MISSING, TOO_BIG } from '../binding.ts'
 import type { PayloadCodec } from '../codecs/payload-codec.ts'
 import { invalidArgument } from '../errors.ts'
 import { readLatin1, readUtf8, writeBytes, writeUtf8 } from '../internal/bytes.ts'
+import { ANSWER, OFFSET, READER, SLOT } from './call-memory.ts'
 import type { Environment } from './environment.ts'
 import type { KeySpace } from './key-space.ts'
 import { allocate, PAGE_BYTES, view } from './pool.ts'
@@ -28,16 +29,18 @@ export class PointReader {
 
   get<V>(values: PayloadCodec<V>, slot: number, key: string | Uint8Array): V | undefined {
     const environment = this.#environment
-    const { hot, slab } = environment
-    const argument = environment.keyArgument(key)
+    const { hot, slab, memory } = environment
+    this.#ask(slot, key)
     if (values.isText) {
-      const text = hot.getText(this.id, slot, argument)
-      if (typeof text === 'string') return values.fromText(text)
-      if (text === MISSING) return undefined
+      const text = hot.getText()
+      if (text !== undefined) return values.fromText(text)
+      if (memory.words[ANSWER] === MISSING) return undefined
       throw environment.error()
     }
     slab.prepare()
-    const length = hot.get(this.id, slot, argument, slab.memory, slab.offset)
+    memory.words[OFFSET] = slab.offset
+    hot.get(slab.memory)
+    const length = memory.words[ANSWER] as number
     if (length >= 0) return values.fromBytes(slab.take(length))
     if (length === MISSING) return undefined
     if (length !== TOO_BIG) throw environment.error()
@@ -46,8 +49,11 @@ export class PointReader {
 
   /** The value's bytes, one code unit each. */
   raw(slot: number, key: string | Uint8Array): string | undefined {
-    const { hot, scratch, cold } = this.#environment
-    const length = hot.get(this.id, slot, key, scratch, 0)
+    const { hot, scratch, scratchMemory, cold, memory } = this.#environment
+    this.#ask(slot, key)
+    memory.words[OFFSET] = 0
+    hot.get(scratchMemory)
+    const length = memory.words[ANSWER] as number
     if (length >= 0) return readLatin1(scratch, 0, length)
     if (length === MISSING) return undefined
     if (length !== TOO_BIG) throw this.#environment.error()
@@ -56,9 +62,19 @@ export class PointReader {
   }
 
   has(slot: number, key: string | Uint8Array): boolean {
-    const there = this.#environment.hot.has(this.id, slot, this.#environment.keyArgument(key))
+    const { hot, memory } = this.#environment
+    this.#ask(slot, key)
+    hot.has()
+    const there = memory.words[ANSWER] as number
     if (there < 0) throw this.#environment.error()
     return there === 1
+  }
+
+  #ask(slot: number, key: string | Uint8Array): void {
+    const { memory } = this.#environment
+    memory.putKey(key)
+    memory.numbers[READER] = this.id
+    memory.words[SLOT] = slot
   }
 
   /**

@@ -9,7 +9,6 @@ use napi::sys;
 
 use crate::{
     binding_error::{ErrorRecord, Failure},
-    key_memory::KeyMemory,
     pool::Pool,
     slab::{Handle, safe_integer},
 };
@@ -175,43 +174,5 @@ impl<const N: usize> Arguments<N> {
         // SAFETY: the running call's environment; `len` bytes are read.
         let status = unsafe { create(self.env, bytes.as_ptr().cast(), len, &raw mut text) };
         if status == sys::Status::napi_ok { Ok(text) } else { Err(too_long()) }
-    }
-
-    /// Writes a key into `into`: the bytes of a `Uint8Array`, a string as UTF-8, or so many bytes of `memory`. `None`: empty, or
-    /// too long for any key.
-    pub(crate) fn key<'a>(
-        &self,
-        place: usize,
-        memory: &KeyMemory,
-        into: &'a mut [u8],
-    ) -> Result<Option<&'a [u8]>, Failure> {
-        /// A string may end this many bytes early rather than with half a character; one more is the terminator.
-        const UTF8_SLACK: usize = 4;
-        if let Some(len) = self.raw_number(place) {
-            let len = safe_integer(len).and_then(|len| usize::try_from(len).ok());
-            let key = len.and_then(|len| memory.take(len, into));
-            let key = key.ok_or_else(|| ErrorRecord::invalid("key", "the key's memory is not so long"))?;
-            return Ok(if key.is_empty() { None } else { Some(key) });
-        }
-        let mut len = 0;
-        // SAFETY: at most `into.len()` bytes are written; another type is refused by its status.
-        let status = unsafe {
-            sys::napi_get_value_string_utf8(
-                self.env,
-                self.value(place),
-                into.as_mut_ptr().cast(),
-                into.len(),
-                &raw mut len,
-            )
-        };
-        if status == sys::Status::napi_ok {
-            let whole = len > 0 && len + UTF8_SLACK < into.len();
-            return Ok(if whole { into.get(..len) } else { None });
-        }
-        let bytes = self
-            .typed_array(place, sys::TypedarrayType::uint8_array, 1, ptr::null_mut())
-            .ok_or_else(|| ErrorRecord::invalid("key", "a string, Buffer or Uint8Array is needed"))?;
-        let Some(key) = into.get_mut(..bytes.len()) else { return Ok(None) };
-        Ok(if !key.is_empty() && bytes.take(0, key) { Some(key) } else { None })
     }
 }

@@ -13,9 +13,9 @@ use napi_derive::napi;
 
 use crate::{
     binding_error::{ErrorRecord, Failure},
+    call_memory::CallMemory,
     counters::HotCall,
     env_state::EnvState,
-    key_memory::KeyMemory,
 };
 
 /// How often each hot call was made in this environment, and how often it was woken.
@@ -74,16 +74,15 @@ pub fn hot_calls<'env>(env: &'env Env, on_wake: Unknown<'env>) -> napi::Result<U
     crate::fast_path::hot_calls(env, on_wake).map_err(|failure| failure.thrown())
 }
 
-/// Where a short key is put, so that a hot call takes its length instead of the key.
+/// Where the arguments of a hot read are put, and its answer is found.
 #[napi(catch_unwind)]
 #[allow(unsafe_code, reason = "memory that both sides see")]
-pub fn key_memory(env: &Env) -> napi::Result<Uint8Array> {
+pub fn call_memory(env: &Env) -> napi::Result<Uint8Array> {
     on_state(env, |state| {
-        let words = state.key_memory.share();
-        let at = Arc::as_ptr(&words).cast_mut().cast::<u8>();
-        // SAFETY: the memory belongs to `words`, which are given up only when JavaScript has given up the array. They are atomic,
-        // and touched on this thread alone.
-        Ok(unsafe { Uint8Array::with_external_data(at, KeyMemory::BYTES, move |_, _| drop(words)) })
+        let memory = Arc::clone(&state.call);
+        let at = Arc::as_ptr(&memory).cast_mut().cast::<u8>();
+        // SAFETY: it is given up only when JavaScript has given up the array. All of it is atomic, and touched on this thread alone.
+        Ok(unsafe { Uint8Array::with_external_data(at, CallMemory::BYTES, move |_, _| drop(memory)) })
     })
 }
 

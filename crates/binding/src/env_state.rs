@@ -19,10 +19,10 @@ use napi::{Env, sys};
 use crate::{
     binding_error::{ErrorRecord, Failure},
     binding_verification::{RunningVerification, Verified},
+    call_memory::CallMemory,
     completion::Completion,
     counters::Counters,
     fast_path::contain,
-    key_memory::KeyMemory,
     lock_entry::LockEntry,
     observation::NativeHappenings,
     reader::{Cursor, Reader},
@@ -30,16 +30,13 @@ use crate::{
     store_entry::StoreEntry,
 };
 
-/// Longer than any key can be; a string that fills it is none.
-pub(crate) const KEY_BUFFER_BYTES: usize = 4096;
-
 pub(crate) struct EnvState {
     pub(crate) owner: Owner,
     pub(crate) counters: Counters,
     /// The key of the running call.
     pub(crate) key: RefCell<Box<[u8]>>,
-    /// Where JavaScript puts a short key.
-    pub(crate) key_memory: KeyMemory,
+    /// The arguments of a hot read, and its answer.
+    pub(crate) call: Arc<CallMemory>,
     /// The text of the running call.
     pub(crate) text: RefCell<Vec<u8>>,
     /// The error record that `takeError` takes.
@@ -77,8 +74,8 @@ impl EnvState {
         let state = Box::into_raw(Box::new(Self {
             owner: Owner::new(),
             counters: Counters::default(),
-            key: RefCell::new(vec![0; KEY_BUFFER_BYTES].into_boxed_slice()),
-            key_memory: KeyMemory::new(),
+            key: RefCell::new(vec![0; CallMemory::KEY_BYTES].into_boxed_slice()),
+            call: CallMemory::new(),
             text: RefCell::new(Vec::new()),
             error: RefCell::new(None),
             value: RefCell::new(None),

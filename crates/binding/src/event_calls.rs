@@ -5,9 +5,9 @@ use ledgerstone_canonical_store::Direction;
 use crate::{
     arguments::Arguments,
     binding_env::number,
-    binding_error::ErrorRecord,
+    binding_error::{ErrorRecord, Failure},
     env_state::EnvState,
-    fast_path::{Answer, MISSING, page_answer, value_answer},
+    fast_path::{Answer, Noted, page_answer, value_answer},
     page::EventPage,
 };
 
@@ -27,20 +27,18 @@ pub(crate) fn page(state: &EnvState, arguments: &Arguments<5>) -> Answer {
     Ok(page_answer(&page))
 }
 
-/// `event(store, id, pool, offset)`: the timestamp, f64, then the payload, whose length is the answer.
-pub(crate) fn event(state: &EnvState, arguments: &Arguments<4>) -> Answer {
-    let store = arguments.handle(0, "store")?;
-    let id = arguments.integer(1, "id")?;
-    let pool = arguments.memory(2, "pool")?;
-    let offset = arguments.index(3, "offset")?;
+/// `event(pool)`, with store, id and offset in the call's memory: the timestamp, f64, then the payload, whose length is the answer.
+pub(crate) fn event(state: &EnvState, arguments: &Arguments<1>) -> Result<Noted, Failure> {
+    let (id, offset) = (state.call.id()?, state.call.offset());
+    let pool = arguments.memory(0, "pool")?;
     if offset > pool.len() || pool.len() - offset < EVENT_HEAD {
         return Err(ErrorRecord::invalid("offset", "the pool has no room for an event's timestamp"));
     }
-    state.with_store(store, |entry| {
+    state.with_store(state.call.reader(), |entry| {
         let found = entry.handle().event(id, |timestamp_ms, payload| {
             let is_put = pool.put_f64(offset, number(timestamp_ms)) && pool.put(offset + EVENT_HEAD, payload);
             value_answer(state, is_put, payload)
         })?;
-        Ok(found.unwrap_or(MISSING))
+        Ok(found.map_or(Noted::MISSING, Noted::of))
     })
 }

@@ -46,12 +46,46 @@ type Body<const N: usize, R> = fn(&EnvState, &Arguments<N>) -> Result<R, Failure
 
 /// What a call answers with.
 pub(crate) trait Reply {
-    /// `None`: Node could not make it, which leaves `undefined` to JavaScript.
-    fn to_value(&self, env: sys::napi_env) -> Option<sys::napi_value>;
+    /// `None` leaves `undefined` to JavaScript: the answer stands elsewhere, or Node could not make it.
+    fn to_value(&self, state: &EnvState, env: sys::napi_env) -> Option<sys::napi_value>;
+
+    /// What stands for a failure.
+    fn failed(state: &EnvState, env: sys::napi_env) -> Option<sys::napi_value>;
+}
+
+/// An answer that is written into the call's memory, where it costs no value of Node's.
+#[derive(Clone, Copy)]
+pub(crate) struct Noted(i32);
+
+impl Noted {
+    pub(crate) const NO: Self = Self(0);
+    pub(crate) const YES: Self = Self(1);
+    pub(crate) const MISSING: Self = Self::of(MISSING);
+
+    /// The length of what lies in a pool, whose offsets are no larger, or one of the numbers that say why not.
+    #[allow(clippy::cast_possible_truncation, reason = "an integer, and far smaller")]
+    pub(crate) const fn of(answer: f64) -> Self {
+        Self(answer as i32)
+    }
+}
+
+impl Reply for Noted {
+    fn to_value(&self, state: &EnvState, _: sys::napi_env) -> Option<sys::napi_value> {
+        state.call.answer(self.0);
+        None
+    }
+
+    fn failed(state: &EnvState, env: sys::napi_env) -> Option<sys::napi_value> {
+        Self::of(FAILED).to_value(state, env)
+    }
 }
 
 impl Reply for f64 {
-    fn to_value(&self, env: sys::napi_env) -> Option<sys::napi_value> {
+    fn failed(state: &EnvState, env: sys::napi_env) -> Option<sys::napi_value> {
+        FAILED.to_value(state, env)
+    }
+
+    fn to_value(&self, _: &EnvState, env: sys::napi_env) -> Option<sys::napi_value> {
         let mut value = ptr::null_mut();
         #[allow(clippy::cast_possible_truncation, reason = "compared with what it came from")]
         let small = *self as i32;
@@ -90,10 +124,10 @@ unsafe fn answer<const N: usize, R: Reply>(
     // Unwinding drops every borrow of the state; its tables are changed in single steps.
     let outcome = catch_unwind(AssertUnwindSafe(|| body(state, &arguments)));
     let reply = match outcome.unwrap_or_else(|panic| Err(ErrorRecord::panicked(&*panic))) {
-        Ok(reply) => reply.to_value(env),
+        Ok(reply) => reply.to_value(state, env),
         Err(failure) => {
             state.error.replace(Some(failure));
-            FAILED.to_value(env)
+            R::failed(state, env)
         }
     };
     reply.unwrap_or(ptr::null_mut())
@@ -112,14 +146,14 @@ macro_rules! hot_calls {
 }
 
 hot_calls! {
-    c"get" raw_get = Get 5 read_calls::get;
-    c"getText" raw_get_text = Get 3 read_calls::get_text;
-    c"has" raw_has = Has 3 read_calls::has;
+    c"get" raw_get = Get 1 read_calls::get;
+    c"getText" raw_get_text = Get 0 read_calls::get_text;
+    c"has" raw_has = Has 0 read_calls::has;
     c"getMany" raw_get_many = GetMany 6 read_calls::get_many;
     c"rangeOpen" raw_range_open = RangeOpen 4 read_calls::range_open;
     c"rangePage" raw_range_page = RangePage 2 read_calls::range_page;
     c"eventsPage" raw_events_page = EventsPage 5 event_calls::page;
-    c"event" raw_event = Event 4 event_calls::event;
+    c"event" raw_event = Event 1 event_calls::event;
     c"begin" raw_begin = Begin 2 begin;
     c"commit" raw_commit = Commit 4 commit;
     c"abort" raw_abort = Abort 1 abort;

@@ -9,7 +9,7 @@ use crate::{
     binding_error::{ErrorRecord, Failure},
     bounds::packed_bounds,
     env_state::EnvState,
-    fast_path::{Answer, MISSING, Reply, page_answer, value_answer},
+    fast_path::{Answer, Noted, Reply, page_answer, value_answer},
     page::{PackedKeys, PackedValues, RangePage},
     reader::{Cursor, Reader},
     slab::safe_integer,
@@ -18,46 +18,46 @@ use crate::{
 /// The buffer for text is given back when it has grown beyond this.
 const KEPT_TEXT_BYTES: usize = 64 * 1024;
 
-/// `get(reader, slot, key, pool, offset)`
-pub(crate) fn get(state: &EnvState, arguments: &Arguments<5>) -> Answer {
+/// `get(pool)`, with reader, slot, key and offset in the call's memory
+pub(crate) fn get(state: &EnvState, arguments: &Arguments<1>) -> Result<Noted, Failure> {
+    let call = &state.call;
     let mut buffer = state.key.borrow_mut();
-    let reader = arguments.handle(0, "reader")?;
-    let slot = arguments.index(1, "slot")?;
-    let key = arguments.key(2, &state.key_memory, &mut buffer)?;
-    let pool = arguments.memory(3, "pool")?;
-    let offset = arguments.index(4, "offset")?;
+    let key = call.key(&mut buffer)?;
+    let (slot, offset) = (call.slot(), call.offset());
+    let pool = arguments.memory(0, "pool")?;
     if offset > pool.len() {
         return Err(ErrorRecord::invalid("offset", "the offset is beyond the pool"));
     }
-    state.with_reader(reader, |reader| {
-        let Some(key) = key else { return Ok(MISSING) };
+    state.with_reader(call.reader(), |reader| {
+        let Some(key) = key else { return Ok(Noted::MISSING) };
         let found = reader.get(slot, key, |value| value_answer(state, pool.put(offset, value), value))?;
-        Ok(found.unwrap_or(MISSING))
+        Ok(found.map_or(Noted::MISSING, Noted::of))
     })
 }
 
 /// What `get_text` found.
 pub(crate) enum Text {
     Missing,
-    /// It stands in the environment's buffer for text.
     Found(sys::napi_value),
 }
 
 impl Reply for Text {
-    fn to_value(&self, env: sys::napi_env) -> Option<sys::napi_value> {
+    fn to_value(&self, state: &EnvState, env: sys::napi_env) -> Option<sys::napi_value> {
         match self {
-            Self::Missing => MISSING.to_value(env),
+            Self::Missing => Noted::MISSING.to_value(state, env),
             Self::Found(text) => Some(*text),
         }
     }
+
+    fn failed(state: &EnvState, env: sys::napi_env) -> Option<sys::napi_value> {
+        Noted::failed(state, env)
+    }
 }
 
-/// `getText(reader, slot, key)`
-pub(crate) fn get_text(state: &EnvState, arguments: &Arguments<3>) -> Result<Text, Failure> {
+/// `getText()`, with reader, slot and key in the call's memory
+pub(crate) fn get_text(state: &EnvState, arguments: &Arguments<0>) -> Result<Text, Failure> {
     let mut buffer = state.key.borrow_mut();
-    let reader = arguments.handle(0, "reader")?;
-    let slot = arguments.index(1, "slot")?;
-    let key = arguments.key(2, &state.key_memory, &mut buffer)?;
+    let (reader, slot, key) = (state.call.reader(), state.call.slot(), state.call.key(&mut buffer)?);
     let Some(key) = key else { return state.with_reader(reader, |_| Ok(Text::Missing)) };
     let mut bytes = state.text.borrow_mut();
     // Copied out: making a string may collect garbage, during which nobody is to wait for the reader's lock.
@@ -75,15 +75,13 @@ pub(crate) fn get_text(state: &EnvState, arguments: &Arguments<3>) -> Result<Tex
     Ok(Text::Found(text?))
 }
 
-/// `has(reader, slot, key)`
-pub(crate) fn has(state: &EnvState, arguments: &Arguments<3>) -> Answer {
+/// `has()`, with reader, slot and key in the call's memory
+pub(crate) fn has(state: &EnvState, _: &Arguments<0>) -> Result<Noted, Failure> {
     let mut buffer = state.key.borrow_mut();
-    let reader = arguments.handle(0, "reader")?;
-    let slot = arguments.index(1, "slot")?;
-    let key = arguments.key(2, &state.key_memory, &mut buffer)?;
-    state.with_reader(reader, |reader| {
-        let Some(key) = key else { return Ok(0.0) };
-        Ok(if reader.has(slot, key)? { 1.0 } else { 0.0 })
+    let (slot, key) = (state.call.slot(), state.call.key(&mut buffer)?);
+    state.with_reader(state.call.reader(), |reader| {
+        let Some(key) = key else { return Ok(Noted::NO) };
+        Ok(if reader.has(slot, key)? { Noted::YES } else { Noted::NO })
     })
 }
 
