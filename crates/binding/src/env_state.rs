@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use ledgerstone_canonical_store::{Owner, StoreHandle};
+use ledgerstone_canonical_store::{KeyBatch, Owner, StoreHandle};
 use ledgerstone_event_log::OwnedLog;
 use ledgerstone_lock_manager::LockManager;
 use napi::{Env, sys};
@@ -37,6 +37,8 @@ pub(crate) struct EnvState {
     pub(crate) key: RefCell<Box<[u8]>>,
     /// The arguments of a hot read, and its answer.
     pub(crate) call: Arc<CallMemory>,
+    /// The keys of the running call that are looked up together.
+    pub(crate) keys: RefCell<KeyBatch>,
     /// The text of the running call.
     pub(crate) text: RefCell<Vec<u8>>,
     /// The error record that `takeError` takes.
@@ -76,6 +78,7 @@ impl EnvState {
             counters: Counters::default(),
             key: RefCell::new(vec![0; CallMemory::KEY_BYTES].into_boxed_slice()),
             call: CallMemory::new(),
+            keys: RefCell::default(),
             text: RefCell::new(Vec::new()),
             error: RefCell::new(None),
             value: RefCell::new(None),

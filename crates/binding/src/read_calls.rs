@@ -1,6 +1,8 @@
 //! The hot calls that read: single keys, many keys, ranges. What is found is copied out while it is looked at, into the caller's
 //! memory or, for text, into a string; nothing is allocated but what the caller keeps.
 
+use std::ops::ControlFlow;
+
 use ledgerstone_canonical_store::Fill;
 use napi::sys;
 
@@ -97,11 +99,25 @@ pub(crate) fn get_many(state: &EnvState, arguments: &Arguments<6>) -> Answer {
         let mut buffer = state.key.borrow_mut();
         let mut keys = PackedKeys::new(keys, at, end)?;
         let mut values = PackedValues::new(pool)?;
-        while let Some(key) = keys.next(&mut buffer)? {
-            let found = if key.is_empty() { None } else { reader.get(slot, key, |value| values.put(value))? };
-            if !found.unwrap_or_else(|| values.put_missing()) {
+        let mut batch = state.keys.borrow_mut();
+        let mut is_full = false;
+        while !is_full {
+            batch.clear();
+            while !batch.is_full()
+                && let Some(key) = keys.next(&mut buffer)?
+            {
+                batch.push(key);
+            }
+            if batch.is_empty() {
                 break;
             }
+            reader.get_many(slot, &mut batch, &mut |value| {
+                is_full = !match value {
+                    Some(value) => values.put(value),
+                    None => values.put_missing(),
+                };
+                if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
         }
         Ok(f64::from(values.finish()))
     };

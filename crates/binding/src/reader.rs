@@ -2,7 +2,7 @@
 
 use std::{ops::ControlFlow, rc::Rc, sync::Arc};
 
-use ledgerstone_canonical_store::{Direction, KeyBounds, RangeCursor, ReadCache, Snapshot};
+use ledgerstone_canonical_store::{Direction, KeyBatch, KeyBounds, RangeCursor, ReadCache, ShowValue, Snapshot};
 
 use crate::{binding_error::Failure, slab::Handle, store_entry::StoreEntry};
 
@@ -32,6 +32,13 @@ impl Reader {
         self.entry().with_slot(slot, |collection| match self {
             Self::Store { entry, cache } => entry.handle().get(cache, collection, key, take),
             Self::Snapshot { snapshot, .. } => snapshot.get(collection, key, take),
+        })
+    }
+
+    pub(crate) fn get_many(&self, slot: usize, keys: &mut KeyBatch, show: &mut ShowValue<'_>) -> Result<(), Failure> {
+        self.entry().with_slot(slot, |collection| match self {
+            Self::Store { entry, cache } => entry.handle().get_many(cache, collection, keys, show),
+            Self::Snapshot { snapshot, .. } => snapshot.get_many(collection, keys, show),
         })
     }
 

@@ -41,7 +41,7 @@ pub use identity::FORMAT_VERSION;
 pub use ledgerstone_journal::WrittenGroup;
 pub use listeners::{Listener, ListenerId};
 pub use options::{Limits, OpenOptions};
-pub use read::{Direction, Fill, KeyBounds, RangeCursor, ReadCache, Snapshot};
+pub use read::{Direction, Fill, KeyBatch, KeyBounds, RangeCursor, ReadCache, ShowValue, Snapshot};
 pub use registry::{StoreHandle, hand_over_all, open};
 pub use stats::{FlushReport, Meta, RecoveryReport, Stats};
 pub use store::{Level, Marks, Store};

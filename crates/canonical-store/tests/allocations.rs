@@ -17,7 +17,7 @@ use std::{
 
 use allocation_counter::{AllocationInfo, measure};
 use ledgerstone_canonical_store::{
-    CollectionRef, Direction, Fill, GateEntry, KeyBounds, Level, OpenOptions, Owner, StoreHandle, open,
+    CollectionRef, Direction, Fill, GateEntry, KeyBatch, KeyBounds, Level, OpenOptions, Owner, StoreHandle, open,
     testing::WriteSet,
 };
 use support::TempDir;
@@ -118,6 +118,19 @@ fn a_read_of_a_key_allocates_nothing() {
     rig.commit_all(&put_and_event(1_000..1_000 + ROUNDS));
     let cache = rig.store.new_read_cache();
     let get = |number: u64| rig.store.get(&cache, &rig.slots[0], &key(number), <[u8]>::len).unwrap();
+    let mut batch = KeyBatch::default();
+    let mut get_together = |from: u64| {
+        batch.clear();
+        (0..KeyBatch::KEYS as u64).for_each(|n| batch.push(&key(from + n)));
+        let mut found = 0;
+        let mut show = |value: Option<&[u8]>| {
+            found += usize::from(value.is_some());
+            ControlFlow::Continue(())
+        };
+        rig.store.get_many(&cache, &rig.slots[0], &mut batch, &mut show).unwrap();
+        found
+    };
+    get_together(0); // the batch's own memory
     for flushed in [false, true] {
         if flushed {
             rig.flush();
@@ -129,6 +142,9 @@ fn a_read_of_a_key_allocates_nothing() {
                 assert_eq!(get(number), Some(VALUE.len()));
                 assert_eq!(get(number + 1_000_000), None);
                 assert!(rig.store.has(&cache, &rig.slots[0], &key(number)).unwrap());
+            }
+            for batch in 0..ROUNDS / KeyBatch::KEYS as u64 {
+                assert_eq!(get_together(1_000 + batch * KeyBatch::KEYS as u64), KeyBatch::KEYS);
             }
         });
         assert_eq!(info, AllocationInfo::default(), "flushed: {flushed}");

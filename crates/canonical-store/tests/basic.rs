@@ -9,10 +9,14 @@
 
 mod support;
 
-use std::{ops::Bound, sync::Arc};
+use std::{
+    ops::{Bound, ControlFlow},
+    sync::Arc,
+};
 
 use ledgerstone_canonical_store::{
-    Direction, Fill, GateEntry, KeyBounds, Level, OpenOptions, Owner, Stall, StoreHandle, open, testing::WriteSet,
+    Direction, Fill, GateEntry, KeyBatch, KeyBounds, Level, OpenOptions, Owner, ShowValue, Stall, StoreHandle, open,
+    testing::WriteSet,
 };
 use support::TempDir;
 
@@ -150,6 +154,70 @@ fn a_snapshot_knows_the_collections_of_its_time_whatever_is_read_meanwhile() {
             }
         }
     }
+}
+
+#[test]
+fn keys_that_are_read_together_have_the_values_that_each_has() {
+    let dir = TempDir::new("together");
+    let owner = Owner::new();
+    let store = open(dir.path(), &OpenOptions::default()).unwrap();
+    let slots = [store.collection("state", "utf8", "json").unwrap()];
+    let key = |n: u32| n.wrapping_mul(0x9e37_79b1).to_be_bytes();
+    let put_all = |value: &[u8], numbers: &mut dyn Iterator<Item = u32>| {
+        let set = numbers.fold(WriteSet::default(), |set, n| set.put(0, &key(n), &[value, &n.to_be_bytes()].concat()));
+        store.commit(owner, GateEntry::Blind, set.bytes(), &slots).unwrap().seq
+    };
+    // Of each three one is in the checkpoint only, one has a newer value or none in the delta, one is new there.
+    let seq = put_all(b"old", &mut (0..3_000).filter(|n| n % 3 < 2));
+    store.wait(Level::Flushed, seq).unwrap();
+    let before = store.snapshot().unwrap();
+    put_all(b"new", &mut (0..3_000).filter(|n| n % 3 > 0 && n % 5 > 0));
+    let deleted = (0..3_000).filter(|n| n % 15 == 10).fold(WriteSet::default(), |set, n| set.delete(0, &key(n)));
+    store.commit(owner, GateEntry::Blind, deleted.bytes(), &slots).unwrap();
+    let after = store.snapshot().unwrap();
+    let cache = store.new_read_cache();
+    let nowhere = store.collection("nowhere", "utf8", "json").unwrap();
+
+    let mut batch = KeyBatch::default();
+    let mut together = |keys: &[Vec<u8>], read: &dyn Fn(&mut KeyBatch, &mut ShowValue<'_>)| {
+        let mut values = Vec::new();
+        for keys in keys.chunks(KeyBatch::KEYS - 1) {
+            batch.clear();
+            for key in keys {
+                batch.push(key);
+            }
+            read(&mut batch, &mut |value| {
+                values.push(value.map(<[u8]>::to_vec));
+                ControlFlow::Continue(())
+            });
+        }
+        values
+    };
+    let mut keys: Vec<_> = (0..3_100).map(|n| key(n).to_vec()).collect();
+    keys.extend([vec![], vec![7; 5_000], b"k".to_vec()]);
+    let get = |key: &Vec<u8>| store.get(&cache, &slots[0], key, <[u8]>::to_vec).unwrap();
+    let many = together(&keys, &|keys, show| store.get_many(&cache, &slots[0], keys, show).unwrap());
+    assert_eq!(many, keys.iter().map(get).collect::<Vec<_>>());
+    assert_eq!(many.iter().flatten().count(), 2_600);
+    for snapshot in [&before, &after] {
+        let get = |key: &Vec<u8>| snapshot.get(&slots[0], key, <[u8]>::to_vec).unwrap();
+        let many = together(&keys, &|keys, show| snapshot.get_many(&slots[0], keys, show).unwrap());
+        assert_eq!(many, keys.iter().map(get).collect::<Vec<_>>());
+    }
+    let many = together(&keys, &|keys, show| store.get_many(&cache, &nowhere, keys, show).unwrap());
+    assert_eq!(many, vec![None; keys.len()]);
+
+    // It ends when it has been shown enough.
+    let mut shown = 0;
+    batch.clear();
+    keys.iter().take(KeyBatch::KEYS).for_each(|key| batch.push(key));
+    assert!(batch.is_full());
+    let mut show = |_: Option<&[u8]>| {
+        shown += 1;
+        if shown < 5 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    };
+    store.get_many(&cache, &slots[0], &mut batch, &mut show).unwrap();
+    assert_eq!(shown, 5);
 }
 
 #[test]

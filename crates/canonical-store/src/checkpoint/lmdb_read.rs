@@ -13,11 +13,12 @@ use std::{
 use heed::{Database, RoTxn, WithoutTls, types::Bytes};
 
 use super::{
-    CheckpointRead, Visit,
+    CheckpointRead, Place, Visit,
+    group_search::locate,
     leaf_order::LeafOrder,
     lmdb::{Bytewise, STATE, failed},
     mapped_tree::MappedTree,
-    point_search::{Search, find},
+    point_search::{Search, find, find_at},
     prefetch::Prefetch,
     value,
 };
@@ -84,8 +85,19 @@ impl LmdbRead {
 }
 
 impl CheckpointRead for LmdbRead {
-    fn get(&self, key: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<bool> {
-        let found = match self.tree().map_or(Search::Unknown, |tree| find(tree, key)) {
+    fn expect(&self, keys: &[&[u8]], places: &mut [Option<Place>]) {
+        if let Some(tree) = self.tree() {
+            locate(tree, keys, places);
+        }
+    }
+
+    fn get(&self, key: &[u8], place: Option<Place>, take: &mut dyn FnMut(&[u8])) -> Result<bool> {
+        let tree = self.tree();
+        if let Some(stored) = tree.zip(place).and_then(|(tree, place)| find_at(tree, key, place)) {
+            take(self.checked(key, stored)?);
+            return Ok(true);
+        }
+        let found = match tree.map_or(Search::Unknown, |tree| find(tree, key)) {
             Search::Found(stored) => Some(stored),
             Search::Missing => None,
             Search::Unknown => self.state.get(&self.transaction, key).map_err(failed(&self.path, "mdb_get"))?,

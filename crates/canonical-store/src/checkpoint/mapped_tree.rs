@@ -1,7 +1,7 @@
 //! A tree of LMDB's in the memory that LMDB has mapped, as one read transaction sees it: where its pages are, and what stands on them. Total
 //! over any bytes: where a page is not what LMDB writes there is no answer, and LMDB is to be asked.
 
-use std::{cmp::Ordering, ptr};
+use std::{cmp::Ordering, ops::Range, ptr};
 
 use ledgerstone_format::ByteReader;
 
@@ -10,6 +10,9 @@ use crate::cache_line::{LINE_BYTES, fetch};
 
 /// The only size that is looked at here: no map begins in the middle of such a page.
 pub(super) const PAGE_BYTES: usize = 4096;
+
+/// So much of a key decides most comparisons: a collection's id and sixteen bytes.
+const COMPARED_BYTES: usize = 20;
 
 pub(super) type Page = [u8; PAGE_BYTES];
 
@@ -51,6 +54,14 @@ impl MappedTree {
             return None;
         }
         self.base.checked_add(usize::try_from(number).ok()?.checked_mul(PAGE_BYTES)?)
+    }
+
+    /// Asks for the beginning of a page.
+    pub(super) fn expect(&self, number: u64) {
+        if let Some(address) = self.address(number) {
+            fetch(address);
+            fetch(address + LINE_BYTES);
+        }
     }
 
     /// What stands on a page, if it is of that kind.
@@ -95,19 +106,50 @@ impl<'a> Nodes<'a> {
         self.page.get(usize::from(u16::from_le_bytes(*self.offsets.get(place)?))..)
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.offsets.len()
+    }
+
+    /// Asks for the node that the next step looks at.
+    pub(super) fn expect_middle(&self, places: &Range<usize>) {
+        self.expect_at(middle_of(places), 0);
+        self.expect_at(middle_of(places), NODE_HEADER_BYTES + COMPARED_BYTES);
+    }
+
+    /// Asks for what stands so far behind the beginning of a node.
+    pub(super) fn expect_at(&self, place: usize, behind: usize) {
+        if let Some(offset) = self.offsets.get(place) {
+            fetch(self.page.as_ptr().addr() + usize::from(u16::from_le_bytes(*offset)) + behind);
+        }
+    }
+
+    /// One step of a search among `places`, which are some: `key` stands in their middle, and `places` begins there, or they become the
+    /// half that it can be in.
+    #[inline]
+    pub(super) fn step(&self, key: &[u8], places: &mut Range<usize>) -> Option<bool> {
+        let middle = middle_of(places);
+        let (found, _) = key_of(self.node(middle)?)?;
+        match compare(found, key) {
+            Ordering::Less => places.start = middle + 1,
+            Ordering::Equal => {
+                places.start = middle;
+                return Some(true);
+            }
+            Ordering::Greater => places.end = middle,
+        }
+        Some(false)
+    }
+
     /// The place of `key` from `from` on; otherwise that of the first greater one.
     pub(super) fn place_of(&self, key: &[u8], from: usize) -> Option<Result<usize, usize>> {
-        let (mut from, mut to) = (from, self.offsets.len());
-        while from < to {
-            let middle = usize::midpoint(from, to);
-            let (found, _) = key_of(self.node(middle)?)?;
-            match compare(found, key) {
-                Ordering::Less => from = middle + 1,
-                Ordering::Equal => return Some(Ok(middle)),
-                Ordering::Greater => to = middle,
+        let mut places = from..self.len();
+        while !places.is_empty() {
+            if self.step(key, &mut places)? {
+                return Some(Ok(places.start));
             }
         }
-        Some(Err(from))
+        Some(Err(places.start))
     }
 
     /// Of a branch: the place of the child that has `key`, if any has. Its first key means nothing.
@@ -124,6 +166,10 @@ impl<'a> Nodes<'a> {
         let part = |at| u16_at(node, at).map(u64::from);
         Some(part(0)? | part(2)? << 16 | part(4)? << 32)
     }
+}
+
+fn middle_of(places: &Range<usize>) -> usize {
+    usize::midpoint(places.start, places.end)
 }
 
 pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {

@@ -3,6 +3,7 @@
 //! value lies elsewhere, LMDB is to say.
 
 use super::{
+    Place,
     mapped_tree::{MappedTree, Nodes, key_of, u16_at},
     page_walk::{BRANCH, LEAF, NODE_HEADER_BYTES},
 };
@@ -36,6 +37,13 @@ pub(super) fn find<'a>(tree: &'a MappedTree, key: &[u8]) -> Search<'a> {
         Some(Err(_)) => Search::Missing,
         None => Search::Unknown,
     }
+}
+
+/// The data of `key`, if it is where `place` says.
+pub(super) fn find_at<'a>(tree: &'a MappedTree, key: &[u8], place: Place) -> Option<&'a [u8]> {
+    let leaf = tree.nodes(place.page, LEAF)?;
+    let (found, _) = key_of(leaf.node(place.node)?)?;
+    if found == key { data(&leaf, place.node) } else { None }
 }
 
 /// What stands behind a key; `None` also where it has pages of its own.

@@ -13,7 +13,7 @@ use ledgerstone_vfs::{Vfs, read_small_file, write_atomically};
 use parking_lot::Mutex;
 
 use super::{
-    Batch, Checkpoint, CheckpointRead, CheckpointSize, Loaded, Part, Visit,
+    Batch, Checkpoint, CheckpointRead, CheckpointSize, Loaded, Part, Place, Visit,
     batch::{decode_entry, encode_entry},
     value,
 };
@@ -247,7 +247,9 @@ impl TwinRead {
 }
 
 impl CheckpointRead for TwinRead {
-    fn get(&self, key: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<bool> {
+    fn expect(&self, _: &[&[u8]], _: &mut [Option<Place>]) {}
+
+    fn get(&self, key: &[u8], _: Option<Place>, take: &mut dyn FnMut(&[u8])) -> Result<bool> {
         let Some(stored) = self.state.get(key) else { return Ok(false) };
         take(self.checked(key, stored)?);
         Ok(true)

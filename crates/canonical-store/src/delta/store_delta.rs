@@ -122,8 +122,8 @@ impl StoreDelta {
         self.frozen_at.get()
     }
 
-    /// Keys with these hashes are about to be added, some 200 ns from now: asks for where they belong.
-    pub(super) fn expect(&self, hashes: &[u64]) {
+    /// Keys with these hashes are about to be added, some 200 ns from now, or looked for: asks for where they belong.
+    pub(crate) fn expect(&self, hashes: &[u64]) {
         let log = self.log.read();
         for hash in hashes {
             self.bloom.expect(*hash);

@@ -85,10 +85,10 @@ pub(crate) fn look_in_checkpoint<R>(
             let (id, rest) = full.split_at_mut(4);
             id.copy_from_slice(&collection.to_be_bytes());
             rest.copy_from_slice(key);
-            read.get(full, &mut show)?;
+            read.get(full, None, &mut show)?;
         }
         None => {
-            read.get(&full_key(collection, key), &mut show)?;
+            read.get(&full_key(collection, key), None, &mut show)?;
         }
     }
     Ok(taken)

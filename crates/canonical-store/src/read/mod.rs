@@ -3,6 +3,7 @@
 mod cache;
 mod capture;
 mod events;
+mod key_batch;
 mod point;
 mod range;
 mod snapshot;
@@ -11,6 +12,7 @@ pub use cache::ReadCache;
 pub(crate) use cache::ReadCaches;
 pub(crate) use capture::Capture;
 pub use events::Direction;
+pub use key_batch::{KeyBatch, ShowValue};
 pub use range::{Fill, KeyBounds, RangeCursor};
 pub(crate) use snapshot::Readers;
 pub use snapshot::Snapshot;

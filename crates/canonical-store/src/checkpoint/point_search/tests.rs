@@ -5,8 +5,12 @@ use std::{collections::BTreeMap, env::temp_dir, path::PathBuf};
 use heed::{CommitOrAbort, Database, Env, EnvOpenOptions, types::Bytes};
 
 use super::{
-    super::mapped_tree::{MappedTree, PAGE_BYTES, Page},
-    Search, find,
+    super::{
+        Place,
+        group_search::locate,
+        mapped_tree::{MappedTree, PAGE_BYTES, Page},
+    },
+    Search, find, find_at,
 };
 
 type Bytewise = Database<'static, Bytes, Bytes>;
@@ -102,6 +106,40 @@ fn it_finds_what_lmdb_finds_and_nothing_else() {
 }
 
 #[test]
+fn keys_looked_up_together_are_where_each_is_found() {
+    let rig = Rig::new("together");
+    let places_of = |tree: &MappedTree, keys: &[&[u8]]| {
+        let mut places = vec![None; keys.len()];
+        locate(tree, keys, &mut places);
+        places
+    };
+    rig.search(|tree| assert_eq!(places_of(tree, &[b"key"]), [None], "an empty tree"));
+    for count in [1, 300, 20_000] {
+        let entries = entries(count);
+        rig.put(&entries);
+        rig.search(|tree| {
+            let keys: Vec<&[u8]> = entries.keys().map(Vec::as_slice).collect();
+            let places = places_of(tree, &keys);
+            for (key, place) in keys.iter().zip(&places) {
+                let expected = match find(tree, key) {
+                    Search::Found(value) => Some(value),
+                    Search::Missing | Search::Unknown => None,
+                };
+                assert_eq!(find_at(tree, key, place.unwrap()), expected, "{key:?}");
+            }
+            let missing: Vec<_> = keys.iter().map(|key| [*key, &[0]].concat()).collect();
+            let missing: Vec<_> = missing.iter().filter(|key| !entries.contains_key(*key)).map(Vec::as_slice).collect();
+            assert!(places_of(tree, &missing).iter().all(Option::is_none));
+            // A place where another key stands says nothing, nor one that there is not.
+            let first = places[0].unwrap();
+            let others = [Place { node: 9999, ..first }, Place { page: tree.pages, ..first }];
+            assert!(others.iter().all(|place| find_at(tree, keys[0], *place).is_none()));
+            assert!(keys[1..].iter().all(|key| find_at(tree, key, first).is_none()));
+        });
+    }
+}
+
+#[test]
 fn it_ends_with_pages_of_any_content() {
     let rig = Rig::new("any");
     let entries = entries(2000);
@@ -129,7 +167,12 @@ fn it_ends_with_pages_of_any_content() {
         }
         let pages = (map.len() / PAGE_BYTES) as u64;
         let search = MappedTree { base: map.as_ptr().expose_provenance(), pages, root: top, depth };
-        for key in entries.keys().step_by(7) {
+        let keys: Vec<&[u8]> = entries.keys().step_by(7).map(Vec::as_slice).collect();
+        let mut places = vec![None; keys.len()];
+        locate(&search, &keys, &mut places);
+        for (key, place) in keys.into_iter().zip(places) {
+            let at_place = place.and_then(|place| find_at(&search, key, place));
+            assert!(at_place.is_none_or(|value| value.len() <= size_of::<Page>()));
             outcomes[match find(&search, key) {
                 Search::Found(value) => usize::from(value.len() > size_of::<Page>()),
                 Search::Missing | Search::Unknown => 2,

@@ -1,0 +1,113 @@
+//! Looks a few keys up at the same time. A search waits for memory at each page and each node that it comes to; here it asks for what it will
+//! look at next, and the others make their steps meanwhile. What comes out is only where to look: whoever looks there compares the key.
+
+use std::{array, ops::Range};
+
+use super::{
+    Place,
+    mapped_tree::{MappedTree, Nodes},
+    page_walk::{BRANCH, LEAF},
+};
+use crate::cache_line::LINE_BYTES;
+
+/// Enough to have each step's memory there when its turn comes; what they ask for fits into the nearest cache.
+const AT_ONCE: usize = 16;
+/// So many lines of an entry are asked for behind the one that its key begins in.
+const ENTRY_LINES: usize = 2;
+
+/// Where `keys` are, as far as they are there.
+pub(super) fn locate(tree: &MappedTree, keys: &[&[u8]], places: &mut [Option<Place>]) {
+    let Some(root) = tree.root else { return };
+    for (keys, places) in keys.chunks(AT_ONCE).zip(places.chunks_mut(AT_ONCE)) {
+        let mut searches: [Option<Search<'_>>; AT_ONCE] = array::from_fn(|_| Some(Search::new(tree, root)));
+        let mut going = true;
+        while going {
+            going = false;
+            for ((search, key), place) in searches.iter_mut().zip(keys).zip(places.iter_mut()) {
+                let step = search.as_mut().map(|search| search.step(key));
+                match step {
+                    Some(Step::Going) => going = true,
+                    Some(Step::Over(found)) => {
+                        *place = found;
+                        *search = None;
+                    }
+                    None => {}
+                }
+            }
+        }
+    }
+}
+
+/// A search between two steps.
+struct Search<'a> {
+    tree: &'a MappedTree,
+    /// The page that it is at, and how many there are below.
+    number: u64,
+    below: u16,
+    /// What stands there, and where the key can be; `None` before it has been looked at.
+    page: Option<(Nodes<'a>, Range<usize>)>,
+}
+
+enum Step {
+    Going,
+    Over(Option<Place>),
+}
+
+impl<'a> Search<'a> {
+    fn new(tree: &'a MappedTree, root: u64) -> Self {
+        Self { tree, number: root, below: tree.depth.saturating_sub(1), page: None }
+    }
+
+    /// Goes on to where it would wait.
+    fn step(&mut self, key: &[u8]) -> Step {
+        let Some((nodes, places)) = &mut self.page else { return self.look_at_page() };
+        if !Range::is_empty(places) {
+            match nodes.step(key, places) {
+                None => return Step::Over(None),
+                Some(true) => return self.found(),
+                Some(false) => {}
+            }
+        }
+        if !Range::is_empty(places) {
+            nodes.expect_middle(places);
+            return Step::Going;
+        }
+        // Of a branch, the child before the first greater key.
+        match places.start.checked_sub(1) {
+            Some(place) if self.below > 0 => self.go_down(place),
+            _ => Step::Over(None),
+        }
+    }
+
+    fn look_at_page(&mut self) -> Step {
+        let is_leaf = self.below == 0;
+        let Some(nodes) = self.tree.nodes(self.number, if is_leaf { LEAF } else { BRANCH }) else {
+            return Step::Over(None);
+        };
+        // The first key of a branch means nothing.
+        let places = usize::from(!is_leaf)..nodes.len();
+        nodes.expect_middle(&places);
+        self.page = Some((nodes, places));
+        Step::Going
+    }
+
+    fn found(&mut self) -> Step {
+        let Some((nodes, places)) = &self.page else { return Step::Over(None) };
+        let node = places.start;
+        if self.below > 0 {
+            return self.go_down(node);
+        }
+        (1..=ENTRY_LINES).for_each(|line| nodes.expect_at(node, line * LINE_BYTES));
+        Step::Over(Some(Place { page: self.number, node }))
+    }
+
+    fn go_down(&mut self, place: usize) -> Step {
+        let child = self.page.as_ref().and_then(|(nodes, _)| nodes.child(place));
+        let Some(child) = child else { return Step::Over(None) };
+        self.number = child;
+        self.below -= 1;
+        self.page = None;
+        self.tree.expect(child);
+        Step::Going
+    }
+}
