@@ -104,8 +104,8 @@ fn bytes_written_for_each_byte_of_data() {
         assert!(bulk.journal <= BULK * FRAME + (bulk.groups + 10) * PAGE, "{keys}: {bulk:?}");
         // Files double until they are 64 MiB, and one is ready before it is needed.
         assert!(bulk.preparation <= bulk.journal + (128 << 20), "{keys}: {bulk:?}");
-        // Frames of a page, each with a head, and for each event a length and a time.
-        assert!(bulk.log <= BULK * (200 + 8) + BULK * 3, "{keys}: {bulk:?}");
+        // Frames of 19 events, each with a head, and for each event a length and a time; and a page for each frame.
+        assert!(bulk.log <= BULK * (200 + 8) + BULK * 8, "{keys}: {bulk:?}");
         // Every page of the tree once: each leaf has keys of the load, and is written when all of them are in it. (A file whose
         // pages were all written anew is a quarter larger.)
         if keys == "new" {

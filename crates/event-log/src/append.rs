@@ -10,7 +10,7 @@ use parking_lot::MutexGuard;
 use crate::{
     Error, EventIn, EventLog, Result,
     error::WriteFailure,
-    frame::{MAX_EVENT_BYTES, MAX_EVENT_ID},
+    frame::{MAX_EVENT_BYTES, MAX_EVENT_ID, Place},
     frame_builder::{FrameBatch, FrameBuilder},
     segment::{Segment, aside_name, header::SegmentHeader, writer::SegmentWriter},
 };
@@ -213,20 +213,26 @@ impl EventLog {
     /// Adds a frame to the batch, which is written when it is full and where the segment ends.
     fn add_frame(&self, appender: &mut Appender, frame: &FrameBuilder<'_>) -> Result<(), WriteFailure> {
         let mut packed = frame.pack(&mut appender.batch);
-        let waiting_bytes = appender.batch.bytes().len() as u64;
-        if let Tail::Active(writer) = &appender.tail
-            && writer.is_full_for(waiting_bytes, packed.stored_bytes(), self.options.segment_bytes)
-        {
-            self.write_frames(appender)?;
-            packed = appender.batch.begin_with(&packed);
-            self.seal(appender)?;
+        if let Appender { tail: Tail::Active(writer), batch, .. } = appender {
+            let offset = batch.settle(&mut packed, writer.next_place().offset);
+            let end = offset.saturating_add(packed.stored_bytes());
+            let is_last = end > self.options.segment_bytes && !(writer.is_empty() && batch.frames().is_empty());
+            if is_last || batch.is_full_at(offset) {
+                self.write_frames(appender)?;
+                packed = appender.batch.begin_with(&packed);
+            }
+            if is_last {
+                self.seal(appender)?;
+            }
         }
         if matches!(appender.tail, Tail::Sealed) {
             self.start_segment(appender, packed.first_timestamp_ms)?;
         }
         let (next_id, _) = appender.end();
         let Appender { tail: Tail::Active(writer), flushed_id, batch, .. } = appender else { return Ok(()) };
-        batch.complete(&packed, writer.next_place(), next_id, *flushed_id);
+        let Place { salt, offset } = writer.next_place();
+        let offset = batch.settle(&mut packed, offset);
+        batch.complete(&packed, Place { salt, offset }, next_id, *flushed_id);
         if appender.batch.is_full() { self.write_batch(appender) } else { Ok(()) }
     }
 

@@ -18,8 +18,12 @@ use crate::{
 const PLAIN_RAW_BYTES: u64 = PAGE_BYTES - FRAME_HEADER_BYTES;
 /// Table and payloads of a frame that is to be compressed: what is alike must be in one frame to become smaller by it.
 const COMPRESSED_RAW_BYTES: u64 = 16 * 1024;
-/// Frames are written together up to this.
-const BATCH_BYTES: usize = 256 * 1024;
+/// Frames are written together up to each multiple of this in their file: Linux keeps what one write brings in the largest
+/// aligned pieces of memory that it fills, and finds a page the sooner the fewer these are.
+const BATCH_BYTES: u64 = 256 * 1024;
+/// What is left free at most so that a frame begins with a page and does not reach into one page more than it must: a read
+/// costs by the pages that it touches.
+const MOST_PADDING_BYTES: u64 = 256;
 /// A larger buffer, made for a single large event, is given back.
 const KEPT_BUFFER_BYTES: usize = 1 << 20;
 
@@ -128,11 +132,21 @@ impl PackedFrame {
     }
 }
 
+/// Where a frame of `stored_bytes` begins if it may begin at `offset`.
+fn settled(offset: u64, stored_bytes: u64) -> u64 {
+    let page = align_up(offset, PAGE_BYTES);
+    let reaches_too_far =
+        offset.saturating_add(stored_bytes) > page.saturating_add(align_up(stored_bytes, PAGE_BYTES) - PAGE_BYTES);
+    if reaches_too_far && page - offset <= MOST_PADDING_BYTES { page } else { offset }
+}
+
 /// Frames that lie behind one another as they will in their segment, to be written at once; and the memory that they are
 /// made in, used again for each batch.
 #[derive(Debug, Default)]
 pub(crate) struct FrameBatch {
     bytes: Vec<u8>,
+    /// The bytes of the complete frames, with what is left free behind the last one.
+    complete_len: usize,
     frames: Vec<FrameFacts>,
     /// A body before it is compressed.
     raw: Vec<u8>,
@@ -146,22 +160,40 @@ impl FrameBatch {
 
     /// The bytes of its complete frames.
     pub(crate) fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.complete_len()).unwrap_or_default()
+        self.bytes.get(..self.complete_len).unwrap_or_default()
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.complete_len() >= BATCH_BYTES
+        self.complete_len as u64 >= BATCH_BYTES
     }
 
-    fn complete_len(&self) -> usize {
-        let stored_bytes = |(first, last): (&FrameFacts, &FrameFacts)| last.offset + last.stored_bytes - first.offset;
-        let ends = self.frames.first().zip(self.frames.last());
-        ends.map_or(0, |ends| usize::try_from(stored_bytes(ends)).unwrap_or(usize::MAX))
+    /// Whether it is to be written before a frame that begins at `offset`.
+    pub(crate) fn is_full_at(&self, offset: u64) -> bool {
+        self.frames.first().is_some_and(|first| first.offset / BATCH_BYTES != offset / BATCH_BYTES)
     }
 
-    /// Completes the frame that was packed last, behind the others. `place` is that of the batch's first frame.
+    /// Gives the frame that was packed last its offset: behind the others, or behind `end_offset` if it is the first.
+    pub(crate) fn settle(&mut self, packed: &mut PackedFrame, end_offset: u64) -> u64 {
+        let end = self.frames.last().map_or(end_offset, |last| last.offset.saturating_add(last.stored_bytes));
+        let offset = settled(end, packed.stored_bytes());
+        let first = self.frames.first().map_or(offset, |first| first.offset);
+        let start = usize::try_from(offset.saturating_sub(first)).unwrap_or(packed.start);
+        let padding = start.saturating_sub(packed.start);
+        if padding > 0 {
+            let len = self.bytes.len();
+            self.bytes.resize(len.saturating_add(padding), 0);
+            self.bytes.copy_within(packed.start..len, start);
+            if let Some(free) = self.bytes.get_mut(packed.start..start) {
+                free.fill(0);
+            }
+            packed.start = start;
+        }
+        self.complete_len = start;
+        offset
+    }
+
+    /// Completes the frame that was packed last, at its place.
     pub(crate) fn complete(&mut self, packed: &PackedFrame, place: Place, first_id: u64, flushed_upto: u64) {
-        let place = Place { salt: place.salt, offset: place.offset.saturating_add(packed.start as u64) };
         let length = saturate(packed.length).to_le_bytes();
         let mut header = [0; FRAME_HEADER_LEN];
         let fields: [&[u8]; 8] = [
@@ -186,7 +218,8 @@ impl FrameBatch {
             field.copy_from_slice(&crc);
         }
         let stored_len = usize::try_from(packed.stored_bytes()).unwrap_or(frame.len());
-        self.bytes.resize(packed.start.saturating_add(stored_len), 0);
+        self.complete_len = packed.start.saturating_add(stored_len);
+        self.bytes.resize(self.complete_len, 0);
         self.frames.push(FrameFacts {
             offset: place.offset,
             stored_bytes: packed.stored_bytes(),
@@ -201,8 +234,9 @@ impl FrameBatch {
 
     /// Forgets the complete frames. The one that was only packed becomes the first of the next batch.
     pub(crate) fn begin_with(&mut self, packed: &PackedFrame) -> PackedFrame {
-        let gone = self.complete_len().min(self.bytes.len());
+        let gone = self.complete_len.min(self.bytes.len());
         self.bytes.drain(..gone);
+        self.complete_len = 0;
         self.frames.clear();
         PackedFrame { start: packed.start.saturating_sub(gone), ..*packed }
     }
@@ -210,6 +244,7 @@ impl FrameBatch {
     /// Forgets every frame, and gives back what a single large event has taken.
     pub(crate) fn clear(&mut self) {
         self.frames.clear();
+        self.complete_len = 0;
         for buffer in [&mut self.bytes, &mut self.raw] {
             buffer.clear();
             if buffer.capacity() > KEPT_BUFFER_BYTES {

@@ -16,7 +16,7 @@ use ledgerstone_format::{
     compression::Compression,
 };
 use ledgerstone_vfs::sim::SimDisk;
-use support::{Event, SMALL, append, assert_holds, create, file_bytes, open, read, segments};
+use support::{Event, SMALL, append, assert_holds, create, file_bytes, frames, open, read, segments};
 
 const KINDS: [Compression; 3] = [Compression::None, Compression::Lz4, Compression::Zstd];
 const FIRST_FRAME: usize = 4_096;
@@ -43,13 +43,8 @@ fn noise(id: u64, len: usize) -> Event {
 /// The flags of every frame in the first segment, which was written without a flush in between.
 fn flags(disk: &SimDisk) -> Vec<u32> {
     let bytes = disk.read_file(&segments(disk)[0]).unwrap();
-    let field = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
-    let (mut at, mut found) = (FIRST_FRAME, Vec::new());
-    while at + 44 <= bytes.len() && field(at) != 0 {
-        found.push(field(at + 28));
-        at += field(at).next_multiple_of(8) as usize;
-    }
-    found
+    let flags_at = |at: usize| u32::from_le_bytes(bytes[at + 28..at + 32].try_into().unwrap());
+    frames(&bytes).into_iter().map(|(at, _)| flags_at(at)).collect()
 }
 
 #[test]

@@ -11,8 +11,8 @@ use support::{Numbers, append_made, create, event, open, read};
 
 const EVENT_BYTES: usize = 200;
 const BATCH: u64 = 1_000;
-/// A frame, with the zeros behind the last one before a flush.
-const MOST_READ_BYTES: u64 = 2 * 4096;
+/// A frame, with what is free behind it in its page.
+const MOST_READ_BYTES: u64 = 4096;
 
 const OPTIONS: EventLogOptions =
     EventLogOptions { segment_bytes: 4 << 20, max_event_bytes: 1 << 20, compression: Compression::None };

@@ -80,20 +80,14 @@ impl SegmentWriter {
         self.end_offset == SEGMENT_HEADER_BYTES
     }
 
-    /// Where the next frame goes.
+    /// Where the next frame may go.
     pub(crate) fn next_place(&self) -> Place {
         let offset = if self.page_is_flushed { align_up(self.end_offset, PAGE_BYTES) } else { self.end_offset };
         Place { salt: self.segment.header.salt, offset }
     }
 
-    /// Whether a frame of `stored_bytes`, behind others of `waiting_bytes` that are not yet written, belongs into the next
-    /// segment. An empty segment takes a frame of any size.
-    pub(crate) fn is_full_for(&self, waiting_bytes: u64, stored_bytes: u64, segment_bytes: u64) -> bool {
-        let end = self.next_place().offset.saturating_add(waiting_bytes).saturating_add(stored_bytes);
-        (!self.is_empty() || waiting_bytes > 0) && end > segment_bytes
-    }
-
-    /// Writes frames that were encoded for [`Self::next_place`], in one write; then its index may be asked for them.
+    /// Writes frames that were encoded for where they go, [`Self::next_place`] or a little behind, in one write; then its index
+    /// may be asked for them.
     pub(crate) fn write(&mut self, bytes: &[u8], frames: &[FrameFacts]) -> Result<(), WriteFailure> {
         let (Some(first), Some(last)) = (frames.first(), frames.last()) else { return Ok(()) };
         self.file.write_all_at(bytes, first.offset)?;
@@ -104,7 +98,7 @@ impl SegmentWriter {
             }
         }
         self.end_offset = last.offset.saturating_add(last.stored_bytes);
-        self.file_len = self.file_len.max(self.end_offset);
+        self.file_len = self.file_len.max(first.offset.saturating_add(bytes.len() as u64));
         self.page_is_flushed = false;
         self.dirty = true;
         Ok(())

@@ -114,3 +114,19 @@ impl Numbers {
         (self.0 >> 33) % bound
     }
 }
+
+/// Where the frames in the file of an active segment begin, and how long they are.
+pub fn frames(file: &[u8]) -> Vec<(usize, usize)> {
+    let (mut at, mut found) = (4_096, Vec::new());
+    while at + 44 <= file.len() {
+        match u32::from_le_bytes(file[at..at + 4].try_into().unwrap()) as usize {
+            0 if at.is_multiple_of(4_096) => break,
+            0 => at = at.next_multiple_of(4_096),
+            len => {
+                found.push((at, len));
+                at += len.next_multiple_of(8);
+            }
+        }
+    }
+    found
+}
