@@ -119,7 +119,7 @@ impl Numbers {
 pub fn frames(file: &[u8]) -> Vec<(usize, usize)> {
     let (mut at, mut found) = (4_096, Vec::new());
     while at + 44 <= file.len() {
-        match u32::from_le_bytes(file[at..at + 4].try_into().unwrap()) as usize {
+        match u32::from_le_bytes(file.get(at..at + 4).unwrap().try_into().unwrap()) as usize {
             0 if at.is_multiple_of(4_096) => break,
             0 => at = at.next_multiple_of(4_096),
             len => {
