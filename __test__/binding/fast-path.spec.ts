@@ -192,9 +192,10 @@ test('arguments of a wrong type or range are error records in every place of eve
     logEnds: [log, new Float64Array(2)],
   }
   const put = (): void => {
-    memory.putKey('k')
-    memory.numbers.set([store, 1])
-    memory.words.set([0, 1, 0, 0], SLOT)
+    memory.ask(store, 0, 'k')
+    memory.numbers[ID] = 1
+    memory.words[OFFSET] = 0
+    memory.words[ANSWER] = 0
   }
   const allowed = new Set<string>(['ERR_INVALID_ARGUMENT', 'ERR_CLOSED', 'ERR_TRANSACTION_FINISHED', 'ERR_EVENT_ID_GAP', 'ERR_LIMIT'])
   let failures = 0

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ANSWER, CallMemory, ID, OFFSET, READER, SLOT } from '../../src/canonical-store/call-memory.ts'
+import { ANSWER, CallMemory, ID, OFFSET, READER } from '../../src/canonical-store/call-memory.ts'
 import { type ColdCalls, type HotCalls, type NativeOptions, binding, nativeError } from '../../src/binding.ts'
 import type { LedgerstoneError } from '../../src/errors.ts'
 
@@ -103,9 +103,7 @@ export async function codeOf(call: () => unknown): Promise<string | undefined> {
 }
 
 function ask(reader: number, slot: number, key: string | Uint8Array, offset: number): void {
-  memory.putKey(key)
-  memory.numbers[READER] = reader
-  memory.words[SLOT] = slot
+  memory.ask(reader, slot, key)
   memory.words[OFFSET] = offset
 }
 

@@ -7,7 +7,7 @@ import { writeUtf8 } from '../internal/bytes.ts'
 /** Into `numbers`: a store or a snapshot; an event's id. */
 export const READER = 0
 export const ID = 1
-/** Into `words`: the collection; the key's length, which {@link CallMemory.putKey} puts; the place in the pool. */
+/** Into `words`: the collection; the key's length; the place in the pool. */
 export const SLOT = 4
 export const KEY_BYTES = 5
 export const OFFSET = 6
@@ -37,25 +37,34 @@ export class CallMemory {
   }
 
   /**
-   * Puts a key that can exist. Copied here byte by byte, a Uint8Array's underlying memory object, which is rarely in the cache, is not touched at
-   * all.
+   * Puts a reader, a slot and a key that can exist. The key first, whose length may be a getter that reads. Copied here byte by byte, a Uint8Array's
+   * underlying memory object, which is rarely in the cache, is not touched at all.
    */
-  putKey(key: string | Uint8Array): void {
+  ask(reader: number, slot: number, key: string | Uint8Array): void {
+    const { words } = this
+    words[KEY_BYTES] = typeof key === 'string' ? this.#putText(key) : this.#putBytes(key)
+    words[SLOT] = slot
+    this.numbers[READER] = reader
+  }
+
+  #putText(key: string): number {
     const memory = this.#key
-    const length = key.length
-    if (typeof key === 'string') {
-      let i = 0
-      for (; i < length && i < SHORT; i++) {
-        const unit = key.charCodeAt(i)
-        if (unit > 0x7f) break
-        memory[i] = unit
-      }
-      this.words[KEY_BYTES] = i === length ? length : writeUtf8(memory, key, 0)
-      return
+    const { length } = key
+    let i = 0
+    for (; i < length && i < SHORT; i++) {
+      const unit = key.charCodeAt(i)
+      if (unit > 0x7f) break
+      memory[i] = unit
     }
+    return i === length ? length : writeUtf8(memory, key, 0)
+  }
+
+  #putBytes(key: Uint8Array): number {
+    const memory = this.#key
+    const { length } = key
     if (length > SHORT) memory.set(key)
     else for (let i = 0; i < length; i++) memory[i] = key[i] as number
-    this.words[KEY_BYTES] = length
+    return length
   }
 }
 

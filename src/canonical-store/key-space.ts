@@ -54,8 +54,7 @@ export class KeySpace<K, V> {
     const encoded = this.key(key)
     const { keyBytes } = this.handle.limits
     const units = encoded.length
-    if (units === 0 || units > keyBytes) return undefined
-    if (typeof encoded === 'string' && units * 3 > keyBytes && Buffer.byteLength(encoded, 'utf8') > keyBytes) return undefined
+    if (units === 0 || units > keyBytes || (typeof encoded === 'string' && units * 3 > keyBytes && isLonger(encoded, keyBytes))) return undefined
     return encoded
   }
 
@@ -104,6 +103,10 @@ export class KeySpace<K, V> {
     if (typeof encoded === 'string' ? isWellFormed(encoded) : isBytes(encoded)) return encoded
     throw codecFailed('encode', 'a key', this.keyName, this.name, new TypeError('a codec encodes to bytes, or a string without lone surrogates'))
   }
+}
+
+function isLonger(text: string, bytes: number): boolean {
+  return Buffer.byteLength(text, 'utf8') > bytes
 }
 
 /** The store's number in this process and the collection's name with its length, so that no two keys have one name. */

@@ -32,7 +32,11 @@ export class Slab {
 
   /** Makes room for a small value, before native code is given `memory` and `offset`. */
   prepare(): void {
-    if (SLAB_BYTES - this.offset >= SMALL_BYTES) return
+    if (this.offset > SLAB_BYTES - SMALL_BYTES) this.#renew()
+  }
+
+  /** On its own, as it is rare: what is called often is compiled into its callers as far as there is room. */
+  #renew(): void {
     this.memory = allocate(SLAB_BYTES).buffer as ArrayBuffer
     this.data = new DataView(this.memory)
     this.offset = 0

@@ -3,7 +3,7 @@ import { MISSING, TOO_BIG } from '../binding.ts'
 import type { PayloadCodec } from '../codecs/payload-codec.ts'
 import { invalidArgument } from '../errors.ts'
 import { readLatin1, readUtf8, writeBytes, writeUtf8 } from '../internal/bytes.ts'
-import { ANSWER, OFFSET, READER, SLOT } from './call-memory.ts'
+import { ANSWER, OFFSET } from './call-memory.ts'
 import type { Environment } from './environment.ts'
 import type { KeySpace } from './key-space.ts'
 import { allocate, PAGE_BYTES, view } from './pool.ts'
@@ -28,54 +28,54 @@ export class PointReader {
   }
 
   get<V>(values: PayloadCodec<V>, slot: number, key: string | Uint8Array): V | undefined {
-    const environment = this.#environment
-    const { hot, slab, memory } = environment
-    this.#ask(slot, key)
-    if (values.isText) {
-      const text = hot.getText()
-      if (text !== undefined) return values.fromText(text)
-      if (memory.words[ANSWER] === MISSING) return undefined
-      throw environment.error()
-    }
+    if (values.isText) return this.#getText(values, slot, key)
+    const { hot, slab, memory } = this.#environment
+    memory.ask(this.id, slot, key)
     slab.prepare()
     memory.words[OFFSET] = slab.offset
     hot.get(slab.memory)
     const length = memory.words[ANSWER] as number
     if (length >= 0) return values.fromBytes(slab.take(length))
-    if (length === MISSING) return undefined
-    if (length !== TOO_BIG) throw environment.error()
-    return values.fromBytes(environment.cold.takeValue())
+    return length === MISSING ? undefined : values.fromBytes(this.#large(length))
+  }
+
+  #getText<V>(values: PayloadCodec<V>, slot: number, key: string | Uint8Array): V | undefined {
+    const { hot, memory } = this.#environment
+    memory.ask(this.id, slot, key)
+    const text = hot.getText()
+    if (text !== undefined) return values.fromText(text)
+    if (memory.words[ANSWER] === MISSING) return undefined
+    throw this.#environment.error()
+  }
+
+  /** The value that did not fit. */
+  #large(answer: number): Buffer {
+    if (answer !== TOO_BIG) throw this.#environment.error()
+    return this.#environment.cold.takeValue()
   }
 
   /** The value's bytes, one code unit each. */
   raw(slot: number, key: string | Uint8Array): string | undefined {
-    const { hot, scratch, scratchMemory, cold, memory } = this.#environment
-    this.#ask(slot, key)
+    const { hot, scratch, scratchMemory, memory } = this.#environment
+    memory.ask(this.id, slot, key)
     memory.words[OFFSET] = 0
     hot.get(scratchMemory)
     const length = memory.words[ANSWER] as number
     if (length >= 0) return readLatin1(scratch, 0, length)
     if (length === MISSING) return undefined
-    if (length !== TOO_BIG) throw this.#environment.error()
-    const large = cold.takeValue()
+    const large = this.#large(length)
     return readLatin1(large, 0, large.length)
   }
 
   has(slot: number, key: string | Uint8Array): boolean {
     const { hot, memory } = this.#environment
-    this.#ask(slot, key)
+    memory.ask(this.id, slot, key)
     hot.has()
     const there = memory.words[ANSWER] as number
     if (there < 0) throw this.#environment.error()
     return there === 1
   }
 
-  #ask(slot: number, key: string | Uint8Array): void {
-    const { memory } = this.#environment
-    memory.putKey(key)
-    memory.numbers[READER] = this.id
-    memory.words[SLOT] = slot
-  }
 
   /**
    * The values of many keys. `isStable` tells that nothing changes between two native calls; otherwise, when they do not all fit into one

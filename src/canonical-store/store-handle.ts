@@ -141,7 +141,10 @@ export class StoreHandle implements RangeSource {
    * @throws `ERR_INVALID_ARGUMENT` when it belongs to another store
    */
   slotOf<K, V>(space: KeySpace<K, V>): number {
-    if (space.handle === this) return space.slot
+    return space.handle === this ? space.slot : this.#slotOfOther(space)
+  }
+
+  #slotOfOther<K, V>(space: KeySpace<K, V>): number {
     if (space.handle.shared !== this.shared) throw invalidArgument('collection', 'the collection belongs to another store')
     return this.slot(space.name, space.keyName, space.values.name)
   }

@@ -80,7 +80,11 @@ export function isWellFormed(text: string): boolean {
 
 /** A Uint8Array of any realm. */
 export function isBytes(value: unknown): value is Uint8Array {
-  return value instanceof Uint8Array || (ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]')
+  return value instanceof Uint8Array || isForeignBytes(value)
+}
+
+function isForeignBytes(value: unknown): boolean {
+  return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]'
 }
 
 /** A copy that nobody else writes to; text is immutable as it is. */
