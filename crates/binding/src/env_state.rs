@@ -184,6 +184,7 @@ impl EnvState {
         Ok(log)
     }
 
+    #[inline]
     pub(crate) fn with_reader<R>(
         &self,
         id: Handle,

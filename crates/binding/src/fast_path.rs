@@ -42,7 +42,6 @@ const FAILED: f64 = -3.0;
 const WRITE_SET_HEAD: usize = 64;
 
 pub(crate) type Answer = Result<f64, Failure>;
-type Body<const N: usize, R> = fn(&EnvState, &Arguments<N>) -> Result<R, Failure>;
 
 /// What a call answers with.
 pub(crate) trait Reply {
@@ -114,7 +113,7 @@ unsafe fn answer<const N: usize, R: Reply>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
     call: HotCall,
-    body: Body<N, R>,
+    body: impl Fn(&EnvState, &Arguments<N>) -> Result<R, Failure>,
 ) -> sys::napi_value {
     // SAFETY: the caller's promise.
     let Some((arguments, data)) = (unsafe { Arguments::<N>::of(env, info) }) else { return ptr::null_mut() };

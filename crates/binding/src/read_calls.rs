@@ -30,11 +30,14 @@ pub(crate) fn get(state: &EnvState, arguments: &Arguments<1>) -> Result<Noted, F
     if offset > pool.len() {
         return Err(ErrorRecord::invalid("offset", "the offset is beyond the pool"));
     }
-    state.with_reader(call.reader(), |reader| {
-        let Some(key) = key else { return Ok(Noted::MISSING) };
-        let found = reader.get(slot, key, |value| value_answer(state, pool.put(offset, value), value))?;
-        Ok(found.map_or(Noted::MISSING, Noted::of))
-    })
+    let mut answer = Noted::MISSING;
+    // By reference: on its way to the value it is handed on several times, and this is one word.
+    let mut take = |value: &[u8]| answer = Noted::of(value_answer(state, pool.put(offset, value), value));
+    state.with_reader(call.reader(), |reader| match key {
+        Some(key) => reader.get(slot, key, &mut take).map(drop),
+        None => Ok(()),
+    })?;
+    Ok(answer)
 }
 
 /// What `get_text` found.
@@ -63,12 +66,11 @@ pub(crate) fn get_text(state: &EnvState, arguments: &Arguments<0>) -> Result<Tex
     let Some(key) = key else { return state.with_reader(reader, |_| Ok(Text::Missing)) };
     let mut bytes = state.text.borrow_mut();
     // Copied out: making a string may collect garbage, during which nobody is to wait for the reader's lock.
-    let found = state.with_reader(reader, |reader| {
-        reader.get(slot, key, |value| {
-            bytes.clear();
-            bytes.extend_from_slice(value);
-        })
-    })?;
+    let mut take = |value: &[u8]| {
+        bytes.clear();
+        bytes.extend_from_slice(value);
+    };
+    let found = state.with_reader(reader, |reader| reader.get(slot, key, &mut take))?;
     if found.is_none() {
         return Ok(Text::Missing);
     }

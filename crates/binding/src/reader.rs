@@ -28,6 +28,7 @@ impl Reader {
         }
     }
 
+    #[inline]
     pub(crate) fn get<R>(&self, slot: usize, key: &[u8], take: impl FnOnce(&[u8]) -> R) -> Result<Option<R>, Failure> {
         self.entry().with_slot(slot, |collection| match self {
             Self::Store { entry, cache } => entry.handle().get(cache, collection, key, take),
@@ -42,6 +43,7 @@ impl Reader {
         })
     }
 
+    #[inline]
     pub(crate) fn has(&self, slot: usize, key: &[u8]) -> Result<bool, Failure> {
         self.entry().with_slot(slot, |collection| match self {
             Self::Store { entry, cache } => entry.handle().has(cache, collection, key),

@@ -138,6 +138,7 @@ impl StoreEntry {
         Ok(slots.len() - 1)
     }
 
+    #[inline]
     pub(crate) fn with_slot<R>(
         &self,
         slot: usize,
