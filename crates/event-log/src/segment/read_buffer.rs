@@ -5,7 +5,7 @@ use std::{cell::Cell, ops::Deref};
 
 /// What a single large event has taken beyond this is given back.
 const KEPT_BYTES: usize = 512 * 1024;
-/// A block begins with a line of the processor's cache. The kernel copies pages to such a place, and to no other, at full speed.
+/// A block begins with a line of the processor's cache: the kernel copies a page there a twentieth faster than beside it.
 const LINE_BYTES: usize = 64;
 
 thread_local! {
