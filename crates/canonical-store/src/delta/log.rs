@@ -9,12 +9,14 @@ use super::{
     key::{DeltaKey, DeltaValue, head_of},
     table::KeyTable,
 };
-use crate::cache_line::fetch;
+use crate::cache_line::{LINE_BYTES, fetch};
 
 const NONE: u32 = u32::MAX;
 /// Of a key so much stands in its entry, so that most keys are known by that: the way to the frame is three lines of memory
 /// more, one behind the other, and seldom in the cache.
 const START_BYTES: usize = 16;
+/// Of a key and a value so much is asked for ahead.
+const EXPECTED_BYTES: usize = 256;
 
 /// What a commit says about a key. Key and value stand one behind the other in the commit's frame.
 #[derive(Clone, Copy, Debug)]
@@ -115,6 +117,24 @@ impl Log {
         }
     }
 
+    /// The entry will be gone through: asks for its commit.
+    pub(super) fn expect_commit(&self, entry: &Entry) {
+        if let Some(commit) = self.commits.get(entry.commit as usize) {
+            fetch(ptr::from_ref(commit).addr());
+        }
+    }
+
+    /// Its commit is in the cache: asks for its key and its value, or the beginning of a long one.
+    pub(super) fn expect_bytes(&self, entry: &Entry) {
+        let Some(bytes) = self.frame(entry).and_then(|frame| frame.bytes().get(entry.key_start as usize..)) else {
+            return;
+        };
+        let wanted = usize::from(entry.key_len) + entry.value_len as usize;
+        for line in bytes.iter().step_by(LINE_BYTES).take(wanted.min(EXPECTED_BYTES).div_ceil(LINE_BYTES) + 1) {
+            fetch(ptr::from_ref(line).addr());
+        }
+    }
+
     pub(super) fn seq(&self, entry: &Entry) -> u64 {
         self.commits.get(entry.commit as usize).map_or(u64::MAX, |commit| commit.seq)
     }
@@ -127,10 +147,6 @@ impl Log {
         key_of(&self.commits, entry)
     }
 
-    pub(super) fn head(&self, entry: &Entry) -> [u64; 2] {
-        head_of(entry.collection, self.key(entry))
-    }
-
     /// The same for an index that is in order.
     pub(super) fn in_order(&self, entry: &Entry) -> Option<(DeltaKey<'static>, DeltaValue)> {
         let start = entry.key_start as usize;
@@ -141,6 +157,11 @@ impl Log {
 }
 
 impl Entry {
+    /// The first bytes of what it is found by in key order.
+    pub(super) fn head(&self) -> [u64; 2] {
+        head_of(self.collection, &self.start)
+    }
+
     pub(super) fn value(&self) -> DeltaValue {
         let start = self.key_start.saturating_add(u32::from(self.key_len));
         if self.is_put { DeltaValue::Put { start, len: self.value_len } } else { DeltaValue::Delete }

@@ -1,6 +1,6 @@
 //! What a frozen generation comes to: the last word on each of its keys, sorted once, by the flusher on its own thread.
 
-use std::iter;
+use std::{iter, ptr};
 
 use parking_lot::RwLockReadGuard;
 
@@ -9,6 +9,11 @@ use super::{
     log::Log,
     store_delta::StoreDelta,
 };
+use crate::cache_line::fetch;
+
+/// In key order each entry, its commit and its bytes are lines of memory of their own, far from those before them, and each tells where
+/// the next one is: they are asked for so many operations ahead, a step at a time.
+const STEP: usize = 8;
 
 #[derive(Clone, Copy, Debug)]
 struct Place {
@@ -47,7 +52,7 @@ impl StoreDelta {
     pub(crate) fn net(&self) -> Net<'_> {
         let log = self.log.read();
         let newest = iter::zip(0.., &log.entries).filter(|(_, entry)| entry.is_newest);
-        let mut places: Vec<_> = newest.map(|(index, entry)| Place { head: log.head(entry), entry: index }).collect();
+        let mut places: Vec<_> = newest.map(|(index, entry)| Place { head: entry.head(), entry: index }).collect();
         places.sort_unstable_by(|a, b| {
             a.head.cmp(&b.head).then_with(|| {
                 let key = |place: &Place| log.entries.get(place.entry as usize).map(|entry| log.key(entry));
@@ -62,7 +67,9 @@ impl Net<'_> {
     /// In the checkpoint's order.
     pub(crate) fn ops(&self) -> impl Iterator<Item = NetOp<'_>> {
         let log = &*self.log;
-        self.places.iter().filter_map(|place| log.entries.get(place.entry as usize)).map(|entry| {
+        iter::zip(0.., &self.places).filter_map(|(at, place)| {
+            self.expect(at);
+            let entry = log.entries.get(place.entry as usize)?;
             let value = match entry.value() {
                 DeltaValue::Delete => None,
                 DeltaValue::Put { start, len } => {
@@ -70,7 +77,26 @@ impl Net<'_> {
                     Some(bytes.unwrap_or_default())
                 }
             };
-            NetOp { collection: entry.collection, key: log.key(entry), seq: log.seq(entry), value }
+            Some(NetOp { collection: entry.collection, key: log.key(entry), seq: log.seq(entry), value })
         })
+    }
+
+    /// The operation at `at` is being taken: asks for what later ones will touch.
+    fn expect(&self, at: usize) {
+        let log: &Log = &self.log;
+        let entry =
+            |steps: usize| self.places.get(at + steps * STEP).and_then(|place| log.entries.get(place.entry as usize));
+        if let Some(entry) = entry(4) {
+            fetch(ptr::from_ref(entry).addr());
+        }
+        if let Some(entry) = entry(3) {
+            log.expect_commit(entry);
+        }
+        if let Some(frame) = entry(2).and_then(|entry| log.frame(entry)) {
+            fetch(ptr::from_ref(&**frame).addr());
+        }
+        if let Some(entry) = entry(1) {
+            log.expect_bytes(entry);
+        }
     }
 }
