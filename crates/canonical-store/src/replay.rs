@@ -1,7 +1,5 @@
 //! What the journal's frames behind the checkpoint make of it, taken in one by one. Changes no file.
 
-use std::sync::Arc;
-
 use ledgerstone_format::{PlantedFault, planted};
 use ledgerstone_journal::{Frame, FrameKind, OpKind};
 
@@ -48,7 +46,7 @@ impl Replayed {
     }
 
     /// Takes in the next frame.
-    pub(crate) fn add(&mut self, frame: &Arc<Frame>, layout: &Layout) -> Result<()> {
+    pub(crate) fn add(&mut self, frame: &Frame, layout: &Layout) -> Result<()> {
         let damaged = |what: &str| Error::corrupt(layout.journal(), 0, format!("{what}: seq={}", frame.seq()));
         match frame.kind() {
             FrameKind::Commit if self.sealed_event_id.is_some() => return Err(damaged("a commit follows a seal")),

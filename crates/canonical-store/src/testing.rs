@@ -235,7 +235,7 @@ impl Frames {
     }
 
     /// The next commit: events, and (collection, key, value or deletion).
-    pub(crate) fn next(&mut self, events: &[&[u8]], ops: &[TestOp<'_>]) -> Arc<ledgerstone_journal::Frame> {
+    pub(crate) fn next(&mut self, events: &[&[u8]], ops: &[TestOp<'_>]) -> ledgerstone_journal::Frame {
         use ledgerstone_journal::{FrameBuilder, FrameKind, OpKind, Stamp};
         let mut builder = FrameBuilder::new(FrameKind::Commit, 0, events.iter().copied()).unwrap();
         for (collection, key, value) in ops {

@@ -3,9 +3,13 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
 use ledgerstone_format::{ByteReader, PlantedFault, planted};
 
-use crate::frame_head::{FRAME_ALIGN, FrameHead, FrameKind, HEAD_BYTES, frame_crc};
+use crate::frame_head::{
+    CRC_AT, DURABLE_UPTO_AT, EVENT_COUNT_AT, FIRST_EVENT_ID_AT, FRAME_ALIGN, FrameHead, FrameKind, HEAD_BYTES, KIND_AT,
+    OP_COUNT_AT, PREVIOUS_CRC_AT, SEQ_AT, TIMESTAMP_AT, frame_crc,
+};
 
 /// Bytes of an operation before its key.
 pub(crate) const OP_HEAD_BYTES: usize = 11;
@@ -52,12 +56,11 @@ pub struct Op {
     pub value: Range<usize>,
 }
 
-/// An immutable frame, shared by the journal and by whatever refers into its bytes.
-#[derive(Debug)]
+/// An immutable frame. Clones share its bytes, which lie in a piece of memory with those of other frames.
+#[derive(Clone, Debug)]
 pub struct Frame {
-    bytes: Vec<u8>,
-    head: FrameHead,
-    ops_start: usize,
+    bytes: Bytes,
+    ops_start: u32,
 }
 
 impl Frame {
@@ -68,16 +71,16 @@ impl Frame {
             return None;
         }
         let ops_start = check_structure(&bytes, &head)?;
-        Some(Self { bytes, head, ops_start })
+        Some(Self::built(bytes.into(), ops_start))
     }
 
     /// Takes over bytes that a builder laid out and stamped.
-    pub(crate) const fn built(bytes: Vec<u8>, head: FrameHead, ops_start: usize) -> Self {
-        Self { bytes, head, ops_start }
+    pub(crate) fn built(bytes: Bytes, ops_start: usize) -> Self {
+        Self { bytes, ops_start: u32::try_from(ops_start).unwrap_or(u32::MAX) }
     }
 
-    pub(crate) const fn head(&self) -> &FrameHead {
-        &self.head
+    fn field<const N: usize>(&self, offset: usize) -> [u8; N] {
+        self.bytes.get(offset..).and_then(<[u8]>::first_chunk).copied().unwrap_or([0; N])
     }
 
     /// The whole frame, head and padding included.
@@ -86,55 +89,66 @@ impl Frame {
     }
 
     /// The number of this commit; contiguous from 1.
-    pub const fn seq(&self) -> u64 {
-        self.head.seq
+    pub fn seq(&self) -> u64 {
+        u64::from_le_bytes(self.field(SEQ_AT))
     }
 
     /// What it records.
-    pub const fn kind(&self) -> FrameKind {
-        self.head.kind
+    pub fn kind(&self) -> FrameKind {
+        let [kind] = self.field(KIND_AT);
+        FrameKind::of(kind).unwrap_or(FrameKind::Commit)
     }
 
     /// The id of its first event; without events the id that the next event will get.
-    pub const fn first_event_id(&self) -> u64 {
-        self.head.first_event_id
+    pub fn first_event_id(&self) -> u64 {
+        u64::from_le_bytes(self.field(FIRST_EVENT_ID_AT))
+    }
+
+    /// The id that follows its last event.
+    pub fn next_event_id(&self) -> u64 {
+        self.first_event_id().saturating_add(u64::from(self.event_count()))
     }
 
     /// When it was committed, in milliseconds since the Unix epoch.
-    pub const fn timestamp_ms(&self) -> u64 {
-        self.head.timestamp_ms
+    pub fn timestamp_ms(&self) -> u64 {
+        u64::from_le_bytes(self.field(TIMESTAMP_AT))
     }
 
     /// Up to which seq the journal was durable when this frame was made.
-    pub const fn durable_upto(&self) -> u64 {
-        self.head.durable_upto
+    pub fn durable_upto(&self) -> u64 {
+        u64::from_le_bytes(self.field(DURABLE_UPTO_AT))
     }
 
     /// How many events it has.
-    pub const fn event_count(&self) -> u32 {
-        self.head.event_count
+    pub fn event_count(&self) -> u32 {
+        u32::from_le_bytes(self.field(EVENT_COUNT_AT))
     }
 
     /// How many operations it has.
-    pub const fn op_count(&self) -> u32 {
-        self.head.op_count
+    pub fn op_count(&self) -> u32 {
+        u32::from_le_bytes(self.field(OP_COUNT_AT))
     }
 
     /// Its checksum. A frame that recovery moved into another file has another one there.
-    pub const fn crc(&self) -> u32 {
-        self.head.crc
+    pub fn crc(&self) -> u32 {
+        u32::from_le_bytes(self.field(CRC_AT))
+    }
+
+    /// The checksum of the frame before it, where it was made.
+    pub(crate) fn previous_crc(&self) -> u32 {
+        u32::from_le_bytes(self.field(PREVIOUS_CRC_AT))
     }
 
     /// The lengths of its events in bytes.
     pub fn event_lengths(&self) -> impl Iterator<Item = u32> + '_ {
         let table = self.bytes.get(HEAD_BYTES..).unwrap_or_default();
         let (lengths, _) = table.as_chunks::<4>();
-        lengths.iter().take(self.head.event_count as usize).map(|length| u32::from_le_bytes(*length))
+        lengths.iter().take(self.event_count() as usize).map(|length| u32::from_le_bytes(*length))
     }
 
     /// Where its events are in [`bytes`](Self::bytes), in order.
     pub fn events(&self) -> impl Iterator<Item = Range<usize>> + '_ {
-        let mut start = HEAD_BYTES + 4 * self.head.event_count as usize;
+        let mut start = HEAD_BYTES + 4 * self.event_count() as usize;
         self.event_lengths().map(move |length| {
             let end = start + length as usize;
             std::mem::replace(&mut start, end)..end
@@ -143,7 +157,7 @@ impl Frame {
 
     /// Its operations, in order.
     pub fn ops(&self) -> Ops<'_> {
-        Ops::new(&self.bytes, self.ops_start, self.head.op_count)
+        Ops::new(&self.bytes, self.ops_start as usize, self.op_count())
     }
 }
 
@@ -223,7 +237,7 @@ mod tests {
         builder.op(OpKind::Put, 7, b"key", b"value").unwrap();
         builder.op(OpKind::Delete, u32::MAX, b"", b"").unwrap();
         let stamp = Stamp { seq: 5, first_event_id: 11, timestamp_ms: 99 };
-        builder.finish(stamp, Link { salt: SALT, previous_crc: 1, durable_upto: 4 }).unwrap()
+        builder.finish(stamp, Link { salt: SALT, previous_crc: 1, durable_upto: 4 }).unwrap().0
     }
 
     /// The frame with some bytes changed and the right checksum over them.

@@ -1,11 +1,13 @@
-//! Lays a frame out in the one buffer that stays its home: the payload is copied here once and never again.
+//! Lays a frame out in the memory that stays its home: the payload is copied here once and never again.
 
+use bytes::BytesMut;
 use ledgerstone_format::align_up;
 
 use crate::{
     Error, Frame, FrameKind, OpKind, Result,
     frame::OP_HEAD_BYTES,
     frame_head::{FRAME_ALIGN, FrameHead, HEAD_BYTES, MAX_FRAME_BYTES},
+    frame_memory::FrameMemory,
 };
 
 /// What the gate's owner assigns to a commit (I3).
@@ -30,7 +32,7 @@ pub(crate) struct Link {
 /// A frame in the making: all of it but what is assigned at [`append`](crate::Journal::append).
 #[derive(Debug)]
 pub struct FrameBuilder {
-    bytes: Vec<u8>,
+    bytes: BytesMut,
     kind: FrameKind,
     event_count: u32,
     op_count: u32,
@@ -53,7 +55,14 @@ impl FrameBuilder {
     where
         E: Iterator<Item = &'a [u8]> + Clone,
     {
-        let mut bytes = Vec::with_capacity(usize::try_from(frame_bytes.min(MAX_FRAME_BYTES)).unwrap_or(HEAD_BYTES));
+        Self::new_in(FrameMemory::default().take(frame_bytes), kind, events)
+    }
+
+    /// The same in that memory, which is empty.
+    pub(crate) fn new_in<'a, E>(mut bytes: BytesMut, kind: FrameKind, events: E) -> Result<Self>
+    where
+        E: Iterator<Item = &'a [u8]> + Clone,
+    {
         bytes.resize(HEAD_BYTES, 0);
         let mut total = HEAD_BYTES as u64;
         for event in events.clone() {
@@ -76,7 +85,7 @@ impl FrameBuilder {
         };
         check_len((self.bytes.len() + OP_HEAD_BYTES + key.len()) as u64 + value.len() as u64)?;
         let value_len = u32::try_from(value.len()).unwrap_or(u32::MAX);
-        self.bytes.push(kind as u8);
+        self.bytes.extend_from_slice(&[kind as u8]);
         self.bytes.extend_from_slice(&collection.to_le_bytes());
         self.bytes.extend_from_slice(&key_len.to_le_bytes());
         self.bytes.extend_from_slice(&value_len.to_le_bytes());
@@ -87,7 +96,7 @@ impl FrameBuilder {
     }
 
     /// The length of the finished frame in bytes, padding included.
-    pub const fn encoded_len(&self) -> u64 {
+    pub fn encoded_len(&self) -> u64 {
         align_up(self.bytes.len() as u64, FRAME_ALIGN)
     }
 
@@ -96,7 +105,8 @@ impl FrameBuilder {
         self.event_count
     }
 
-    pub(crate) fn finish(mut self, stamp: Stamp, link: Link) -> Result<Frame> {
+    /// The frame, and what is left of its memory.
+    pub(crate) fn finish(mut self, stamp: Stamp, link: Link) -> Result<(Frame, BytesMut)> {
         let length = self.encoded_len();
         self.bytes.resize(usize::try_from(length).unwrap_or(self.bytes.len()), 0);
         let mut head = FrameHead {
@@ -112,7 +122,7 @@ impl FrameBuilder {
             op_count: self.op_count,
         };
         head.stamp(&mut self.bytes, link.salt)?;
-        Ok(Frame::built(self.bytes, head, self.ops_start))
+        Ok((Frame::built(self.bytes.split().freeze(), self.ops_start), self.bytes))
     }
 }
 

@@ -13,6 +13,17 @@ use crate::{Error, Result};
 /// Bytes of a frame before its event lengths.
 pub(crate) const HEAD_BYTES: usize = 56;
 
+/// Where in it its fields are.
+pub(crate) const CRC_AT: usize = 4;
+pub(crate) const PREVIOUS_CRC_AT: usize = 8;
+pub(crate) const KIND_AT: usize = 12;
+pub(crate) const SEQ_AT: usize = 16;
+pub(crate) const FIRST_EVENT_ID_AT: usize = 24;
+pub(crate) const TIMESTAMP_AT: usize = 32;
+pub(crate) const DURABLE_UPTO_AT: usize = 40;
+pub(crate) const EVENT_COUNT_AT: usize = 48;
+pub(crate) const OP_COUNT_AT: usize = 52;
+
 /// Where frames begin: every length is a multiple of it.
 pub(crate) const FRAME_ALIGN: u64 = 8;
 
@@ -34,7 +45,7 @@ pub enum FrameKind {
 }
 
 impl FrameKind {
-    const fn of(byte: u8) -> Option<Self> {
+    pub(crate) const fn of(byte: u8) -> Option<Self> {
         Some(match byte {
             1 => Self::Commit,
             2 => Self::Seal,
@@ -94,22 +105,22 @@ impl FrameHead {
 
     pub(crate) fn encode(&self) -> [u8; HEAD_BYTES] {
         let mut bytes = [0; HEAD_BYTES];
-        bytes[0..4].copy_from_slice(&self.length.to_le_bytes());
-        bytes[4..8].copy_from_slice(&self.crc.to_le_bytes());
-        bytes[8..12].copy_from_slice(&self.previous_crc.to_le_bytes());
-        bytes[12] = self.kind as u8;
-        bytes[16..24].copy_from_slice(&self.seq.to_le_bytes());
-        bytes[24..32].copy_from_slice(&self.first_event_id.to_le_bytes());
-        bytes[32..40].copy_from_slice(&self.timestamp_ms.to_le_bytes());
-        bytes[40..48].copy_from_slice(&self.durable_upto.to_le_bytes());
-        bytes[48..52].copy_from_slice(&self.event_count.to_le_bytes());
-        bytes[52..56].copy_from_slice(&self.op_count.to_le_bytes());
+        let mut put = |at: usize, field: &[u8]| {
+            for (to, from) in bytes.iter_mut().skip(at).zip(field) {
+                *to = *from;
+            }
+        };
+        put(0, &self.length.to_le_bytes());
+        put(CRC_AT, &self.crc.to_le_bytes());
+        put(PREVIOUS_CRC_AT, &self.previous_crc.to_le_bytes());
+        put(KIND_AT, &[self.kind as u8]);
+        put(SEQ_AT, &self.seq.to_le_bytes());
+        put(FIRST_EVENT_ID_AT, &self.first_event_id.to_le_bytes());
+        put(TIMESTAMP_AT, &self.timestamp_ms.to_le_bytes());
+        put(DURABLE_UPTO_AT, &self.durable_upto.to_le_bytes());
+        put(EVENT_COUNT_AT, &self.event_count.to_le_bytes());
+        put(OP_COUNT_AT, &self.op_count.to_le_bytes());
         bytes
-    }
-
-    /// The id that follows this frame's last event.
-    pub(crate) const fn next_event_id(&self) -> u64 {
-        self.first_event_id.saturating_add(self.event_count as u64)
     }
 
     /// Writes this head, with its checksum, over the first bytes of a frame that is otherwise complete.
@@ -117,7 +128,7 @@ impl FrameHead {
         const TORN: Error = Error::Internal("a frame shorter than its head");
         frame.first_chunk_mut::<HEAD_BYTES>().ok_or(TORN)?.copy_from_slice(&self.encode());
         self.crc = frame_crc(frame, salt).ok_or(TORN)?;
-        frame.get_mut(4..8).ok_or(TORN)?.copy_from_slice(&self.crc.to_le_bytes());
+        frame.get_mut(CRC_AT..CRC_AT + 4).ok_or(TORN)?.copy_from_slice(&self.crc.to_le_bytes());
         Ok(())
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     Frame, FrameBuilder, Position, Stamp,
     file_header::{FRAMES_START, FileHeader, make_salt},
     frame_builder::Link,
+    frame_memory::FrameMemory,
     prepared_file::PreparedFile,
     watermarks::Reach,
 };
@@ -34,16 +35,15 @@ pub(crate) struct Run {
     pub(crate) offset: u64,
     /// Present when this is the first run of its file: the header goes with it.
     pub(crate) header: Option<FileHeader>,
-    pub(crate) frames: Vec<Arc<Frame>>,
+    pub(crate) frames: Vec<Frame>,
 }
 
 impl Run {
     /// Where its last frame leads.
     pub(crate) fn reach(&self) -> Reach {
-        self.frames.last().map_or_else(Reach::default, |frame| Reach {
-            seq: frame.seq(),
-            next_event_id: frame.first_event_id() + u64::from(frame.event_count()),
-        })
+        self.frames
+            .last()
+            .map_or_else(Reach::default, |frame| Reach { seq: frame.seq(), next_event_id: frame.next_event_id() })
     }
 }
 
@@ -87,13 +87,15 @@ pub(crate) struct Group {
     reserved: Option<PreparedFile>,
     runs: Vec<Run>,
     pending_bytes: u64,
+    pub(crate) memory: FrameMemory,
     /// The next frame belongs to the last run.
     open: bool,
 }
 
 impl Group {
-    pub(crate) const fn new(origin: Origin) -> Self {
-        Self { origin, reserved: None, runs: Vec::new(), pending_bytes: 0, open: false }
+    pub(crate) fn new(origin: Origin) -> Self {
+        let memory = FrameMemory::default();
+        Self { origin, reserved: None, runs: Vec::new(), pending_bytes: 0, memory, open: false }
     }
 
     pub(crate) const fn pending_bytes(&self) -> u64 {
@@ -147,21 +149,21 @@ impl Group {
         stamp: Stamp,
         durable_upto: u64,
         time: impl FnOnce() -> [u64; 2],
-    ) -> Result<(Arc<Frame>, Position), &'static str> {
+    ) -> Result<(Frame, Position), &'static str> {
         if stamp.seq != self.origin.last_seq + 1 {
             return Err("seq is not contiguous");
         }
         let frame_len = builder.encoded_len();
         let (file, offset) = self.place(frame_len, stamp.seq, time)?;
         let link = Link { salt: file.salt, previous_crc: self.origin.last_crc, durable_upto };
-        let frame = builder.finish(stamp, link).map_err(|_| "a frame without a head")?;
-        let frame = Arc::new(frame);
+        let (frame, rest) = builder.finish(stamp, link).map_err(|_| "a frame without a head")?;
+        self.memory.give_back(rest);
         let position = Position { file: file.number, offset: offset + frame_len, crc: frame.crc() };
         if !self.open {
             self.runs.push(Run { file: Arc::clone(&file), offset, header: None, frames: Vec::new() });
             self.open = true;
         }
-        self.runs.last_mut().ok_or("an open group without a run")?.frames.push(Arc::clone(&frame));
+        self.runs.last_mut().ok_or("an open group without a run")?.frames.push(frame.clone());
         self.pending_bytes += frame_len;
         self.origin.last_seq = stamp.seq;
         self.origin.last_crc = frame.crc();

@@ -35,6 +35,7 @@ mod folder;
 mod frame;
 mod frame_builder;
 mod frame_head;
+mod frame_memory;
 mod group;
 mod journal;
 mod listeners;

@@ -10,7 +10,7 @@ use ledgerstone_format::{PAGE_BYTES, PlantedFault, align_up, planted};
 use ledgerstone_vfs::{Clock, OpenHow, Vfs, VfsFile};
 
 use crate::{
-    Frame, Journal, JournalOptions, Poison, Position, Result, Scan,
+    Error, Frame, Journal, JournalOptions, Poison, Position, Result, Scan,
     file_header::{FRAMES_START, FileHeader, HEADER_BYTES, make_salt},
     file_name::{UNFINISHED_TAIL, journal_path},
     folder::SpareFound,
@@ -166,7 +166,7 @@ struct TailMade {
 
 impl TailFile<'_> {
     /// Writes header, frames and zeros aside, flushes, puts the file in place and flushes the folder.
-    fn make(self, dir: &Path, tail: &[Arc<Frame>]) -> Result<TailMade> {
+    fn make(self, dir: &Path, tail: &[Frame]) -> Result<TailMade> {
         let frames_bytes: u64 = tail.iter().map(|frame| frame.bytes().len() as u64).sum();
         let capacity = align_up(self.capacity.max(FRAMES_START + frames_bytes), PAGE_BYTES);
         let aside = dir.join(UNFINISHED_TAIL);
@@ -178,8 +178,8 @@ impl TailFile<'_> {
         for frame in tail {
             let mut bytes = frame.bytes().to_vec();
             // When this file has its name, all of it is durable.
-            let mut head =
-                FrameHead { previous_crc: crc, durable_upto: frame.seq().saturating_sub(1), ..*frame.head() };
+            let head = FrameHead::parse(&bytes).ok_or(Error::Internal("a frame without a head"))?;
+            let mut head = FrameHead { previous_crc: crc, durable_upto: frame.seq().saturating_sub(1), ..head };
             head.stamp(&mut bytes, self.header.salt)?;
             crc = head.crc;
             writer.push(&bytes)?;

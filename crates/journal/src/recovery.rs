@@ -61,7 +61,7 @@ pub struct ScanFrom {
 #[derive(Debug)]
 pub struct Scan {
     /// The frames behind `applied_seq`, in order.
-    pub frames: Vec<Arc<Frame>>,
+    pub frames: Vec<Frame>,
     /// The last seq there is.
     pub last_seq: u64,
     /// The event id that follows the last event.
@@ -85,7 +85,7 @@ pub(crate) struct Found {
     pub(crate) position: Option<Position>,
     pub(crate) last_crc: u32,
     /// The frames that nobody has seen durable, and the checksum of the frame before them.
-    pub(crate) tail: Vec<Arc<Frame>>,
+    pub(crate) tail: Vec<Frame>,
     pub(crate) crc_before_tail: u32,
 }
 
@@ -102,7 +102,7 @@ pub fn scan(vfs: Arc<dyn Vfs>, dir: &Path, store_id: StoreId, from: ScanFrom) ->
         (walk.next_seq - 1, walk.next_event_id, walk.crc, walk.position);
     let durable_count = frames.partition_point(|frame| frame.seq() <= durable_upto);
     let tail = frames.get(durable_count..).unwrap_or_default().to_vec();
-    let crc_before_tail = tail.first().map_or(last_crc, |frame| frame.head().previous_crc);
+    let crc_before_tail = tail.first().map_or(last_crc, |frame| frame.previous_crc());
     let last_timestamp_ms = frames.last().map_or(0, |frame| frame.timestamp_ms());
     let found = Found { vfs, dir: dir.to_path_buf(), store_id, folder, position, last_crc, tail, crc_before_tail };
     Ok(Scan { frames, last_seq, next_event_id, last_timestamp_ms, bytes_cut, durable_upto, found })
@@ -162,7 +162,7 @@ struct Walk<'a> {
     crc: u32,
     position: Option<Position>,
     witnessed: u64,
-    frames: Vec<Arc<Frame>>,
+    frames: Vec<Frame>,
 }
 
 impl<'a> Walk<'a> {
@@ -269,7 +269,7 @@ impl<'a> Walk<'a> {
         let page = align_up(self.offset, PAGE_BYTES);
         for offset in [self.offset, page] {
             match reader.frame_at(offset, salt)? {
-                Some(frame) if frame.seq() == self.next_seq && is_chained(frame.head().previous_crc, self.crc) => {
+                Some(frame) if frame.seq() == self.next_seq && is_chained(frame.previous_crc(), self.crc) => {
                     return Ok(Some((offset, frame)));
                 }
                 // Nobody writes these places twice: two histories have met, or the position is not this file's.
@@ -298,13 +298,13 @@ impl<'a> Walk<'a> {
             return Err(damaged(&reader.path(), offset, what));
         }
         self.offset = offset + frame.bytes().len() as u64;
-        self.next_event_id = frame.head().next_event_id();
+        self.next_event_id = frame.next_event_id();
         self.crc = frame.crc();
         self.witnessed = self.witnessed.max(frame.durable_upto());
         let number = self.file(*index)?.header.number;
         self.position = Some(Position { file: number, offset: self.offset, crc: self.crc });
         self.next_seq += 1;
-        self.frames.push(Arc::new(frame));
+        self.frames.push(frame);
         Ok(())
     }
 }

@@ -253,14 +253,14 @@ impl<'a> Check<'a> {
 
     fn accept(&mut self, path: &Path, offset: u64, frame: &Frame) {
         if let Some(before) = self.before {
-            if frame.head().previous_crc != before.crc && self.next_seq > *self.extent.start() {
+            if frame.previous_crc() != before.crc && self.next_seq > *self.extent.start() {
                 self.damage(DamageKind::Contradiction, path, offset, "a commit does not continue the one before it");
             }
             if frame.first_event_id() != before.next_event_id && self.next_seq > *self.extent.start() {
                 self.damage(DamageKind::Contradiction, path, offset, "event ids are not contiguous");
             }
         }
-        self.before = Some(Before { crc: frame.crc(), next_event_id: frame.head().next_event_id() });
+        self.before = Some(Before { crc: frame.crc(), next_event_id: frame.next_event_id() });
         self.next_seq = frame.seq() + 1;
         self.verified.frames += 1;
     }

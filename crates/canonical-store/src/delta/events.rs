@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 struct Block {
     first_id: u64,
     count: u64,
-    frame: Arc<Frame>,
+    frame: Frame,
     /// Where each event ends, counted from the first one's start; none for a single event.
     ends: Option<Arc<[u32]>>,
     start: usize,
@@ -65,7 +65,7 @@ impl DeltaEvents {
         self.first_id
     }
 
-    pub(super) fn push(&self, frame: &Arc<Frame>) -> u64 {
+    pub(super) fn push(&self, frame: &Frame) -> u64 {
         let count = u64::from(frame.event_count());
         let mut events = frame.events();
         let Some(first) = events.next() else { return 0 };
@@ -76,8 +76,8 @@ impl DeltaEvents {
                 .map(|end| u32::try_from(end - start).unwrap_or(u32::MAX))
                 .collect::<Arc<[u32]>>()
         });
-        let kept = 64 + ends.as_ref().map_or(0, |ends| ends.len() as u64 * 4);
-        let block = Block { first_id: frame.first_event_id(), count, frame: Arc::clone(frame), ends, start };
+        let kept = 112 + ends.as_ref().map_or(0, |ends| ends.len() as u64 * 4);
+        let block = Block { first_id: frame.first_event_id(), count, frame: frame.clone(), ends, start };
         self.blocks.write().push(block);
         kept
     }
@@ -103,9 +103,9 @@ impl DeltaEvents {
     }
 
     /// The frames with events from `from` on.
-    pub(crate) fn frames_from(&self, from: u64) -> Vec<Arc<Frame>> {
+    pub(crate) fn frames_from(&self, from: u64) -> Vec<Frame> {
         let blocks = self.blocks.read();
         let start = blocks.partition_point(|block| block.first_id + block.count <= from);
-        blocks.get(start..).unwrap_or_default().iter().map(|block| Arc::clone(&block.frame)).collect()
+        blocks.get(start..).unwrap_or_default().iter().map(|block| block.frame.clone()).collect()
     }
 }

@@ -5,7 +5,7 @@ use std::{
     cmp::Ordering,
     hash::{BuildHasher, RandomState},
     ops::Range,
-    sync::{Arc, LazyLock},
+    sync::LazyLock,
 };
 
 use ledgerstone_journal::Frame;
@@ -23,7 +23,7 @@ pub(super) fn value_range(start: u32, len: u32) -> Range<usize> {
 
 #[derive(Clone, Debug)]
 enum KeyBytes<'a> {
-    InFrame { frame: Arc<Frame>, start: u32, len: u16 },
+    InFrame { frame: Frame, start: u32, len: u16 },
     Borrowed(&'a [u8]),
 }
 
@@ -87,12 +87,12 @@ impl<'a> DeltaKey<'a> {
         Self { head: head_of(collection, key), bytes: KeyBytes::Borrowed(key), seq }
     }
 
-    pub(super) fn in_frame(frame: &Arc<Frame>, collection: u32, range: &Range<usize>, seq: u64) -> DeltaKey<'static> {
+    pub(super) fn in_frame(frame: &Frame, collection: u32, range: &Range<usize>, seq: u64) -> DeltaKey<'static> {
         let key = frame.bytes().get(range.clone()).unwrap_or_default();
         DeltaKey {
             head: head_of(collection, key),
             bytes: KeyBytes::InFrame {
-                frame: Arc::clone(frame),
+                frame: frame.clone(),
                 start: u32::try_from(range.start).unwrap_or(u32::MAX),
                 len: u16::try_from(range.len()).unwrap_or(u16::MAX),
             },
@@ -115,14 +115,14 @@ impl<'a> DeltaKey<'a> {
         match &self.bytes {
             KeyBytes::InFrame { frame, start, len } => Some(DeltaKey {
                 head: self.head,
-                bytes: KeyBytes::InFrame { frame: Arc::clone(frame), start: *start, len: *len },
+                bytes: KeyBytes::InFrame { frame: frame.clone(), start: *start, len: *len },
                 seq: self.seq,
             }),
             KeyBytes::Borrowed(_) => None,
         }
     }
 
-    pub(super) fn frame(&self) -> Option<&Arc<Frame>> {
+    pub(super) fn frame(&self) -> Option<&Frame> {
         match &self.bytes {
             KeyBytes::InFrame { frame, .. } => Some(frame),
             KeyBytes::Borrowed(_) => None,

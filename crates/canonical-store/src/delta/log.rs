@@ -1,7 +1,7 @@
 //! The entries of a delta in the order of the commits, and a table that finds the newest of a key. Each knows the key's
 //! version before it and one further back, so that an old snapshot finds its own among many in few steps.
 
-use std::{ptr, sync::Arc};
+use std::ptr;
 
 use ledgerstone_journal::{Frame, Op, OpKind};
 
@@ -40,7 +40,7 @@ pub(super) struct Entry {
 #[derive(Debug)]
 struct Commit {
     seq: u64,
-    frame: Arc<Frame>,
+    frame: Frame,
 }
 
 /// See the module.
@@ -53,8 +53,8 @@ pub(super) struct Log {
 
 impl Log {
     /// Begins a commit. Its operations follow.
-    pub(super) fn begin(&mut self, frame: &Arc<Frame>) {
-        self.commits.push(Commit { seq: frame.seq(), frame: Arc::clone(frame) });
+    pub(super) fn begin(&mut self, frame: &Frame) {
+        self.commits.push(Commit { seq: frame.seq(), frame: frame.clone() });
     }
 
     /// Adds an operation of the commit that was begun last; what it takes back of the same commit, if anything.
@@ -139,7 +139,7 @@ impl Log {
         self.commits.get(entry.commit as usize).map_or(u64::MAX, |commit| commit.seq)
     }
 
-    pub(super) fn frame(&self, entry: &Entry) -> Option<&Arc<Frame>> {
+    pub(super) fn frame(&self, entry: &Entry) -> Option<&Frame> {
         self.commits.get(entry.commit as usize).map(|commit| &commit.frame)
     }
 

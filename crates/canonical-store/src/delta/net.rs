@@ -86,14 +86,11 @@ impl Net<'_> {
         let log: &Log = &self.log;
         let entry =
             |steps: usize| self.places.get(at + steps * STEP).and_then(|place| log.entries.get(place.entry as usize));
-        if let Some(entry) = entry(4) {
+        if let Some(entry) = entry(3) {
             fetch(ptr::from_ref(entry).addr());
         }
-        if let Some(entry) = entry(3) {
+        if let Some(entry) = entry(2) {
             log.expect_commit(entry);
-        }
-        if let Some(frame) = entry(2).and_then(|entry| log.frame(entry)) {
-            fetch(ptr::from_ref(&**frame).addr());
         }
         if let Some(entry) = entry(1) {
             log.expect_bytes(entry);

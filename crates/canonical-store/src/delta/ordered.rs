@@ -12,7 +12,7 @@ use super::{
 };
 
 /// A B-tree's slot at a usual fill.
-pub(super) const PLACE_BYTES: u64 = 96;
+pub(super) const PLACE_BYTES: u64 = 144;
 /// So many new entries for each old one, or more, are sorted and merged instead of being put in one by one.
 const MERGED_FROM: usize = 4;
 

@@ -23,8 +23,8 @@ use crate::catalog::Catalog;
 
 /// What an entry costs beside the bytes it refers to: 48 in the log, 11 to 22 in the table, and what both keep in reserve.
 const ENTRY_BYTES: u64 = 80;
-/// What a commit costs beside its bytes: the frame's head and counts, its two allocations, and the log's reference to it.
-const COMMIT_BYTES: u64 = 176;
+/// What a commit costs beside its bytes: the log's reference to it, what the log keeps in reserve, and what is left over of memory.
+const COMMIT_BYTES: u64 = 96;
 /// Entries added, or copied, under one taking of the lock.
 pub(super) const SLICE: usize = 128;
 
@@ -140,7 +140,7 @@ impl StoreDelta {
     }
 
     /// Adds a commit, whole. Under the commit lock; visible to readers once the applied mark reaches its sequence number.
-    pub(crate) fn insert(&self, frame: &Arc<Frame>) -> Inserted {
+    pub(crate) fn insert(&self, frame: &Frame) -> Inserted {
         let mut added = Inserted { bytes: frame.bytes().len() as u64, keys_written: 0, keys_deleted: 0 };
         let (mut pushed, mut entries, mut begun) = (0, 0, false);
         let mut ops = frame.ops().filter(|op| matches!(op.kind, OpKind::Put | OpKind::Delete)).peekable();

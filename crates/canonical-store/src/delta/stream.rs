@@ -281,7 +281,7 @@ mod tests {
             let bounds = (bound(lower.0, lower.1), bound(upper.0, upper.1));
             let mut expected: Vec<_> = model
                 .into_iter()
-                .filter(|(key, _)| std::ops::RangeBounds::contains(&(bounds.0.as_ref(), bounds.1.as_ref()), key))
+                .filter(|(key, _)| std::ops::RangeBounds::<Vec<u8>>::contains(&(bounds.0.as_ref(), bounds.1.as_ref()), key))
                 .collect();
             if reverse {
                 expected.reverse();

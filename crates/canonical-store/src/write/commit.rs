@@ -224,7 +224,7 @@ impl Store {
         let (builder, dropped) = match Self::drop_of(write_set, &summary, collections, &catalog)? {
             Some(id) => {
                 let frame_bytes = FrameBuilder::frame_bytes(0, 0, 1, 0);
-                let mut builder = FrameBuilder::new(FrameKind::Commit, frame_bytes, std::iter::empty())?;
+                let mut builder = self.journal.frame(FrameKind::Commit, frame_bytes, std::iter::empty())?;
                 builder.op(OpKind::DropCollection, id, &[], &[])?;
                 (builder, Some(id))
             }
@@ -307,7 +307,7 @@ impl Store {
             made + extra,
             size(summary.op_bytes).saturating_add(extra * 64),
         );
-        let mut builder = FrameBuilder::new(FrameKind::Commit, frame_bytes, events(write_set, summary))?;
+        let mut builder = self.journal.frame(FrameKind::Commit, frame_bytes, events(write_set, summary))?;
         for index in 0..creations.made.len() {
             let entry = creations.entry(index, 0);
             let mut codecs = Vec::new();

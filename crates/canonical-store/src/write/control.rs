@@ -210,7 +210,7 @@ impl Store {
         match decide(&mut state)? {
             Change::None(outcome) => Ok(Controlled { outcome, seq: state.last_seq }),
             Change::Frame(kind, field, outcome) => {
-                let mut builder = FrameBuilder::new(kind, frame_bytes, std::iter::empty())?;
+                let mut builder = self.journal.frame(kind, frame_bytes, std::iter::empty())?;
                 if let Some((key, value)) = field {
                     builder.op(OpKind::SetMeta, 0, key, &value.to_le_bytes())?;
                 }

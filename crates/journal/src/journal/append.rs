@@ -1,15 +1,13 @@
 //! A commit's way in: a place is reserved where failing is still allowed, then the frame is queued.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::atomic::Ordering, time::Duration};
 
 use parking_lot::MutexGuard;
 
 use super::Journal;
 use crate::{
-    Error, Frame, FrameBuilder, Position, Result, Stamp, file_name::journal_path, group::Room, prepared_file::Pool,
+    Error, Frame, FrameBuilder, FrameKind, Position, Result, Stamp, file_name::journal_path, group::Room,
+    prepared_file::Pool,
 };
 
 /// How long a commit waits for a file on a device that does not keep up.
@@ -21,7 +19,7 @@ const GLANCE: Duration = Duration::from_millis(20);
 #[derive(Clone, Debug)]
 pub struct Appended {
     /// The frame, in memory for as long as somebody refers to it.
-    pub frame: Arc<Frame>,
+    pub frame: Frame,
     /// Behind the frame.
     pub position: Position,
 }
@@ -87,6 +85,15 @@ impl Journal {
                 return Err(Error::NotInTime);
             }
         }
+    }
+
+    /// Begins a frame, as [`FrameBuilder::new`], in memory that it shares with others. By the gate's owner.
+    pub fn frame<'a, E>(&self, kind: FrameKind, frame_bytes: u64, events: E) -> Result<FrameBuilder>
+    where
+        E: Iterator<Item = &'a [u8]> + Clone,
+    {
+        let memory = self.group.lock().memory.take(frame_bytes);
+        FrameBuilder::new_in(memory, kind, events)
     }
 
     /// Gives a frame its place and queues it. Under the caller's commit lock, after [`reserve`](Self::reserve) of its

@@ -1,0 +1,70 @@
+//! Where frames lie until nobody refers to them any more: those of many small commits one behind the other in a piece of memory, so that
+//! a commit asks the allocator for nothing, and whoever goes through them in order goes through memory in order.
+
+use bytes::BytesMut;
+
+use crate::frame_head::MAX_FRAME_BYTES;
+
+/// Small enough that the allocator keeps it on its heap.
+const PIECE_BYTES: usize = 64 << 10;
+/// A frame from this size on has a piece of its own: little of a shared one is ever left over.
+const OWN_FROM_BYTES: usize = 8 << 10;
+
+/// The piece that is being filled.
+#[derive(Debug, Default)]
+pub(crate) struct FrameMemory(BytesMut);
+
+impl FrameMemory {
+    /// Empty memory for a frame that is expected to have so many bytes.
+    pub(crate) fn take(&mut self, frame_bytes: u64) -> BytesMut {
+        let expected = usize::try_from(frame_bytes.min(MAX_FRAME_BYTES)).unwrap_or(OWN_FROM_BYTES);
+        if expected >= OWN_FROM_BYTES {
+            return BytesMut::with_capacity(expected);
+        }
+        if self.0.capacity() < expected {
+            self.0 = BytesMut::with_capacity(PIECE_BYTES);
+        }
+        std::mem::take(&mut self.0)
+    }
+
+    /// What a frame has left over of what was taken.
+    pub(crate) fn give_back(&mut self, rest: BytesMut) {
+        if rest.capacity() > self.0.capacity() {
+            self.0 = rest;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_frames_lie_one_behind_the_other_and_large_ones_alone() {
+        let mut memory = FrameMemory::default();
+        let mut take = |bytes: usize| {
+            let mut taken = memory.take(bytes as u64);
+            taken.resize(bytes, 1);
+            let frame = taken.split().freeze();
+            memory.give_back(taken);
+            frame
+        };
+        let (first, second) = (take(400), take(408));
+        assert_eq!(first.as_ptr().addr() + 400, second.as_ptr().addr());
+        let large = take(OWN_FROM_BYTES);
+        let third = take(8);
+        assert_eq!(second.as_ptr().addr() + 408, third.as_ptr().addr(), "a large one takes nobody's place");
+        // The piece ends: the next frame begins another.
+        let more: Vec<_> = (0..2 * PIECE_BYTES / 800).map(|_| take(800)).collect();
+        let places: std::collections::BTreeSet<_> = more.iter().map(|frame| frame.as_ptr().addr()).collect();
+        assert_eq!(places.len(), more.len());
+        assert!([first, second, large, third].iter().chain(&more).all(|frame| frame.iter().all(|byte| *byte == 1)));
+    }
+
+    #[test]
+    fn what_a_failed_commit_took_is_not_missed() {
+        let mut memory = FrameMemory::default();
+        drop(memory.take(100));
+        assert!(memory.take(100).capacity() >= 100);
+    }
+}
