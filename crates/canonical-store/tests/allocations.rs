@@ -70,30 +70,30 @@ fn put_and_event(numbers: std::ops::Range<u64>) -> Vec<WriteSet> {
     numbers.map(|number| WriteSet::default().put(0, &key(number), &VALUE).event(&EVENT)).collect()
 }
 
-/// The median of what one commit allocates, and the mean in hundredths: what grows now and then shows in that.
-fn cost_of(rig: &Rig, sets: &[WriteSet]) -> (u64, u64, u64) {
-    let mut counts: Vec<_> = sets.iter().map(|set| measure(|| rig.commit(set))).collect();
-    counts.sort_unstable_by_key(|info| info.count_total);
-    let median = counts[counts.len() / 2];
-    let sum: u64 = counts.iter().map(|info| info.count_total).sum();
-    (median.count_total, median.bytes_total, sum * 100 / counts.len() as u64)
+/// The median of how often one commit allocates, and the mean in hundredths: what grows now and then shows in that.
+fn cost_of(rig: &Rig, sets: &[WriteSet]) -> (u64, u64) {
+    let mut counts: Vec<_> = sets.iter().map(|set| measure(|| rig.commit(set)).count_total).collect();
+    counts.sort_unstable();
+    let sum: u64 = counts.iter().sum();
+    (counts[counts.len() / 2], sum * 100 / counts.len() as u64)
 }
 
 #[test]
-fn a_commit_allocates_its_frame_and_nothing_for_its_records() {
+fn a_commit_allocates_nothing() {
     let rig = Rig::new();
     let puts = |keys: u64| -> Vec<WriteSet> {
         (0..ROUNDS).map(|n| WriteSet::default().put(0, &key(n % keys), &VALUE)).collect()
     };
     let events: Vec<_> = (0..ROUNDS).map(|_| WriteSet::default().event(&EVENT)).collect();
-    // The frame's bytes and the counted reference to them; nodes of the index come with every seventh new key or so.
-    for (what, sets, bytes) in [("new keys", puts(u64::MAX), 288), ("the same key", puts(1), 288)] {
-        let (median, median_bytes, mean) = cost_of(&rig, &sets);
-        assert!(median <= 2 && median_bytes <= bytes && mean <= 250, "{what}: {median} {median_bytes} {mean}");
-    }
-    for (what, sets, bytes) in [("events", events, 376), ("both", put_and_event(10_000..10_000 + ROUNDS), 500)] {
-        let (median, median_bytes, mean) = cost_of(&rig, &sets);
-        assert!(median <= 2 && median_bytes <= bytes && mean <= 250, "{what}: {median} {median_bytes} {mean}");
+    // A piece of memory for the frames of a hundred or more of them, and what the delta's index grows by.
+    for (what, sets) in [
+        ("new keys", puts(u64::MAX)),
+        ("the same key", puts(1)),
+        ("events", events),
+        ("both", put_and_event(10_000..10_000 + ROUNDS)),
+    ] {
+        let (median, mean) = cost_of(&rig, &sets);
+        assert!(median == 0 && mean <= 5, "{what}: {median}, {mean} hundredths");
     }
 }
 
@@ -204,7 +204,7 @@ fn events_are_read_through_one_buffer() {
         // A buffer of one frame, or a list of one.
         let events = next - 1;
         assert!(single.count_total <= events, "flushed: {flushed}, {single:?}");
-        assert!(single.bytes_total <= events * if flushed { 64 * 1024 } else { 64 }, "flushed: {flushed}, {single:?}");
+        assert!(single.bytes_total <= events * if flushed { 64 * 1024 } else { 72 }, "flushed: {flushed}, {single:?}");
         assert_eq!(seen, events * 3);
     }
 }

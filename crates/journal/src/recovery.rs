@@ -102,8 +102,8 @@ pub fn scan(vfs: Arc<dyn Vfs>, dir: &Path, store_id: StoreId, from: ScanFrom) ->
         (walk.next_seq - 1, walk.next_event_id, walk.crc, walk.position);
     let durable_count = frames.partition_point(|frame| frame.seq() <= durable_upto);
     let tail = frames.get(durable_count..).unwrap_or_default().to_vec();
-    let crc_before_tail = tail.first().map_or(last_crc, |frame| frame.previous_crc());
-    let last_timestamp_ms = frames.last().map_or(0, |frame| frame.timestamp_ms());
+    let crc_before_tail = tail.first().map_or(last_crc, Frame::previous_crc);
+    let last_timestamp_ms = frames.last().map_or(0, Frame::timestamp_ms);
     let found = Found { vfs, dir: dir.to_path_buf(), store_id, folder, position, last_crc, tail, crc_before_tail };
     Ok(Scan { frames, last_seq, next_event_id, last_timestamp_ms, bytes_cut, durable_upto, found })
 }

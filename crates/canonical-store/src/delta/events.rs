@@ -8,22 +8,27 @@ use parking_lot::RwLock;
 #[derive(Clone, Debug)]
 struct Block {
     first_id: u64,
-    count: u64,
     frame: Frame,
     /// Where each event ends, counted from the first one's start; none for a single event.
     ends: Option<Arc<[u32]>>,
-    start: usize,
+    count: u32,
+    start: u32,
 }
 
 impl Block {
+    fn end_id(&self) -> u64 {
+        self.first_id + u64::from(self.count)
+    }
+
     fn range(&self, id: u64) -> Option<Range<usize>> {
         let index = usize::try_from(id.checked_sub(self.first_id)?).ok()?;
         match &self.ends {
             None if index == 0 => self.frame.events().next(),
             None => None,
             Some(ends) => {
+                let start = self.start as usize;
                 let from = if index == 0 { 0 } else { *ends.get(index - 1)? as usize };
-                Some(self.start + from..self.start + *ends.get(index)? as usize)
+                Some(start + from..start + *ends.get(index)? as usize)
             }
         }
     }
@@ -45,7 +50,7 @@ pub(crate) struct EventPage {
 impl EventPage {
     /// The event `id`: its timestamp and bytes.
     pub(crate) fn get(&self, id: u64) -> Option<(u64, &[u8])> {
-        let index = self.blocks.partition_point(|block| block.first_id + block.count <= id);
+        let index = self.blocks.partition_point(|block| block.end_id() <= id);
         let block = self.blocks.get(index)?;
         Some((block.frame.timestamp_ms(), block.frame.bytes().get(block.range(id)?)?))
     }
@@ -66,7 +71,7 @@ impl DeltaEvents {
     }
 
     pub(super) fn push(&self, frame: &Frame) -> u64 {
-        let count = u64::from(frame.event_count());
+        let count = frame.event_count();
         let mut events = frame.events();
         let Some(first) = events.next() else { return 0 };
         let start = first.start;
@@ -77,7 +82,8 @@ impl DeltaEvents {
                 .collect::<Arc<[u32]>>()
         });
         let kept = 112 + ends.as_ref().map_or(0, |ends| ends.len() as u64 * 4);
-        let block = Block { first_id: frame.first_event_id(), count, frame: frame.clone(), ends, start };
+        let start = u32::try_from(start).unwrap_or(u32::MAX);
+        let block = Block { first_id: frame.first_event_id(), frame: frame.clone(), ends, count, start };
         self.blocks.write().push(block);
         kept
     }
@@ -85,7 +91,7 @@ impl DeltaEvents {
     /// The blocks that hold `from..to`, at most `limit` of them from the front or, `backward`, from the end.
     pub(crate) fn page(&self, from: u64, to: u64, limit: usize, backward: bool) -> EventPage {
         let blocks = self.blocks.read();
-        let start = blocks.partition_point(|block| block.first_id + block.count <= from);
+        let start = blocks.partition_point(|block| block.end_id() <= from);
         let end = blocks.partition_point(|block| block.first_id < to).max(start);
         let (start, end) = if backward {
             (start.max(end.saturating_sub(limit)), end)
@@ -105,7 +111,7 @@ impl DeltaEvents {
     /// The frames with events from `from` on.
     pub(crate) fn frames_from(&self, from: u64) -> Vec<Frame> {
         let blocks = self.blocks.read();
-        let start = blocks.partition_point(|block| block.first_id + block.count <= from);
+        let start = blocks.partition_point(|block| block.end_id() <= from);
         blocks.get(start..).unwrap_or_default().iter().map(|block| block.frame.clone()).collect()
     }
 }
