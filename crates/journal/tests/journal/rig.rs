@@ -205,7 +205,7 @@ impl Rig {
             return Err(format!("next event id is {}", scan.next_event_id));
         }
         let wanted = self.from.applied_seq + 1..=scan.last_seq;
-        if !scan.frames.iter().map(|frame| frame.seq()).eq(wanted.clone()) {
+        if !scan.frames.iter().map(Frame::seq).eq(wanted.clone()) {
             return Err(format!("not the frames {wanted:?}"));
         }
         for frame in &scan.frames {
