@@ -1,12 +1,12 @@
 //! Looks a few keys up at the same time. A search waits for memory at each page and each node that it comes to; here it asks for what it will
 //! look at next, and the others make their steps meanwhile. What comes out is only where to look: whoever looks there compares the key.
 
-use std::{array, ops::Range};
+use std::{array, cmp::Ordering, ops::Range};
 
 use super::{
     Place,
     mapped_tree::{MappedTree, Nodes},
-    page_walk::{BRANCH, LEAF},
+    page_walk::{BRANCH, LEAF, NODE_HEADER_BYTES},
 };
 use crate::cache_line::LINE_BYTES;
 
@@ -14,6 +14,8 @@ use crate::cache_line::LINE_BYTES;
 const AT_ONCE: usize = 16;
 /// So many lines of an entry are asked for behind the one that its key begins in.
 const ENTRY_LINES: usize = 2;
+/// So much of a key decides most comparisons: a collection's id and sixteen bytes.
+const COMPARED_BYTES: usize = 20;
 
 /// Where `keys` are, as far as they are there.
 pub(super) fn locate(tree: &MappedTree, keys: &[&[u8]], places: &mut [Option<Place>]) {
@@ -62,14 +64,16 @@ impl<'a> Search<'a> {
     fn step(&mut self, key: &[u8]) -> Step {
         let Some((nodes, places)) = &mut self.page else { return self.look_at_page() };
         if !Range::is_empty(places) {
-            match nodes.step(key, places) {
+            let middle = middle_of(places);
+            match nodes.compare_at(middle, key) {
+                Some(Ordering::Less) => places.start = middle + 1,
+                Some(Ordering::Equal) => return self.found(middle),
+                Some(Ordering::Greater) => places.end = middle,
                 None => return Step::Over(None),
-                Some(true) => return self.found(),
-                Some(false) => {}
             }
         }
         if !Range::is_empty(places) {
-            nodes.expect_middle(places);
+            expect(nodes, middle_of(places));
             return Step::Going;
         }
         // Of a branch, the child before the first greater key.
@@ -86,17 +90,16 @@ impl<'a> Search<'a> {
         };
         // The first key of a branch means nothing.
         let places = usize::from(!is_leaf)..nodes.len();
-        nodes.expect_middle(&places);
+        expect(&nodes, middle_of(&places));
         self.page = Some((nodes, places));
         Step::Going
     }
 
-    fn found(&mut self) -> Step {
-        let Some((nodes, places)) = &self.page else { return Step::Over(None) };
-        let node = places.start;
+    fn found(&mut self, node: usize) -> Step {
         if self.below > 0 {
             return self.go_down(node);
         }
+        let Some((nodes, _)) = &self.page else { return Step::Over(None) };
         (1..=ENTRY_LINES).for_each(|line| nodes.expect_at(node, line * LINE_BYTES));
         Step::Over(Some(Place { page: self.number, node }))
     }
@@ -110,4 +113,14 @@ impl<'a> Search<'a> {
         self.tree.expect(child);
         Step::Going
     }
+}
+
+fn middle_of(places: &Range<usize>) -> usize {
+    usize::midpoint(places.start, places.end)
+}
+
+/// Asks for the node that the next step looks at.
+fn expect(nodes: &Nodes<'_>, place: usize) {
+    nodes.expect_at(place, 0);
+    nodes.expect_at(place, NODE_HEADER_BYTES + COMPARED_BYTES);
 }

@@ -1,7 +1,7 @@
 //! A tree of LMDB's in the memory that LMDB has mapped, as one read transaction sees it: where its pages are, and what stands on them. Total
 //! over any bytes: where a page is not what LMDB writes there is no answer, and LMDB is to be asked.
 
-use std::{cmp::Ordering, ops::Range, ptr};
+use std::{cmp::Ordering, ptr};
 
 use ledgerstone_format::ByteReader;
 
@@ -10,9 +10,6 @@ use crate::cache_line::{LINE_BYTES, fetch};
 
 /// The only size that is looked at here: no map begins in the middle of such a page.
 pub(super) const PAGE_BYTES: usize = 4096;
-
-/// So much of a key decides most comparisons: a collection's id and sixteen bytes.
-const COMPARED_BYTES: usize = 20;
 
 pub(super) type Page = [u8; PAGE_BYTES];
 
@@ -111,12 +108,6 @@ impl<'a> Nodes<'a> {
         self.offsets.len()
     }
 
-    /// Asks for the node that the next step looks at.
-    pub(super) fn expect_middle(&self, places: &Range<usize>) {
-        self.expect_at(middle_of(places), 0);
-        self.expect_at(middle_of(places), NODE_HEADER_BYTES + COMPARED_BYTES);
-    }
-
     /// Asks for what stands so far behind the beginning of a node.
     pub(super) fn expect_at(&self, place: usize, behind: usize) {
         if let Some(offset) = self.offsets.get(place) {
@@ -124,32 +115,25 @@ impl<'a> Nodes<'a> {
         }
     }
 
-    /// One step of a search among `places`, which are some: `key` stands in their middle, and `places` begins there, or they become the
-    /// half that it can be in.
+    /// How the key at `place` stands to `key`.
     #[inline]
-    pub(super) fn step(&self, key: &[u8], places: &mut Range<usize>) -> Option<bool> {
-        let middle = middle_of(places);
-        let (found, _) = key_of(self.node(middle)?)?;
-        match compare(found, key) {
-            Ordering::Less => places.start = middle + 1,
-            Ordering::Equal => {
-                places.start = middle;
-                return Some(true);
-            }
-            Ordering::Greater => places.end = middle,
-        }
-        Some(false)
+    pub(super) fn compare_at(&self, place: usize, key: &[u8]) -> Option<Ordering> {
+        let (found, _) = key_of(self.node(place)?)?;
+        Some(compare(found, key))
     }
 
     /// The place of `key` from `from` on; otherwise that of the first greater one.
     pub(super) fn place_of(&self, key: &[u8], from: usize) -> Option<Result<usize, usize>> {
-        let mut places = from..self.len();
-        while !places.is_empty() {
-            if self.step(key, &mut places)? {
-                return Some(Ok(places.start));
+        let (mut from, mut to) = (from, self.len());
+        while from < to {
+            let middle = usize::midpoint(from, to);
+            match self.compare_at(middle, key)? {
+                Ordering::Less => from = middle + 1,
+                Ordering::Equal => return Some(Ok(middle)),
+                Ordering::Greater => to = middle,
             }
         }
-        Some(Err(places.start))
+        Some(Err(from))
     }
 
     /// Of a branch: the place of the child that has `key`, if any has. Its first key means nothing.
@@ -166,10 +150,6 @@ impl<'a> Nodes<'a> {
         let part = |at| u16_at(node, at).map(u64::from);
         Some(part(0)? | part(2)? << 16 | part(4)? << 32)
     }
-}
-
-fn middle_of(places: &Range<usize>) -> usize {
-    usize::midpoint(places.start, places.end)
 }
 
 pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
