@@ -11,9 +11,12 @@ export class Meter {
     this.#storeFlushes = storeFlushes
   }
 
-  /** Runs `step` until the time is up, after a tenth of it for warming up; `finish` is part of the work, and brings the warming up to its end too. */
+  /**
+   * Runs `step` until the time is up, after half of it for warming up: code is compiled, files and memory reach their size. `finish` is part of the
+   * work, and brings the warming up to its end too.
+   */
   async timed(ms: number, step: () => unknown, operationsPerStep = 1, finish?: () => unknown): Promise<Measured> {
-    await until(performance.now() + ms / 10, step)
+    await until(performance.now() + ms / 2, step)
     await finish?.()
     return this.#measured(operationsPerStep, async () => {
       const steps = await until(performance.now() + ms, step)
