@@ -76,7 +76,6 @@ export class PointReader {
     return there === 1
   }
 
-
   /**
    * The values of many keys. `isStable` tells that nothing changes between two native calls; otherwise, when they do not all fit into one
    * page, `atOnePoint` runs the reading against a reader of which it is true.
