@@ -1,4 +1,4 @@
-// One event by its id: one native memory. Text is decoded from memory used over and over, bytes come out in memory that the user keeps.
+// One event by its id: one native call. Text is decoded from memory used over and over, bytes come out in memory that the user keeps.
 import { MISSING, TOO_BIG } from '../binding.ts'
 import { readUtf8 } from '../internal/bytes.ts'
 import type { EventId, EventRecord } from './canonical-store.ts'
