@@ -55,7 +55,7 @@ impl FrameBuilder {
     where
         E: Iterator<Item = &'a [u8]> + Clone,
     {
-        Self::new_in(FrameMemory::default().take(frame_bytes), kind, events)
+        Self::new_in(FrameMemory::of_its_own(frame_bytes), kind, events)
     }
 
     /// The same in that memory, which is empty.

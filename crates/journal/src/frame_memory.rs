@@ -15,13 +15,17 @@ const OWN_FROM_BYTES: usize = 8 << 10;
 pub(crate) struct FrameMemory(BytesMut);
 
 impl FrameMemory {
+    /// Empty memory that is shared with no other frame.
+    pub(crate) fn of_its_own(frame_bytes: u64) -> BytesMut {
+        BytesMut::with_capacity(usize::try_from(frame_bytes.min(MAX_FRAME_BYTES)).unwrap_or(OWN_FROM_BYTES))
+    }
+
     /// Empty memory for a frame that is expected to have so many bytes.
     pub(crate) fn take(&mut self, frame_bytes: u64) -> BytesMut {
-        let expected = usize::try_from(frame_bytes.min(MAX_FRAME_BYTES)).unwrap_or(OWN_FROM_BYTES);
-        if expected >= OWN_FROM_BYTES {
-            return BytesMut::with_capacity(expected);
+        if frame_bytes >= OWN_FROM_BYTES as u64 {
+            return Self::of_its_own(frame_bytes);
         }
-        if self.0.capacity() < expected {
+        if (self.0.capacity() as u64) < frame_bytes {
             self.0 = BytesMut::with_capacity(PIECE_BYTES);
         }
         std::mem::take(&mut self.0)
