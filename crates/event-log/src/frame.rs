@@ -33,6 +33,8 @@ const MAX_SHARED_RAW_BYTES: u64 = 64 * 1024;
 pub(crate) const TABLE_ENTRY_BYTES: u64 = 8;
 /// The largest event that a frame can describe; options are capped at it.
 pub(crate) const MAX_EVENT_BYTES: u64 = 1 << 30;
+/// Missing bytes are checksummed so many at a time.
+const ZEROS: [u8; 4096] = [0; 4096];
 /// Ids stay exact as JavaScript numbers, the next one of a full log included.
 pub(crate) const MAX_EVENT_ID: u64 = (1 << 53) - 2;
 
@@ -85,6 +87,27 @@ pub(crate) struct FrameFacts {
 /// The checksum of a frame at `place`: `covered` is what stands behind the checksum's field.
 pub(crate) fn checksum(place: Place, length: [u8; 4], covered: &[u8]) -> u32 {
     crc32c_append(crc32c_append(place.seed(), &length), covered)
+}
+
+/// Whether a frame of events from `first_id` on stands at `place` whose checksum is right when `bytes` is all that is left of it
+/// and zeros follow.
+pub(crate) fn verifies_before_zeros(bytes: &[u8], first_id: u64, place: Place) -> bool {
+    let mut head = [0; FRAME_HEADER_LEN];
+    for (to, from) in head.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    let Some(header) = FrameHeader::parse(&head).filter(|header| header.first_id == first_id) else { return false };
+    let Ok(length) = usize::try_from(header.length) else { return false };
+    let (length_field, covered) = (header.length.to_le_bytes(), bytes.get(8..length.min(bytes.len())));
+    let covered = covered.unwrap_or_default();
+    let mut crc = checksum(place, length_field, covered);
+    let mut zeros = length.saturating_sub(8).saturating_sub(covered.len());
+    while zeros > 0 {
+        let piece = ZEROS.get(..zeros).unwrap_or(&ZEROS);
+        crc = crc32c_append(crc, piece);
+        zeros -= piece.len();
+    }
+    crc == header.crc
 }
 
 /// The fields of a frame that nothing has verified yet.

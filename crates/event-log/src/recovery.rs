@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use ledgerstone_format::StoreId;
+use ledgerstone_format::{PlantedFault, StoreId, planted};
 use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
 use parking_lot::RwLock;
 
@@ -49,6 +49,8 @@ pub struct Scan {
     file_bytes: u64,
     newest_file_len: u64,
     torn: Option<TornTail>,
+    /// What is torn begins with a frame that zeros behind it would make whole.
+    torn_comes_back: bool,
     leftovers: Vec<PathBuf>,
     /// Trimmed segments whose removal was cut off, or undone by a power cut.
     trimmed: Vec<PathBuf>,
@@ -153,6 +155,7 @@ impl Scan {
             file_bytes: 0,
             newest_file_len: 0,
             torn: None,
+            torn_comes_back: false,
             leftovers: names.leftovers.iter().map(|name| dir.join(name)).collect(),
             trimmed: trimmed.iter().map(|id| dir.join(segment_name(*id))).collect(),
             horizon,
@@ -244,6 +247,7 @@ impl Scan {
                 let bytes = walked.torn_bytes(file)?;
                 self.torn =
                     (bytes > 0).then(|| TornTail { file: file.path().to_path_buf(), offset: end.offset, bytes });
+                self.torn_comes_back = bytes > 0 && walked.would_come_back(file, header)?;
             }
         }
         Ok(Body::Indexed(RwLock::new(walked.index)))
@@ -266,7 +270,14 @@ impl Scan {
             // One that cannot be removed, or comes back, is passed over again and goes at a later opening.
             let _ = vfs.remove_file(path);
         }
-        let parts = self.parts(options, |newest| open_tail(&*vfs, newest))?;
+        let comes_back = self.torn_comes_back && !planted(PlantedFault::LeftOverKept);
+        let parts = self.parts(options, |newest| {
+            if comes_back {
+                // Its page holds flushed frames, which are not written over.
+                newest.rewrite(&*vfs, &dir, newest.end().offset, &[])?;
+            }
+            open_tail(&*vfs, newest)
+        })?;
         let log = Arc::new(EventLog::assemble(parts));
         if let Some(id) = truncate_from {
             log.truncate_from(id)?;

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use ledgerstone_format::PAGE_BYTES;
-use ledgerstone_vfs::{OpenHow, VfsFile};
+use ledgerstone_vfs::OpenHow;
 use parking_lot::RwLock;
 
 use crate::{
@@ -16,11 +16,8 @@ use crate::{
     frame::{FrameFacts, Place},
     frame_builder::{FrameBatch, FrameBuilder},
     recovery::open_tail,
-    segment::{Body, Segment, aside_name, read_buffer::ReadBuffer, walk::walk},
+    segment::{Body, Segment, read_buffer::ReadBuffer, walk::walk},
 };
-
-/// Bytes copied at once.
-const COPY_BYTES: u64 = 256 * 1024;
 
 impl EventLog {
     /// Removes the events from `id` on. For recovery only: readers that run meanwhile may get [`Error::Corrupt`] for ids that
@@ -97,24 +94,15 @@ impl EventLog {
 
     /// Copies the segment up to `frame`, and of that frame the events in `kept`, into a file that then takes its place.
     fn rewrite(&self, segment: &Segment, frame: &FrameFacts, kept: &FrameBuilder<'_>) -> Result<()> {
-        let aside_path = self.dir.join(aside_name(segment.first_id()));
-        let source = self.vfs.open(&segment.path, OpenHow::Read)?;
-        let aside = self.vfs.open(&aside_path, OpenHow::CreateOrTruncate)?;
-        copy(&*source, &*aside, frame.offset)?;
+        let mut batch = FrameBatch::default();
         if kept.count() > 0 {
             let place = Place { salt: segment.header.salt, offset: frame.offset };
-            let mut batch = FrameBatch::default();
             let packed = kept.pack(&mut batch);
             batch.complete(&packed, place, frame.first_id, frame.flushed_upto);
-            aside.write_all_at(batch.bytes(), frame.offset)?;
         }
-        aside.sync_data()?;
-        drop(aside);
-        drop(source);
+        // No handle may hold the file that is replaced.
         self.readers.clear();
-        self.vfs.rename(&aside_path, &segment.path)?;
-        self.vfs.sync_dir(&self.dir)?;
-        Ok(())
+        segment.rewrite(&*self.vfs, &self.dir, frame.offset, batch.bytes())
     }
 
     /// The segment as it is after the cut, read through: what recovery builds on is verified.
@@ -140,19 +128,4 @@ impl EventLog {
             .map(|segment| segment.file_bytes(&*self.vfs))
             .try_fold(0, |sum: u64, bytes| Ok(sum.saturating_add(bytes?)))
     }
-}
-
-fn copy(source: &dyn VfsFile, target: &dyn VfsFile, len: u64) -> Result<()> {
-    let (mut offset, mut buffer) = (0, Vec::new());
-    while offset < len {
-        let wanted = COPY_BYTES.min(len - offset);
-        buffer.resize(usize::try_from(wanted).unwrap_or_default(), 0);
-        if source.read_full_at(&mut buffer, offset)? as u64 != wanted {
-            let what = "the file ends within its frames".to_owned();
-            return Err(Error::Corrupt { file: source.path().to_path_buf(), offset, what });
-        }
-        target.write_all_at(&buffer, offset)?;
-        offset += wanted;
-    }
-    Ok(())
 }

@@ -30,6 +30,10 @@ pub enum PlantedFault {
     UnlinkedBeforeCheckpoint,
     /// Recovery passes over seals.
     SealNotReplayed,
+    /// Recovery leaves a torn frame of the event log in place that zeros behind it make whole.
+    LeftOverKept,
+    /// A flush does not record how far it goes before it changes the state.
+    FlushNotWitnessed,
 }
 
 /// Whether that defect is in.

@@ -8,6 +8,7 @@ pub(crate) mod index;
 pub(crate) mod read_buffer;
 pub(crate) mod reader;
 pub(crate) mod reader_cache;
+mod rewrite;
 pub(crate) mod walk;
 pub(crate) mod writer;
 

@@ -8,7 +8,7 @@ use ledgerstone_vfs::VfsFile;
 use super::{header::SEGMENT_HEADER_BYTES, header::SegmentHeader, index::SegmentIndex};
 use crate::{
     Error, Result,
-    frame::{FRAME_ALIGNMENT, FRAME_HEADER_BYTES, Frame, FrameFacts, FrameHeader, Place},
+    frame::{FRAME_ALIGNMENT, FRAME_HEADER_BYTES, Frame, FrameFacts, FrameHeader, Place, verifies_before_zeros},
 };
 
 /// Bytes read at once.
@@ -74,6 +74,16 @@ impl Walked {
             offset += FRAME_ALIGNMENT;
         }
         Ok(false)
+    }
+
+    /// Whether a frame begins right behind the end that will verify once zeros follow it: what opening leaves of the page there
+    /// stays as it is, and the file that grows behind it reads as zeros until more is written.
+    pub(crate) fn would_come_back(&self, file: &dyn VfsFile, header: &SegmentHeader) -> Result<bool> {
+        let mut window = Window::new(file)?;
+        let end = self.index.end();
+        let left = align_up(end.offset, PAGE_BYTES).min(window.file_len).saturating_sub(end.offset);
+        let Some(bytes) = window.bytes(end.offset, left)?.filter(|bytes| !bytes.is_empty()) else { return Ok(false) };
+        Ok(verifies_before_zeros(bytes, end.id, Place { salt: header.salt, offset: end.offset }))
     }
 
     /// The damage at the end of what could be read.

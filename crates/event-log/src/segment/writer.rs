@@ -115,7 +115,8 @@ impl SegmentWriter {
     }
 
     /// Cuts what a failed write left behind the last whole frame, and flushes. Cutting within a page makes the file system
-    /// write that page, so a page with flushed frames keeps its left-overs: they do not verify.
+    /// write that page, so a page with flushed frames keeps its left-overs: recovery has seen to it that they never verify,
+    /// whatever the file grows to.
     pub(crate) fn restore(&mut self) -> Result<(), WriteFailure> {
         let keep = if self.page_is_flushed { align_up(self.end_offset, PAGE_BYTES) } else { self.end_offset };
         let len = self.file.len()?;

@@ -54,6 +54,7 @@ pub(crate) fn live(seed: u64, on: On) -> Result<Outcome, String> {
                 Stop::Failed(error) => format!("{}: {error}", error.code()),
                 Stop::Wrong(what) => what,
             };
+            world.tell_calls();
             let story =
                 if std::env::var_os("LEDGERSTONE_STORY").is_some() { world.told.join("\n") } else { String::new() };
             Err(format!("{story}\nseed {seed}: {what}"))

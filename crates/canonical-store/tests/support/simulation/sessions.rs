@@ -97,7 +97,7 @@ impl World {
         } else {
             self.tell(|| "the process starts again".to_owned());
             self.census.one("end: killed");
-            self.disk = self.disk.crash();
+            self.move_to(self.disk.crash());
             self.forget_trouble();
         }
     }
@@ -116,7 +116,7 @@ impl World {
         self.tell(|| "the machine starts again".to_owned());
         self.census.one("end: without power");
         let seed = self.chance.next();
-        self.disk = self.disk.power_cut_seeded(seed);
+        self.move_to(self.disk.power_cut_seeded(seed));
         self.written_floor = self.durable_floor;
         self.must_reboot = false;
         self.forget_trouble();

@@ -89,6 +89,9 @@ pub(crate) struct World {
     pub(super) serial: u64,
     /// What was done, for the eyes of somebody who replays a seed.
     pub(crate) told: Vec<String>,
+    /// The story has the calls of the disk too; how many of this disk's it has.
+    tells_calls: bool,
+    calls_told: usize,
 }
 
 impl World {
@@ -103,8 +106,13 @@ impl World {
             large_events: chance.one_in(6),
             retains: chance.one_in(3),
         };
+        let disk = SimDisk::new(chance.next());
+        let tells_calls = std::env::var("LEDGERSTONE_STORY").is_ok_and(|what| what == "calls");
+        if tells_calls {
+            disk.record_trace();
+        }
         Self {
-            disk: SimDisk::new(chance.next()),
+            disk,
             clock: SimClock::new(1_000_000),
             chance,
             style,
@@ -130,11 +138,33 @@ impl World {
             owner: Owner::new(),
             serial: 0,
             told: Vec::new(),
+            tells_calls,
+            calls_told: 0,
         }
     }
 
     pub(crate) fn tell(&mut self, what: impl FnOnce() -> String) {
+        self.tell_calls();
         self.told.push(what());
+    }
+
+    /// What was asked of the disk since the last time, in a story that tells of calls.
+    pub(super) fn tell_calls(&mut self) {
+        if self.tells_calls {
+            let calls = self.disk.trace();
+            self.told.extend(calls.iter().skip(self.calls_told).map(|call| format!("    {call}")));
+            self.calls_told = calls.len();
+        }
+    }
+
+    /// Goes on with what is left of the disk.
+    pub(super) fn move_to(&mut self, disk: SimDisk) {
+        self.tell_calls();
+        self.disk = disk;
+        self.calls_told = 0;
+        if self.tells_calls {
+            self.disk.record_trace();
+        }
     }
 
     /// Begins to use a store that was opened.

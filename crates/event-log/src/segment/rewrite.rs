@@ -1,0 +1,45 @@
+//! A segment's file made anew, up to a place: written aside, flushed, put in place by one rename. What is kept is never written
+//! over, and a crash leaves the old file or the new one.
+
+use std::path::Path;
+
+use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
+
+use super::{Segment, aside_name};
+use crate::{Error, Result};
+
+/// Bytes copied at once.
+const COPY_BYTES: u64 = 256 * 1024;
+
+impl Segment {
+    /// Keeps of the file what is below `end_offset`, and puts `bytes` behind that.
+    pub(crate) fn rewrite(&self, vfs: &dyn Vfs, dir: &Path, end_offset: u64, bytes: &[u8]) -> Result<()> {
+        let aside_path = dir.join(aside_name(self.first_id()));
+        let source = vfs.open(&self.path, OpenHow::Read)?;
+        let aside = vfs.open(&aside_path, OpenHow::CreateOrTruncate)?;
+        copy(&*source, &*aside, end_offset)?;
+        if !bytes.is_empty() {
+            aside.write_all_at(bytes, end_offset)?;
+        }
+        aside.sync_data()?;
+        drop((aside, source));
+        vfs.rename(&aside_path, &self.path)?;
+        vfs.sync_dir(dir)?;
+        Ok(())
+    }
+}
+
+fn copy(source: &dyn VfsFile, target: &dyn VfsFile, len: u64) -> Result<()> {
+    let (mut offset, mut buffer) = (0, Vec::new());
+    while offset < len {
+        let wanted = COPY_BYTES.min(len - offset);
+        buffer.resize(usize::try_from(wanted).unwrap_or_default(), 0);
+        if source.read_full_at(&mut buffer, offset)? as u64 != wanted {
+            let what = "the file ends within its frames".to_owned();
+            return Err(Error::Corrupt { file: source.path().to_path_buf(), offset, what });
+        }
+        target.write_all_at(&buffer, offset)?;
+        offset += wanted;
+    }
+    Ok(())
+}
