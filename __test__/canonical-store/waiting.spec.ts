@@ -6,6 +6,7 @@ import { errorFromRecord } from '../../src/errors.ts'
 import type { Environment } from '../../src/canonical-store/environment.ts'
 import { SharedStore } from '../../src/canonical-store/shared-store.ts'
 import { DURABLE, FLUSHED, WRITTEN, Waiters } from '../../src/canonical-store/waiters.ts'
+import { Turns } from '../../src/internal/turns.ts'
 import { turn } from '../support/turns.ts'
 
 const POISON: ErrorRecord = { code: 'ERR_POISONED', message: 'the store stopped writing', details: {}, cause: { code: 'ERR_IO', message: 'fdatasync', details: { errno: 5 } } }
@@ -33,7 +34,7 @@ class Engine {
       },
     }
     const cold = { awaitEvents: (...ids: number[]): void => void this.awaited.push(ids) }
-    const environment = { cold, hot, stores: new Map(), error: () => errorFromRecord(POISON) }
+    const environment = { cold, hot, stores: new Map(), turns: new Turns(() => 0), error: () => errorFromRecord(POISON) }
     this.store = new SharedStore(environment as unknown as Environment, 1, '/store')
     this.store.addHandle(7)
   }
@@ -88,7 +89,7 @@ test('waiters of one turn share a promise; turns are settled in order', async (t
 })
 
 test('a very large turn is settled in parts', (t) => {
-  const waiters = new Waiters()
+  const waiters = new Waiters({ turns: new Turns(() => 0) })
   const promises = Array.from({ length: 1000 }, (_, i) => waiters.add(DURABLE, i + 1))
   t.is(new Set(promises).size, 4)
   t.is(waiters.takeWanted(DURABLE), 1000)

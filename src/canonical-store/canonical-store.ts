@@ -262,6 +262,7 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
   /**
    * {@link apply}, then waits for a durability level. Waits first, in the order of the calls, while the store has too much unflushed
    * data; otherwise `fn` runs within the call. When it is a full device that keeps that data from being flushed, it rejects with `ERR_NO_SPACE`.
+   * What is `applied` settles in a microtask, unless the event loop has had no turn for about 2 ms: then everything that is awaited settles in its next turn.
    */
   transact<T>(fn: (tx: Transaction<In>) => Sync<T>, options?: TransactOptions): Promise<Commit<T>>
   /**

@@ -191,7 +191,7 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
   }
 
   pauseIngestion(options?: PauseOptions): Promise<Pause> {
-    return pause(this.#handle, options)
+    return this.#handle.environment.turns.within(() => pause(this.#handle, options))
   }
 
   resumeIngestion(): void {
@@ -247,15 +247,17 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
   }
 
   /** Resolves when all that is applied now has come to a level. */
-  async #reach(level: Level, options: SignalOptions | undefined): Promise<void> {
-    const signal = checkedSignal(options)
-    this.#handle.check()
-    signal?.throwIfAborted()
-    const { shared } = this.#handle
-    const seq = shared.applied
-    const reached = shared.reached(level, seq)
-    if (reached === undefined) return
-    shared.confirm(level, seq, await (signal === undefined ? reached : shared.aborts.race(reached, signal)))
+  #reach(level: Level, options: SignalOptions | undefined): Promise<void> {
+    const { environment, shared } = this.#handle
+    return environment.turns.within(async () => {
+      const signal = checkedSignal(options)
+      this.#handle.check()
+      signal?.throwIfAborted()
+      const seq = shared.applied
+      const reached = shared.reached(level, seq)
+      if (reached === undefined) return
+      shared.confirm(level, seq, await (signal === undefined ? reached : shared.aborts.race(reached, signal)))
+    })
   }
 }
 

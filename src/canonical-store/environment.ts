@@ -2,6 +2,7 @@
 // through, and the one callback that native code wakes it by.
 import { binding, nativeError, type ColdCalls, type HotCalls } from '../binding.ts'
 import { errorFromRecord, type LedgerstoneError } from '../errors.ts'
+import { Turns } from '../internal/turns.ts'
 import { CallMemory } from './call-memory.ts'
 import { allocate, ScratchPages, Slab } from './pool.ts'
 import { PackedKeys } from './reader.ts'
@@ -24,6 +25,8 @@ export class Environment {
   readonly hot: HotCalls
   /** What a hot read is told by, and tells. */
   readonly memory: CallMemory
+  /** When the event loop has its turn: whatever settles asks. */
+  readonly turns: Turns = new Turns()
   /** The open stores, by the key that all handles of a store share. */
   readonly stores: Map<number, SharedStore> = new Map()
   /** Who waits for locks. */
@@ -69,6 +72,7 @@ export class Environment {
     try {
       return await make(this.cold)
     } catch (thrown) {
+      await this.turns.pause() // it may have been thrown at once
       throw nativeError(thrown)
     }
   }

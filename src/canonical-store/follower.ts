@@ -93,6 +93,8 @@ class Following<T> implements AsyncIterableIterator<T> {
 
   async #step(): Promise<IteratorResult<T, undefined>> {
     try {
+      const pause = this.#source.environment.turns.pause()
+      if (pause !== undefined) await pause
       while (!this.#isDone && !this.#handle.isClosed) {
         this.#plan.signal?.throwIfAborted()
         if (this.#pass?.isLoaded === true || this.#load()) return { value: this.#take(this.#pass as EventPass), done: false }

@@ -48,7 +48,7 @@ export class SharedStore {
   crowded = false
   readonly #marks = new Float64Array(8)
   readonly #handles = new Set<number>()
-  readonly #waiters = new Waiters()
+  readonly #waiters: Waiters
   readonly #admission = new Admission()
   readonly #eventWaiters = new EventWaiters()
   #failure: LedgerstoneError | undefined
@@ -60,6 +60,7 @@ export class SharedStore {
     this.key = key
     this.path = path
     this.observer = new Observer(environment, path)
+    this.#waiters = new Waiters(environment)
   }
 
   /** The error that stopped writing, if one did. */
@@ -165,12 +166,13 @@ export class SharedStore {
   }
 
   /**
-   * A promise when the level with this rank has yet to reach commit `seq`; `undefined` when it has, as far as is known here. What the promise
-   * resolves with goes to {@link confirm}.
+   * A promise when the level with this rank has yet to reach commit `seq`, or the event loop its turn; `undefined` when the level has, as far as is
+   * known here. What the promise resolves with goes to {@link confirm}.
    */
   reached(rank: 0 | Level, seq: number): Promise<Error | undefined> | undefined {
-    if (rank === 0 || seq <= (this.#marks[rank] as number)) return undefined
-    if (this.#failure !== undefined) return Promise.resolve(this.#poisoned())
+    const { turns } = this.environment
+    if (rank === 0 || seq <= (this.#marks[rank] as number)) return turns.pause()
+    if (this.#failure !== undefined) return turns.give(this.#poisoned())
     const reached = this.#waiters.add(rank, seq)
     this.#scheduleTurn()
     return reached
@@ -178,8 +180,8 @@ export class SharedStore {
 
   /** A commit as soon as it has reached the level with this rank; rejects with what keeps it from that. */
   committed<C extends CommitInfo>(rank: 0 | Level, commit: C): Promise<C> {
-    if (rank === 0 || commit.seq <= (this.#marks[rank] as number)) return Promise.resolve(commit)
-    if (this.#failure !== undefined) return Promise.reject(this.#poisoned())
+    if (rank === 0 || commit.seq <= (this.#marks[rank] as number)) return this.environment.turns.give(commit)
+    if (this.#failure !== undefined) return this.environment.turns.refuse(this.#poisoned())
     const committed = this.#waiters.addCommit(rank, commit)
     this.#scheduleTurn()
     return committed

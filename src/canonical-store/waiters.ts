@@ -1,6 +1,7 @@
 // Who waits for which commit to reach which level. Those of one turn that wait for the same level share one promise; turns are settled in the
-// order of their commits. Knows nothing of native code: the store tells it the marks.
+// order of their commits, and in the event loop's next turn when that is due. Knows nothing of native code: the store tells it the marks.
 import { Deferred } from '../internal/deferred.ts'
+import type { Turns } from '../internal/turns.ts'
 import type { CommitInfo } from './canonical-store.ts'
 
 /** Written, durable, flushed. (Applied needs no waiting.) */
@@ -41,6 +42,10 @@ class Batch {
     return this.done.promise.then(this.#give)
   }
 
+  settle(): void {
+    this.done.resolve(undefined)
+  }
+
   fail(reason: Error, mark: number): void {
     this.#mark = mark
     this.done.resolve(reason)
@@ -55,7 +60,12 @@ export class Waiters {
   readonly #wanted: number[] = [0, 0, 0, 0]
   /** How far the level has come. */
   readonly #marks: number[] = [0, 0, 0, 0]
+  readonly #loop: { readonly turns: Turns }
   #count = 0
+
+  constructor(loop: { readonly turns: Turns }) {
+    this.#loop = loop
+  }
 
   /** How many wait. */
   get count(): number {
@@ -92,18 +102,23 @@ export class Waiters {
     let reached = 0
     while (reached < queue.length && (queue[reached] as Batch).seq <= mark) reached++
     if (reached === 0) return
+    const { turns } = this.#loop
     for (const batch of queue.splice(0, reached)) {
       this.#count -= batch.waiters
-      batch.done.resolve(undefined)
+      if (turns.isDue()) turns.later(() => batch.settle())
+      else batch.settle()
     }
   }
 
   /** What has not been reached never will be. */
   fail(reason: Error): void {
+    const { turns } = this.#loop
     for (const level of LEVELS) {
       for (const batch of this.#queue(level).splice(0)) {
         this.#count -= batch.waiters
-        batch.fail(reason, this.#marks[level] as number)
+        const mark = this.#marks[level] as number
+        if (turns.isDue()) turns.later(() => batch.fail(reason, mark))
+        else batch.fail(reason, mark)
       }
     }
   }

@@ -60,7 +60,7 @@ export class Writer {
       }
       return shared.committed(rank, commit)
     } catch (error) {
-      return Promise.reject(error)
+      return this.#handle.environment.turns.refuse(error)
     }
   }
 
@@ -69,7 +69,11 @@ export class Writer {
     return this.#awaited(rank, this.#holdBack(() => this.#runToCommit(fn), options))
   }
 
-  async transactPhases<P, T>(phases: Phases<never, P, T>, options: PhasesOptions | undefined): Promise<Commit<T>> {
+  transactPhases<P, T>(phases: Phases<never, P, T>, options: PhasesOptions | undefined): Promise<Commit<T>> {
+    return this.#handle.environment.turns.within(() => this.#transactPhases(phases, options))
+  }
+
+  async #transactPhases<P, T>(phases: Phases<never, P, T>, options: PhasesOptions | undefined): Promise<Commit<T>> {
     checkOptions(phases, PHASES, 'phases')
     const { keys, preflight, apply } = phases
     checkFunction(preflight, 'preflight')
@@ -96,7 +100,11 @@ export class Writer {
     return this.#awaited(rank, committed)
   }
 
-  async examine<P>(checks: Checks<P>, options: CheckOptions | undefined): Promise<CheckReport> {
+  examine<P>(checks: Checks<P>, options: CheckOptions | undefined): Promise<CheckReport> {
+    return this.#handle.environment.turns.within(() => this.#examine(checks, options))
+  }
+
+  async #examine<P>(checks: Checks<P>, options: CheckOptions | undefined): Promise<CheckReport> {
     checkOptions(checks, CHECKS, 'checks')
     const { keys, preflight } = checks
     checkFunction(preflight, 'preflight')
@@ -130,12 +138,12 @@ export class Writer {
       const encoded = owned(space.key(key))
       return this.#awaited(rank, this.#admit(() => this.#execute((open) => open.deleteEncoded(space.slot, encoded), false).commit, options))
     } catch (error) {
-      return Promise.reject(error)
+      return this.#handle.environment.turns.refuse(error)
     }
   }
 
   appendAll(events: readonly unknown[], options: WriteOptions | undefined): Promise<CommitInfo> {
-    if (!Array.isArray(events)) return Promise.reject(invalidArgument('events', 'an array of events is needed'))
+    if (!Array.isArray(events)) return this.#handle.environment.turns.refuse(invalidArgument('events', 'an array of events is needed'))
     return this.#write(options, (writes, handle) => {
       for (const event of events) writes.event(handle.events.encode(event), handle.limits)
     })
@@ -159,7 +167,7 @@ export class Writer {
         handle.environment.giveWriteSet(writes)
       }
     } catch (error) {
-      return Promise.reject(error)
+      return this.#handle.environment.turns.refuse(error)
     }
   }
 

@@ -5,6 +5,7 @@ import type { SharedStore } from '../canonical-store/shared-store.ts'
 import { closed, lockTimeout } from '../errors.ts'
 import { AbortWatch } from '../internal/abort.ts'
 import { Deferred } from '../internal/deferred.ts'
+import type { Turns } from '../internal/turns.ts'
 import { EmbeddedLockGuard, type LockHolder } from './lock-guard.ts'
 import type { LockGuard, LockSet, LockStats } from './locks.ts'
 import { PackedLockSet } from './packed-lock-set.ts'
@@ -50,6 +51,10 @@ export class LockClient implements LockHolder {
     this.#store = store
     this.#aborts = store?.shared.aborts ?? new AbortWatch()
     if (store === undefined) unreachable.register(this, { environment, id })
+  }
+
+  get turns(): Turns {
+    return this.#environment.turns
   }
 
   /**

@@ -59,6 +59,17 @@ export class LockManager {
    * `ERR_INVALID_ARGUMENT`, `ERR_LIMIT`. Then nothing is held.
    */
   async acquire(keys: LockSet, options?: LockOptions): Promise<LockGuard> {
+    const { turns } = this.#client
+    try {
+      const granted = this.#acquire(keys, options)
+      return granted instanceof Promise ? await granted : granted
+    } finally {
+      const pause = turns.pause() // it may have been granted, or refused, at once
+      if (pause !== undefined) await pause
+    }
+  }
+
+  #acquire(keys: LockSet, options: LockOptions | undefined): LockGuard | Promise<LockGuard> {
     let timeoutMs = this.#timeoutMs
     let signal: AbortSignal | undefined
     if (options !== undefined) {

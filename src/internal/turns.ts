@@ -1,0 +1,97 @@
+// When the event loop is given a turn. A wait that has been answered settles in a microtask, and a program that awaits one after another would run for
+// seconds without sockets, timers or signals being looked at. So everything that settles asks here: when the loop is known to have had no turn for a
+// while, it settles in the loop's next turn, in order. Knows nothing of stores.
+
+/** Taken at load: a test's faked timers turn no loop. */
+const nextTurnOfLoop = setImmediate
+const clock = performance.now.bind(performance)
+
+/** A turn is looked for when none is known for so long, and waited for when it has not come for as long again: in ms. */
+const STEP_MS = 1
+/** So many settle between two looks at the clock at most: a look costs as much as a twentieth of a commit. */
+const MAX_STRIDE = 63
+/** If so much time goes by between two looks they are too rare, in ms; below the other they are too frequent. */
+const SLOW_MS = 0.5
+const QUICK_MS = 0.1
+
+/** The turns of one environment's event loop. */
+export class Turns {
+  readonly #now: () => number
+  readonly #nextTurn: (callback: () => void) => unknown
+  /** So many more settle before the clock is looked at. */
+  #left = 0
+  #stride = 0
+  #lookedMs = 0
+  #sinceMs = 0
+  #isExpected = false
+  #isDue = false
+  #later: (() => void)[] = []
+
+  constructor(now: () => number = clock, nextTurn: (callback: () => void) => unknown = nextTurnOfLoop) {
+    this.#now = now
+    this.#nextTurn = nextTurn
+  }
+
+  /** Something is about to settle: whether that has to wait for the loop's next turn. Then {@link later} is for it. */
+  isDue(): boolean {
+    return this.#left-- > 0 ? this.#isDue : this.#look()
+  }
+
+  /** Calls `settle` in the next turn of the loop, behind what waits for that already. */
+  later(settle: () => void): void {
+    this.#later.push(settle)
+  }
+
+  /** What an asynchronous function has to wait for before it ends, if it has to. */
+  pause(): Promise<undefined> | undefined {
+    return this.isDue() ? new Promise((resolve) => this.later(() => resolve(undefined))) : undefined
+  }
+
+  /** A promise of `value`, which is there. */
+  give<T>(value: T): Promise<T> {
+    return this.isDue() ? new Promise((resolve) => this.later(() => resolve(value))) : Promise.resolve(value)
+  }
+
+  /** A promise that rejects. */
+  refuse(reason: unknown): Promise<never> {
+    return this.isDue() ? new Promise((_, reject) => this.later(() => reject(reason))) : Promise.reject(reason)
+  }
+
+  /** Does asynchronous work of which nobody knows that it takes a turn, above all when it fails at once. */
+  async within<T>(work: () => T | PromiseLike<T>): Promise<T> {
+    try {
+      return await work()
+    } finally {
+      const pause = this.pause()
+      if (pause !== undefined) await pause
+    }
+  }
+
+  #look(): boolean {
+    const nowMs = this.#now()
+    const quietMs = nowMs - this.#lookedMs
+    this.#lookedMs = nowMs
+    if (quietMs > SLOW_MS) this.#stride = 0
+    else if (quietMs < QUICK_MS) this.#stride = Math.min(MAX_STRIDE, this.#stride * 2 + 1)
+    this.#left = this.#stride
+    if (nowMs - this.#sinceMs >= STEP_MS) {
+      this.#sinceMs = nowMs
+      if (this.#isExpected) this.#isDue = true
+      else this.#expect()
+    }
+    return this.#isDue
+  }
+
+  #expect(): void {
+    this.#isExpected = true
+    this.#nextTurn(this.#onTurn)
+  }
+
+  readonly #onTurn = (): void => {
+    this.#isExpected = this.#isDue = false
+    if (this.#later.length === 0) return
+    const later = this.#later
+    this.#later = []
+    for (const settle of later) settle()
+  }
+}
