@@ -5,7 +5,7 @@
 // Fix: all that settles asks `Turns`, which has it settle in the loop's next turn when there has been none for a while.
 import test, { type ExecutionContext } from 'ava'
 import { Environment } from '../../src/canonical-store/environment.ts'
-import type { CanonicalStore, Follower, Json } from '../../src/index.ts'
+import type { CanonicalStore } from '../../src/index.ts'
 import { Turns } from '../../src/internal/turns.ts'
 import { LockManager } from '../../src/lock-manager/index.ts'
 import { openStore } from '../support/store.ts'
@@ -130,7 +130,7 @@ for (const inlineFlush of ['auto', 'never'] as const) {
 }
 
 test.serial('what is applied settles in a microtask while the loop has had its turn', async (t) => {
-  const store = await openStore<Json>(t)
+  const store = await openStore(t)
   setClock(t, 0)
   const applied = { durability: 'applied' } as const
   const most = await mostWithoutTurn(() => store.transact((tx) => tx.append(0), applied))
@@ -138,7 +138,7 @@ test.serial('what is applied settles in a microtask while the loop has had its t
 })
 
 test.serial('levels are told in the order of the commits, also across a turn', async (t) => {
-  const store = await openStore<Json>(t)
+  const store = await openStore(t)
   setClock(t, 0.6)
   const told: number[] = []
   const all: Promise<unknown>[] = []
@@ -153,10 +153,10 @@ test.serial('levels are told in the order of the commits, also across a turn', a
 })
 
 test.serial('a follower that is ended while it waits for a turn ends', async (t) => {
-  const store = await openStore<Json>(t)
+  const store = await openStore(t)
   await store.append(Array.from({ length: TIMES }, (_, n) => n), { durability: 'durable' })
   setClock(t, 1)
-  const iterator = (store.follow() as Follower<Json>)[Symbol.asyncIterator]()
+  const iterator = store.follow()[Symbol.asyncIterator]()
   const steps = Array.from({ length: 10 }, () => iterator.next())
   await iterator.return?.()
   t.true((await steps.at(-1))?.done)
