@@ -1,7 +1,6 @@
 //! Opening: everything is looked at and judged first, then files are changed (I10), then the journal's rest is replayed.
 
 use std::{
-    hash::{BuildHasher, Hasher, RandomState},
     path::Path,
     sync::{
         Arc, OnceLock,
@@ -13,7 +12,7 @@ use ledgerstone_event_log::{EventLog, EventLogOptions};
 use ledgerstone_format::StoreId;
 use ledgerstone_journal::{Journal, JournalOptions, Poison, Promise, ScanFrom};
 use ledgerstone_lock_manager::LockManager;
-use ledgerstone_vfs::{Clock, FileLock, FileSystem, OpenHow, Vfs, read_small_file};
+use ledgerstone_vfs::{Clock, FileLock, FileSystem, OpenHow, OsVfs, Vfs, read_small_file};
 use ledgerstone_write_coordinator::{Coordinator, Pacing};
 use parking_lot::Mutex;
 
@@ -63,7 +62,7 @@ pub(crate) struct Ground {
 
 /// An identity of the operating system's randomness.
 pub(crate) fn random_id() -> StoreId {
-    let word = || RandomState::new().build_hasher().finish().to_le_bytes();
+    let word = || OsVfs.random().to_le_bytes();
     let (mut bytes, first, second) = ([0; 16], word(), word());
     for (to, from) in bytes.iter_mut().zip(first.into_iter().chain(second)) {
         *to = from;

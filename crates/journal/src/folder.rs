@@ -26,8 +26,6 @@ pub(crate) struct SpareFound {
     pub(crate) path: PathBuf,
     pub(crate) number: u64,
     pub(crate) len: u64,
-    /// Neither a whole header nor never written.
-    pub(crate) damaged: bool,
 }
 
 #[derive(Debug, Default)]
@@ -61,10 +59,9 @@ impl Folder {
             HeaderFound::Valid(header) if header.number == number => self.in_use.push(InUse { path, len, header }),
             HeaderFound::Valid(header) => {
                 self.next_number = self.next_number.max(header.number.saturating_add(1));
-                self.spares.push(SpareFound { path, number, len, damaged: false });
+                self.spares.push(SpareFound { path, number, len });
             }
-            HeaderFound::Blank => self.spares.push(SpareFound { path, number, len, damaged: false }),
-            HeaderFound::Damaged => self.spares.push(SpareFound { path, number, len, damaged: true }),
+            HeaderFound::Blank | HeaderFound::Damaged => self.spares.push(SpareFound { path, number, len }),
         }
         Ok(())
     }

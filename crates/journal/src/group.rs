@@ -79,6 +79,8 @@ pub(crate) struct Origin {
     /// The file to go on in, and from which page on.
     pub(crate) current: Option<(Arc<JournalFile>, u64)>,
     pub(crate) files: Vec<FileEntry>,
+    /// What the salts of the files to come are made from.
+    pub(crate) salt_base: u64,
 }
 
 #[derive(Debug)]
@@ -148,13 +150,12 @@ impl Group {
         builder: FrameBuilder,
         stamp: Stamp,
         durable_upto: u64,
-        time: impl FnOnce() -> [u64; 2],
     ) -> Result<(Frame, Position), &'static str> {
         if stamp.seq != self.origin.last_seq + 1 {
             return Err("seq is not contiguous");
         }
         let frame_len = builder.encoded_len();
-        let (file, offset) = self.place(frame_len, stamp.seq, time)?;
+        let (file, offset) = self.place(frame_len, stamp.seq)?;
         let link = Link { salt: file.salt, previous_crc: self.origin.last_crc, durable_upto };
         let (frame, rest) = builder.finish(stamp, link).map_err(|_| "a frame without a head")?;
         self.memory.give_back(rest);
@@ -172,12 +173,7 @@ impl Group {
         Ok((frame, position))
     }
 
-    fn place(
-        &mut self,
-        frame_len: u64,
-        seq: u64,
-        time: impl FnOnce() -> [u64; 2],
-    ) -> Result<(Arc<JournalFile>, u64), &'static str> {
+    fn place(&mut self, frame_len: u64, seq: u64) -> Result<(Arc<JournalFile>, u64), &'static str> {
         if let Some((file, end)) = &self.origin.current
             && end.saturating_add(frame_len) <= file.capacity
         {
@@ -194,7 +190,7 @@ impl Group {
             salt: 0,
             previous_crc: self.origin.last_crc,
         };
-        header.salt = make_salt(&header, time());
+        header.salt = make_salt(&header, self.origin.salt_base);
         self.origin.files.push(FileEntry { number: spare.number, first_seq: seq, capacity: spare.capacity });
         let file = Arc::new(JournalFile {
             number: spare.number,

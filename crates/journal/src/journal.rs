@@ -129,6 +129,7 @@ impl Journal {
             position: None,
             current: None,
             files: Vec::new(),
+            salt_base: vfs.random(),
         };
         let parts = Parts { vfs, dir: dir.to_path_buf(), origin, spares: Vec::new(), next_number: 1 };
         Ok(Self::assemble(parts, clock, options, poison))

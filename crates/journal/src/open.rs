@@ -42,12 +42,7 @@ impl Scan {
         let mut sorting = Shelf { vfs: &*vfs, dir: &dir, next_number, changed: false, keep: Vec::new() };
         let above = if tail.is_empty() { folder.in_use.last().map_or(0, |file| file.header.number) } else { u64::MAX };
         let cut_number = cut.as_ref().map(|file| file.header.number);
-        folder.spares.extend(cut.map(|file| SpareFound {
-            number: file.header.number,
-            path: file.path,
-            len: file.len,
-            damaged: false,
-        }));
+        folder.spares.extend(cut.map(|file| SpareFound { number: file.header.number, path: file.path, len: file.len }));
         sorting.sort_out(folder.spares, options, above, cut_number)?;
         let (spares, next_number) = (sorting.keep, sorting.next_number);
 
@@ -56,6 +51,7 @@ impl Scan {
             .iter()
             .map(|file| FileEntry { number: file.header.number, first_seq: file.header.first_seq, capacity: file.len })
             .collect();
+        let salt_base = vfs.random();
         let mut current = None;
         if let Some(first) = tail.first() {
             let used_bytes = files.iter().map(|file| file.capacity).sum();
@@ -66,8 +62,7 @@ impl Scan {
                 salt: 0,
                 previous_crc: crc_before_tail,
             };
-            let monotonic = u64::try_from(clock.monotonic().as_nanos()).unwrap_or(u64::MAX);
-            header.salt = make_salt(&header, [clock.wall_ms(), monotonic]);
+            header.salt = make_salt(&header, salt_base);
             let file = TailFile { vfs: &*vfs, header, capacity: options.next_file_bytes(used_bytes) };
             let copy = file.make(&dir, &tail)?;
             files.push(FileEntry { number: tail_number, first_seq: first.seq(), capacity: copy.file.capacity });
@@ -96,6 +91,7 @@ impl Scan {
             position,
             current,
             files,
+            salt_base,
         };
         Ok(Journal::assemble(Parts { vfs, dir, origin, spares, next_number }, clock, options, poison))
     }

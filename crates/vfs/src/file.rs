@@ -1,6 +1,13 @@
 //! The two traits that stand between the engine and a disk. Positioned I/O only: no cursor, no append mode, no mmap.
 
-use std::{ffi::OsString, fmt, io, path::Path, sync::Arc};
+use std::{
+    ffi::OsString,
+    fmt,
+    hash::{BuildHasher, Hasher, RandomState},
+    io,
+    path::Path,
+    sync::Arc,
+};
 
 use crate::{FileError, FileSystem, Result};
 
@@ -42,6 +49,11 @@ pub trait Vfs: Send + Sync + fmt::Debug {
     /// What `path` is on, or will be once it is made: what the nearest folder above it is on. Changes nothing.
     fn file_system(&self, _path: &Path) -> FileSystem {
         FileSystem::Local
+    }
+
+    /// A number by chance: another one for each call, process and machine. A simulation has its own.
+    fn random(&self) -> u64 {
+        RandomState::new().build_hasher().finish()
     }
 }
 

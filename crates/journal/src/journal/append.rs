@@ -100,7 +100,7 @@ impl Journal {
     /// length; then it cannot fail. A breach of that is a defect: it poisons the store and nothing is appended.
     pub fn append(&self, builder: FrameBuilder, stamp: Stamp) -> Result<Appended> {
         let mut group = self.group.lock();
-        match group.append(builder, stamp, self.marks.durable(), || self.time()) {
+        match group.append(builder, stamp, self.marks.durable()) {
             Ok((frame, position)) => {
                 self.pending_bytes.store(group.pending_bytes(), Ordering::Release);
                 Ok(Appended { frame, position })
@@ -113,10 +113,6 @@ impl Journal {
                 Err(Error::Internal(what))
             }
         }
-    }
-
-    fn time(&self) -> [u64; 2] {
-        [self.clock.wall_ms(), u64::try_from(self.clock.monotonic().as_nanos()).unwrap_or(u64::MAX)]
     }
 
     /// Calls the journal thread, soon, for what was appended. After [`append`](Self::append), outside the commit lock.

@@ -3,6 +3,8 @@
 //! Witnesses are what others promise, a later file (begun only when everything before it was durable, I4), a later frame
 //! that had seen the missing one durable, and such frames in a file that lost its header.
 
+use ledgerstone_format::{PAGE_BYTES, align_up};
+
 use super::{Walk, damaged};
 use crate::{
     Result,
@@ -76,21 +78,31 @@ impl Walk<'_> {
     }
 
     /// Whether a file that looks like a spare continues the journal with frames that were durable, so that only its header
-    /// was lost. Without the header's salt nothing verifies; structure, seq and chain must do. Frames of an earlier use
-    /// have lower seqs, and those of a future that was cut never saw the missing seq durable.
+    /// was lost. Without the header's salt nothing verifies: what stands there must be chained to the last frame, and on from
+    /// frame to frame, up to one that saw the missing seq durable. Anything less is met by chance in what users store.
     fn is_hidden_continuation(&self, spare: &SpareFound) -> Result<bool> {
         let mut reader = FileReader::open(self.vfs, &spare.path)?;
-        let continues = |head: &FrameHead| head.seq == self.next_seq && head.previous_crc == self.crc;
-        if !spare.damaged && !reader.head_at(FRAMES_START)?.is_some_and(|head| continues(&head)) {
-            return Ok(false);
-        }
-        let mut from = FRAMES_START;
-        while let Some((at, head)) = reader.next_head(from)? {
-            if head.durable_upto >= self.next_seq && reader.looks_whole_at(at, &head)? {
+        let (mut offset, mut seq, mut crc) = (FRAMES_START, self.next_seq, self.crc);
+        while let Some((at, head)) = next_chained(&mut reader, offset, seq, crc)? {
+            if head.durable_upto >= self.next_seq {
                 return Ok(true);
             }
-            from = at + FRAME_ALIGN;
+            (offset, seq, crc) = (at + u64::from(head.length), seq.saturating_add(1), head.crc);
         }
         Ok(false)
     }
+}
+
+/// What stands at `offset`, or on the page behind, with the structure of the frame `seq` that follows the checksum `crc`.
+fn next_chained(reader: &mut FileReader, offset: u64, seq: u64, crc: u32) -> Result<Option<(u64, FrameHead)>> {
+    for at in [offset, align_up(offset, PAGE_BYTES)] {
+        if let Some(head) = reader.head_at(at)?
+            && head.seq == seq
+            && head.previous_crc == crc
+            && reader.looks_whole_at(at, &head)?
+        {
+            return Ok(Some((at, head)));
+        }
+    }
+    Ok(None)
 }

@@ -12,6 +12,7 @@ mod damage;
 mod endings;
 mod faults;
 mod flush_counts;
+mod lost_futures;
 mod model;
 mod recycling;
 mod rig;

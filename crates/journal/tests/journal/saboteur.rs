@@ -79,6 +79,10 @@ impl Vfs for Saboteur {
     fn try_lock(&self, path: &Path) -> Result<Option<Box<dyn FileLock>>> {
         self.disk.try_lock(path)
     }
+
+    fn random(&self) -> u64 {
+        self.disk.random()
+    }
 }
 
 impl VfsFile for SabotagedFile {

@@ -197,6 +197,10 @@ impl Vfs for SimDisk {
         Ok(Some(Box::new(SimLock(self.handle(&mut state, node, path, true)))))
     }
 
+    fn random(&self) -> u64 {
+        self.state.lock().next_random()
+    }
+
     fn file_system(&self, _path: &Path) -> FileSystem {
         self.state.lock().file_system.clone()
     }

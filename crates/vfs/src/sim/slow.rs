@@ -111,6 +111,10 @@ impl Vfs for SlowVfs {
     fn file_system(&self, path: &Path) -> FileSystem {
         self.inner.file_system(path)
     }
+
+    fn random(&self) -> u64 {
+        self.inner.random()
+    }
 }
 
 impl VfsFile for SlowFile {

@@ -19,6 +19,8 @@ pub(super) struct State {
     pub(super) tree: Tree,
     pub(super) faults: Faults,
     pub(super) trace: Trace,
+    /// Numbers that were asked for.
+    pub(super) randoms: u64,
     /// Calls that may change the disk, done since it was made.
     pub(super) operations: u64,
     /// At which number of operations the power goes.
@@ -47,6 +49,7 @@ impl State {
             tree,
             faults: Faults::default(),
             trace: Trace::default(),
+            randoms: 0,
             operations: 0,
             cut_at: None,
             cut: false,
@@ -82,6 +85,12 @@ impl State {
     /// The seed of what comes after this moment.
     pub(super) fn next_seed(&self) -> u64 {
         mix(self.seed, self.operations)
+    }
+
+    /// A number that no disk before this one has given; what the disk does otherwise does not depend on it.
+    pub(super) fn next_random(&mut self) -> u64 {
+        self.randoms += 1;
+        mix(mix(self.seed, 3), self.randoms)
     }
 
     pub(super) fn check_power(&self, call: &Call) -> Result<()> {
