@@ -8,7 +8,7 @@ type Check = () => Promise<string | undefined> // what is wrong, if something is
 const node = (packageName: string, bin: string, ...args: string[]): Check => program(process.execPath, tool(packageName, bin), ...args)
 
 const checks: Record<string, Check> = {
-  build: program(process.execPath, '--import=@oxc-node/core/register', 'scripts/build.ts', '--profile', 'fast'),
+  build: program(process.execPath, 'scripts/run.mjs', 'build', '--profile', 'fast'),
   rustfmt: program('cargo', 'fmt', '--all', '--check'),
   clippy: program('cargo', 'clippy', '--workspace', '--all-targets', '--locked', '--quiet', '--', '-D', 'warnings'),
   oxlint: node('oxlint', 'oxlint', '--type-aware', '--deny-warnings'),

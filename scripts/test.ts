@@ -9,7 +9,7 @@ interface Totals { passed: number; failed: number }
 
 const selected = process.argv.slice(2)
 
-await must(process.execPath, ['--import=@oxc-node/core/register', 'scripts/build.ts', '--profile', 'fast'])
+await must(process.execPath, ['scripts/run.mjs', 'build', '--profile', 'fast'])
 const rust = selected.length > 0 ? undefined : await cargo()
 const node = await ava()
 

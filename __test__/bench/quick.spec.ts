@@ -21,7 +21,7 @@ async function node(...args: readonly string[]): Promise<string> {
 
 test('a quick look measures every workload and every probe', async (t) => {
   t.timeout(LIMIT_MS)
-  await node('--import=@oxc-node/core/register', 'scripts/build.ts', '--profile', 'fast', '--programs')
+  await node('scripts/run.mjs', 'build', '--profile', 'fast', '--programs')
   const result = JSON.parse(await node('target/programs/bench/run.js', '--quick', '--json')) as Result
   const noLaterNode = result.skipped.filter((what) => /there is no Node \d/.test(what))
   t.deepEqual(result.skipped, noLaterNode)

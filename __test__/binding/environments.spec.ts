@@ -7,6 +7,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
+import { TYPESCRIPT } from '../support/typescript.ts'
 import { FAILED, cold, commit, error, getText, hot, onWake, openIn, reached, writeSet } from './raw.ts'
 import type { ColdCalls } from '../../src/binding.ts'
 import { Environment } from '../../src/canonical-store/environment.ts'
@@ -211,7 +212,7 @@ for (const [ending, expected] of [
   test(expected, async (t) => {
     const { path, store } = await openIn(t)
     await cold.closeStore(store)
-    const child = spawn(process.execPath, ['--import=@oxc-node/core/register', fileURLToPath(new URL('./ending.ts', import.meta.url)), ending, path], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [...TYPESCRIPT, fileURLToPath(new URL('./ending.ts', import.meta.url)), ending, path], { stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))
     child.stderr.resume()

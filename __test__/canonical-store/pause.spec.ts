@@ -32,10 +32,11 @@ test('while paused, writes that are awaited wait in order, and those that are no
 test('all that was applied is durable when it resolves', async (t) => {
   const store = await openStore(t, { flush: { intervalMs: 60_000 } })
   for (let n = 0; n < 100; n++) store.apply((tx) => tx.append(n))
-  using _pause = await store.pauseIngestion()
+  const pause = await store.pauseIngestion()
   const { applied, durable } = store.stats().levels
   t.is(applied, 100)
   t.is(durable, 100)
+  pause.release()
 })
 
 test('pauses are counted; a second release does nothing; resumeIngestion ends them all', async (t) => {
@@ -113,7 +114,8 @@ test('wrong options are argument mistakes and pause nothing', async (t) => {
 test('a paused store can be sealed and unsealed', async (t) => {
   const store = await openStore(t)
   await store.append(1)
-  using _pause = await store.pauseIngestion()
+  const pause = await store.pauseIngestion()
   t.is(await store.seal(), 1)
   await store.unseal()
+  pause.release()
 })

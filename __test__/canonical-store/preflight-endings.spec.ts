@@ -98,7 +98,7 @@ test('a signal ends it in every phase with its reason, also a preflight that doe
   }), 'and it fails')
 
   const paused = new AbortController()
-  using _pause = await store.pauseIngestion()
+  const pause = await store.pauseIngestion()
   const held = run(paused.signal, () => 1)
   await turn()
   t.deepEqual(nothingHeld(store), [1, 0, 0])
@@ -106,6 +106,7 @@ test('a signal ends it in every phase with its reason, also a preflight that doe
   t.is(await held, 'while paused')
   t.deepEqual(nothingHeld(store), [0, 0, 0])
   t.is(state.get('a'), undefined)
+  pause.release()
 })
 
 test('the time limit is for the locks, all attempts together, and not for the preflight', async (t) => {

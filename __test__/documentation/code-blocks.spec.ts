@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
+import { TYPESCRIPT } from '../support/typescript.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const run = promisify(execFile)
@@ -29,6 +30,6 @@ for (const { name, i, code } of blocks) {
     const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
     const compiled = await run(process.execPath, [tsc, '-p', folder], { cwd: root }).then(() => '', (error: { stdout: string }) => error.stdout)
     t.is(compiled, '')
-    await t.notThrowsAsync(run(process.execPath, ['--import=@oxc-node/core/register', join(folder, 'block.ts')], { cwd: folder, timeout: 60_000 }))
+    await t.notThrowsAsync(run(process.execPath, [...TYPESCRIPT, join(folder, 'block.ts')], { cwd: folder, timeout: 60_000 }))
   })
 }

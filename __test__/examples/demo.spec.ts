@@ -3,13 +3,14 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
+import { TYPESCRIPT } from '../support/typescript.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const ROWS = 60_000
 
 for (const durability of ['durable', 'applied']) {
   test.serial(`the demo recovers, goes on and proves its state, each commit ${durability}`, async (t) => {
-    const program = ['--import=@oxc-node/core/register', 'examples/demo/main.ts', '--rows', String(ROWS), '--durability', durability]
+    const program = [...TYPESCRIPT, 'examples/demo/main.ts', '--rows', String(ROWS), '--durability', durability]
     const { stdout } = await promisify(execFile)(process.execPath, program, { cwd: root, timeout: 120_000 })
     t.regex(stdout, /SIGKILL after [\d,]+ acknowledged events/)
     t.regex(stdout, /the last one ends a transaction/)

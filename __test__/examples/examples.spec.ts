@@ -3,11 +3,12 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
+import { TYPESCRIPT } from '../support/typescript.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 async function run(name: string, ...more: readonly string[]): Promise<string> {
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--import=@oxc-node/core/register', `examples/${name}/main.ts`, ...more], { cwd: root, timeout: 120_000 })
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [...TYPESCRIPT, `examples/${name}/main.ts`, ...more], { cwd: root, timeout: 120_000 })
   return stdout + stderr
 }
 

@@ -1,6 +1,6 @@
 // Makes the fixtures of one format, once: what is released is never made again, a new format gets a folder of its own beside it.
 //
-//   node --import=@oxc-node/core/register __test__/format/make-fixtures.ts FOLDER      (fixtures/format-1/store)
+//   node --import=./scripts/typescript/register.mjs __test__/format/make-fixtures.ts FOLDER      (fixtures/format-1/store)
 //
 // Each store is made in a child: `closed` is sealed and ends with a clean mark, `killed` ends by SIGKILL with a tail in its journal that was never
 // flushed to LMDB and the log. FOLDER/NAME holds the files, each compressed (.br), FOLDER/NAME.json what can be read from them. A stand-alone log of

@@ -3,10 +3,10 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { REPORT_FD } from './report.ts'
+import { TYPESCRIPT } from './typescript.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const DEFAULT_LIMIT_MS = 60_000
-const STRIPS_TYPES = Boolean((process.features as { typescript?: unknown }).typescript)
 
 export interface ChildOptions {
   readonly args?: readonly string[]
@@ -14,8 +14,6 @@ export interface ChildOptions {
   readonly env?: Readonly<Record<string, string>>
   /** A program that runs Node, with the arguments before Node's own path: for limits and the like. */
   readonly runner?: readonly [program: string, ...args: string[]]
-  /** Runs the sources as they are where Node understands them itself: what the loader makes of them for later versions costs more. */
-  readonly asWritten?: boolean
   /** Beyond this the child is killed and counts as hung. */
   readonly limitMs?: number
   /** Called with each line that the child reports. */
@@ -43,10 +41,10 @@ export class Child {
 
   /** Starts `program` (a TypeScript file) in the repository's folder. */
   constructor(program: string | URL, options: ChildOptions = {}) {
-    const { args = [], nodeArgs = [], env = {}, runner = [], asWritten = false, limitMs = DEFAULT_LIMIT_MS, onReport } = options
+    const { args = [], nodeArgs = [], env = {}, runner = [], limitMs = DEFAULT_LIMIT_MS, onReport } = options
     const file = typeof program === 'string' ? program : fileURLToPath(program)
     const [command, ...rest] = [...runner, process.execPath] as [string, ...string[]]
-    const child = spawn(command, [...rest, ...nodeArgs, ...(asWritten && STRIPS_TYPES ? [] : ['--import=@oxc-node/core/register']), file, ...args], {
+    const child = spawn(command, [...rest, ...nodeArgs, ...TYPESCRIPT, file, ...args], {
       cwd: root,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
