@@ -109,6 +109,18 @@ test('rooms have the same names everywhere', (t) => {
   t.deepEqual(foldersOf('__test__').filter((name) => !tests.has(name)), [])
 })
 
+// Bug: scenes waited for ever for a worker's message or end. Mechanism: they listened after it had come, on a Node that started it faster. Fix: what a
+// worker tells and how it ends is kept from its start, by `startWorker`, and there is no other way to start one.
+test('tests start workers by startWorker alone', (t) => {
+  const others = sources.filter((file) => /^__test__\/.*\.ts$/.test(file) && /\bnew Worker[(]/.test(text(file)))
+  t.deepEqual(others, ['__test__/support/workers.ts'])
+})
+
+test('what runs as TypeScript is syntax that the oldest supported Node knows', (t) => {
+  const later = sources.filter((file) => /^(src|bench|examples|scripts|__test__(?!\/types))\/.*\.ts$/.test(file) && /^\s*(?:await )?using \w+ =/m.test(text(file)))
+  t.deepEqual(later, [], '`using` is not')
+})
+
 function dependenciesOf(crate: string): string[] {
   const names: string[] = []
   let inside = false

@@ -1,5 +1,5 @@
 // A process that ends in the way that its first argument names, with a store open in the folder that is its second.
-import { Worker } from 'node:worker_threads'
+import { startWorker } from '../support/workers.ts'
 import { OPTIONS, cold, commit, hot } from './raw.ts'
 
 const [ending, path] = process.argv.slice(2) as [string, string]
@@ -36,7 +36,7 @@ switch (ending) {
     })
     break
   case 'workerExit': {
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { name: 'floods', path } })
+    const worker = startWorker(new URL('./worker.ts', import.meta.url), { name: 'floods', path })
     worker.once('message', () => setTimeout(() => process.exit(0), 20))
     break
   }

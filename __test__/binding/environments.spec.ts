@@ -5,9 +5,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
 import { TYPESCRIPT } from '../support/typescript.ts'
+import { ended, startWorker } from '../support/workers.ts'
 import { FAILED, cold, commit, error, getText, hot, onWake, openIn, reached, writeSet } from './raw.ts'
 import type { ColdCalls } from '../../src/binding.ts'
 import { Environment } from '../../src/canonical-store/environment.ts'
@@ -15,10 +16,10 @@ import type { Task, Word } from './worker.ts'
 
 const WORKER = new URL('./worker.ts', import.meta.url)
 
-interface Started extends Worker { word(name: string): Promise<Word>; ended: Promise<unknown[]> }
+interface Started extends Worker { word(name: string): Promise<Word>; ended: Promise<number> }
 
 function start(t: ExecutionContext, name: Task['name'], path: string): Started {
-  const worker = new Worker(WORKER, { workerData: { name, path } satisfies Task })
+  const worker = startWorker(WORKER, { name, path } satisfies Task)
   const words: Word[] = []
   const waiting = new Set<() => void>()
   let failure: unknown
@@ -26,11 +27,11 @@ function start(t: ExecutionContext, name: Task['name'], path: string): Started {
     words.push(word)
     for (const look of waiting) look()
   })
-  worker.on('error', (thrown) => {
-    failure = thrown
+  worker.on('error', (thrown) => (failure = thrown))
+  worker.once('exit', (code) => {
+    failure ??= new Error(`the worker ended with ${code}`)
     for (const look of waiting) look()
   })
-  const ended = once(worker, 'exit') // listened for from the start: it may end at any time
   t.teardown(() => worker.terminate())
   const word = (wanted: string): Promise<Word> =>
     new Promise((resolve, reject) => {
@@ -44,7 +45,7 @@ function start(t: ExecutionContext, name: Task['name'], path: string): Started {
       waiting.add(look)
       look()
     })
-  return Object.assign(worker, { word, ended })
+  return Object.assign(worker, { word, ended: ended(worker) })
 }
 
 test('two environments that open one path have one store', async (t) => {
@@ -63,8 +64,7 @@ test.serial('what a worker has applied is durable when it ends, though nobody wa
   const { store, path } = await openIn(t)
   const worker = start(t, 'forget', path)
   const { seq } = await worker.word('applied')
-  const [code] = (await worker.ended) as [number]
-  t.is(code, 0)
+  t.is(await worker.ended, 0)
   const marks = new Float64Array(8)
   hot.poll(store, marks)
   t.true((marks[2] as number) >= (seq as number), 'it stayed alive until then')
@@ -216,7 +216,7 @@ for (const [ending, expected] of [
     let output = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))
     child.stderr.resume()
-    const hung = setTimeout(() => child.kill('SIGKILL'), 60_000)
+    const hung = setTimeout(() => child.kill('SIGKILL'), 300_000)
     const [code, signal] = (await once(child, 'close')) as [number | null, string | null]
     clearTimeout(hung)
     t.is(signal, null)

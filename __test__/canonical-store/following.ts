@@ -1,10 +1,10 @@
 // Short programs in which one thread follows what another writes; the worker runs this file too.
 //
 //   following.ts SCENE PATH
-import { isMainThread, Worker, workerData } from 'node:worker_threads'
+import { isMainThread, workerData } from 'node:worker_threads'
 import { type CanonicalStore, type Durability, open } from 'ledgerstone'
 import { report } from '../support/report.ts'
-import { ended } from '../support/workers.ts'
+import { ended, startWorker } from '../support/workers.ts'
 
 const EVENTS = 2000
 
@@ -50,11 +50,10 @@ async function main(scene: string, path: string): Promise<void> {
     report('all there')
     return
   }
-  const worker = new Worker(new URL(import.meta.url), { workerData: { scene, path } })
-  const end = ended(worker)
+  const worker = startWorker(new URL(import.meta.url), { scene, path })
   const done = scene === 'main-follows' ? LEVELS.map((level) => follow(store, level)) : [write(store).then(() => true)]
   const all = await Promise.all(done)
-  if ((await end) === 0 && all.every(Boolean)) report('all there')
+  if ((await ended(worker)) === 0 && all.every(Boolean)) report('all there')
   await store.close()
 }
 

@@ -1,10 +1,10 @@
 // One thread pauses while workers hold the gate and write; the workers run this file too.
 //
 //   pausing.ts PATH
-import { once } from 'node:events'
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { open } from 'ledgerstone'
 import { report } from '../support/report.ts'
+import { ended, startWorker, told } from '../support/workers.ts'
 
 /** Set while the worker holds a transaction open; to be cleared when it may end. */
 type Hold = Int32Array<SharedArrayBuffer>
@@ -12,16 +12,16 @@ type Hold = Int32Array<SharedArrayBuffer>
 async function main(path: string): Promise<void> {
   const store = await open(path, { durability: 'applied' })
   const hold: Hold = new Int32Array(new SharedArrayBuffer(4))
-  const holder = new Worker(new URL(import.meta.url), { workerData: { path, hold } })
+  const holder = startWorker(new URL(import.meta.url), { path, hold })
   const isHeld = async (): Promise<void> => {
     holder.postMessage('hold')
-    await once(holder, 'message')
+    await told(holder)
   }
   const letGo = (): void => {
     Atomics.store(hold, 0, 0)
     Atomics.notify(hold, 0)
   }
-  await once(holder, 'message')
+  await told(holder)
 
   await isHeld()
   report(await store.pauseIngestion({ timeoutMs: 100 }).then(() => 'paused', (error: { code: string }) => error.code))
@@ -46,8 +46,8 @@ async function main(path: string): Promise<void> {
   if (store.stats().levels.applied === before + 1) report('paused when the transaction had ended')
 
   // Writers that go on and on: not one of their commits comes after the pause.
-  const writer = new Worker(new URL(import.meta.url), { workerData: { path, commits: 3000 } })
-  await once(writer, 'message')
+  const writer = startWorker(new URL(import.meta.url), { path, commits: 3000 })
+  await told(writer)
   pause.release()
   const reached = new Set<number>()
   for (let n = 0; n < 20; n++) {
@@ -60,10 +60,10 @@ async function main(path: string): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 1))
   }
   if (reached.size > 1) report('nothing came through')
-  await once(writer, 'exit')
+  await ended(writer)
   if (store.state.get('commits') === 3000) report('all there')
   holder.postMessage('end')
-  await once(holder, 'exit')
+  await ended(holder)
   await store.close()
 }
 

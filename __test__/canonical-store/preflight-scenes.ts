@@ -1,10 +1,10 @@
 // Preflights across threads, one program per argument; the workers run this file too.
 //
 //   preflight-scenes.ts SCENE PATH
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { isMainThread, parentPort, type Worker, workerData } from 'node:worker_threads'
 import { type CanonicalStore, open, retry } from 'ledgerstone'
 import { report } from '../support/report.ts'
-import { ended, told } from '../support/workers.ts'
+import { ended, startWorker, told } from '../support/workers.ts'
 
 interface Part { readonly scene: string; readonly path: string; readonly shared: Int32Array }
 
@@ -146,7 +146,7 @@ function mark(store: CanonicalStore, until: Promise<void> = Promise.resolve()): 
 }
 
 function start(scene: string, path: string, shared: Int32Array = new Int32Array(2)): Worker {
-  return new Worker(new URL(import.meta.url), { workerData: { scene, path, shared } satisfies Part })
+  return startWorker(new URL(import.meta.url), { scene, path, shared } satisfies Part)
 }
 
 function figures(store: CanonicalStore): string {

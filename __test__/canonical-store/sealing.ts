@@ -1,10 +1,10 @@
 // Seals a store and waits to be killed; or seals it and has two workers try to write.
 //
 //   sealing.ts PATH [workers]
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { open } from 'ledgerstone'
 import { report } from '../support/report.ts'
-import { ended, told } from '../support/workers.ts'
+import { ended, startWorker, told } from '../support/workers.ts'
 
 async function main(path: string, withWorkers: boolean): Promise<void> {
   const store = await open(path, { durability: 'applied' })
@@ -15,7 +15,7 @@ async function main(path: string, withWorkers: boolean): Promise<void> {
     setInterval(() => {}, 1000)
     return
   }
-  const workers = [1, 2].map(() => new Worker(new URL(import.meta.url), { workerData: path }))
+  const workers = [1, 2].map(() => startWorker(new URL(import.meta.url), path))
   await Promise.all(workers.map(told))
   await store.seal()
   for (const worker of workers) worker.postMessage('try')

@@ -2,11 +2,11 @@
 // its file, place and kind; it can be given up, and ends with its handle.
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import { type CanonicalStore, utf8, type VerifyReport } from '../../src/index.ts'
 import { verifyClosed } from '../../src/canonical-store/verification.ts'
 import { codeOf, openStore, storePath } from '../support/store.ts'
+import { startWorker, told } from '../support/workers.ts'
 
 const EVENTS = 600
 const NEVER = { flush: { intervalMs: 3_600_000 }, segmentBytes: 64 * 1024 }
@@ -31,8 +31,7 @@ test('a sound store has nothing to tell, and says how much it has looked at', as
 
 test('it finds nothing while this thread and a worker write and flush, and both can ask', async (t) => {
   const store = await openStore(t, { flush: { intervalMs: 5 }, segmentBytes: 64 * 1024 })
-  const worker = new Worker(new URL('verifying.ts', import.meta.url), { workerData: store.path })
-  const theirs = new Promise<VerifyReport[]>((resolve, reject) => worker.once('message', resolve).once('error', reject))
+  const worker = startWorker(new URL('verifying.ts', import.meta.url), store.path)
   const reports: VerifyReport[] = []
   for (let round = 0; round < 12; round++) {
     const verified = store.verify()
@@ -44,7 +43,7 @@ test('it finds nothing while this thread and a worker write and flush, and both 
     }
     reports.push(await verified)
   }
-  reports.push(...(await theirs))
+  reports.push(...((await told(worker)) as VerifyReport[]))
   t.deepEqual(reports.flatMap(({ problems }) => problems), [])
   t.true(reports.length > 15 && reports.every(({ ok }) => ok))
 })

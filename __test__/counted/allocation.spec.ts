@@ -42,7 +42,7 @@ test(`what a read or a transaction allocates, over ${READS / 1e6} million`, asyn
     args: [storePath(t), String(READS)],
     // No slice of the reads fills the young generation.
     nodeArgs: ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64'],
-    limitMs: 150_000,
+    limitMs: 600_000,
   })
   t.deepEqual([ended.code, ended.stderr, ended.reports.at(-1)], [0, '', 'closed'])
   const costs = ended.reports.slice(0, -1).map((line) => JSON.parse(line) as { name: string; heap: number; outside: number })

@@ -9,7 +9,7 @@ import type { Finding } from './examine.ts'
 import { describe, injured, type Injury } from './injury.ts'
 
 const EXAMINE = new URL('examine.ts', import.meta.url)
-const LIMIT_MS = 30_000
+const LIMIT_MS = 120_000
 const PROCESSES = 2
 /** What a sample holds, and how much of that LMDB and the log have. */
 export const COMMITS = 330

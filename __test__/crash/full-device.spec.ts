@@ -16,6 +16,7 @@ import { makeTemporaryFolder, temporaryFolder } from '../support/temporary-folde
 import { devicesIn } from './small-device.ts'
 
 const SCENES = new URL('full-device.ts', import.meta.url)
+const LIMIT_MS = 600_000
 const MEBIBYTES = { tmpfs: 16, ext4: 24 }
 
 const work = makeTemporaryFolder()
@@ -34,10 +35,10 @@ for (const device of devices) {
     continue
   }
   const run = async (t: ExecutionContext, scene: string): Promise<readonly string[]> => {
-    t.timeout(120_000)
+    t.timeout(LIMIT_MS)
     const at = temporaryFolder(t)
     const runner = device.runner(at, temporaryFolder(t), MEBIBYTES[kind])
-    const { code, signal, stderr, reports } = await runChild(SCENES, { args: [scene, at], runner, limitMs: 100_000 })
+    const { code, signal, stderr, reports } = await runChild(SCENES, { args: [scene, at], runner, limitMs: LIMIT_MS })
     t.deepEqual([code, signal, stderr], [0, null, ''])
     for (const line of reports) t.log(line)
     return reports

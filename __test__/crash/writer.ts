@@ -4,10 +4,11 @@
 //
 //   writer.ts PLAN     JSON
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isMainThread, Worker, workerData } from 'node:worker_threads'
+import { isMainThread, workerData } from 'node:worker_threads'
 import { open, type OpenOptions } from 'ledgerstone'
 import { Random } from '../support/random.ts'
 import { report } from '../support/report.ts'
+import { ended, startWorker } from '../support/workers.ts'
 import { Readings } from './readings.ts'
 import { Transactions } from './transactions.ts'
 import type { Store, Told } from './workload.ts'
@@ -65,11 +66,10 @@ async function work(store: Store, plan: Plan, random: Random, writer: string): P
 async function keepWorker(plan: Plan, index: number, random: Random): Promise<void> {
   for (let life = 0; life < 4; life++) {
     const part: Part = { plan: { ...plan, seed: plan.seed + 1000 + index * 10 + life }, writer: `worker-${plan.seed}-${index}-${life}` }
-    const worker = new Worker(new URL(import.meta.url), { workerData: part })
-    const ended = new Promise<void>((resolve, reject) => worker.once('error', reject).once('exit', () => resolve()))
-    if (plan.terminatesEveryMs === 0 || life === 3) return ended
-    const isOver = await Promise.race([ended.then(() => true), sleep(random.below(2 * plan.terminatesEveryMs), false)])
-    if (isOver) return undefined
+    const worker = startWorker(new URL(import.meta.url), part)
+    const isOver = ended(worker).then(() => true)
+    if (plan.terminatesEveryMs === 0 || life === 3) await isOver
+    if (await Promise.race([isOver, sleep(random.below(2 * plan.terminatesEveryMs), false)])) return
     await worker.terminate()
     report('terminated')
   }

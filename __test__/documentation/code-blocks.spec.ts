@@ -30,6 +30,6 @@ for (const { name, i, code } of blocks) {
     const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
     const compiled = await run(process.execPath, [tsc, '-p', folder], { cwd: root }).then(() => '', (error: { stdout: string }) => error.stdout)
     t.is(compiled, '')
-    await t.notThrowsAsync(run(process.execPath, [...TYPESCRIPT, join(folder, 'block.ts')], { cwd: folder, timeout: 60_000 }))
+    await t.notThrowsAsync(run(process.execPath, [...TYPESCRIPT, join(folder, 'block.ts')], { cwd: folder, timeout: 600_000 }))
   })
 }

@@ -1,8 +1,8 @@
 // Errors of waiting too long. Each waits for the five seconds that are its claim.
-import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import { binary } from '../../src/index.ts'
 import { openStore } from '../support/store.ts'
+import { ended, startWorker } from '../support/workers.ts'
 import { ANY_NUMBER, errorOf, expectError } from './expect-error.ts'
 
 const FLUSH_BYTES = 64 * 1024
@@ -11,8 +11,7 @@ test.serial('ERR_BUSY: another thread holds the gate for more than 5 s; the same
   const store = await openStore(t)
   await store.state.put('a', 1)
   const held = new Int32Array(new SharedArrayBuffer(4))
-  const worker = new Worker(new URL('gate-holder.ts', import.meta.url), { workerData: { path: store.path, held } })
-  const ended = new Promise((resolve) => worker.once('exit', resolve))
+  const worker = startWorker(new URL('gate-holder.ts', import.meta.url), { path: store.path, held })
   while (Atomics.load(held, 0) === 0) await new Promise((resolve) => setTimeout(resolve, 5))
   const error = await errorOf(() => store.apply((tx) => tx.put(store.state, 'b', 1)))
   expectError(t, error, { code: 'ERR_BUSY', class: 'BusyError', fields: { waitedMs: ANY_NUMBER }, retryable: true })
@@ -20,7 +19,7 @@ test.serial('ERR_BUSY: another thread holds the gate for more than 5 s; the same
   t.is(store.state.get('a'), 1, 'reading waits for nobody')
   Atomics.store(held, 0, 2)
   Atomics.notify(held, 0)
-  await ended
+  await ended(worker)
   store.apply((tx) => tx.put(store.state, 'b', 1))
   t.is(store.state.get('held'), true, "the other's commit was not undone")
 })

@@ -2,9 +2,10 @@
 //
 //   log-scenes.ts SCENE PATH
 import { setTimeout as pause } from 'node:timers/promises'
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { isMainThread, parentPort, type Worker, workerData } from 'node:worker_threads'
 import { EventLog } from 'ledgerstone/event-log'
 import { report } from '../support/report.ts'
+import { ended, startWorker, told } from '../support/workers.ts'
 import { eventOf } from './log-folder.ts'
 
 interface Part { readonly scene: string; readonly path: string; readonly acknowledged: Int32Array }
@@ -64,7 +65,7 @@ const inMain: Record<string, (path: string) => Promise<void>> = {
   },
   'worker-ends': async (path) => {
     const { worker } = await start('ends', path)
-    await new Promise((resolve) => worker.once('exit', resolve))
+    await ended(worker)
     const log = await EventLog.open(path)
     report(`${log.newestEventId} events, closed: ${log.recovery.wasClosed}`)
     await log.close()
@@ -132,7 +133,7 @@ if (isMainThread) {
 /** A worker that has the log open. */
 async function start(scene: string, path: string): Promise<{ worker: Worker; acknowledged: Int32Array }> {
   const acknowledged = new Int32Array(new SharedArrayBuffer(4))
-  const worker = new Worker(new URL(import.meta.url), { workerData: { scene, path, acknowledged } satisfies Part })
-  await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
+  const worker = startWorker(new URL(import.meta.url), { scene, path, acknowledged } satisfies Part)
+  await told(worker)
   return { worker, acknowledged }
 }

@@ -9,7 +9,7 @@ import { appendUpTo, idsOf, logPath, openLog } from './log-folder.ts'
 const SCENES = new URL('log-scenes.ts', import.meta.url)
 
 async function scene(t: { teardown(fn: () => unknown): void }, name: string, ...nodeArgs: string[]): Promise<readonly string[]> {
-  const ended = await runChild(SCENES, { args: [name, logPath(t)], nodeArgs, limitMs: 120_000 })
+  const ended = await runChild(SCENES, { args: [name, logPath(t)], nodeArgs })
   if (ended.code !== 0 || ended.hung) throw new Error(`${name}: code ${ended.code} ${ended.signal}, hung ${ended.hung}: ${ended.stderr}`)
   return ended.reports
 }

@@ -11,7 +11,7 @@ const ROWS = 60_000
 for (const durability of ['durable', 'applied']) {
   test.serial(`the demo recovers, goes on and proves its state, each commit ${durability}`, async (t) => {
     const program = [...TYPESCRIPT, 'examples/demo/main.ts', '--rows', String(ROWS), '--durability', durability]
-    const { stdout } = await promisify(execFile)(process.execPath, program, { cwd: root, timeout: 120_000 })
+    const { stdout } = await promisify(execFile)(process.execPath, program, { cwd: root, timeout: 600_000 })
     t.regex(stdout, /SIGKILL after [\d,]+ acknowledged events/)
     t.regex(stdout, /the last one ends a transaction/)
     t.regex(stdout, /all 60,000 events read back are the flights of the file/)

@@ -8,7 +8,7 @@ import { TYPESCRIPT } from '../support/typescript.ts'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 async function run(name: string, ...more: readonly string[]): Promise<string> {
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, [...TYPESCRIPT, `examples/${name}/main.ts`, ...more], { cwd: root, timeout: 120_000 })
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [...TYPESCRIPT, `examples/${name}/main.ts`, ...more], { cwd: root, timeout: 600_000 })
   return stdout + stderr
 }
 

@@ -3,9 +3,10 @@
 //   channel-scenes.ts SCENE PATH
 import { subscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { type CommitGroupMessage, open, type PoisonedMessage } from 'ledgerstone'
 import { report } from '../support/report.ts'
+import { startWorker, told } from '../support/workers.ts'
 
 const COMMITS = 300
 
@@ -13,16 +14,15 @@ const scenes: Record<string, (path: string) => Promise<void>> = {
   workers: async (path) => {
     const store = await open(path)
     const heard = counting()
-    const workers = ['listens', 'listens', 'does not'].map((name) => new Worker(new URL(import.meta.url), { execArgv: process.execArgv, workerData: { path, name } }))
-    await Promise.all(workers.map((worker) => once(worker, 'message')))
+    const workers = ['listens', 'listens', 'does not'].map((name) => startWorker(new URL(import.meta.url), { path, name }))
+    await Promise.all(workers.map(told))
     for (let n = 0; n < COMMITS; n++) {
       const commit = store.state.put('a', n)
       if (n % 10 === 0) await commit
     }
     await store.sync()
-    const totals = workers.map((worker) => once(worker, 'message').then(([total]) => total as number))
     for (const worker of workers) worker.postMessage('close')
-    report(JSON.stringify(await Promise.all(totals)))
+    report(JSON.stringify(await Promise.all(workers.map(told))))
     await store.close()
     report(`main ${heard.commits}`)
   },

@@ -1,10 +1,11 @@
 // Short programs with readers that stay: one per argument.
 //
 //   reader-scenes.ts SCENE PATH
-import { once } from 'node:events'
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { on } from 'node:events'
+import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { type CanonicalStore, open } from 'ledgerstone'
 import { report } from '../support/report.ts'
+import { startWorker, told } from '../support/workers.ts'
 
 const KEYS = 300
 const ROUNDS = 50
@@ -17,8 +18,8 @@ const scenes: Record<string, (path: string) => Promise<void>> = {
   'file-growth': async (path) => {
     const store = await open(path, { durability: 'applied', flush: { intervalMs: 3_600_000 } })
     await rewrite(store, 1)
-    const worker = new Worker(new URL(import.meta.url), { execArgv: process.execArgv, workerData: path })
-    await once(worker, 'message') // it has read, and will not do anything any more
+    const worker = startWorker(new URL(import.meta.url), path)
+    await told(worker) // it has read, and will not do anything any more
     await rewrite(store, 10)
     const settled = store.stats().state.bytes
     await rewrite(store, ROUNDS)
@@ -36,21 +37,22 @@ const scenes: Record<string, (path: string) => Promise<void>> = {
   },
   'two-readers': async (path) => {
     const alive = setInterval(() => {}, 1000) // the warning alone keeps no process
-    const told = { snapshots: 0, iterations: 0, paths: new Set<unknown>() }
+    const warned = { snapshots: 0, iterations: 0, paths: new Set<unknown>() }
+    const warnings = on(process, 'warning') as AsyncIterable<[Error & { code?: string }]>
     const store = await open(path, { durability: 'applied', readers: { warnAfterMs: 10 } })
     await rewrite(store, 1)
     const snapshot = store.snapshot()
     const iteration = store.state.range()[Symbol.iterator]()
     iteration.next()
-    while (told.snapshots < 1 || told.iterations < 1) {
-      const [warning] = (await once(process, 'warning')) as [Error & { code?: string }]
+    for await (const [warning] of warnings) {
       const [, path, snapshots, iterations, oldestMs] = /path=(\S+) snapshots=(\d+) iterations=(\d+) oldestMs=(\d+)$/.exec(warning.message) ?? []
       if (warning.code !== 'LEDGERSTONE_LONG_READER' || warning.name !== 'LedgerstoneWarning' || Number(oldestMs) < 10) throw warning
-      told.snapshots += Number(snapshots)
-      told.iterations += Number(iterations)
-      told.paths.add(path)
+      warned.snapshots += Number(snapshots)
+      warned.iterations += Number(iterations)
+      warned.paths.add(path)
+      if (warned.snapshots > 0 && warned.iterations > 0) break
     }
-    report(JSON.stringify({ ...told, paths: [...told.paths], readers: store.stats().readers.snapshots, isAged: store.stats().readers.oldestMs >= 10 }))
+    report(JSON.stringify({ ...warned, paths: [...warned.paths], readers: store.stats().readers.snapshots, isAged: store.stats().readers.oldestMs >= 10 }))
     iteration.return?.()
     snapshot.release()
     clearInterval(alive)

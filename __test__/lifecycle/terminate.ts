@@ -1,10 +1,10 @@
 // Rounds of four workers on one path, each terminated at a random moment, and what the store is afterwards, seen from the main thread.
 //
 //   terminate.ts PATH SEED ROUNDS
-import { Worker } from 'node:worker_threads'
 import { open, type CanonicalStore } from 'ledgerstone'
 import { Random } from '../support/random.ts'
 import { report } from '../support/report.ts'
+import { startWorker } from '../support/workers.ts'
 import type { Acknowledged, Happened, Order } from './committer.ts'
 
 const WORKERS = 4
@@ -30,7 +30,7 @@ for (let round = 0; round < Number(rounds); round++) {
 report('done')
 
 function runWorker(order: Order): Promise<void> {
-  const worker = new Worker(new URL('committer.ts', import.meta.url), { workerData: order })
+  const worker = startWorker(new URL('committer.ts', import.meta.url), order)
   return new Promise((resolve, reject) => {
     const delayMs = random.oneIn(5) ? random.below(20) : random.below(250)
     const terminate = (): void => void worker.terminate().then(() => terminated++)

@@ -1,10 +1,10 @@
 // Short programs with worker threads, one per argument; the workers run this file too.
 //
 //   worker-scenes.ts SCENE PATH
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { isMainThread, parentPort, type Worker, workerData } from 'node:worker_threads'
 import { type CanonicalStore, open } from 'ledgerstone'
 import { report } from '../support/report.ts'
-import { ended } from '../support/workers.ts'
+import { ended, startWorker } from '../support/workers.ts'
 import type { Happened } from './committer.ts'
 
 interface Part { readonly scene: string; readonly path: string; readonly name: string }
@@ -104,5 +104,5 @@ if (isMainThread) {
 }
 
 function start(scene: string, path: string, name: string): Worker {
-  return new Worker(new URL(import.meta.url), { workerData: { scene, path, name } satisfies Part })
+  return startWorker(new URL(import.meta.url), { scene, path, name } satisfies Part)
 }

@@ -1,10 +1,10 @@
 // Short programs about locks and worker threads, one per argument; the workers run this file too.
 //
 //   lock-scenes.ts SCENE PATH
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { isMainThread, parentPort, type Worker, workerData } from 'node:worker_threads'
 import { type CanonicalStore, open } from 'ledgerstone'
 import { report } from '../support/report.ts'
-import { ended, told } from '../support/workers.ts'
+import { ended, startWorker, told } from '../support/workers.ts'
 
 interface Part { readonly scene: string; readonly path: string; readonly shared: Int32Array }
 
@@ -129,7 +129,7 @@ function stay(): void {
 }
 
 function start(scene: string, path: string, shared: Int32Array = new Int32Array(2)): Worker {
-  return new Worker(new URL(import.meta.url), { workerData: { scene, path, shared } satisfies Part })
+  return startWorker(new URL(import.meta.url), { scene, path, shared } satisfies Part)
 }
 
 function figures(store: CanonicalStore): string {

@@ -6,7 +6,8 @@ import { REPORT_FD } from './report.ts'
 import { TYPESCRIPT } from './typescript.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const DEFAULT_LIMIT_MS = 60_000
+/** Only what hangs comes to it: a machine may be busy with twenty times as much as it can do. */
+const DEFAULT_LIMIT_MS = 300_000
 
 export interface ChildOptions {
   readonly args?: readonly string[]
@@ -36,8 +37,9 @@ export class Child {
   /** How it ended. Never rejects for what the child does. */
   readonly ended: Promise<Ended>
   readonly #reports: string[] = []
-  readonly #awaited = new Map<string, () => void>()
+  readonly #awaited = new Map<string, (() => void)[]>()
   #hung = false
+  #hasEnded = false
 
   /** Starts `program` (a TypeScript file) in the repository's folder. */
   constructor(program: string | URL, options: ChildOptions = {}) {
@@ -56,7 +58,7 @@ export class Child {
     child.stderr?.on('data', (chunk: Buffer) => errors.push(chunk))
     lines(child.stdio[REPORT_FD] as Readable, (line) => {
       this.#reports.push(line)
-      this.#awaited.get(line)?.()
+      for (const wake of this.#awaited.get(line) ?? []) wake()
       onReport?.(line)
     })
     const limit = setTimeout(() => {
@@ -67,7 +69,8 @@ export class Child {
       child.once('error', reject)
       child.once('close', (code, signal) => {
         clearTimeout(limit)
-        for (const wake of this.#awaited.values()) wake()
+        this.#hasEnded = true
+        for (const wake of [...this.#awaited.values()].flat()) wake()
         resolve({ code, signal, stdout: text(out), stderr: text(errors), reports: this.#reports, hung: this.#hung })
       })
     })
@@ -75,8 +78,8 @@ export class Child {
 
   /** Resolves when the child has reported this very line, or has ended. */
   reported(line: string): Promise<void> {
-    if (this.#reports.includes(line)) return Promise.resolve()
-    return new Promise((resolve) => this.#awaited.set(line, resolve)) // its end resolves them all
+    if (this.#hasEnded || this.#reports.includes(line)) return Promise.resolve()
+    return new Promise((resolve) => this.#awaited.set(line, [...(this.#awaited.get(line) ?? []), resolve])) // its end resolves them all
   }
 
   kill(signal: NodeJS.Signals): void {
