@@ -304,6 +304,7 @@ pub(crate) fn scan_from(meta: Option<&MetaRecord>, mark: Option<CleanMark>, log_
     let promised = Promise {
         seq: applied_seq.max(mark.map_or(0, |mark| mark.seq)),
         next_event_id: next_event_id.max(log_end).max(mark.map_or(0, |mark| mark.next_event_id)),
+        is_end: mark.is_some_and(|mark| mark.seq >= applied_seq),
     };
     ScanFrom { applied_seq, next_event_id, position: meta.and_then(|meta| meta.position), promised }
 }

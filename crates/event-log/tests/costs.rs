@@ -75,3 +75,27 @@ fn an_iteration_reads_each_byte_about_once_in_pieces_that_grow() {
         assert!(reads <= payload / (192 << 10) + 16, "{direction:?}: {reads} reads for {payload} bytes");
     }
 }
+
+/// Bug: a torn tail full of heads that claimed long frames was checksummed up to 32 times, and then taken for damage: a sound log
+/// was refused. Mechanism: a bound on effort that content could use up. Fix: one pass verifies all claims at once.
+#[test]
+fn a_torn_tail_full_of_forged_heads_is_searched_once_and_is_no_damage() {
+    let disk = filled(2_000);
+    let path = disk.list().into_iter().find(|path| path.extension().is_some_and(|end| end == "log")).unwrap();
+    let mut bytes = disk.read_file(&path).unwrap();
+    let end = bytes.len().next_multiple_of(4096);
+    bytes.resize(end + (3 << 20), 0);
+    for at in (end..bytes.len() - 8192).step_by(48) {
+        let length = u32::try_from(bytes.len() - at - at / 48 % 4096).unwrap();
+        let first_id = 2_001 + (at - end) as u64;
+        let head =
+            [&length.to_le_bytes()[..], &[7; 4], &first_id.to_le_bytes(), &1_u32.to_le_bytes(), &[0; 8]].concat();
+        let rest = [&0_u32.to_le_bytes()[..], &(length - 44).to_le_bytes(), &first_id.to_le_bytes()].concat();
+        bytes[at..at + 44].copy_from_slice(&[head, rest].concat());
+    }
+    disk.write_file(&path, &bytes);
+    let before = disk.counts().bytes_read;
+    assert_eq!(support::scan_of(&disk).unwrap().next_event_id(), 2_001);
+    let read = disk.counts().bytes_read - before;
+    assert!(read <= 3 * bytes.len() as u64, "{read} bytes read of {}", bytes.len());
+}

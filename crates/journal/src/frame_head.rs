@@ -136,8 +136,13 @@ impl FrameHead {
 /// The checksum that a whole frame should carry in a file with that salt.
 pub(crate) fn frame_crc(frame: &[u8], salt: u64) -> Option<u32> {
     let (length, covered) = (frame.first_chunk::<4>()?, frame.get(8..)?);
-    let seed = crc32c_append(crc32c(&salt.to_le_bytes()), length);
+    let seed = frame_seed(crc32c(&salt.to_le_bytes()), u32::from_le_bytes(*length));
     Some(crc32c_append(seed, covered))
+}
+
+/// What the checksum of a frame of that length starts from; `salt_crc` is the checksum of its file's salt.
+pub(crate) fn frame_seed(salt_crc: u32, length: u32) -> u32 {
+    crc32c_append(salt_crc, &length.to_le_bytes())
 }
 
 #[cfg(test)]

@@ -1,21 +1,26 @@
 //! Reads one journal file that nobody vouches for. Total on any bytes; a failed read is an error, never an invalid frame.
 
 use std::{
+    ops::{ControlFlow, Range},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use ledgerstone_format::align_up;
+use ledgerstone_format::{
+    align_up,
+    checksum::{Claim, SearchCost, crc32c, search_sealed},
+};
 use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
 
 use crate::{
     Frame, Result,
     file_header::{FileHeader, HEADER_BYTES, HeaderFound},
     frame::check_structure,
-    frame_head::{FRAME_ALIGN, FrameHead, HEAD_BYTES},
+    frame_head::{FRAME_ALIGN, FrameHead, HEAD_BYTES, frame_seed},
 };
 
-/// How much is read at once.
+/// How much is read at once: little at first, as a file that ends where it should is not read on.
+const FIRST_WINDOW_BYTES: u64 = 16 << 10;
 const WINDOW_BYTES: u64 = 1 << 20;
 
 #[derive(Debug)]
@@ -24,13 +29,14 @@ pub(crate) struct FileReader {
     len: u64,
     window: Vec<u8>,
     window_start: u64,
+    next_window_bytes: u64,
 }
 
 impl FileReader {
     pub(crate) fn open(vfs: &dyn Vfs, path: &Path) -> Result<Self> {
         let handle = vfs.open(path, OpenHow::Read)?;
         let len = handle.len()?;
-        Ok(Self { handle, len, window: Vec::new(), window_start: 0 })
+        Ok(Self { handle, len, window: Vec::new(), window_start: 0, next_window_bytes: FIRST_WINDOW_BYTES })
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -42,10 +48,10 @@ impl FileReader {
     }
 
     pub(crate) fn header(&mut self) -> Result<HeaderFound> {
-        let len = self.len.min(HEADER_BYTES as u64);
-        let bytes = self.bytes(0, len)?.unwrap_or_default();
+        let mut bytes = [0; HEADER_BYTES];
+        let len = self.handle.read_full_at(&mut bytes, 0)?;
         // A file cut within its header, even down to zeros, is not one that was never written.
-        Ok(if len < HEADER_BYTES as u64 { HeaderFound::Damaged } else { FileHeader::find(bytes) })
+        Ok(if len < HEADER_BYTES { HeaderFound::Damaged } else { FileHeader::find(&bytes) })
     }
 
     /// `len` bytes at `offset`; `None` where the file does not have them.
@@ -53,7 +59,8 @@ impl FileReader {
         let Some(end) = offset.checked_add(len).filter(|end| *end <= self.len) else { return Ok(None) };
         let window_end = self.window_start + self.window.len() as u64;
         if offset < self.window_start || end > window_end {
-            let fill = (self.len - offset).min(len.max(WINDOW_BYTES));
+            let fill = (self.len - offset).min(len.max(self.next_window_bytes));
+            self.next_window_bytes = (self.next_window_bytes * 2).min(WINDOW_BYTES);
             self.window = vec![0; usize::try_from(fill).unwrap_or(0)];
             self.window_start = offset;
             let read = self.handle.read_full_at(&mut self.window, offset);
@@ -78,29 +85,49 @@ impl FileReader {
         Ok(bytes.and_then(|bytes| Frame::verify(bytes.to_vec(), salt)))
     }
 
+    /// Where behind `from` a frame verifies whose head `is_sought`, the one that ends first: the whole rest of the file in one
+    /// pass, whatever somebody has stored there.
+    pub(crate) fn find_frame(
+        &mut self,
+        from: u64,
+        salt: u64,
+        is_sought: impl FnMut(u64, &FrameHead) -> bool,
+    ) -> Result<Option<Range<u64>>> {
+        let mut first = None;
+        self.search(from, salt, is_sought, |frame, _| {
+            first = Some(frame);
+            ControlFlow::Break(())
+        })?;
+        Ok(first)
+    }
+
+    /// Tells `found` of every frame behind `from` that verifies and whose head `is_sought`, and up to which seq it had seen the
+    /// journal durable, until it breaks off.
+    pub(crate) fn search(
+        &mut self,
+        from: u64,
+        salt: u64,
+        mut is_sought: impl FnMut(u64, &FrameHead) -> bool,
+        found: impl FnMut(Range<u64>, u64) -> ControlFlow<()>,
+    ) -> Result<SearchCost> {
+        let (handle, salt) = (&self.handle, crc32c(&salt.to_le_bytes()));
+        let read = |buffer: &mut [u8], offset| {
+            // Cut since its length was taken: what is not there is no frame.
+            let len = handle.read_full_at(buffer, offset)?;
+            buffer.get_mut(len..).unwrap_or_default().fill(0);
+            Ok(())
+        };
+        let claim = |at, bytes: &[u8]| {
+            let head = FrameHead::parse(bytes).filter(|head| is_sought(at, head))?;
+            let seed = frame_seed(salt, head.length);
+            Some(Claim { length: head.length, seed, crc: head.crc, tag: head.durable_upto })
+        };
+        search_sealed(align_up(from, FRAME_ALIGN)..self.len, HEAD_BYTES, read, claim, found)
+    }
+
     /// Whether what stands at `offset` has the structure of a frame with that head, whatever its checksum.
     pub(crate) fn looks_whole_at(&mut self, offset: u64, head: &FrameHead) -> Result<bool> {
         let bytes = self.bytes(offset, u64::from(head.length))?;
         Ok(bytes.is_some_and(|bytes| check_structure(bytes, head).is_some()))
-    }
-
-    /// The first offset at or behind `from` where something stands that a frame could begin with.
-    pub(crate) fn next_head(&mut self, from: u64) -> Result<Option<(u64, FrameHead)>> {
-        let mut offset = align_up(from, FRAME_ALIGN);
-        loop {
-            let left = self.len.saturating_sub(offset);
-            let Some(bytes) = self.bytes(offset, left.min(WINDOW_BYTES))?.filter(|bytes| bytes.len() >= HEAD_BYTES)
-            else {
-                return Ok(None);
-            };
-            let places = bytes.len() - HEAD_BYTES + 1;
-            for at in (0..places).step_by(8) {
-                let Some(head) = bytes.get(at..).and_then(FrameHead::parse) else { continue };
-                if u64::from(head.length) <= left - at as u64 {
-                    return Ok(Some((offset + at as u64, head)));
-                }
-            }
-            offset += align_up(places as u64, FRAME_ALIGN);
-        }
     }
 }

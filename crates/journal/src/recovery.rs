@@ -41,6 +41,8 @@ pub struct Promise {
     pub seq: u64,
     /// The journal's next event id is at least this.
     pub next_event_id: u64,
+    /// The journal was closed at `seq`, and nothing was appended since: nothing needs to be looked for behind it.
+    pub is_end: bool,
 }
 
 /// Where to begin reading.
@@ -112,12 +114,8 @@ pub fn scan(vfs: Arc<dyn Vfs>, dir: &Path, store_id: StoreId, from: ScanFrom) ->
 pub fn holds_frames(vfs: &dyn Vfs, dir: &Path) -> Result<bool> {
     for file in Folder::read(vfs, dir)?.in_use {
         let mut reader = FileReader::open(vfs, &file.path)?;
-        let mut offset = FRAMES_START;
-        while let Some((at, _)) = reader.next_head(offset)? {
-            if reader.frame_at(at, file.header.salt)?.is_some() {
-                return Ok(true);
-            }
-            offset = at + FRAME_ALIGN;
+        if reader.find_frame(FRAMES_START, file.header.salt, |_, _| true)?.is_some() {
+            return Ok(true);
         }
     }
     Ok(false)

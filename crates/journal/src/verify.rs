@@ -18,7 +18,7 @@ use crate::{
     file_header::{FORMAT, FRAMES_START, FileHeader, HeaderFound},
     file_name::journal_path,
     folder::journal_files,
-    frame_head::FRAME_ALIGN,
+    frame_head::FrameHead,
     reader::FileReader,
     recovery::scan,
 };
@@ -300,17 +300,7 @@ fn resume(
     seqs: RangeInclusive<u64>,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Option<(u64, Frame)>> {
-    let mut from = offset;
-    while let Some((at, head)) = reader.next_head(from)? {
-        if cancelled() {
-            break;
-        }
-        from = at + FRAME_ALIGN;
-        if seqs.contains(&head.seq)
-            && let Some(frame) = reader.frame_at(at, header.salt)?
-        {
-            return Ok(Some((at, frame)));
-        }
-    }
-    Ok(None)
+    let is_sought = |_, head: &FrameHead| seqs.contains(&head.seq) && !cancelled();
+    let Some(at) = reader.find_frame(offset, header.salt, is_sought)?.map(|frame| frame.start) else { return Ok(None) };
+    Ok(reader.frame_at(at, header.salt)?.map(|frame| (at, frame)))
 }

@@ -2,21 +2,19 @@
 //!
 //! A frame follows the one before it at the next 8-aligned offset, or on the next page if a flush lay between them.
 
-use ledgerstone_format::{PAGE_BYTES, align_up};
+use std::ops::ControlFlow;
+
+use ledgerstone_format::{PAGE_BYTES, align_up, checksum::search_sealed};
 use ledgerstone_vfs::VfsFile;
 
 use super::{header::SEGMENT_HEADER_BYTES, header::SegmentHeader, index::SegmentIndex};
 use crate::{
     Error, Result,
-    frame::{FRAME_ALIGNMENT, FRAME_HEADER_BYTES, Frame, FrameFacts, FrameHeader, Place, verifies_before_zeros},
+    frame::{FRAME_HEADER_BYTES, FRAME_HEADER_LEN, Frame, FrameFacts, FrameHeader, Place, verifies_before_zeros},
 };
 
 /// Bytes read at once.
 const WINDOW_BYTES: u64 = 256 * 1024;
-/// How often over the search for a witness may checksum the file before it gives up: payloads full of forged frame headers
-/// must not turn an opening into a hang.
-const SEARCH_EFFORT: u64 = 32;
-
 /// The two offsets at which the frame behind `end` may be.
 pub(crate) fn candidates(end: u64) -> impl Iterator<Item = u64> {
     let page = align_up(end, PAGE_BYTES);
@@ -56,24 +54,24 @@ impl Walked {
     /// Whether something behind the end proves that the event missing there had been flushed: then it is damage, otherwise
     /// a torn tail. Frames of one unflushed batch prove nothing: a device may have stored any of them.
     pub(crate) fn is_promised_further(&self, file: &dyn VfsFile, header: &SegmentHeader) -> Result<bool> {
-        let mut window = Window::new(file)?;
-        let end = self.index.end();
-        let mut effort = window.file_len.saturating_mul(SEARCH_EFFORT);
-        let mut offset = end.offset;
-        while offset.saturating_add(FRAME_HEADER_BYTES) <= window.file_len {
-            if let Some(seen) = window.header_at(offset)?
-                && seen.first_id() > end.id
-                && seen.flushed_upto() > end.id
-            {
-                let Some(left) = effort.checked_sub(seen.length_bytes()) else { return Ok(true) };
-                effort = left;
-                if window.frame_at(offset, header.salt)?.is_some() {
-                    return Ok(true);
-                }
-            }
-            offset += FRAME_ALIGNMENT;
-        }
-        Ok(false)
+        let (end, file_len) = (self.index.end(), file.len()?);
+        let read = |buffer: &mut [u8], offset| {
+            // Cut since its length was taken: what is not there is no frame.
+            let len = file.read_full_at(buffer, offset)?;
+            buffer.get_mut(len..).unwrap_or_default().fill(0);
+            Ok::<_, Error>(())
+        };
+        let claim = |offset, bytes: &[u8]| {
+            let seen = FrameHeader::parse(bytes)?;
+            let is_witness = seen.first_id() > end.id && seen.flushed_upto() > end.id;
+            is_witness.then(|| seen.claim(Place { salt: header.salt, offset }))
+        };
+        let mut is_promised = false;
+        search_sealed(end.offset..file_len, FRAME_HEADER_LEN, read, claim, |_, _| {
+            is_promised = true;
+            ControlFlow::Break(())
+        })?;
+        Ok(is_promised)
     }
 
     /// Whether a frame begins right behind the end that will verify once zeros follow it: what opening leaves of the page there

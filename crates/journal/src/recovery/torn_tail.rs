@@ -3,6 +3,8 @@
 //! Witnesses are what others promise, a later file (begun only when everything before it was durable, I4), a later frame
 //! that had seen the missing one durable, and such frames in a file that lost its header.
 
+use std::ops::ControlFlow;
+
 use ledgerstone_format::{PAGE_BYTES, align_up};
 
 use super::{Walk, damaged};
@@ -10,7 +12,7 @@ use crate::{
     Result,
     file_header::FRAMES_START,
     folder::SpareFound,
-    frame_head::{FRAME_ALIGN, FrameHead},
+    frame_head::{FrameHead, HEAD_BYTES},
     reader::FileReader,
 };
 
@@ -33,6 +35,9 @@ impl Walk<'_> {
         if let Some((_, next)) = self.next_file() {
             return lost(&format!("later_file={}", next.header.number));
         }
+        if self.promised.is_end && self.promised.seq == missing - 1 {
+            return Ok(0);
+        }
         let number = match &self.current {
             Some((index, _)) => self.file(*index)?.header.number,
             None => 0,
@@ -51,30 +56,38 @@ impl Walk<'_> {
         Ok(end.unwrap_or(offset).saturating_sub(offset))
     }
 
-    /// Tries every place of the rest of the file. `Err`: where a frame stands that shows the missing one was durable.
+    /// Looks for frames in the rest of the file, in one pass. `Err`: where one stands that shows the missing one was durable.
     /// `Ok`: where the torn tail ends.
     fn read_rest(&mut self) -> Result<std::result::Result<u64, u64>> {
-        let (missing, crc) = (self.next_seq, self.crc);
-        let Some((index, reader)) = &mut self.current else { return Ok(Ok(self.offset)) };
+        let (missing, crc, from, next_event_id) = (self.next_seq, self.crc, self.offset, self.next_event_id);
+        let Some((index, reader)) = &mut self.current else { return Ok(Ok(from)) };
         let salt = self.folder.in_use.get(*index).map_or(0, |file| file.header.salt);
-        let mut end = self.offset;
-        let mut from = self.offset;
-        while let Some((at, head)) = reader.next_head(from)? {
-            from = at + FRAME_ALIGN;
-            if head.seq < missing {
-                continue;
+        let (mut torn_end, mut whole_end) = (from, from);
+        let mut witness = None;
+        // So many frames and events fit in between, each with a head or a length at least.
+        let comes_later = |at: u64, head: &FrameHead| {
+            let (frames, events) = ((at - from) / HEAD_BYTES as u64, (at - from) / 4);
+            head.seq.checked_sub(missing).is_some_and(|ahead| ahead <= frames)
+                && head.first_event_id.checked_sub(next_event_id).is_some_and(|ahead| ahead <= events)
+        };
+        let is_sought = |at, head: &FrameHead| {
+            if !comes_later(at, head) {
+                return false;
             }
-            if reader.frame_at(at, salt)?.is_some() {
-                if head.durable_upto >= missing {
-                    return Ok(Err(at));
-                }
-                from = at + u64::from(head.length);
-                end = end.max(from);
-            } else if head.seq == missing && head.previous_crc == crc {
-                end = end.max(at + u64::from(head.length));
+            if head.seq == missing && head.previous_crc == crc {
+                torn_end = torn_end.max(at + u64::from(head.length));
             }
-        }
-        Ok(Ok(end))
+            true
+        };
+        reader.search(from, salt, is_sought, |frame, durable_upto| {
+            if durable_upto >= missing {
+                witness = Some(frame.start);
+                return ControlFlow::Break(());
+            }
+            whole_end = whole_end.max(frame.end);
+            ControlFlow::Continue(())
+        })?;
+        Ok(witness.map_or(Ok(torn_end.max(whole_end)), Err))
     }
 
     /// Whether a file that looks like a spare continues the journal with frames that were durable, so that only its header

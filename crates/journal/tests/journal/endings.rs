@@ -135,9 +135,9 @@ fn the_promises_of_others_turn_a_torn_tail_into_damage() {
     rig.move_to(rig.disk.crash(), bare);
     let good = rig.from;
     for (promised, fine) in [
-        (Promise { seq: 3, next_event_id: 4 }, true),
-        (Promise { seq: 4, next_event_id: 4 }, false),
-        (Promise { seq: 3, next_event_id: 5 }, false),
+        (Promise { seq: 3, next_event_id: 4, is_end: false }, true),
+        (Promise { seq: 4, next_event_id: 4, is_end: false }, false),
+        (Promise { seq: 3, next_event_id: 5, is_end: false }, false),
     ] {
         rig.from = ScanFrom { promised, ..good };
         let found = rig.scan();
@@ -257,7 +257,7 @@ fn a_restored_store_goes_on_behind_its_last_seq() {
         applied_seq: 500,
         next_event_id: 900,
         position: None,
-        promised: Promise { seq: 500, next_event_id: 900 },
+        promised: Promise { seq: 500, next_event_id: 900, is_end: false },
     };
     let open = |disk: &SimDisk| {
         let scanned = scan(bare(disk), Path::new(DIR), store_id(), from).unwrap();

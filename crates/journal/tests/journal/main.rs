@@ -17,6 +17,7 @@ mod model;
 mod recycling;
 mod rig;
 mod saboteur;
+mod search;
 mod simulation;
 mod space;
 mod threads;

@@ -115,7 +115,7 @@ impl Rig {
             applied_seq: 0,
             next_event_id: FIRST_EVENT_ID,
             position: None,
-            promised: Promise { seq: 0, next_event_id: FIRST_EVENT_ID },
+            promised: Promise { seq: 0, next_event_id: FIRST_EVENT_ID, is_end: false },
         };
         Self { disk, vfs, clock, options, poison, journal, commits: Vec::new(), from }
     }
@@ -157,7 +157,7 @@ impl Rig {
             applied_seq: end.seq,
             next_event_id,
             position: end.position,
-            promised: Promise { seq: end.seq, next_event_id },
+            promised: Promise { seq: end.seq, next_event_id, is_end: false },
         };
         self.journal.recycle(end.seq)
     }

@@ -1,5 +1,10 @@
 //! CRC-32C (Castagnoli), in hardware where the processor has it.
 
+mod search;
+mod shift;
+
+pub use search::{Claim, SearchCost, search_sealed};
+
 /// The checksum of `bytes`.
 pub fn crc32c(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes)
