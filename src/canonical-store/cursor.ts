@@ -9,11 +9,13 @@ import type { KeyBounds } from './key-bounds.ts'
 import type { KeySpace } from './key-space.ts'
 import { allocate, PAGE_BYTES, view } from './pool.ts'
 
-/** A pass over a range. `key` and `value` are those of the entry that `advance` has moved to. */
+/** A pass over a range. `key`, `value` and `entry` are of the entry that `advance` has moved to; codecs may move it on. */
 export interface Cursor<K, V> {
   advance(): boolean
   key(): K
   value(): V
+  /** Both are taken before one is decoded. */
+  entry(): [key: K, value: V]
   /** The key as a string of bytes. */
   keyBytes(): string
   /** Gives back what it holds; harmless the second time. */
@@ -48,7 +50,7 @@ export class NativeCursor<K, V> implements Cursor<K, V> {
   /** The page's memory and where the page begins in it: asking a Buffer for its memory costs a call. */
   #memory: ArrayBufferLike | undefined
   #base = 0
-  #view: DataView | undefined
+  #data: DataView | undefined
   #text: string | undefined
   #pages = 0
   #flags = 0
@@ -72,7 +74,7 @@ export class NativeCursor<K, V> implements Cursor<K, V> {
     if (this.#left === 0 && !this.#load()) return false
     this.#left--
     const at = this.#next
-    const page = this.#view as DataView
+    const page = this.#data as DataView
     this.#key = at + ENTRY_HEAD
     this.#value = this.#key + page.getUint32(at, true)
     this.#end = this.#value + page.getUint32(at + 4, true)
@@ -81,16 +83,23 @@ export class NativeCursor<K, V> implements Cursor<K, V> {
   }
 
   key(): K {
-    if (!this.#space.keysAreText) return this.#space.keyFromBytes(this.#memory as ArrayBufferLike, this.#base + this.#key, this.#value - this.#key)
-    const text = (this.#flags & KEYS_ARE_ASCII) === 0 ? readUtf8(this.#page as Buffer, this.#key, this.#value) : this.keyBytes()
-    return this.#space.keyFromText(text)
+    const space = this.#space
+    return space.keysAreText ? space.keyFromText(this.#keyText()) : space.keyFromBytes(this.#view(this.#key, this.#value))
   }
 
   value(): V {
     const { values } = this.#space
-    if (!values.isText) return values.fromBytes(view(this.#memory as ArrayBufferLike, this.#base + this.#value, this.#end - this.#value))
-    if ((this.#flags & VALUES_ARE_ASCII) === 0) return values.fromText(readUtf8(this.#page as Buffer, this.#value, this.#end))
-    return values.fromText(this.#pageText().substring(this.#value, this.#end))
+    return values.isText ? values.fromText(this.#valueText()) : values.fromBytes(this.#view(this.#value, this.#end))
+  }
+
+  entry(): [key: K, value: V] {
+    const { values } = this.#space
+    if (values.isText) {
+      const text = this.#valueText()
+      return [this.key(), values.fromText(text)]
+    }
+    const bytes = this.#view(this.#value, this.#end)
+    return [this.key(), values.fromBytes(bytes)]
   }
 
   keyBytes(): string {
@@ -109,6 +118,18 @@ export class NativeCursor<K, V> implements Cursor<K, V> {
     this.#flags |= IS_DONE
     if (this.#lease === undefined) this.#environment.cold.closeCursor(this.#id)
     else this.#lease.close()
+  }
+
+  #keyText(): string {
+    return (this.#flags & KEYS_ARE_ASCII) === 0 ? readUtf8(this.#page as Buffer, this.#key, this.#value) : this.keyBytes()
+  }
+
+  #valueText(): string {
+    return (this.#flags & VALUES_ARE_ASCII) === 0 ? readUtf8(this.#page as Buffer, this.#value, this.#end) : this.valueBytes()
+  }
+
+  #view(start: number, end: number): Buffer {
+    return view(this.#memory as ArrayBufferLike, this.#base + start, end - start)
   }
 
   /** The page as one string of bytes: decoded once, cut up for each entry. */
@@ -142,14 +163,14 @@ export class NativeCursor<K, V> implements Cursor<K, V> {
 
   #open(page: Buffer, used: number): void {
     const { buffer: memory, byteOffset: base } = page
-    const view = new DataView(memory, base, used)
+    const data = new DataView(memory, base, used)
     this.#page = page
     this.#memory = memory
     this.#base = base
-    this.#view = view
+    this.#data = data
     this.#used = used
-    this.#left = view.getUint32(0, true)
-    this.#flags = view.getUint32(4, true)
+    this.#left = data.getUint32(0, true)
+    this.#flags = data.getUint32(4, true)
     this.#next = PAGE_HEAD
     if ((this.#flags & IS_DONE) !== 0) this.#lease?.settle()
     else this.#lease ??= lease(this, this.#id, this.#environment, this.#leases)

@@ -1,4 +1,5 @@
 // The store that `open` gives: the handle, its writer and its collections behind the public interface. It checks that it is open and passes on.
+import type { ColdCalls } from '../binding.ts'
 import type { Codec, Json, KeyCodec } from '../codecs/codec.ts'
 import { json } from '../codecs/json.ts'
 import { utf8 } from '../codecs/utf8.ts'
@@ -91,9 +92,13 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
     return this.#handle.environment.call((cold) => cold.collections(this.#handle.id))
   }
 
-  async dropCollection(name: string, options?: WriteOptions): Promise<CommitInfo> {
-    checkName(name)
-    if (name === STATE) throw invalidArgument('name', '`state` cannot be dropped')
+  dropCollection(name: string, options?: WriteOptions): Promise<CommitInfo> {
+    try {
+      checkName(name)
+      if (name === STATE) throw invalidArgument('name', '`state` cannot be dropped')
+    } catch (error) {
+      return this.#handle.environment.turns.refuse(error)
+    }
     return this.#writer.drop(() => this.#handle.slot(name, '', ''), options)
   }
 
@@ -157,17 +162,19 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
     return new EmbeddedFollower<E>(this.#handle, this.#events, options)
   }
 
-  async trimEvents(range: { before: EventId }): Promise<number> {
-    if (typeof range !== 'object' || range === null) throw invalidArgument('range', 'options are an object')
-    checkOptions(range, TRIM_OPTIONS, 'range')
-    if (range.before === undefined) throw invalidArgument('range.before', 'an integer from 0 on is needed')
-    checkInteger(range.before, 0, 'range.before')
-    return this.#writer.change((cold) => cold.trimEvents(this.#handle.id, range.before))
+  trimEvents(range: { before: EventId }): Promise<number> {
+    return this.#writer.begun(async () => {
+      if (typeof range !== 'object' || range === null) throw invalidArgument('range', 'options are an object')
+      checkOptions(range, TRIM_OPTIONS, 'range')
+      const { before } = range
+      if (before === undefined) throw invalidArgument('range.before', 'an integer from 0 on is needed')
+      checkInteger(before, 0, 'range.before')
+      return this.#writer.change((cold) => cold.trimEvents(this.#handle.id, before))
+    })
   }
 
-  async rotateEvents(): Promise<string> {
-    this.#writer.check()
-    return this.#handle.environment.callAsync((cold) => cold.rotateEvents(this.#handle.id))
+  rotateEvents(): Promise<string> {
+    return this.#controlled((cold) => cold.rotateEvents(this.#handle.id))
   }
 
   eventSegments(): EventSegments {
@@ -175,14 +182,12 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
     return new HeldEventSegments(this.#handle)
   }
 
-  async seal(): Promise<EventId> {
-    this.#writer.check()
-    return this.#handle.environment.callAsync((cold) => cold.sealStore(this.#handle.id))
+  seal(): Promise<EventId> {
+    return this.#controlled((cold) => cold.sealStore(this.#handle.id))
   }
 
-  async unseal(): Promise<void> {
-    this.#writer.check()
-    await this.#handle.environment.callAsync((cold) => cold.unsealStore(this.#handle.id))
+  unseal(): Promise<void> {
+    return this.#controlled((cold) => cold.unsealStore(this.#handle.id))
   }
 
   get isPaused(): boolean {
@@ -244,6 +249,14 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  /** Changes the store's condition. */
+  #controlled<T>(change: (cold: ColdCalls) => Promise<T>): Promise<T> {
+    return this.#writer.begun(async () => {
+      this.#writer.check()
+      return this.#handle.environment.callAsync(change)
+    })
   }
 
   /** Resolves when all that is applied now has come to a level. */

@@ -1,8 +1,9 @@
 // The closed segments of a store's event log, held while they are archived. Native code keeps their files; a lease gives them back.
 import { closed, invalidArgument } from '../errors.ts'
 import type { EventSegment } from '../event-log/log-types.ts'
-import { Lease } from '../internal/lease.ts'
+import type { Lease } from '../internal/lease.ts'
 import type { EventSegments } from './events.ts'
+import { heldLease } from './held-lease.ts'
 import type { StoreHandle } from './store-handle.ts'
 
 /** Segments that are held. */
@@ -16,10 +17,7 @@ export class HeldEventSegments implements EventSegments {
     const { held, segments } = environment.call((cold) => cold.holdSegments(id))
     this.#handle = handle
     this.#segments = segments
-    this.#lease = new Lease('segments', held, this, undefined, (number) => {
-      // The end of the handle has given them back.
-      if (!handle.isClosed) environment.call((cold) => cold.releaseSegments(id, number))
-    })
+    this.#lease = heldLease('segments', held, this, handle, (cold, store, number) => cold.releaseSegments(store, number))
   }
 
   [Symbol.iterator](): IterableIterator<EventSegment> {

@@ -1,6 +1,6 @@
 // A key of a collection that is named without being read: for locks, and for what is declared beforehand. Its lock's name is the same for all handles
 // and threads that have the store open: the store's number in this process, the collection's name, the key.
-import { owned, writeUtf8 } from '../internal/bytes.ts'
+import { isBytes, owned, writeUtf8 } from '../internal/bytes.ts'
 import type { KeyRange, KeyRef } from './canonical-store.ts'
 import type { KeyBounds } from './key-bounds.ts'
 import type { KeySpace } from './key-space.ts'
@@ -46,7 +46,7 @@ export class EmbeddedKeySpan<K = unknown, V = unknown> {
   constructor(space: KeySpace<K, V>, bounds: KeyBounds, range: KeyRange<K> | undefined) {
     this.space = space
     this.bounds = bounds
-    this.range = { ...range }
+    this.range = Object.fromEntries(Object.entries({ ...range }).map(([name, value]) => [name, isBytes(value) ? owned(value) : value]))
   }
 
   static of<K, V>(space: KeySpace<K, V>, bounds: KeyBounds, range: KeyRange<K> | undefined): KeyRef {

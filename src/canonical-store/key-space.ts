@@ -5,8 +5,7 @@ import { codecFailed, type PayloadCodec } from '../codecs/payload-codec.ts'
 import { TextCodec } from '../codecs/text-codec.ts'
 import { UTF8 } from '../codecs/utf8.ts'
 import { InvalidArgumentError, invalidArgument } from '../errors.ts'
-import { isBytes, isWellFormed } from '../internal/bytes.ts'
-import { view } from './pool.ts'
+import { isBytes, isWellFormed, owned } from '../internal/bytes.ts'
 import type { StoreHandle } from './store-handle.ts'
 
 /** A named key space, as one handle of the store sees it. */
@@ -49,9 +48,19 @@ export class KeySpace<K, V> {
     return this.#encodeKey(key)
   }
 
+  /** The same for a record whose value is encoded next, by code of the user's that may use the same memory again. */
+  keyForPut(key: K): string | Uint8Array {
+    const encoded = this.key(key)
+    return typeof encoded === 'string' || this.values.isPassedOn ? encoded : owned(encoded)
+  }
+
   /** The key's bytes for reading; `undefined` when no such key can exist. */
   readableKey(key: K): string | Uint8Array | undefined {
-    const encoded = this.key(key)
+    return this.readable(this.key(key))
+  }
+
+  /** The same of a key that is encoded. */
+  readable(encoded: string | Uint8Array): string | Uint8Array | undefined {
     const { keyBytes } = this.handle.limits
     const units = encoded.length
     if (units === 0 || units > keyBytes || (typeof encoded === 'string' && units * 3 > keyBytes && isLonger(encoded, keyBytes))) return undefined
@@ -67,8 +76,7 @@ export class KeySpace<K, V> {
   /** A key from its own encoding. */
   keyOf(encoded: string | Uint8Array): K {
     if (typeof encoded === 'string' && this.keysAreText) return this.keyFromText(encoded)
-    const bytes = typeof encoded === 'string' ? Buffer.from(encoded, 'utf8') : Buffer.from(encoded)
-    return this.keyFromBytes(bytes.buffer, bytes.byteOffset, bytes.length)
+    return this.keyFromBytes(typeof encoded === 'string' ? Buffer.from(encoded, 'utf8') : Buffer.from(encoded))
   }
 
   /** A key from text, if {@link keysAreText}. */
@@ -77,8 +85,7 @@ export class KeySpace<K, V> {
   }
 
   /** A key from bytes; those become the user's. */
-  keyFromBytes(memory: ArrayBufferLike, offset: number, length: number): K {
-    const bytes = view(memory, offset, length)
+  keyFromBytes(bytes: Buffer): K {
     if (this.#isBinary) return bytes as K
     try {
       return this.#keys.decode(bytes)

@@ -63,8 +63,21 @@ export class MergedCursor<K, V> implements Cursor<K, V> {
     const start = this.#writes.keyStart(own.at)
     const end = this.#writes.valueStart(own.at)
     if (this.#space.keysAreText) return this.#space.keyFromText(readUtf8(buffer, start, end))
-    const bytes = this.#environment.slab.copy(buffer, start, end)
-    return this.#space.keyFromBytes(bytes.buffer, bytes.byteOffset, bytes.length)
+    return this.#space.keyFromBytes(this.#environment.slab.copy(buffer, start, end))
+  }
+
+  entry(): [key: K, value: V] {
+    const own = this.#current
+    if (own === undefined) return this.#committed.entry()
+    const { values } = this.#space
+    const start = this.#writes.valueStart(own.at)
+    const end = this.#writes.valueEnd(own.at)
+    if (values.isText) {
+      const text = readUtf8(this.#writes.buffer, start, end)
+      return [this.key(), values.fromText(text)]
+    }
+    const bytes = this.#environment.slab.copy(this.#writes.buffer, start, end)
+    return [this.key(), values.fromBytes(bytes)]
   }
 
   value(): V {

@@ -1,6 +1,7 @@
 // Publishes what native code does in one store to whoever listens on this thread. Native code keeps nothing, and is not called, while nobody does.
 import type { Happenings } from '../binding.ts'
 import { commitGroups, flushes, fullDevices, isObserved } from './diagnostics.ts'
+import { nobodysContext } from '../internal/context.ts'
 import type { Environment } from './environment.ts'
 
 /** The observer of one store in one environment. */
@@ -50,7 +51,12 @@ export class Observer {
     if (this.#handle !== undefined) this.publish(this.#take(this.#handle))
   }
 
-  publish({ groups, flushes: written }: Happenings): void {
+  /** In nobody's context: what is published has been done for many. */
+  publish(happenings: Happenings): void {
+    if (happenings.groups.length + happenings.flushes.length > 0) nobodysContext(() => this.#publish(happenings))
+  }
+
+  #publish({ groups, flushes: written }: Happenings): void {
     const path = this.#path
     for (const { seq, commits, bytes, flushMicros, durable, groups: count } of groups) {
       if (seq <= this.#lastGroup) continue
@@ -98,7 +104,7 @@ export class Observer {
 
   /** Later: this may be in the middle of a write. */
   #tellOfSpace(message: { path: string; since: number; until?: number }): void {
-    queueMicrotask(() => fullDevices.publish(message))
+    nobodysContext(() => queueMicrotask(() => fullDevices.publish(message)))
   }
 
   #observe(handle: number, isActive: boolean): void {

@@ -1,5 +1,6 @@
 // The snapshots and iterations that one handle has open, and the warning about those that stay open for long: each of them keeps LMDB from
 // reusing pages, and flushed memory alive. One timer at most, only while something is open; it keeps no process alive.
+import { nobodysContext } from '../internal/context.ts'
 import type { Lease } from '../internal/lease.ts'
 
 /** What is known of the time; replaced in tests. */
@@ -26,7 +27,8 @@ export class OpenReaders extends Set<Lease> {
   }
 
   #wakeIn(ms: number): void {
-    this.#timer = setTimeout(() => this.#look(), Math.max(1, Math.ceil(ms)))
+    // Who is warned of it is nobody in particular.
+    this.#timer = nobodysContext(() => setTimeout(() => this.#look(), Math.max(1, Math.ceil(ms))))
     this.#timer.unref()
   }
 

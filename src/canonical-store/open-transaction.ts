@@ -1,6 +1,7 @@
 // A transaction while it runs. Writes gather in the write set without a native call; the gate is taken at the first read, or at the first event
-// whose id is asked for, and otherwise by the commit itself. Exactly one runs in a store at a time on this thread: `SharedStore.open`.
-import { errorOf, type LedgerstoneError } from '../errors.ts'
+// whose id is asked for, and otherwise by the commit itself. Exactly one runs in a store at a time on this thread: `SharedStore.open`. Codecs are the
+// user's code: what they give is taken first, then it is looked whether the transaction is still open, then it is written.
+import { errorOf, hasCode, type LedgerstoneError } from '../errors.ts'
 import type { Lease } from '../internal/lease.ts'
 import type { Commit, CommitInfo, EventId } from './canonical-store.ts'
 import { commitWith, commitWrites } from './commit.ts'
@@ -10,6 +11,7 @@ import type { KeySpace } from './key-space.ts'
 import { MergedCursor, ownValue } from './merged-cursor.ts'
 import { Overlay } from './overlay.ts'
 import type { RangeSource } from './range.ts'
+import type { OwnValue, PackedKeys } from './reader.ts'
 import { countEntries, type StoreHandle } from './store-handle.ts'
 import { checkKey, type WriteSet } from './write-set.ts'
 
@@ -24,20 +26,23 @@ export class OpenTransaction implements RangeSource {
   #leases: Set<Lease> | undefined
   #isOver = false
   #doom: LedgerstoneError | undefined
+  #wasPaused = false
+  /** The errors with which writes beside it were refused, and the promises that have them. */
+  #refusals: Set<unknown> | undefined
+  #unheard: Promise<unknown>[] | undefined
 
   /** `stalls`: taking the gate waits for room when too much is unflushed, instead of going ahead. */
   constructor(handle: StoreHandle, stalls: boolean) {
     this.handle = handle
     this.#stalls = stalls
     this.#writes = handle.environment.takeWriteSet()
-    handle.shared.open = this
+    handle.shared.openTransaction(this)
     if (!stalls || !handle.shared.crowded) return
     const sinceMs = performance.now()
     try {
       this.takeGate()
     } catch (error) {
-      this.#end()
-      this.#giveBack()
+      this.#close()
       throw error
     } finally {
       // There may have been room by then, unheard of here.
@@ -45,14 +50,20 @@ export class OpenTransaction implements RangeSource {
     }
   }
 
-  get isOver(): boolean {
-    return this.#isOver
-  }
-
   /** @throws what doomed it, or `ERR_TRANSACTION_FINISHED` */
   check(): void {
-    if (this.#doom !== undefined) throw this.#doom
+    if (this.#doom !== undefined) throw this.#told(this.#doom)
     if (this.#isOver) throw errorOf('ERR_TRANSACTION_FINISHED', 'the transaction has ended')
+  }
+
+  /** A pause has kept it out: nothing is written, and it is to run again when that has ended, whatever its function has made of it. */
+  get wasPaused(): boolean {
+    return this.#wasPaused
+  }
+
+  /** How many writes were begun beside it. */
+  get refusals(): number {
+    return this.#refusals?.size ?? 0
   }
 
   /** It will not be applied, whatever its function does from now on. */
@@ -60,12 +71,29 @@ export class OpenTransaction implements RangeSource {
     this.#doom ??= reason
   }
 
+  /** A write was begun beside it. The error is that write's, and its own end. */
+  refuse(): LedgerstoneError {
+    const error = errorOf('ERR_TRANSACTION_OPEN', 'a write was begun inside an open transaction, which is aborted; write through the transaction')
+    this.doom(error)
+    ;(this.#refusals ??= new Set()).add(error)
+    return error
+  }
+
+  hasRefused(error: unknown): boolean {
+    return this.#refusals?.has(error) === true
+  }
+
+  /** A promise that has been rejected by {@link refuse}: when the transaction tells its caller, nobody has to listen to that one too. */
+  tellFor(refused: Promise<unknown>): void {
+    ;(this.#unheard ??= []).push(refused)
+  }
+
   get<K, V>(space: KeySpace<K, V>, key: K): V | undefined {
     this.check()
     const slot = this.handle.slotOf(space)
     const encoded = space.readableKey(key)
     if (encoded === undefined) return undefined
-    this.takeGate()
+    this.#takeGateForReading()
     const own = this.#own(slot, encoded)
     if (own === undefined) return this.handle.reader.get(space.values, slot, encoded)
     return this.#writes.isPut(own) ? ownValue(space, this.#writes, own, this.handle.environment) : undefined
@@ -81,15 +109,22 @@ export class OpenTransaction implements RangeSource {
   getMany<K, V>(space: KeySpace<K, V>, keys: readonly K[]): (V | undefined)[] {
     this.check()
     const slot = this.handle.slotOf(space)
-    this.takeGate()
-    const found = this.handle.reader.getMany(space, slot, keys, undefined)
-    if (this.#overlayOf(slot) === undefined) return found
-    for (let i = 0; i < keys.length; i++) {
-      const encoded = space.readableKey(keys[i] as K)
-      const own = encoded === undefined ? undefined : this.#own(slot, encoded)
-      if (own !== undefined) found[i] = this.#writes.isPut(own) ? ownValue(space, this.#writes, own, this.handle.environment) : undefined
+    return this.handle.reader.getMany(space, slot, keys, undefined, (packed) => {
+      this.#takeGateForReading()
+      return this.#ownOf(slot, packed)
+    })
+  }
+
+  /** What of these keys it has written itself: copies, since decoding one value may write another. */
+  #ownOf(slot: number, packed: PackedKeys): OwnValue[] {
+    const overlay = this.#overlayOf(slot)
+    const own: OwnValue[] = []
+    if (overlay === undefined) return own
+    for (let place = 0; place < packed.starts.length; place++) {
+      const at = overlay.find(slot, packed.bytesAt(place))
+      if (at !== undefined) own.push({ place, bytes: this.#writes.isPut(at) ? this.#writes.valueBytes(at) : undefined })
     }
-    return found
+    return own
   }
 
   current(): RangeSource {
@@ -117,9 +152,9 @@ export class OpenTransaction implements RangeSource {
   put<K, V>(space: KeySpace<K, V>, key: K, value: unknown): void {
     this.check()
     const slot = this.handle.slotOf(space)
-    const encodedKey = space.key(key)
+    const encodedKey = space.keyForPut(key)
     const encoded = space.values.encode(value)
-    this.check() // a codec may have run anything
+    this.check()
     this.#writes.put(slot, encodedKey, encoded, this.handle.limits)
   }
 
@@ -157,62 +192,89 @@ export class OpenTransaction implements RangeSource {
 
   appendAll(events: readonly unknown[]): { first: EventId; last: EventId } | undefined {
     this.check()
-    if (events.length === 0) return undefined
-    this.takeGate()
-    const first = this.#firstEventId + this.#writes.events
-    this.#allOrNone(() => {
-      for (const event of events) {
-        const encoded = this.handle.events.encode(event)
-        this.check()
-        this.#writes.event(encoded, this.handle.limits)
-      }
-    })
-    return { first, last: this.#firstEventId + this.#writes.events - 1 }
+    const { environment, events: codec, limits } = this.handle
+    // Beside what is written already: an encoder may write through this transaction too, which comes before then and stays when another one fails.
+    const batch = environment.takeWriteSet()
+    try {
+      for (const event of events) batch.event(codec.encode(event), limits)
+      this.check()
+      if (batch.isEmpty) return undefined
+      this.takeGate()
+      const first = this.#firstEventId + this.#writes.events
+      this.#writes.append(batch, limits)
+      return { first, last: this.#firstEventId + this.#writes.events - 1 }
+    } finally {
+      environment.giveWriteSet(batch)
+    }
   }
 
   /** Applies what was written. Whatever comes of it, the transaction is over. */
   commit(): CommitInfo {
-    this.#finish()
+    this.#checkBeforeCommit()
     try {
       return commitWrites(this.handle, this.#writes, this.#hasGate)
+    } catch (error) {
+      this.#wasPaused = hasCode(error, 'ERR_PAUSED')
+      throw error
     } finally {
-      this.#giveBack()
+      this.#close()
     }
   }
 
   /** The same with what its function returned. */
   commitWith<T>(result: T): Commit<T> {
-    this.#finish()
+    this.#checkBeforeCommit()
     try {
       return commitWith(this.handle, this.#writes, this.#hasGate, result)
+    } catch (error) {
+      this.#wasPaused = hasCode(error, 'ERR_PAUSED')
+      throw error
     } finally {
-      this.#giveBack()
+      this.#close()
     }
   }
 
   /** @throws what doomed it, or `ERR_TRANSACTION_FINISHED` */
-  #finish(): void {
+  #checkBeforeCommit(): void {
     if (this.#doom !== undefined) this.abort()
     this.check()
-    this.#end()
   }
 
-  /** Ends it without a trace; harmless after its end. */
+  /** Ends it; `error` is what its caller is told. */
+  fail(error: unknown): void {
+    this.abort()
+    if (error === this.#doom || this.hasRefused(error)) this.#told(error)
+  }
+
+  /** The user is told why it is not applied. */
+  #told<T>(why: T): T {
+    if (this.#unheard !== undefined) for (const refused of this.#unheard) refused.catch(() => {})
+    return why
+  }
+
+  /** Ends it without a trace; harmless after its end. The gate first: should this be cut off, it is done again at the end of the turn. */
   abort(): void {
     if (this.#isOver) return
-    this.#end()
     if (this.#hasGate) this.handle.environment.hot.abort(this.handle.id)
-    this.#giveBack()
+    this.#close()
+  }
+
+  /** The turn has ended, and nobody has ended it. */
+  abandon(): void {
+    this.doom(errorOf('ERR_TRANSACTION_FINISHED', 'the transaction was aborted: it was still open when the next microtask ran'))
+    this.#hasGate = true // it may have been cut off right behind taking it; giving back what is not held does no harm
+    this.abort()
   }
 
   /** From here on nobody else writes. @throws `ERR_BUSY`, `ERR_PAUSED`, `ERR_BACKPRESSURE` and what forbids writing */
   takeGate(): void {
     if (this.#hasGate) return
+    this.check() // one that is over would never give it back
     const next = this.handle.environment.hot.begin(this.handle.id, this.#stalls ? 1 : 0)
     if (next < 0) {
       const error = this.handle.shared.writeError()
-      // Whatever its function makes of this: it runs again when the pause has ended.
-      if (error.code === 'ERR_PAUSED') this.doom(error)
+      this.#wasPaused = hasCode(error, 'ERR_PAUSED')
+      if (this.#wasPaused) this.doom(error)
       throw error
     }
     this.#hasGate = true
@@ -224,8 +286,14 @@ export class OpenTransaction implements RangeSource {
     return this.#overlayOf(slot)?.find(slot, bytesOf(key))
   }
 
-  #isThere(slot: number, key: string | Uint8Array): boolean {
+  /** A key has been encoded, by the user's code perhaps. */
+  #takeGateForReading(): void {
+    this.check()
     this.takeGate()
+  }
+
+  #isThere(slot: number, key: string | Uint8Array): boolean {
+    this.#takeGateForReading()
     const own = this.#own(slot, key)
     return own === undefined ? this.handle.reader.has(slot, key) : this.#writes.isPut(own)
   }
@@ -256,21 +324,16 @@ export class OpenTransaction implements RangeSource {
     try {
       return write()
     } catch (error) {
-      if (!this.#isOver) {
-        this.#writes.rewind(length, events)
-        this.#overlay = undefined // it may have taken in some of them
-      }
+      this.#writes.rewind(length, events)
+      this.#overlay = undefined // it may have taken in some of them
       throw error
     }
   }
 
-  #end(): void {
+  #close(): void {
     this.#isOver = true
     this.handle.shared.closeTransaction(this)
     if (this.#leases !== undefined) for (const lease of this.#leases) lease.close()
-  }
-
-  #giveBack(): void {
     this.#overlay = undefined
     this.handle.environment.giveWriteSet(this.#writes)
   }

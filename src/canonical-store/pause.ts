@@ -1,8 +1,10 @@
 // `pauseIngestion()`: writers are kept out at once; then whoever is in and the device are waited for. What fails leaves no pause behind.
 import { closed, errorOf } from '../errors.ts'
 import { Deferred } from '../internal/deferred.ts'
+import type { Lease } from '../internal/lease.ts'
 import { checkInteger, checkOptions, checkSignal } from '../internal/validate.ts'
 import type { Pause, PauseOptions } from './canonical-store.ts'
+import { heldLease } from './held-lease.ts'
 import type { StoreHandle } from './store-handle.ts'
 import { DURABLE } from './waiters.ts'
 
@@ -56,19 +58,18 @@ async function reach(handle: StoreHandle, { number }: HeldPause, timeoutMs: numb
 }
 
 class HeldPause implements Pause {
-  readonly number: number
-  #handle: StoreHandle | undefined
+  readonly #lease: Lease
 
   constructor(handle: StoreHandle, number: number) {
-    this.#handle = handle
-    this.number = number
+    this.#lease = heldLease('pause', number, this, handle, (cold, store, id) => cold.resumeStore(store, id))
+  }
+
+  get number(): number {
+    return this.#lease.id
   }
 
   release(): void {
-    const handle = this.#handle
-    this.#handle = undefined
-    // The end of a handle has ended its pauses.
-    if (handle !== undefined && !handle.isClosed) handle.environment.call((cold) => cold.resumeStore(handle.id, this.number))
+    this.#lease.close()
   }
 
   [Symbol.dispose](): void {

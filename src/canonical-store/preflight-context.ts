@@ -1,5 +1,6 @@
 // What a preflight works with, as long as its attempt lasts: reads of declared keys, a signal, and the way to say no.
 import { errorOf, invalidArgument, type LedgerstoneError } from '../errors.ts'
+import { type Context, currentContext } from '../internal/context.ts'
 import type { Collection, KeyRange, Range } from './canonical-store.ts'
 import { spaceOf } from './collection.ts'
 import type { Cursor } from './cursor.ts'
@@ -19,6 +20,8 @@ export class Attempt implements RangeSource {
   /** What it was rejected with. */
   rejection: LedgerstoneError | undefined
   #controller: AbortController | undefined
+  /** Of whoever listens to the signal: who aborts it may be another caller, or whoever closes the store. */
+  #context: Context | undefined
   #isOver = false
   /** Why it ended before its time. */
   #reason: { readonly why: unknown } | undefined
@@ -32,6 +35,7 @@ export class Attempt implements RangeSource {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController()
+      this.#context = currentContext()
       if (this.#reason !== undefined) this.#controller.abort(this.#reason.why)
     }
     return this.#controller.signal
@@ -53,7 +57,7 @@ export class Attempt implements RangeSource {
   abort(why: unknown): void {
     this.#isOver = true
     this.#reason = { why }
-    this.#controller?.abort(why)
+    this.#context?.(() => this.#controller?.abort(why))
   }
 
   current(): this {
@@ -72,8 +76,10 @@ export class Attempt implements RangeSource {
   raw<K, V>(space: KeySpace<K, V>, key: K): string | undefined {
     this.check()
     const slot = this.handle.slotOf(space)
-    const id = this.declared.check(space, slot, space.key(key))
-    const readable = space.readableKey(key)
+    const encoded = space.key(key)
+    this.check()
+    const id = this.declared.check(space, slot, encoded)
+    const readable = space.readable(encoded)
     return readable === undefined ? undefined : this.reads.get(id, slot, readable)
   }
 }

@@ -2,6 +2,7 @@
 // Nothing is held for it as long as nobody commits: a read was made at the point where the mark stood before and after it. When the mark has moved,
 // a snapshot takes over, if what was read before is the same in it. Values are compared, so a change that was undone is no change.
 import { conflict } from '../errors.ts'
+import { owned } from '../internal/bytes.ts'
 import type { Cursor } from './cursor.ts'
 import type { KeyBounds } from './key-bounds.ts'
 import type { KeySpace } from './key-space.ts'
@@ -35,12 +36,12 @@ export class PreflightReads {
     return this.#isStale
   }
 
-  /** The bytes of a value, one code unit each; `id` names the key. @throws `ERR_CONFLICT` */
+  /** The bytes of a value, one code unit each; `id` names the key, whose bytes are copied: they are looked at again. @throws `ERR_CONFLICT` */
   get(id: string, slot: number, key: string | Uint8Array): string | undefined {
     const known = this.#points.get(id)
     if (known !== undefined) return known.value
     const value = this.#read(slot, key)
-    this.#points.set(id, { slot, key, value })
+    this.#points.set(id, { slot, key: owned(key), value })
     return value
   }
 

@@ -27,7 +27,7 @@ export class EmbeddedRange<K, V> implements Range<K, V> {
   }
 
   [Symbol.iterator](): IterableIterator<[key: K, value: V]> {
-    return this.#iterate((cursor) => [cursor.key(), cursor.value()], false)
+    return this.#iterate((cursor) => cursor.entry(), false)
   }
 
   keys(): Iterable<K> {
@@ -52,7 +52,7 @@ export class EmbeddedRange<K, V> implements Range<K, V> {
     const cursor = source.openCursor(this.#space, this.#bounds, false)
     try {
       while (cursor.advance()) {
-        entries.push([cursor.key(), cursor.value()])
+        entries.push(cursor.entry())
         source.check() // a codec may have run anything
       }
     } finally {

@@ -78,15 +78,20 @@ export class PointReader {
 
   /**
    * The values of many keys. `isStable` tells that nothing changes between two native calls; otherwise, when they do not all fit into one
-   * page, `atOnePoint` runs the reading against a reader of which it is true.
+   * page, `atOnePoint` runs the reading against a reader of which it is true. `ownOf` tells, once the keys are encoded, which of them have another
+   * value than the one that is stored.
    */
-  getMany<K, V>(space: KeySpace<K, V>, slot: number, keys: readonly K[], atOnePoint: (<T>(read: (reader: PointReader) => T) => T) | undefined): (V | undefined)[] {
+  getMany<K, V>(space: KeySpace<K, V>, slot: number, keys: readonly K[], atOnePoint: (<T>(read: (reader: PointReader) => T) => T) | undefined, ownOf?: (packed: PackedKeys) => readonly OwnValue[]): (V | undefined)[] {
     const packed = this.#environment.takeKeys()
     try {
       const found = Array.from<V | undefined>({ length: keys.length })
       const places = packed.pack(space, keys)
+      const own = ownOf?.(packed)
       if (places.length === 0) return found
-      if (this.#readMany(space, slot, packed, places, found, atOnePoint !== undefined)) return found
+      if (this.#readMany(space, slot, packed, places, found, atOnePoint !== undefined)) {
+        for (const { place, bytes } of own ?? []) found[places[place] as number] = bytes === undefined ? undefined : space.values.fromOwn(bytes)
+        return found
+      }
       return (atOnePoint as <T>(read: (reader: PointReader) => T) => T)((reader) => {
         reader.#readMany(space, slot, packed, places, found, false)
         return found
@@ -152,6 +157,9 @@ export class PointReader {
   }
 }
 
+/** What the key at a place of the packed ones has instead of what is stored; without bytes it is deleted. */
+export interface OwnValue { readonly place: number; readonly bytes: Buffer | undefined }
+
 /** The keys of one `getMany`: `[u32 length][bytes]`, padded to 4, one after the other. */
 export class PackedKeys {
   buffer: Buffer = Buffer.allocUnsafeSlow(FIRST_KEYS_BYTES)
@@ -168,13 +176,20 @@ export class PackedKeys {
     this.starts.length = 0
     this.#look(keys)
     const places: number[] = []
-    for (let i = 0; i < keys.length; i++) {
+    const { length: count } = keys
+    for (let i = 0; i < count; i++) {
       const key = space.readableKey(keys[i] as K)
       if (key === undefined) continue
       this.#add(key)
       places.push(i)
     }
     return places
+  }
+
+  /** The bytes of the key at a place, one code unit each. */
+  bytesAt(place: number): string {
+    const start = this.starts[place] as number
+    return readLatin1(this.buffer, start + LENGTH_BYTES, start + LENGTH_BYTES + this.buffer.readUInt32LE(start))
   }
 
   /**

@@ -2,7 +2,8 @@
 // is told to native code by one microtask per turn, and settled by one look at the marks per wake.
 import { errorOf, type LedgerstoneError } from '../errors.ts'
 import { AbortWatch } from '../internal/abort.ts'
-import { Admission } from './admission.ts'
+import { nobodysContext } from '../internal/context.ts'
+import { Admission, type PAUSED } from './admission.ts'
 import type { CommitInfo, EventId } from './canonical-store.ts'
 import { failures, stalls } from './diagnostics.ts'
 import type { Environment } from './environment.ts'
@@ -31,6 +32,9 @@ const CROWDED_AND_FULL = 1 | IS_FULL
  */
 const FEW = 32
 
+/** Half the price of `queueMicrotask`. */
+const NOW = Promise.resolve()
+
 /** One of its own for everyone who is told. */
 const noSpace = (): LedgerstoneError => errorOf('ERR_NO_SPACE', 'no space is left on the device, and too much waits for it already')
 
@@ -48,12 +52,15 @@ export class SharedStore {
   crowded = false
   readonly #marks = new Float64Array(8)
   readonly #handles = new Set<number>()
+  /** Those of them that are not closing. */
+  readonly #usable = new Set<number>()
   readonly #waiters: Waiters
   readonly #admission = new Admission()
   readonly #eventWaiters = new EventWaiters()
   #failure: LedgerstoneError | undefined
   #turnIsScheduled = false
   #pace: NodeJS.Timeout | undefined
+  readonly #atItsEnd = (): void => this.#endTurn()
 
   constructor(environment: Environment, key: number, path: string) {
     this.environment = environment
@@ -84,6 +91,7 @@ export class SharedStore {
 
   addHandle(id: number): void {
     this.#handles.add(id)
+    this.#usable.add(id)
     this.environment.stores.set(this.key, this)
     this.observe()
   }
@@ -97,6 +105,7 @@ export class SharedStore {
 
   /** A handle is about to close. */
   closingHandle(id: number): void {
+    this.#usable.delete(id)
     for (const other of this.#handles) if (other !== id) this.observer.handOn(id, other)
   }
 
@@ -133,6 +142,15 @@ export class SharedStore {
     return error
   }
 
+  /**
+   * A transaction begins on this thread. V8 ends functions without their `finally` (a time-out of `vm`, a stack that overflows): what is still open when
+   * the turn ends has nobody left who could end it.
+   */
+  openTransaction(transaction: OpenTransaction): void {
+    this.#scheduleTurn()
+    this.open = transaction
+  }
+
   /** The transaction on this thread is over; what waited for room meanwhile may run. */
   closeTransaction(transaction: OpenTransaction): void {
     if (this.open !== transaction) return
@@ -141,7 +159,7 @@ export class SharedStore {
   }
 
   /** Runs `attempt` when there is room and its turn has come. */
-  hold<T>(owner: object, attempt: () => T, signal: AbortSignal | undefined): Promise<T> {
+  hold<T>(owner: object, attempt: () => T | typeof PAUSED, signal: AbortSignal | undefined): Promise<T> {
     const held = this.#admission.hold(owner, attempt, signal, this.aborts)
     this.#scheduleTurn()
     if (stalls.hasSubscribers) {
@@ -152,9 +170,9 @@ export class SharedStore {
     return held
   }
 
-  /** A write had to wait for room, and has not any longer. */
+  /** A write had to wait for room, and has not any longer. When that is because the store has closed, there is nothing left to tell of it. */
   stalled(sinceMs: number): void {
-    const [store] = this.#handles
+    const [store] = this.#usable
     if (!stalls.hasSubscribers || store === undefined) return
     const waitedMs = performance.now() - sinceMs
     stalls.publish({ path: this.path, waitedMs, pendingBytes: this.environment.cold.storeStats(store).delta.bytes })
@@ -231,13 +249,15 @@ export class SharedStore {
 
   #scheduleTurn(): void {
     if (this.#turnIsScheduled) return
+    // In this order: a stack that overflows in between costs a turn too many, and not all turns.
+    void NOW.then(this.#atItsEnd)
     this.#turnIsScheduled = true
-    queueMicrotask(() => this.#endTurn())
   }
 
   /** Tells native code what this turn waits for. With few waiters the flush may happen in here. */
   #endTurn(): void {
     this.#turnIsScheduled = false
+    if (this.open !== undefined) this.open.abandon()
     const [store] = this.#handles
     if (store === undefined) return
     const waiters = this.#waiters
@@ -302,7 +322,7 @@ export class SharedStore {
     const { failure: first } = this
     if (first === undefined || error.code !== 'ERR_POISONED' || !failures.hasSubscribers) return
     // Later: this may be in the middle of a write.
-    queueMicrotask(() => failures.publish({ path: this.path, error: first }))
+    nobodysContext(() => queueMicrotask(() => failures.publish({ path: this.path, error: first })))
   }
 
   /** One of its own for everyone who is told: its stack says where. */

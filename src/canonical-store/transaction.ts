@@ -1,5 +1,5 @@
 // The transaction as users hold it. It only checks and passes on; everything it can say about itself is in `OpenTransaction`.
-import { errorOf, invalidArgument } from '../errors.ts'
+import { invalidArgument } from '../errors.ts'
 import type { Collection, EventId, KeyRange, Range, Transaction, WriteHandle, WriteTxn } from './canonical-store.ts'
 import { spaceOf } from './collection.ts'
 import { KeyBounds, RANGE_OPTIONS, SPAN_OPTIONS } from './key-bounds.ts'
@@ -57,7 +57,7 @@ export class EmbeddedTransaction<E> implements Transaction<E> {
   }
 }
 
-/** The explicit form. Its end is either called for or comes with the next microtask. */
+/** The explicit form. Its end is either called for or comes with the next microtask: {@link OpenTransaction.abandon}. */
 export class EmbeddedWriteTxn<E> extends EmbeddedTransaction<E> implements WriteTxn<E> {
   readonly #open: OpenTransaction
   readonly #commit: () => WriteHandle<void>
@@ -66,11 +66,6 @@ export class EmbeddedWriteTxn<E> extends EmbeddedTransaction<E> implements Write
     super(open)
     this.#open = open
     this.#commit = commit
-    queueMicrotask(() => {
-      if (open.isOver) return
-      open.doom(errorOf('ERR_TRANSACTION_FINISHED', 'the transaction was aborted: it was still open when the next microtask ran'))
-      open.abort()
-    })
   }
 
   commit(): WriteHandle<void> {

@@ -55,7 +55,7 @@ export class WriteSet {
     this.events = 0
   }
 
-  /** Undoes what came behind a mark: how a call of several records fails. */
+  /** Where the records end, and how many of them are events: to undo what came behind a mark, as a call of several records does that fails. */
   rewind(length: number, events: number): void {
     this.length = length
     this.events = events
@@ -90,6 +90,16 @@ export class WriteSet {
     this.events++
   }
 
+  /** All records of another one, behind those that are there: or none of them. */
+  append(other: WriteSet, limits: Limits): void {
+    const added = other.length - HEAD_BYTES
+    const bytes = this.length - HEAD_BYTES + added
+    if (bytes > limits.transactionBytes) throw limitExceeded('the transaction', 'transactionBytes', bytes, limits.transactionBytes)
+    const start = this.#begin(added)
+    other.buffer.copy(this.buffer, start, HEAD_BYTES, other.length)
+    this.rewind(start + added, this.events + other.events)
+  }
+
   drop(slot: number, limits: Limits): void {
     this.#begin(0)
     this.#end(DROP, slot, 0, 0, limits)
@@ -113,6 +123,11 @@ export class WriteSet {
 
   isPut(at: number): boolean {
     return this.buffer[at] === PUT
+  }
+
+  /** A copy of a put's value. */
+  valueBytes(at: number): Buffer {
+    return Buffer.from(this.buffer.subarray(this.valueStart(at), this.valueEnd(at)))
   }
 
   keyStart(at: number): number {

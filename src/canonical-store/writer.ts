@@ -1,5 +1,6 @@
 // How writes get in: checked, held back while there is no room, run or committed at once otherwise, and then awaited. The only place that
-// knows what may not happen while a transaction is open.
+// knows what may not happen while a transaction is open. Options, keys, values and events are taken before anything is done: that may run code of the
+// user's. Whether a pause came in between is a result, PAUSED; an error with that code may be another store's, which a user's function passes on.
 import { types } from 'node:util'
 import { rankOf } from '../durability.ts'
 import type { ColdCalls } from '../binding.ts'
@@ -9,6 +10,7 @@ import { isThenable } from '../internal/thenable.ts'
 import { checkFunction, checkOptions, checkSignal } from '../internal/validate.ts'
 import { checkedTimeout, DEFAULT_LOCK_TIMEOUT_MS } from '../lock-manager/lock-manager.ts'
 import type { Commit, CommitInfo, Transaction, WriteOptions, WriteTxn } from './canonical-store.ts'
+import { PAUSED } from './admission.ts'
 import { commitWrites } from './commit.ts'
 import type { KeySpace } from './key-space.ts'
 import { OpenTransaction } from './open-transaction.ts'
@@ -39,7 +41,7 @@ export class Writer {
   apply<T>(fn: (tx: Transaction<never>) => T): EmbeddedWriteHandle<T> {
     checkFunction(fn, 'fn')
     this.#enterAtOnce()
-    const { result, commit } = this.#run(fn, true)
+    const { result, commit } = this.#run(fn)
     return new EmbeddedWriteHandle(result, commit, this.#handle.shared, this.#handle.rank)
   }
 
@@ -47,30 +49,26 @@ export class Writer {
     try {
       checkFunction(fn, 'fn')
       const rank = this.#rankOf(options)
-      this.#enter(options?.signal)
+      const signal = signalOf(options)
+      this.#enter(signal)
       const { shared, mustQueue } = this.#handle
-      if (mustQueue) return this.#transactLater(fn, rank, options)
-      let commit: Commit<T>
-      try {
-        commit = this.#runToCommit(fn)
-      } catch (error) {
-        // Another thread's pause came in between. Nothing was written: it runs again afterwards.
-        if (hasCode(error, 'ERR_PAUSED')) return this.#transactLater(fn, rank, options)
-        throw error
-      }
+      if (mustQueue) return this.#transactLater(fn, rank, signal)
+      const commit = this.#runToCommit(fn)
+      // Another thread's pause came in between: it runs again afterwards.
+      if (commit === PAUSED) return this.#transactLater(fn, rank, signal)
       return shared.committed(rank, commit)
     } catch (error) {
-      return this.#handle.environment.turns.refuse(error)
+      return this.#rejected(error)
     }
   }
 
   /** On its own: a method that makes a function pays for it also when it returns before. */
-  #transactLater<T>(fn: (tx: Transaction<never>) => T, rank: 0 | 1 | 2, options: WriteOptions | undefined): Promise<Commit<T>> {
-    return this.#awaited(rank, this.#holdBack(() => this.#runToCommit(fn), options))
+  #transactLater<T>(fn: (tx: Transaction<never>) => T, rank: 0 | 1 | 2, signal: AbortSignal | undefined): Promise<Commit<T>> {
+    return this.#awaited(rank, this.#holdBack(() => this.#runToCommit(fn), signal))
   }
 
   transactPhases<P, T>(phases: Phases<never, P, T>, options: PhasesOptions | undefined): Promise<Commit<T>> {
-    return this.#handle.environment.turns.within(() => this.#transactPhases(phases, options))
+    return this.begun(() => this.#transactPhases(phases, options))
   }
 
   async #transactPhases<P, T>(phases: Phases<never, P, T>, options: PhasesOptions | undefined): Promise<Commit<T>> {
@@ -80,7 +78,7 @@ export class Writer {
     checkFunction(apply, 'apply')
     const rank = this.#rankOf(options, PHASES_OPTIONS)
     const timeoutMs = checkedTimeout(options?.timeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS)
-    const signal = options?.signal
+    const signal = signalOf(options)
     const handle = this.#handle
     this.#enter(signal)
     const enter = (): void => {
@@ -95,13 +93,13 @@ export class Writer {
         }
         return synchronous((apply as (tx: Transaction<never>, checked: P) => T)(new EmbeddedTransaction(open), checked))
       }
-      return this.#admit(() => this.#commitOf(work), options)
+      return this.#admit(() => this.#commitOf(work), signal)
     })
     return this.#awaited(rank, committed)
   }
 
   examine<P>(checks: Checks<P>, options: CheckOptions | undefined): Promise<CheckReport> {
-    return this.#handle.environment.turns.within(() => this.#examine(checks, options))
+    return this.begun(() => this.#examine(checks, options))
   }
 
   async #examine<P>(checks: Checks<P>, options: CheckOptions | undefined): Promise<CheckReport> {
@@ -109,9 +107,8 @@ export class Writer {
     const { keys, preflight } = checks
     checkFunction(preflight, 'preflight')
     checkOptions(options, CHECK_OPTIONS, 'options')
-    checkSignal(options?.signal, 'signal')
     const timeoutMs = checkedTimeout(options?.timeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS)
-    const signal = options?.signal
+    const signal = signalOf(options)
     const handle = this.#handle
     const enter = (): void => {
       handle.check()
@@ -129,16 +126,17 @@ export class Writer {
   }
 
   put<K, V>(space: KeySpace<K, V>, key: K, value: unknown, options: WriteOptions | undefined): Promise<CommitInfo> {
-    return this.#write(options, (writes, { limits }) => writes.put(space.slot, space.key(key), space.values.encode(value), limits))
+    return this.#write(options, (writes, { limits }) => writes.put(space.slot, space.keyForPut(key), space.values.encode(value), limits))
   }
 
   delete<K, V>(space: KeySpace<K, V>, key: K, options: WriteOptions | undefined): Promise<CommitInfo> {
     try {
       const rank = this.#rankOf(options)
+      const signal = signalOf(options)
       const encoded = owned(space.key(key))
-      return this.#awaited(rank, this.#admit(() => this.#execute((open) => open.deleteEncoded(space.slot, encoded), false).commit, options))
+      return this.#awaited(rank, this.#admit(() => this.#deleteToCommit(space.slot, encoded), signal))
     } catch (error) {
-      return this.#handle.environment.turns.refuse(error)
+      return this.#rejected(error)
     }
   }
 
@@ -158,16 +156,18 @@ export class Writer {
     const handle = this.#handle
     try {
       const rank = this.#rankOf(options)
-      this.#enter(options?.signal)
+      const signal = signalOf(options)
+      this.#enter(signal)
       const writes = handle.environment.takeWriteSet()
       try {
         fill(writes, handle)
-        return this.#awaited(rank, handle.mustQueue ? this.#hold(writes.compact(), options?.signal) : this.#commitOrHold(writes, options?.signal))
+        this.#enter(signal) // an encoder may have run anything
+        return this.#awaited(rank, handle.mustQueue ? this.#hold(writes.compact(), signal) : this.#commitOrHold(writes, signal))
       } finally {
         handle.environment.giveWriteSet(writes)
       }
     } catch (error) {
-      return this.#handle.environment.turns.refuse(error)
+      return this.#rejected(error)
     }
   }
 
@@ -178,65 +178,79 @@ export class Writer {
   }
 
   #commitOrHold(writes: WriteSet, signal: AbortSignal | undefined): CommitInfo | Promise<CommitInfo> {
+    const commit = this.#commitBlind(writes)
+    return commit === PAUSED ? this.#hold(writes.compact(), signal) : commit
+  }
+
+  #commitBlind(writes: WriteSet): CommitInfo | typeof PAUSED {
     try {
       return commitWrites(this.#handle, writes, false)
     } catch (error) {
-      if (hasCode(error, 'ERR_PAUSED')) return this.#hold(writes.compact(), signal)
+      if (hasCode(error, 'ERR_PAUSED')) return PAUSED // native code's own word: nothing of the user's has run
       throw error
     }
   }
 
   #hold(writes: WriteSet, signal: AbortSignal | undefined): Promise<CommitInfo> {
     const handle = this.#handle
-    return handle.shared.hold(handle, () => commitWrites(handle, writes, false), signal)
+    return handle.shared.hold(handle, () => this.#commitBlind(writes), signal)
   }
 
   /** Runs `attempt` within this call, or later when it has to queue. */
-  #admit<T>(attempt: () => T, options: WriteOptions | undefined): T | Promise<T> {
-    this.#enter(options?.signal)
-    if (this.#handle.mustQueue) return this.#holdBack(attempt, options)
-    try {
-      return attempt()
-    } catch (error) {
-      // Another thread's pause came in between. Nothing was written: it runs again afterwards.
-      if (hasCode(error, 'ERR_PAUSED')) return this.#holdBack(attempt, options)
-      throw error
-    }
+  #admit<T>(attempt: () => T | typeof PAUSED, signal: AbortSignal | undefined): T | Promise<T> {
+    this.#enter(signal)
+    if (this.#handle.mustQueue) return this.#holdBack(attempt, signal)
+    const outcome = attempt()
+    // Another thread's pause came in between: it runs again afterwards.
+    return outcome === PAUSED ? this.#holdBack(attempt, signal) : outcome
   }
 
-  #holdBack<T>(attempt: () => T, options: WriteOptions | undefined): Promise<T> {
+  #holdBack<T>(attempt: () => T | typeof PAUSED, signal: AbortSignal | undefined): Promise<T> {
     const handle = this.#handle
-    const later = (): T => {
+    const later = (): T | typeof PAUSED => {
       handle.checkWritable() // it may have been sealed meanwhile
       return attempt()
     }
-    return handle.shared.hold(handle, later, options?.signal)
+    return handle.shared.hold(handle, later, signal)
   }
 
-  #run<T>(fn: (tx: Transaction<never>) => T, stalls: boolean): Outcome<T> {
-    return this.#execute((open) => synchronous(fn(new EmbeddedTransaction(open))), stalls)
-  }
-
-  #runToCommit<T>(fn: (tx: Transaction<never>) => T): Commit<T> {
-    const open = new OpenTransaction(this.#handle, false)
-    let result: T
+  /** A transaction that may stall, and is never run again. */
+  #run<T>(fn: (tx: Transaction<never>) => T): Outcome<T> {
+    const open = new OpenTransaction(this.#handle, true)
     try {
-      result = synchronous(fn(new EmbeddedTransaction(open)))
+      return { result: synchronous(fn(new EmbeddedTransaction(open))), commit: open.commit() }
     } catch (error) {
-      open.abort()
+      open.fail(error)
       throw error
     }
-    return open.commitWith(result)
   }
 
-  #commitOf<T>(work: (open: OpenTransaction) => T): Commit<T> {
+  #runToCommit<T>(fn: (tx: Transaction<never>) => T): Commit<T> | typeof PAUSED {
     const open = new OpenTransaction(this.#handle, false)
-    return open.commitWith(ended(open, work))
+    try {
+      return open.commitWith(synchronous(fn(new EmbeddedTransaction(open))))
+    } catch (error) {
+      return pausedOr(open, error)
+    }
   }
 
-  #execute<T>(work: (open: OpenTransaction) => T, stalls: boolean): Outcome<T> {
-    const open = new OpenTransaction(this.#handle, stalls)
-    return { result: ended(open, work), commit: open.commit() }
+  #commitOf<T>(work: (open: OpenTransaction) => T): Commit<T> | typeof PAUSED {
+    const open = new OpenTransaction(this.#handle, false)
+    try {
+      return open.commitWith(work(open))
+    } catch (error) {
+      return pausedOr(open, error)
+    }
+  }
+
+  #deleteToCommit(slot: number, key: string | Uint8Array): CommitInfo | typeof PAUSED {
+    const open = new OpenTransaction(this.#handle, false)
+    try {
+      open.deleteEncoded(slot, key)
+      return open.commit()
+    } catch (error) {
+      return pausedOr(open, error)
+    }
   }
 
   /** Whether a change of the store's condition may begin: as for a write, but not being sealed. */
@@ -247,8 +261,21 @@ export class Writer {
     handle.checkWhole()
   }
 
+  /** Begins a write of several steps. When an open transaction refuses it, that tells its caller, and nobody need listen to this promise too. */
+  begun<T>(begin: () => Promise<T>): Promise<T> {
+    const { open } = this.#handle.shared
+    const refusals = open?.refusals
+    const promise = this.#handle.environment.turns.within(begin)
+    if (open !== undefined && open.refusals !== refusals) open.tellFor(promise)
+    return promise
+  }
+
   /** Makes a change that waits for the end of a pause, as writes do, and not for room, which it may be the one to make. */
-  async change<T>(make: (cold: ColdCalls) => Promise<T>): Promise<T> {
+  change<T>(make: (cold: ColdCalls) => Promise<T>): Promise<T> {
+    return this.begun(() => this.#change(make))
+  }
+
+  async #change<T>(make: (cold: ColdCalls) => Promise<T>): Promise<T> {
     const handle = this.#handle
     const attempt = (): Promise<T> => handle.environment.callAsync(make)
     this.#enter()
@@ -278,33 +305,42 @@ export class Writer {
 
   #enterNoTransaction(): void {
     const { open } = this.#handle.shared
-    if (open !== undefined) {
-      const error = errorOf('ERR_TRANSACTION_OPEN', 'a write was begun inside an open transaction, which is aborted; write through the transaction')
-      open.doom(error)
-      throw error
-    }
+    if (open !== undefined) throw open.refuse()
+  }
+
+  /** As for {@link begun}, of a write that is one step. */
+  #rejected(error: unknown): Promise<never> {
+    const promise = this.#handle.environment.turns.refuse(error)
+    const { open } = this.#handle.shared
+    if (open?.hasRefused(error) === true) open.tellFor(promise)
+    return promise
   }
 
   #rankOf(options: WriteOptions | undefined, known: ReadonlySet<string> = WRITE_OPTIONS): 0 | 1 | 2 {
     if (options === undefined) return this.#handle.rank
     checkOptions(options, known, 'options')
-    checkSignal(options.signal, 'signal')
-    return options.durability === undefined ? this.#handle.rank : rankOf(options.durability, 'durability')
+    const { durability } = options
+    return durability === undefined ? this.#handle.rank : rankOf(durability, 'durability')
   }
+}
+
+/** Asked for once: it may be a getter. */
+function signalOf(options: WriteOptions | undefined): AbortSignal | undefined {
+  if (options === undefined) return undefined
+  const { signal } = options
+  checkSignal(signal, 'signal')
+  return signal
+}
+
+/** What a transaction that was not committed comes to. Kept out by a pause it runs again, whatever its function has made of that. */
+function pausedOr(open: OpenTransaction, error: unknown): typeof PAUSED {
+  open.fail(error)
+  if (open.wasPaused) return PAUSED
+  throw error
 }
 
 function committedLater<C extends CommitInfo>(shared: SharedStore, rank: 0 | 1 | 2, admitted: Promise<C>): Promise<C> {
   return admitted.then((commit) => shared.committed(rank, commit))
-}
-
-/** Does what a transaction consists of; when that throws there was none. */
-function ended<T>(open: OpenTransaction, work: (open: OpenTransaction) => T): T {
-  try {
-    return work(open)
-  } catch (error) {
-    open.abort()
-    throw error
-  }
 }
 
 /** What a callback has returned, if it is no promise. */

@@ -1,29 +1,31 @@
 // A codec at work on the values of a collection or on events: what it throws or wrongly gives becomes an error that names the codec and the
 // place.
 import { CodecError, errorOf, ValidationError, type LedgerstoneError } from '../errors.ts'
-import { isAscii, isBytes, isWellFormed } from '../internal/bytes.ts'
+import { isAscii, isBytes, isWellFormed, readUtf8 } from '../internal/bytes.ts'
 import type { Codec } from './codec.ts'
-import { JsonCodec } from './json.ts'
+import { BinaryCodec } from './binary.ts'
 import { TextCodec } from './text-codec.ts'
+import { Utf8Codec } from './utf8.ts'
 
 /** Encodes and decodes values or event payloads. */
 export class PayloadCodec<T = unknown> {
   readonly name: string
   /** Set when payloads are best decoded from a string that the reader has at hand: then {@link fromText} serves, else {@link fromBytes}. */
   readonly isText: boolean
+  /** Encoding gives what it was given, and runs nothing of the user's. */
+  readonly isPassedOn: boolean
   readonly #codec: Codec<T, unknown>
   readonly #text: TextCodec<unknown> | undefined
-  readonly #wellFormed: boolean
   readonly #collection: string | undefined
 
   /** `collection` is absent for events. */
   constructor(codec: Codec<T, unknown>, collection: string | undefined) {
     this.#codec = codec
     this.#text = codec instanceof TextCodec ? codec : undefined
-    this.#wellFormed = codec instanceof JsonCodec // JSON escapes lone surrogates
     this.#collection = collection
     this.name = codec.name
     this.isText = this.#text !== undefined
+    this.isPassedOn = codec instanceof BinaryCodec || codec instanceof Utf8Codec
   }
 
   /** Bytes to store, or text to store as UTF-8. */
@@ -36,7 +38,7 @@ export class PayloadCodec<T = unknown> {
       throw this.#error('encode', cause)
     }
     if (typeof encoded === 'string') {
-      if (this.#wellFormed || isWellFormed(encoded)) return encoded
+      if (isWellFormed(encoded)) return encoded
       throw this.#error('encode', new TypeError('the text has a lone surrogate'))
     }
     if (isBytes(encoded)) return encoded
@@ -51,6 +53,11 @@ export class PayloadCodec<T = unknown> {
       throw this.#error('decode', cause)
     }
     return value as T
+  }
+
+  /** From bytes that nobody else has. */
+  fromOwn(bytes: Buffer): T {
+    return this.isText ? this.fromText(readUtf8(bytes, 0, bytes.length)) : this.fromBytes(bytes)
   }
 
   /** From the payload's bytes, one code unit each. */

@@ -13,8 +13,9 @@ interface Watched {
 export class AbortWatch {
   readonly #signals = new Map<AbortSignal, Watched>()
 
-  /** Calls `abort` once, with the signal's reason, if the signal aborts before the returned function is called. */
+  /** Calls `abort` once, with the signal's reason, if the signal has aborted, or aborts, before the returned function is called. Never within this call. */
   add(signal: AbortSignal, abort: Abort): () => void {
+    if (signal.aborted) return abortSoon(signal, abort)
     const watched = this.#signals.get(signal) ?? this.#watch(signal)
     const { waiting } = watched
     waiting.add(abort)
@@ -47,5 +48,18 @@ export class AbortWatch {
   #forget(signal: AbortSignal, watched: Watched): void {
     if (this.#signals.get(signal) === watched) this.#signals.delete(signal)
     signal.removeEventListener('abort', watched.listener)
+  }
+}
+
+/** A signal that has aborted tells nobody any more. */
+function abortSoon(signal: AbortSignal, abort: Abort): () => void {
+  let isWanted = true
+  const tell = async (): Promise<void> => {
+    await Promise.resolve()
+    if (isWanted) abort(signal.reason)
+  }
+  void tell()
+  return () => {
+    isWanted = false
   }
 }

@@ -1,10 +1,13 @@
 // What native code keeps for a JavaScript object, and who gives it back when the object is forgotten. A lease is closed once, by its holder,
 // by its owner's end or, when the holder was garbage-collected, in the background with one warning per kind.
+import { nobodysContext } from './context.ts'
 
 /** What a forgotten lease was for, as the warning says it. */
-export type LeaseKind = 'store' | 'snapshot' | 'range' | 'lock' | 'log' | 'segments'
+export type LeaseKind = 'store' | 'snapshot' | 'range' | 'lock' | 'log' | 'segments' | 'pause'
 
-const REMEDY: Record<LeaseKind, string> = { store: 'close()', snapshot: 'release()', range: 'return() of its iterator', lock: 'release()', log: 'close()', segments: 'release()' }
+const REMEDY: Record<LeaseKind, string> = {
+  store: 'close()', snapshot: 'release()', range: 'return() of its iterator', lock: 'release()', log: 'close()', segments: 'release()', pause: 'release()',
+}
 const warned = new Set<LeaseKind>()
 
 /** A native resource that is open until it is closed. */
@@ -57,10 +60,10 @@ export class Lease {
 export function warnForgotten(kind: LeaseKind): void {
   if (warned.has(kind)) return
   warned.add(kind)
-  process.emitWarning(`a ${kind} was garbage-collected without ${REMEDY[kind]}; it has been released in the background`, {
+  nobodysContext(() => process.emitWarning(`a ${kind} was garbage-collected without ${REMEDY[kind]}; it has been released in the background`, {
     type: 'LedgerstoneWarning',
     code: 'LEDGERSTONE_UNRELEASED',
-  })
+  }))
 }
 
 const forgotten = new FinalizationRegistry<Lease>((lease) => lease.abandon())

@@ -83,8 +83,8 @@ export class Turns {
   }
 
   #expect(): void {
-    this.#isExpected = true
     this.#nextTurn(this.#onTurn)
+    this.#isExpected = true // not before it is certain to come: V8 may cut this off where the stack ends
   }
 
   readonly #onTurn = (): void => {

@@ -29,8 +29,8 @@ interface Waiting {
   readonly forget: (() => void) | undefined
 }
 
-/** The running call's; JavaScript does nothing else meanwhile. */
-let set: PackedLockSet | undefined
+/** One that nobody uses. Filling it may run code of the user's, which may lock: whoever uses it takes it away. */
+let spare: PackedLockSet | undefined
 const tokens = new Float64Array(64)
 
 /** One who locks. */
@@ -117,14 +117,16 @@ export class LockClient implements LockHolder {
   }
 
   #pack(keys: LockSet): PackedLockSet {
-    set ??= new PackedLockSet()
-    set.fill(keys, this.#store?.shared)
+    const packed = takeSet()
+    packed.fill(keys, this.#store?.shared)
     this.#check()
-    return set
+    return packed
   }
 
   #lock(packed: PackedLockSet, otherwise: number): number {
-    return this.#environment.hot.lock(this.#id, packed.buffer, packed.length, otherwise)
+    const token = this.#environment.hot.lock(this.#id, packed.buffer, packed.length, otherwise)
+    spare = packed // from here on it is only read, and nothing of the user's runs before that
+    return token
   }
 
   #wait(token: number, timeoutMs: number, signal: AbortSignal | undefined): Promise<LockGuard> {
@@ -138,16 +140,18 @@ export class LockClient implements LockHolder {
   }
 
   #timeIsOver(token: number): void {
-    const packed = (set ??= new PackedLockSet())
+    const packed = takeSet()
     const done = this.#after(this.#environment.hot.withdraw(this.#id, token, TIME_IS_OVER, packed.buffer))
+    spare = packed
     // Otherwise it was granted before this thread found the time to look at its clock.
     if (done) this.#settle(token)?.granted.reject(timedOut(packed))
     else this.look()
   }
 
   #abort(token: number, reason: unknown): void {
-    const packed = (set ??= new PackedLockSet())
+    const packed = takeSet()
     this.#after(this.#environment.hot.withdraw(this.#id, token, ABORTED, packed.buffer))
+    spare = packed
     this.#settle(token)?.granted.reject(reason)
   }
 
@@ -165,14 +169,20 @@ export class LockClient implements LockHolder {
   /** What this thread's own call has granted to others of this thread, nobody else tells them. */
   #after(flags: number): boolean {
     if ((flags & OWN_GRANTS) !== 0 && !this.#looksSoon) {
-      this.#looksSoon = true
       queueMicrotask(() => {
         this.#looksSoon = false
         this.look()
       })
+      this.#looksSoon = true // not before it is certain that somebody takes it back
     }
     return (flags & DONE) !== 0
   }
+}
+
+function takeSet(): PackedLockSet {
+  const packed = spare ?? new PackedLockSet()
+  spare = undefined
+  return packed
 }
 
 /** From what native code has written to the front of the set's buffer. */

@@ -55,11 +55,11 @@ export class EmbeddedLockGuard implements LockGuard {
 }
 
 function growUpSoon(): void {
-  growsUp = true
   setTimeout(() => {
     growsUp = false
     watchYoung()
   }, YOUNG_MS).unref()
+  growsUp = true // not before it is certain that somebody takes it back
 }
 
 function watchYoung(): void {

@@ -72,7 +72,7 @@ pub(crate) struct StoreEntry {
     newest_known: Cell<u64>,
 }
 
-/// Gives the gate back unless the commit has done so: after a panic.
+/// Gives the gate of a transaction back unless its commit has done so: after a panic.
 struct GateReturn<'a> {
     entry: &'a StoreEntry,
     owner: Owner,
@@ -210,15 +210,18 @@ impl StoreEntry {
         self.held_segments.borrow_mut().remove_where(|_| true);
     }
 
-    /// Whatever becomes of it, a gate that was held is given back.
+    /// Whatever becomes of a transaction's commit, its gate is given back. A blind commit gives back what it has taken itself, and nothing else: when
+    /// it is refused because a transaction is open here, the gate is still that transaction's.
     pub(crate) fn commit(&self, owner: Owner, entry: GateEntry, write_set: &[u8]) -> Result<CommitInfo, Failure> {
-        let gate = GateReturn { entry: self, owner };
+        let gate = matches!(entry, GateEntry::Held).then(|| GateReturn { entry: self, owner });
         if self.last_commit.get() == 0 {
             // At most the seq that the commit will have. Wished for before anybody can flush it, so its wake-up is not missed.
             self.watch.keep(self.newest_known.get() + 1);
         }
         let outcome = self.handle.commit(owner, entry, write_set, &self.slots.borrow());
-        gate.forget();
+        if let Some(gate) = gate {
+            gate.forget();
+        }
         match &outcome {
             Ok(info) => self.note_commit(info),
             Err(_) if self.last_commit.get() == 0 => self.watch.keep(NOBODY),
