@@ -12,14 +12,16 @@ export interface CommandResult {
   readonly output: string
 }
 
-/**
- * Runs a program in the repository's root.
- * `show`: its output goes straight to the terminal. `tee`: that, and it is kept. `keep`: kept only.
- */
-export function run(program: string, args: readonly string[], output: 'show' | 'tee' | 'keep'): Promise<CommandResult> {
+/** `show`: the output goes straight to the terminal. `tee`: that, and it is kept. `keep`: kept only. */
+export type Output = 'show' | 'tee' | 'keep'
+
+/** Where a program runs (the repository's root), and what is changed in its environment. */
+export interface Surroundings { readonly cwd?: string; readonly env?: Readonly<NodeJS.ProcessEnv> }
+
+export function run(program: string, args: readonly string[], output: Output, { cwd = root, env = {} }: Surroundings = {}): Promise<CommandResult> {
   const stdio = output === 'show' ? 'inherit' : 'pipe'
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd: root, stdio: ['ignore', stdio, stdio], env: colour(output) })
+    const child = spawn(program, args, { cwd, stdio: ['ignore', stdio, stdio], env: { ...process.env, ...colour(output), ...env } })
     const chunks: Buffer[] = []
     const take = (to: NodeJS.WriteStream) => (chunk: Buffer) => {
       chunks.push(chunk)
@@ -52,6 +54,6 @@ function read(require: NodeJS.Require, file: string): { bin?: string | Record<st
   }
 }
 
-function colour(output: 'show' | 'tee' | 'keep'): NodeJS.ProcessEnv {
-  return output === 'tee' && process.stdout.isTTY ? { ...process.env, FORCE_COLOR: '1', CARGO_TERM_COLOR: 'always' } : process.env
+function colour(output: Output): NodeJS.ProcessEnv {
+  return output === 'tee' && process.stdout.isTTY ? { FORCE_COLOR: '1', CARGO_TERM_COLOR: 'always' } : {}
 }

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { root, run, tool } from './command.ts'
+import { close, type Failure } from './outcome.ts'
 
 type Check = () => Promise<string | undefined> // what is wrong, if something is
 
@@ -25,21 +26,21 @@ const named = process.argv.slice(2)
 const unknown = named.filter((name) => !(name in checks))
 if (unknown.length > 0) throw new Error(`no such check: ${unknown.join(', ')}; there are ${Object.keys(checks).join(', ')}`)
 
-const failures: string[] = []
+const failures: Failure[] = []
+let passed = 0
 for (const [name, check] of Object.entries(checks)) {
   if (named.length > 0 && !named.includes(name)) continue
   const startedMs = performance.now()
   const problem = await check()
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
   console.log(`${problem === undefined ? 'ok    ' : 'FAILED'} ${name} (${seconds} s)`)
-  if (problem === undefined) continue
-  console.log(problem)
-  failures.push(name)
+  if (problem === undefined) passed++
+  else {
+    console.log(problem)
+    failures.push({ what: name, again: `npm run lint -- ${name}` })
+  }
 }
-if (failures.length > 0) {
-  console.error(`lint: ${failures.join(', ')} failed`)
-  process.exitCode = 1
-}
+close('lint', { passed, failures, skipped: [] })
 
 function program(file: string, ...args: string[]): Check {
   return async () => {

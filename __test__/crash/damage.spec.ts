@@ -13,7 +13,7 @@ import { codeOf, COMMITS, damage, FLUSH_AFTER, type Sample } from './examination
 import type { Injury } from './injury.ts'
 import { filesOf, mutations, STATE_FILE } from './mutations.ts'
 
-const MUTATIONS = Number(process.env['LEDGERSTONE_MUTATIONS'] ?? 2000)
+const MUTATIONS = Number(process.env['LEDGERSTONE_MUTATIONS'] ?? 200)
 
 const samples = { closed: '', killed: '' }
 

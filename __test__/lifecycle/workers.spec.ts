@@ -8,7 +8,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts'
 import type { Happened } from './committer.ts'
 
 const SCENES = new URL('worker-scenes.ts', import.meta.url)
-const ROUNDS = Number(process.env['LEDGERSTONE_WORKER_ROUNDS'] ?? 20)
+const ROUNDS = Number(process.env['LEDGERSTONE_WORKER_ROUNDS'] ?? 4)
 
 test.serial('workers terminated in the middle of their commits lose nothing, take nothing with them and crash nothing', async (t) => {
   t.timeout(ROUNDS * 60_000)

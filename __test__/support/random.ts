@@ -48,8 +48,10 @@ export class Random {
   }
 }
 
-/** A seed for a run that has none: printed by the test, set again by `LEDGERSTONE_SEED`. */
+/** A seed for a run that has none: printed by the test, set again by `LEDGERSTONE_SEED`; it follows from `LEDGERSTONE_SEED_BASE` where that is set. */
 export function runSeed(): number {
   const given = process.env['LEDGERSTONE_SEED']
-  return given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given)
+  const base = process.env['LEDGERSTONE_SEED_BASE']
+  if (given !== undefined) return Number(given)
+  return base === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(BigInt(base) % 2n ** 31n)
 }

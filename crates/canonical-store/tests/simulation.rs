@@ -43,8 +43,9 @@ use std::{
 
 use simulation::{Census, On, live, open_a_mixture};
 
-const SEEDS: u64 = 10_000;
-const LMDB_SEEDS: u64 = 200;
+/// A sample; the long proof says how many by the environment.
+const SEEDS: u64 = 1_000;
+const LMDB_SEEDS: u64 = 60;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
