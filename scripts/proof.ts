@@ -13,7 +13,7 @@ import { NODES, onNode, type NodeMajor } from './proof/nodes.ts'
 import { inFolderWithSpace } from './proof/space.ts'
 import { setSeedBase } from './seed-base.ts'
 
-interface Part { readonly title: string; run(): Promise<Outcome> }
+interface Part { readonly title: string; readonly run: () => Promise<Outcome> }
 
 const { values: { whole }, positionals } = parseArgs({ allowPositionals: true, options: { whole: { type: 'boolean', default: false } } })
 
