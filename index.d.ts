@@ -93,8 +93,8 @@ export declare function logChecksum(log: number, firstEventId: number): Promise<
 /** Takes the events from `start` to `end`, included, away; how many there were. */
 export declare function logDeleteRange(log: number, start: number, end: number): Promise<number>
 
-/** Closes the segment that is written; the path of the newest closed one. */
-export declare function logRotate(log: number): Promise<string>
+/** Closes the segment that is written; the path of the newest closed one that holds events. */
+export declare function logRotate(log: number): Promise<string | null>
 
 /** The closed segments, oldest first. */
 export declare function logSegments(log: number): Array<NativeSegment>
@@ -430,8 +430,8 @@ export declare function resumeAll(store: number): void
 /** Ends a pause of this handle; harmless when it has ended. */
 export declare function resumeStore(store: number, pause: number): void
 
-/** Flushes, closes the newest segment of the event log and tells its path. */
-export declare function rotateEvents(store: number): Promise<string>
+/** Flushes, closes the newest segment of the event log and tells the path of the newest closed one that holds events. */
+export declare function rotateEvents(store: number): Promise<string | null>
 
 /** Takes no more writes until `unsealStore`; tells the newest event, 0 for none. */
 export declare function sealStore(store: number): Promise<number>

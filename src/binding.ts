@@ -186,7 +186,7 @@ export interface ColdCalls {
   /** CRC-32C over the file of the held segment that begins with this event. */
   segmentChecksum(store: number, held: number, firstEventId: number): Promise<number>
   /** Flushes and closes the newest segment; its path. */
-  rotateEvents(store: number): Promise<string>
+  rotateEvents(store: number): Promise<string | null>
   /** Keeps writers out from now on; the number of this pause. */
   pauseStore(store: number): number
   /** Waits until no transaction is open; false when the pause has ended or the time was up. */
@@ -196,7 +196,7 @@ export interface ColdCalls {
   openEventLog(path: string, options: NativeLogOptions): Promise<OpenedLog>
   closeEventLog(log: number): Promise<void>
   logSync(log: number): Promise<void>
-  logRotate(log: number): Promise<string>
+  logRotate(log: number): Promise<string | null>
   logDeleteRange(log: number, start: number, end: number): Promise<number>
   logSegments(log: number): EventSegment[]
   logChecksum(log: number, firstEventId: number): Promise<number>

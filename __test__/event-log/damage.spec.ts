@@ -117,7 +117,7 @@ for (const ends of ['closed', 'killed'] as const) {
 test('an open log meets damage where it is, and goes on elsewhere', async (t) => {
   const log = await openLog(t)
   appendUpTo(log, 60)
-  const sealed = await log.rotate()
+  const sealed = await log.rotate() as string
   appendUpTo(log, EVENTS)
   const active = readdirSync(log.path).filter((name) => name.endsWith('.log')).toSorted().at(-1) as string
   flip(sealed, 4_200, 3)

@@ -299,10 +299,10 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
   trimEvents(range: { before: EventId }): Promise<number>
   /**
    * Closes the newest segment of the event log, after flushing everything applied, and resolves with the path of its file, which does not change any
-   * more: copy it to archive it. When nothing has come since the last one was closed, that one's. Rejects with `ERR_INVALID_ARGUMENT` when there is no event to
-   * close one with; cannot be aborted.
+   * more: copy it to archive it. When nothing has come since the last one was closed, that one's; `undefined` when no closed segment holds an event, because none
+   * was ever written or all are trimmed. Cannot be aborted.
    */
-  rotateEvents(): Promise<string>
+  rotateEvents(): Promise<string | undefined>
   /**
    * The closed segments of the event log, held while they are copied: neither a trim nor retention takes a file away. A folder with such copies is
    * read by `EventLog.open(folder, { readOnly: true })` of `ledgerstone/event-log`.

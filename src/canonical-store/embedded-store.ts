@@ -173,8 +173,8 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
     })
   }
 
-  rotateEvents(): Promise<string> {
-    return this.#controlled((cold) => cold.rotateEvents(this.#handle.id))
+  rotateEvents(): Promise<string | undefined> {
+    return this.#controlled(async (cold) => await cold.rotateEvents(this.#handle.id) ?? undefined)
   }
 
   eventSegments(): EventSegments {

@@ -147,12 +147,12 @@ export class EventLog implements AsyncDisposable {
 
   /**
    * Closes the segment that is being written and begins the next one. The path of the closed segment, whose file does not change any more; when
-   * nothing was appended since the last one was closed, that one's. Rejects with `ERR_INVALID_ARGUMENT` when there is no event to close a
-   * segment with.
+   * nothing was appended since the last one was closed, that one's; `undefined` when no closed segment holds an event, because none was ever
+   * appended or all are deleted.
    */
-  async rotate(): Promise<string> {
+  async rotate(): Promise<string | undefined> {
     const { id } = this.#checked()
-    return this.#handle.callAsync((cold) => cold.logRotate(id))
+    return await this.#handle.callAsync((cold) => cold.logRotate(id)) ?? undefined
   }
 
   /** Flushes everything that was appended: it survives power loss when this resolves. */

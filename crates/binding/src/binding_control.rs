@@ -58,10 +58,12 @@ pub fn trim_events(env: &Env, store: f64, before: f64) -> napi::Result<AsyncTask
     })
 }
 
-/// Flushes, closes the newest segment of the event log and tells its path.
-#[napi(catch_unwind, ts_return_type = "Promise<string>")]
-pub fn rotate_events(env: &Env, store: f64) -> napi::Result<AsyncTask<OffThread<String>>> {
-    OffThread::on(*env, of_store(store), |store| Ok(store.rotate_events()?.to_string_lossy().into_owned()))
+/// Flushes, closes the newest segment of the event log and tells the path of the newest closed one that holds events.
+#[napi(catch_unwind, ts_return_type = "Promise<string | null>")]
+pub fn rotate_events(env: &Env, store: f64) -> napi::Result<AsyncTask<OffThread<Option<String>>>> {
+    OffThread::on(*env, of_store(store), |store| {
+        Ok(store.rotate_events()?.map(|path| path.to_string_lossy().into_owned()))
+    })
 }
 
 /// Finds a store for work off this thread.

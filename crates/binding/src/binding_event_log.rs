@@ -166,11 +166,11 @@ pub fn log_sync(env: &Env, log: f64) -> napi::Result<AsyncTask<OffThread<()>>> {
     OffThread::on(*env, |state| state.log(Handle::from_number(log)), |log| Ok(log.sync()?))
 }
 
-/// Closes the segment that is written; the path of the newest closed one.
-#[napi(catch_unwind, ts_return_type = "Promise<string>")]
-pub fn log_rotate(env: &Env, log: f64) -> napi::Result<AsyncTask<OffThread<String>>> {
+/// Closes the segment that is written; the path of the newest closed one that holds events.
+#[napi(catch_unwind, ts_return_type = "Promise<string | null>")]
+pub fn log_rotate(env: &Env, log: f64) -> napi::Result<AsyncTask<OffThread<Option<String>>>> {
     let find = |state: &EnvState| state.log(Handle::from_number(log));
-    OffThread::on(*env, find, |log| Ok(log.rotate()?.to_string_lossy().into_owned()))
+    OffThread::on(*env, find, |log| Ok(log.rotate()?.map(|path| path.to_string_lossy().into_owned())))
 }
 
 /// Takes the events from `start` to `end`, included, away; how many there were.

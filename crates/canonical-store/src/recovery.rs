@@ -25,7 +25,6 @@ use crate::{
     identity::Identity,
     layout::Layout,
     listeners::Listeners,
-    meta::MetaRecord,
     options::{OpenOptions, Settings},
     read::{ReadCaches, Readers},
     replay::Replayed,
@@ -166,7 +165,7 @@ impl Ground {
             Arc::clone(poison),
         )?;
         identity.write(&**vfs, &layout.identity())?;
-        let loaded = Loaded { meta: None, catalog: Vec::new() };
+        let loaded = Loaded { meta: None, unfinished_seq: 0, catalog: Vec::new() };
         let replayed = Replayed::start(&loaded, settings);
         Ok(Opened { identity, journal, log, checkpoint, loaded, replayed, bytes_cut: 0, marked_clean: false })
     }
@@ -193,7 +192,7 @@ impl Ground {
         let log = ledgerstone_event_log::scan(vfs, &layout.events(), id)?;
         let next_event_id = loaded.meta.as_ref().map_or(1, |meta| meta.next_event_id);
         let log_end = log.next_event_id();
-        let from = scan_from(loaded.meta.as_ref(), mark, log_end);
+        let from = scan_from(&loaded, mark, log_end);
         let journal = ledgerstone_journal::scan(Arc::clone(vfs), &layout.journal(), id, from)?;
         judge(layout, next_event_id, log_end, journal.next_event_id)?;
         let mut replayed = Replayed::start(&loaded, settings);
@@ -298,11 +297,12 @@ impl Ground {
 }
 
 /// Where to read the journal from, and what must be in it.
-pub(crate) fn scan_from(meta: Option<&MetaRecord>, mark: Option<CleanMark>, log_end: u64) -> ScanFrom {
+pub(crate) fn scan_from(loaded: &Loaded, mark: Option<CleanMark>, log_end: u64) -> ScanFrom {
+    let meta = loaded.meta.as_ref();
     let applied_seq = meta.map_or(0, |meta| meta.applied_seq);
     let next_event_id = meta.map_or(1, |meta| meta.next_event_id);
     let promised = Promise {
-        seq: applied_seq.max(mark.map_or(0, |mark| mark.seq)),
+        seq: applied_seq.max(loaded.unfinished_seq).max(mark.map_or(0, |mark| mark.seq)),
         next_event_id: next_event_id.max(log_end).max(mark.map_or(0, |mark| mark.next_event_id)),
         is_end: mark.is_some_and(|mark| mark.seq >= applied_seq),
     };

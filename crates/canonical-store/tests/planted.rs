@@ -104,6 +104,11 @@ fn a_seal_that_is_not_replayed_is_found() {
 }
 
 #[test]
+fn a_flush_that_does_not_record_how_far_it_goes_is_found() {
+    find(PlantedFault::FlushNotWitnessed);
+}
+
+#[test]
 fn the_lives_with_lmdb_find_defects_too() {
     for fault in [PlantedFault::JournalNotFlushed, PlantedFault::EventsNotFlushed, PlantedFault::RecycledTooEarly] {
         find_on(On::Lmdb, fault, 200);

@@ -125,7 +125,7 @@ impl EventLog {
         match self.close_newest(&mut appender) {
             // Then the newest segment stays a while longer.
             Err(Error::NoSpace(_)) => Ok(()),
-            done => done.map(drop),
+            done => done,
         }
     }
 

@@ -63,7 +63,7 @@ fn a_verification_tells_what_it_found_and_after_its_end_only_that_it_was_ended()
     assert_eq!((report.damages.len(), report.omitted, report.verified.events), (0, 0, 100));
     verification.end();
 
-    let path = log.rotate().unwrap();
+    let path = log.rotate().unwrap().unwrap();
     disk.flip(&path, 5_000, 1);
     let verification = log.start_verification().unwrap();
     let report = verification.wait(LONG).unwrap().unwrap();

@@ -14,6 +14,7 @@ use std::{
 };
 
 use heed::{CommitOrAbort, Database, Env, EnvOpenOptions, MdbError, PutFlags, RwTxn, WithoutTls, types::Bytes};
+use ledgerstone_format::{PlantedFault, planted};
 use ledgerstone_vfs::{FileError, Vfs};
 use ledgerstone_write_coordinator::Delta as _;
 use parking_lot::{Mutex, RwLock};
@@ -26,6 +27,7 @@ use super::{
     lock_file::{MAX_READERS, fill_lock_file},
     precheck::check_data_file,
     space::told_apart,
+    unfinished_flush::{self, UNFINISHED_KEY},
     value,
     verify_file::verify_data_file,
 };
@@ -155,6 +157,11 @@ impl LmdbCheckpoint {
                 transaction.commit().map_err(&failed)?;
                 break;
             }
+            if part == 0 && !planted(PlantedFault::FlushNotWitnessed) {
+                let mut stored = Vec::new();
+                value::encode(&mut stored, UNFINISHED_KEY, 0, &unfinished_flush::encode(batch.meta.applied_seq));
+                self.databases.meta.put(&mut transaction, UNFINISHED_KEY, &stored).map_err(&failed)?;
+            }
             transaction.commit().map_err(&failed)?;
             at(Part::State(part));
         }
@@ -228,6 +235,7 @@ impl LmdbCheckpoint {
                 self.databases.catalog.put(last, &key, &stored)?;
             }
         }
+        self.databases.meta.delete(last, UNFINISHED_KEY)?;
         value::encode(&mut stored, META_KEY, 0, &batch.meta.encode());
         self.databases.meta.put(last, META_KEY, &stored)
     }
@@ -286,6 +294,15 @@ impl Checkpoint for LmdbCheckpoint {
                 Some(Err(found)) => return Err(Error::Format { found: found.to_string(), supported: "1".into() }),
             },
         };
+        let unfinished = self.databases.meta.get(&transaction, UNFINISHED_KEY).map_err(&failed)?;
+        let unfinished_seq = match unfinished
+            .map(|stored| value::decode(UNFINISHED_KEY, stored).map_or(Ok(None), unfinished_flush::decode))
+        {
+            None => 0,
+            Some(Ok(Some(seq))) => seq,
+            Some(Ok(None)) => return Err(Error::corrupt(&self.path, 0, "the record of a flush is damaged")),
+            Some(Err(found)) => return Err(Error::Format { found: found.to_string(), supported: "1".into() }),
+        };
         let mut catalog = Vec::new();
         for entry in self.databases.catalog.iter(&transaction).map_err(&failed)? {
             let (key, stored) = entry.map_err(&failed)?;
@@ -293,7 +310,7 @@ impl Checkpoint for LmdbCheckpoint {
             let entry = id.and_then(|id| decode_entry(id, value::decode(key, stored)?));
             catalog.push(entry.ok_or_else(|| Error::corrupt(&self.path, 0, "a catalogue entry is damaged"))?);
         }
-        Ok(Loaded { meta, catalog })
+        Ok(Loaded { meta, unfinished_seq, catalog })
     }
 
     fn begin(&self) -> Result<Box<dyn CheckpointRead>> {

@@ -16,6 +16,7 @@ mod prefetch;
 mod space;
 #[cfg(any(test, feature = "sim"))]
 mod twin;
+mod unfinished_flush;
 mod value;
 mod verify_file;
 
@@ -35,6 +36,8 @@ use crate::{catalog::CatalogEntry, error::Result, meta::MetaRecord, verify::Repo
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) meta: Option<MetaRecord>,
+    /// How far the flush goes that has left some of its parts and no account of them; 0 when there is none.
+    pub(crate) unfinished_seq: u64,
     pub(crate) catalog: Vec<CatalogEntry>,
 }
 
@@ -55,7 +58,7 @@ pub(crate) trait Checkpoint: Send + Sync + fmt::Debug {
     /// A consistent view of now.
     fn begin(&self) -> Result<Box<dyn CheckpointRead>>;
     /// Writes a batch durably. Not atomic as a whole: the meta record comes with the last part, and what came before is
-    /// shadowed by the frozen delta. `at` is told each part's end, for tests that look in between.
+    /// shadowed by the frozen delta. The first of several parts records how far they go. `at` is told each part's end, for tests that look in between.
     fn write(&self, batch: &Batch<'_>, at: &dyn Fn(Part)) -> Result<()>;
     /// Removes some of the entries of a dropped collection; whether there are more. With the last of them the collection
     /// leaves the catalogue.

@@ -36,6 +36,7 @@ struct Committed {
     state: Arc<Entries>,
     catalog: BTreeMap<u32, Vec<u8>>,
     meta: Option<Vec<u8>>,
+    unfinished_seq: u64,
 }
 
 #[derive(Debug)]
@@ -59,6 +60,7 @@ impl Committed {
     fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         put_block(&mut bytes, self.meta.as_deref().unwrap_or_default());
+        put_block(&mut bytes, &self.unfinished_seq.to_le_bytes());
         put_block(&mut bytes, &u32::try_from(self.catalog.len()).unwrap_or(u32::MAX).to_le_bytes());
         for (id, entry) in &self.catalog {
             put_block(&mut bytes, &id.to_le_bytes());
@@ -80,6 +82,7 @@ impl Committed {
         let mut reader = ByteReader::new(body);
         let meta = block(&mut reader)?;
         let mut committed = Self { meta: (!meta.is_empty()).then(|| meta.to_vec()), ..Self::default() };
+        committed.unfinished_seq = u64::from_le_bytes(block(&mut reader)?.try_into().ok()?);
         for _ in 0..u32::from_le_bytes(block(&mut reader)?.try_into().ok()?) {
             let id = u32::from_le_bytes(block(&mut reader)?.try_into().ok()?);
             committed.catalog.insert(id, block(&mut reader)?.to_vec());
@@ -119,7 +122,7 @@ impl Checkpoint for TwinCheckpoint {
         };
         let entry = |(id, stored): (&u32, &Vec<u8>)| decode_entry(*id, value::decode(&id.to_be_bytes(), stored)?);
         let catalog = committed.catalog.iter().filter_map(entry).collect();
-        Ok(Loaded { meta, catalog })
+        Ok(Loaded { meta, unfinished_seq: committed.unfinished_seq, catalog })
     }
 
     fn begin(&self) -> Result<Box<dyn CheckpointRead>> {
@@ -134,6 +137,9 @@ impl Checkpoint for TwinCheckpoint {
         }
         for op in batch.delta.net().ops().filter(|op| !batch.dropped.contains(&op.collection)) {
             if operations == PART_OPERATIONS {
+                if !planted(PlantedFault::FlushNotWitnessed) {
+                    pending.unfinished_seq = batch.meta.applied_seq;
+                }
                 self.commit(pending.clone())?;
                 at(Part::State(parts));
                 (operations, parts) = (0, parts + 1);
@@ -158,6 +164,7 @@ impl Checkpoint for TwinCheckpoint {
             pending.catalog.insert(entry.id, stored);
         }
         pending.meta = Some(batch.meta.encode());
+        pending.unfinished_seq = 0;
         self.commit(pending)?;
         at(Part::Last);
         Ok(())

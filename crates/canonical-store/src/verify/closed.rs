@@ -120,7 +120,7 @@ impl Ground {
 
         let mark = CleanMark::read(&**vfs, &layout.clean_mark(), id).ok().flatten();
         let log_end = if log_is_sound { log.next_event_id } else { 0 };
-        let from = loaded.map(|loaded| scan_from(loaded.meta.as_ref(), mark, log_end));
+        let from = loaded.map(|loaded| scan_from(loaded, mark, log_end));
         let frames = ledgerstone_journal::verify(vfs, &journal, id, from, &mut |it| report.problem(it), cancelled);
         report.checked.files += frames.files;
         report.checked.bytes += frames.bytes;

@@ -127,8 +127,9 @@ impl Store {
     }
 
     /// Closes the newest segment of the event log, so that its file does not change any more, and tells its path; when nothing
-    /// has come since the last one was closed, that one's. Blocks until everything applied is flushed.
-    pub fn rotate_events(&self) -> Result<PathBuf> {
+    /// has come since the last one was closed, that one's; `None` when there is no event in one. Blocks until everything applied
+    /// is flushed.
+    pub fn rotate_events(&self) -> Result<Option<PathBuf>> {
         self.check_whole()?;
         self.coordinator.wait_flushed(self.applied_seq())?;
         self.log.rotate().map_err(|error| match Error::from(error) {

@@ -155,11 +155,11 @@ impl OwnedLog {
     }
 
     /// As [`EventLog::rotate`]; then looks at what is to be kept.
-    pub fn rotate(&self) -> Result<PathBuf> {
+    pub fn rotate(&self) -> Result<Option<PathBuf>> {
         let _life = self.writing()?;
-        let path = self.log.rotate()?;
+        self.log.rotate()?;
         self.retain()?;
-        Ok(path)
+        Ok(self.log.newest_closed())
     }
 
     /// Takes away what the log's policy does not want kept any more; how many events that were.

@@ -7,6 +7,7 @@ use crate::{
     catalog::STATE_ID,
     checkpoint::{
         batch::{META_KEY, decode_entry},
+        unfinished_flush::{self, UNFINISHED_KEY},
         value,
     },
     meta::MetaRecord,
@@ -182,7 +183,11 @@ fn is_catalogue_entry(key: &[u8], bytes: &[u8]) -> bool {
 
 fn is_meta_record(key: &[u8], bytes: &[u8]) -> bool {
     // A record of a higher version is somebody else's to refuse.
-    key == META_KEY && !matches!(MetaRecord::decode(bytes), Ok(None))
+    match key {
+        META_KEY => !matches!(MetaRecord::decode(bytes), Ok(None)),
+        UNFINISHED_KEY => !matches!(unfinished_flush::decode(bytes), Ok(None)),
+        _ => false,
+    }
 }
 
 impl Contents for Small {

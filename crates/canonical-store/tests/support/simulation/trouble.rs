@@ -94,6 +94,7 @@ impl World {
 
     /// Whether this is a life in which bits rot, and a moment to look.
     pub(super) fn rots(&mut self) -> bool {
-        self.style.rots && self.lmdb.is_none() && !self.disk.is_cut() && !self.is_full && self.chance.one_in(2)
+        let rots = self.style.rots || self.unfinished.is_some();
+        rots && self.lmdb.is_none() && !self.disk.is_cut() && !self.is_full && self.chance.one_in(2)
     }
 }

@@ -312,6 +312,8 @@ impl World {
         // The delta was frozen before retention had its turn.
         self.frozen_seq.get_or_insert(self.history.seq());
         let followed = self.follow_retention(store).and_then(|()| self.check_stage(stage, store.marks().durable));
+        // An attempt that failed may be followed by another one at once, which finds what this one has written.
+        self.note_segments();
         self.stopped = self.stopped.take().or(followed.err());
         for _ in 0..self.chance.below(4) {
             if self.stopped.is_none() && self.session.is_some() && !self.is_closing {

@@ -1,0 +1,24 @@
+//! How far a flush goes that has several parts: written with the first of them, removed with the last. While it is there the state
+//! is ahead of its account, and the journal must reach so far: whoever opens would show a state that never was.
+
+use crate::sealed_record::{Unsealed, seal, unseal};
+
+const MAGIC: [u8; 8] = *b"LGST-FLU";
+const VERSION: u16 = 1;
+
+/// Its key, beside that of the meta record.
+pub(super) const UNFINISHED_KEY: &[u8] = b"flush";
+
+/// The record of a flush up to the commit `seq`.
+pub(super) fn encode(seq: u64) -> Vec<u8> {
+    seal(MAGIC, VERSION, &seq.to_le_bytes())
+}
+
+/// Reads what [`encode`] wrote: `Ok(None)` when damaged, `Err(version)` when of a version that is not known.
+pub(super) fn decode(bytes: &[u8]) -> Result<Option<u64>, u16> {
+    match unseal(MAGIC, VERSION, bytes) {
+        Unsealed::Fields(mut fields) => Ok(fields.u64()),
+        Unsealed::Version(found) => Err(found),
+        Unsealed::Damaged => Ok(None),
+    }
+}
