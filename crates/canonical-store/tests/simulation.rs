@@ -20,8 +20,9 @@
 //! - I9 `World::commit`: the engine goes on while somebody is inside the gate; `failures/gate.rs` has the deadlines.
 //! - I10 `World::look_at_damage`: an opening that is refused has changed no file; `failures/damage.rs` for every byte.
 //!
-//! Environment: `LEDGERSTONE_SEED=n` lives one life (`LEDGERSTONE_STORY=1` tells it), `LEDGERSTONE_FROM` and
-//! `LEDGERSTONE_SEEDS` choose which, `LEDGERSTONE_LMDB_SEEDS` how many with LMDB.
+//! Environment: `LEDGERSTONE_SEED=n` lives one life (`LEDGERSTONE_STORY=1` tells it, `=calls` with the calls of the disk);
+//! `LEDGERSTONE_FROM`, `LEDGERSTONE_SEEDS`, `LEDGERSTONE_FRESH` and `LEDGERSTONE_SEED_BASE` choose which, known and fresh ones (see
+//! `Seeds`); `LEDGERSTONE_LMDB_SEEDS` and `LEDGERSTONE_LMDB_FRESH` how many with LMDB.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -36,47 +37,32 @@
 mod simulation;
 
 use std::{
-    ops::Range,
     sync::atomic::{AtomicU64, Ordering},
     thread,
 };
 
+use ledgerstone_vfs::sim::Seeds;
 use simulation::{Census, On, live, open_a_mixture};
 
-/// A sample; the long proof says how many by the environment.
-const SEEDS: u64 = 1_000;
-const LMDB_SEEDS: u64 = 60;
-
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
-}
-
-/// The lives to live: one, or so many.
-fn seeds(count: u64) -> Range<u64> {
-    let one = number("LEDGERSTONE_SEED").map(|seed| seed..seed + 1);
-    one.unwrap_or_else(|| {
-        let from = number("LEDGERSTONE_FROM").unwrap_or(0);
-        from..from + count
-    })
-}
+/// A sample, known and fresh; the long proof says how many by the environment.
+const SEEDS: (u64, u64) = (400, 600);
+const LMDB_SEEDS: (u64, u64) = (20, 40);
 
 /// Lives in parallel; all that they have met, or the first failure in the order of seeds.
-fn live_all(seeds: Range<u64>, on: On) -> Census {
-    let next = AtomicU64::new(seeds.start);
+fn live_all(seeds: &Seeds, on: On) -> Census {
+    let next = AtomicU64::new(0);
     let workers = thread::available_parallelism().map_or(1, usize::from);
     let results = thread::scope(|scope| {
         let work = || {
             let mut census = Census::default();
             loop {
-                let seed = next.fetch_add(1, Ordering::Relaxed);
-                if seed >= seeds.end {
-                    return Ok(census);
-                }
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let Some(seed) = seeds.nth(number) else { return Ok(census) };
                 match live(seed, on) {
                     Ok(outcome) => census.merge(&outcome.census),
                     Err(what) => {
-                        next.store(seeds.end, Ordering::Relaxed);
-                        return Err((seed, what));
+                        next.store(seeds.count(), Ordering::Relaxed);
+                        return Err((number, seed, what));
                     }
                 }
             }
@@ -92,7 +78,7 @@ fn live_all(seeds: Range<u64>, on: On) -> Census {
             Err(failure) => failures.push(failure),
         }
     }
-    if let Some((seed, what)) = failures.into_iter().min() {
+    if let Some((_, seed, what)) = failures.into_iter().min() {
         let lmdb = if on == On::Lmdb { " --lmdb" } else { "" };
         panic!("{what}\nreplay: npm run simulate -- --seed {seed}{lmdb}");
     }
@@ -109,9 +95,9 @@ fn report(lives: u64, census: &Census) {
 
 #[test]
 fn every_life_recovers_a_prefix_that_holds_what_was_acknowledged() {
-    let seeds = seeds(number("LEDGERSTONE_SEEDS").unwrap_or(SEEDS));
-    let lives = seeds.end - seeds.start;
-    let census = live_all(seeds, On::SimulatedDisk);
+    let seeds = Seeds::new(SEEDS.0, SEEDS.1);
+    let lives = seeds.count();
+    let census = live_all(&seeds, On::SimulatedDisk);
     report(lives, &census);
     // A sample is too small for what is rare.
     if lives >= 5_000 {
@@ -122,9 +108,9 @@ fn every_life_recovers_a_prefix_that_holds_what_was_acknowledged() {
 
 #[test]
 fn lmdb_in_place_of_its_twin_keeps_the_same_promises() {
-    let seeds = seeds(number("LEDGERSTONE_LMDB_SEEDS").unwrap_or(LMDB_SEEDS));
-    let lives = seeds.end - seeds.start;
-    let census = live_all(seeds, On::Lmdb);
+    let seeds = Seeds::of_kind("LMDB_", LMDB_SEEDS.0, LMDB_SEEDS.1);
+    let lives = seeds.count();
+    let census = live_all(&seeds, On::Lmdb);
     report(lives, &census);
     if lives >= 100 {
         let missed = census.below(LMDB_FLOORS, lives);

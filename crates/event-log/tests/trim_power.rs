@@ -1,7 +1,7 @@
 //! Trimming and rotating with the power cut at every operation, and with every call failing once: the oldest id is the one
 //! before or the one after, exact with its count, and no event from there on is missing.
 //!
-//! A failure names its seed; `LEDGERSTONE_SEED=<seed>` runs that one alone, `LEDGERSTONE_SEEDS=<count>` runs more.
+//! A failure names its seed; `LEDGERSTONE_SEED=<seed>` runs that one alone; half of the seeds are fresh in each run (see `Seeds`).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

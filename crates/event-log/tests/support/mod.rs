@@ -4,14 +4,17 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::{
-    ops::{ControlFlow, RangeInclusive},
+    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use ledgerstone_event_log::{Direction, EventIn, EventLog, EventLogOptions, Result, Scan, scan};
 use ledgerstone_format::{StoreId, compression::Compression};
-use ledgerstone_vfs::{Vfs, sim::SimDisk};
+use ledgerstone_vfs::{
+    Vfs,
+    sim::{Seeds, SimDisk},
+};
 
 pub const STORE: StoreId = StoreId::from_random([9; 16]);
 /// Small, so that segments roll.
@@ -96,13 +99,9 @@ pub fn segments(disk: &SimDisk) -> Vec<PathBuf> {
     disk.list().into_iter().filter(|path| path.starts_with(dir())).collect()
 }
 
-/// The seeds to run: all of them, or those that the environment names.
-pub fn seeds(default_count: u64) -> RangeInclusive<u64> {
-    let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    match number("LEDGERSTONE_SEED") {
-        Some(seed) => seed..=seed,
-        None => 1..=number("LEDGERSTONE_SEEDS").unwrap_or(default_count),
-    }
+/// The seeds to run: half of them known, half of them fresh, or those that the environment names.
+pub fn seeds(default_count: u64) -> impl Iterator<Item = u64> {
+    Seeds::new(default_count / 2, default_count - default_count / 2).iter()
 }
 
 /// Numbers that follow from a seed.
