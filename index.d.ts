@@ -354,6 +354,9 @@ export interface NativeStats {
 /** The id that the next event will get. */
 export declare function nextEventId(store: number): number
 
+/** Throws what a write is told that has waited for room for too long. */
+export declare function noRoom(store: number): void
+
 /** Begins or ends keeping what the engine does, for `takeHappenings`. Harmless when the store is closed. */
 export declare function observe(store: number, active: boolean): void
 

@@ -773,7 +773,7 @@ if (
   }
 }
 
-const { awaitEvents, awaitVerification, callMemory, closeCursor, closeEventLog, closeLocks, closeStore, collections, collectionSlot, counters, endVerification, firstEventAt, handOver, holdSegments, hotCalls, lockStats, logChecksum, logDeleteRange, logRotate, logSegments, logStats, logSync, nextEventId, observe, oldestEventId, openEventLog, openLocks, openSnapshot, openStore, pauseStore, rangeCount, releaseReader, releaseSegments, resumeAll, resumeStore, rotateEvents, sealStore, segmentChecksum, startLogVerification, startVerification, storeApplied, storeCondition, storeLocks, storeMeta, storeStats, takeError, takeHappenings, takeValue, trimEvents, unsealStore, verifyClosedStore, version, waitIdle } = nativeBinding
+const { awaitEvents, awaitVerification, callMemory, closeCursor, closeEventLog, closeLocks, closeStore, collections, collectionSlot, counters, endVerification, firstEventAt, handOver, holdSegments, hotCalls, lockStats, logChecksum, logDeleteRange, logRotate, logSegments, logStats, logSync, nextEventId, noRoom, observe, oldestEventId, openEventLog, openLocks, openSnapshot, openStore, pauseStore, rangeCount, releaseReader, releaseSegments, resumeAll, resumeStore, rotateEvents, sealStore, segmentChecksum, startLogVerification, startVerification, storeApplied, storeCondition, storeLocks, storeMeta, storeStats, takeError, takeHappenings, takeValue, trimEvents, unsealStore, verifyClosedStore, version, waitIdle } = nativeBinding
 export { awaitEvents }
 export { awaitVerification }
 export { callMemory }
@@ -797,6 +797,7 @@ export { logSegments }
 export { logStats }
 export { logSync }
 export { nextEventId }
+export { noRoom }
 export { observe }
 export { oldestEventId }
 export { openEventLog }

@@ -145,6 +145,8 @@ export interface ColdCalls {
   observe(store: number, active: boolean): void
   takeHappenings(store: number): Happenings
   storeMeta(store: number): StoreMeta
+  /** Throws what a write is told that has waited for room for too long. */
+  noRoom(store: number): void
   storeStats(store: number): StoreStats
   /** The slot of a collection with these codecs; empty codec names stand for whatever is stored. */
   collectionSlot(store: number, name: string, keyCodec: string, valueCodec: string): number

@@ -99,7 +99,10 @@ export class ClosedError extends LedgerstoneError {
 }
 name(ClosedError, 'ClosedError')
 
-/** `ERR_BACKPRESSURE` (retryable): `apply` stalled 5 s because flushing cannot keep up. `await store.flush()`, or use `transact`. */
+/**
+ * `ERR_BACKPRESSURE` (retryable): `apply` stalled 5 s, or what is awaited did not come forward for 30 s (5 s if it waits for readers). The message says for what: for
+ * the flusher (`await store.flush()`, or use `transact`), or for open snapshots and iterations (release them).
+ */
 export class BackpressureError extends LedgerstoneError {
   declare readonly code: 'ERR_BACKPRESSURE'
   /** What is applied and not yet flushed, in bytes. */

@@ -1,9 +1,11 @@
 // Short programs with readers that stay: one per argument.
 //
 //   reader-scenes.ts SCENE PATH
+import { spawnSync } from 'node:child_process'
 import { on } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
-import { type CanonicalStore, open } from 'ledgerstone'
+import { binary, type CanonicalStore, open, type Snapshot } from 'ledgerstone'
 import { report } from '../support/report.ts'
 import { startWorker, told } from '../support/workers.ts'
 
@@ -58,6 +60,92 @@ const scenes: Record<string, (path: string) => Promise<void>> = {
     clearInterval(alive)
     await store.close()
   },
+  'beside-its-own-readers': async (path) => {
+    const store = await open(path, { durability: 'applied', flush: { bytes: 65_536, intervalMs: 20 } })
+    const fill = (tx: { put: (into: typeof store.state, key: string, value: string) => void }, of: string): void => {
+      for (let i = 0; i < 100; i++) tx.put(store.state, `${of}-${i}`, 'x'.repeat(10_000))
+    }
+    await store.transact((tx) => fill(tx, 'large'))
+    const snapshot = store.snapshot()
+    await store.flush()
+    await store.state.put('beside a snapshot', 1)
+    let go = (): void => {}
+    const held = new Promise<void>((resolve) => (go = resolve))
+    const preflights = []
+    for (let i = 0; i < 8; i++) {
+      await store.transact((tx) => fill(tx, `round-${i}`))
+      preflights.push(store.transact({
+        keys: { read: [store.state.keys({ prefix: 'large' })] },
+        preflight: async (context) => {
+          const count = context.range(store.state, { prefix: 'large' }).count()
+          await held
+          return count
+        },
+        apply: (tx, count) => tx.put(store.state, `counted-${i}`, count as never),
+      }))
+      await store.flush()
+    }
+    const pinned = store.stats().readers.bytes
+    go()
+    await Promise.all(preflights)
+    snapshot.release()
+    report(JSON.stringify({ isBeyondTheBound: pinned > 4 * 65_536, counted: store.state.get('counted-7') }))
+    await store.close()
+  },
+  'beside-readers-elsewhere': async (path) => {
+    const store = await open(path, { durability: 'applied', flush: { bytes: 65_536, intervalMs: 20 } })
+    const worker = startWorker(new URL(import.meta.url), `snapshots:${path}`)
+    await told(worker)
+    while (store.stats().readers.bytes < 4 * 65_536) {
+      store.apply((tx) => tx.put(store.state, 'large', 'x'.repeat(100_000)))
+      worker.postMessage('take')
+      await told(worker)
+      await store.flush()
+    }
+    const refusal = await store.state.put('a', 1).then(() => 'written', refusalOf)
+    worker.postMessage('release')
+    await told(worker)
+    await store.state.put('a', 2)
+    report(JSON.stringify({ refusal, after: store.state.get('a') }))
+    await worker.terminate()
+    await store.close()
+  },
+  'a-map-that-cannot-grow': async (path) => {
+    const store = await open(path, { durability: 'applied', mapSizeBytes: 1 << 20, flush: { bytes: 65_536, intervalMs: 20 } })
+    const snapshot = store.snapshot()
+    let refusal: unknown
+    let written = 0
+    while (refusal === undefined) await store.state.put(`key ${written}`, 'x'.repeat(10_000)).then(() => written++, (error: unknown) => (refusal = refusalOf(error)))
+    const flush = await store.flush().then(() => 'flushed', refusalOf)
+    snapshot.release()
+    await store.flush()
+    await store.state.put('after', 1)
+    report(JSON.stringify({ refusal, flush, kept: store.state.range({ prefix: 'key' }).count() === written }))
+    await store.close()
+  },
+  'without-address-space': async (path) => {
+    const store = await open(path, { durability: 'applied', mapSizeBytes: 192 << 20, flush: { bytes: 8 << 20 } })
+    const blobs = store.collection('blobs', { value: binary() })
+    await blobs.put('first', Buffer.alloc(100_000, 1))
+    await store.flush()
+    const limit = (bytes: string): number | null => spawnSync('prlimit', ['--pid', `${process.pid}`, `--as=${bytes}:unlimited`]).status
+    const kib = Number(/VmSize:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1])
+    // Room for the heap and for a part of what the map grows by, and not for all that is written.
+    if (limit(`${kib * 1024 + (160 << 20)}`) !== 0) return report('skipped: prlimit cannot be run')
+    let refusal: unknown
+    let written = 0
+    while (refusal === undefined && written < 600) await blobs.put(`key ${written}`, Buffer.alloc(1 << 20, written)).then(() => written++, (error: unknown) => (refusal = refusalOf(error)))
+    const isWhole = (): boolean => Array.from({ length: written }, (_, i) => blobs.get(`key ${i}`)?.[0] === (i & 255)).every(Boolean)
+    const before = isWhole()
+    limit('unlimited')
+    let healed = false
+    for (let i = 0; i < 100 && !healed; i++) {
+      healed = await blobs.put('after', Buffer.alloc(1)).then(() => true, () => false)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    report(JSON.stringify({ refusal, before, healed, after: isWhole() }))
+    await store.close()
+  },
   'idle-with-a-snapshot': async (path) => {
     const store = await open(path, { readers: { warnAfterMs: 600_000 } })
     kept = [store, store.snapshot()]
@@ -68,12 +156,27 @@ const scenes: Record<string, (path: string) => Promise<void>> = {
 if (isMainThread) {
   const [scene, path] = process.argv.slice(2) as [string, string]
   await (scenes[scene] as (path: string) => Promise<void>)(path)
+} else if ((workerData as string).startsWith('snapshots:')) {
+  const store = await open((workerData as string).slice('snapshots:'.length))
+  const taken: Snapshot[] = []
+  parentPort?.on('message', (what) => {
+    if (what === 'take') taken.push(store.snapshot())
+    else for (const snapshot of taken.splice(0)) snapshot.release()
+    parentPort?.postMessage(what)
+  })
+  parentPort?.postMessage('ready')
 } else {
   const store = await open(workerData as string)
   const value = store.state.get('key 1')
   kept = store
   parentPort?.postMessage(typeof value)
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+}
+
+/** What somebody was told who did not get in. */
+function refusalOf(error: unknown): { code: string; message: string; retryable: boolean } {
+  const { code, message, retryable } = error as { code: string; message: string; retryable: boolean }
+  return { code, message, retryable }
 }
 
 /** So many flushes, each of which writes every value anew. */

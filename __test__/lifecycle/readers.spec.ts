@@ -40,3 +40,51 @@ test('waiting to warn keeps no process alive', async (t) => {
   const ended = await runChild(SCENES, { args: ['idle-with-a-snapshot', storePath(t)] })
   t.deepEqual([ended.code, ended.hung, ended.stderr, ended.reports], [0, false, '', ['holding']])
 })
+
+interface Refusal { code: string; message: string; retryable: boolean }
+
+/**
+ * Bug: a snapshot of a large commit, or a few preflights over spans, and then an awaited write: it waited for ever, and with it all writers of all threads.
+ * Mechanism: they waited for what they held themselves to be given back. Fix: who holds a snapshot does not wait for what snapshots hold.
+ */
+test('who holds snapshots writes on, whatever they hold', async (t) => {
+  const { code, reports, stderr } = await runChild(SCENES, { args: ['beside-its-own-readers', storePath(t)] })
+  t.deepEqual([code, stderr], [0, ''])
+  t.deepEqual(JSON.parse(reports[0] as string), { isBeyondTheBound: true, counted: 100 })
+})
+
+test('who waits for readers of another thread is told so, and gets in when they are gone', async (t) => {
+  const { code, reports, stderr } = await runChild(SCENES, { args: ['beside-readers-elsewhere', storePath(t)] })
+  t.deepEqual([code, stderr], [0, ''])
+  const { refusal, after } = JSON.parse(reports[0] as string) as { refusal: Refusal; after: number }
+  t.deepEqual([refusal.code, refusal.retryable, after], ['ERR_BACKPRESSURE', true, 2])
+  t.regex(refusal.message, /^open snapshots and iterations hold too much that was flushed: pendingBytes=\d+ oldestReaderMs=\d+$/)
+})
+
+test('who waits for a map that a snapshot keeps from growing is told so, and nothing is lost', async (t) => {
+  const { code, reports, stderr } = await runChild(SCENES, { args: ['a-map-that-cannot-grow', storePath(t)] })
+  t.deepEqual([code, stderr], [0, ''])
+  const { refusal, flush, kept } = JSON.parse(reports[0] as string) as { refusal: Refusal; flush: Refusal; kept: boolean }
+  for (const { code, retryable, message } of [refusal, flush]) {
+    t.deepEqual([code, retryable], ['ERR_BACKPRESSURE', true])
+    t.regex(message, /^the map of the state is full and cannot grow while a snapshot, an iteration or a verification is open: /)
+  }
+  t.true(kept)
+})
+
+/**
+ * Bug: a process with a limit of its address space died (SIGSEGV) when the map of the state was to grow. Mechanism: LMDB gives its map up before it asks
+ * for the new one. Fix: what cannot be mapped is not tried, and is `ERR_NO_SPACE` until it can.
+ */
+test('without address space for a larger map writes are refused, reads go on, and it heals', async (t) => {
+  if (process.platform !== 'linux') return void t.pass('SKIPPED: needs prlimit, which only Linux has')
+  const { code, signal, reports, stderr } = await runChild(SCENES, { args: ['without-address-space', storePath(t)], limitMs: 120_000 })
+  t.deepEqual([code, signal, stderr], [0, null, ''])
+  if (reports[0]?.startsWith('skipped')) {
+    t.log(`SKIPPED: ${reports[0]}`)
+    return void t.pass()
+  }
+  const { refusal, ...rest } = JSON.parse(reports[0] as string) as { refusal: Refusal }
+  t.deepEqual([refusal.code, refusal.retryable, rest], ['ERR_NO_SPACE', true, { before: true, healed: true, after: true }])
+  t.regex(refusal.message, /^no space is left in the process's address space: mmap/)
+})

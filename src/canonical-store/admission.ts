@@ -10,6 +10,8 @@ export const PAUSED: unique symbol = Symbol('paused')
 /** Writes of one store that are held back. */
 export class Admission {
   readonly #waiting = new Set<HeldWrite<unknown>>()
+  /** How many have been let in. */
+  admitted = 0
 
   get isEmpty(): boolean {
     return this.#waiting.size === 0
@@ -27,7 +29,10 @@ export class Admission {
     for (const waiting of this.#waiting) {
       if (!hasRoom()) return
       this.#waiting.delete(waiting)
-      if (waiting.run()) continue
+      if (waiting.run()) {
+        this.admitted++
+        continue
+      }
       const behind = [...this.#waiting]
       this.#waiting.clear()
       for (const each of [waiting, ...behind]) if (!each.isOver) this.#waiting.add(each)

@@ -249,7 +249,7 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
   collections(): string[]
   /** Removes a collection with all it holds, in one commit. Rejects with `ERR_NOT_FOUND` when there is none; `state` cannot be dropped. */
   dropCollection(name: string, options?: WriteOptions): Promise<CommitInfo>
-  /** A read transaction on the newest state. Release it. */
+  /** A read transaction on the newest state. Release it. Throws `ERR_LIMIT` while 1,024 are open. */
   snapshot(): Snapshot<E>
   /**
    * Runs `fn` at once, as the only writer, and applies what it wrote. Throwing in `fn` aborts, leaves no trace, and the error passes

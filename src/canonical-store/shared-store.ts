@@ -10,6 +10,7 @@ import type { Environment } from './environment.ts'
 import { EVENT_LEVELS, EventWaiters, type EventLevel } from './event-waiters.ts'
 import { Observer } from './observer.ts'
 import type { OpenTransaction } from './open-transaction.ts'
+import { Stall } from './stall.ts'
 import { DURABLE, FLUSHED, LEVELS, WRITTEN, Waiters, type Level } from './waiters.ts'
 
 /** Where the marks stand in the array that native code fills; a {@link Level} is its own index. */
@@ -22,6 +23,9 @@ const HAS_FAILED = 2
 const IS_FULL = 4
 /** Crowded, and let in by and by: nobody wakes us for that. */
 const IS_PACED = 32
+/** Snapshots and iterations hold what there is no room beside. */
+const WAITS_FOR_READERS = 64
+const IS_PAUSED = 16
 /** How often those are let in who are paced, in ms: the coordinator's slice. */
 const PACE_MS = 4
 const CROWDED_AND_FULL = 1 | IS_FULL
@@ -34,9 +38,6 @@ const FEW = 32
 
 /** Half the price of `queueMicrotask`. */
 const NOW = Promise.resolve()
-
-/** One of its own for everyone who is told. */
-const noSpace = (): LedgerstoneError => errorOf('ERR_NO_SPACE', 'no space is left on the device, and too much waits for it already')
 
 /** One store in one environment. */
 export class SharedStore {
@@ -57,6 +58,7 @@ export class SharedStore {
   readonly #waiters: Waiters
   readonly #admission = new Admission()
   readonly #eventWaiters = new EventWaiters()
+  readonly #stall = new Stall(this)
   #failure: LedgerstoneError | undefined
   #turnIsScheduled = false
   #pace: NodeJS.Timeout | undefined
@@ -87,6 +89,21 @@ export class SharedStore {
   /** New writes have to queue: there is no room, or others are before them. */
   get mustQueue(): boolean {
     return this.crowded || !this.#admission.isEmpty
+  }
+
+  /** Somebody waits for room, or for a flush that finds none. A pause ends by whoever made it. */
+  get isStalled(): boolean {
+    const flags = this.#marks[FLAGS] as number
+    if (this.#waiters.has(FLUSHED) && (flags & (IS_FULL | WAITS_FOR_READERS)) !== 0) return true
+    return this.crowded && (flags & IS_PAUSED) === 0 && !this.#admission.isEmpty
+  }
+
+  get isForReaders(): boolean {
+    return ((this.#marks[FLAGS] as number) & WAITS_FOR_READERS) !== 0
+  }
+
+  get progress(): number {
+    return this.#admission.admitted + (this.#marks[FLUSHED] as number)
   }
 
   addHandle(id: number): void {
@@ -179,8 +196,26 @@ export class SharedStore {
   }
 
   /** Rejects the writes of one handle that wait for room. */
-  refuse(reason: () => unknown, owner: object): void {
+  refuseOf(owner: object, reason: () => unknown): void {
     this.#admission.refuse(reason, owner)
+  }
+
+  /** Nobody waits for room any longer, nor for a flush that has none. */
+  refuse(): void {
+    const flags = this.#marks[FLAGS] as number
+    if (this.crowded && (flags & IS_PAUSED) === 0) this.#admission.refuse(() => this.#noRoom())
+    if ((flags & (IS_FULL | WAITS_FOR_READERS)) !== 0) this.#waiters.failLevel(FLUSHED, this.#noRoom())
+  }
+
+  /** One of its own for everyone who is told: what there is no room for, and because of whom. */
+  #noRoom(): Error {
+    const [store] = this.#handles
+    try {
+      this.environment.call((cold) => cold.noRoom(store ?? -1))
+    } catch (error) {
+      return error as Error
+    }
+    return errorOf('ERR_BACKPRESSURE', 'there was no room in time')
   }
 
   /**
@@ -230,8 +265,9 @@ export class SharedStore {
     if (this.crowded) {
       // On a full device nobody can tell when there will be room again; otherwise native code goes on looking for it.
       const flags = this.#marks[FLAGS] as number
-      if ((flags & CROWDED_AND_FULL) === CROWDED_AND_FULL) this.#admission.refuse(noSpace)
+      if ((flags & CROWDED_AND_FULL) === CROWDED_AND_FULL) this.#admission.refuse(() => this.#noRoom())
       else if ((flags & IS_PACED) !== 0 && !this.#admission.isEmpty) this.#lookInASlice()
+      if (this.isStalled) this.#stall.watch()
       return
     }
     this.#admission.admit(() => !this.crowded && this.open === undefined && this.#failure === undefined)
@@ -268,6 +304,7 @@ export class SharedStore {
     const flushed = waiters.takeWanted(FLUSHED)
     this.#awaitEvents(store)
     if (written + durable + flushed + room === 0) return
+    if (flushed > 0) this.#stall.watch()
     const mark = this.environment.hot.want(store, written, durable, flushed, room, few)
     if (mark >= 0) {
       if (mark > (this.#marks[DURABLE] as number)) this.#marks[DURABLE] = mark

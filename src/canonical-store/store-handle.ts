@@ -196,7 +196,7 @@ export class StoreHandle implements RangeSource {
       open.doom(closed('store'))
       open.abort()
     }
-    this.shared.refuse(() => closed('store'), this)
+    this.shared.refuseOf(this, () => closed('store'))
     this.#locks?.close()
     for (const lease of this.leases) lease.close()
     for (const end of this.ends) end()

@@ -110,16 +110,24 @@ export class Waiters {
     }
   }
 
+  /** Whether anybody waits for a level. */
+  has(level: Level): boolean {
+    return this.#queue(level).length > 0
+  }
+
   /** What has not been reached never will be. */
   fail(reason: Error): void {
+    for (const level of LEVELS) this.failLevel(level, reason)
+  }
+
+  /** Nobody waits for a level any more: what has not been reached is not waited for. */
+  failLevel(level: Level, reason: Error): void {
     const { turns } = this.#loop
-    for (const level of LEVELS) {
-      for (const batch of this.#queue(level).splice(0)) {
-        this.#count -= batch.waiters
-        const mark = this.#marks[level] as number
-        if (turns.isDue()) turns.later(() => batch.fail(reason, mark))
-        else batch.fail(reason, mark)
-      }
+    for (const batch of this.#queue(level).splice(0)) {
+      this.#count -= batch.waiters
+      const mark = this.#marks[level] as number
+      if (turns.isDue()) turns.later(() => batch.fail(reason, mark))
+      else batch.fail(reason, mark)
     }
   }
 

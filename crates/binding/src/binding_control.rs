@@ -107,6 +107,14 @@ pub fn resume_all(env: &Env, store: f64) -> napi::Result<()> {
     })
 }
 
+/// Throws what a write is told that has waited for room for too long.
+#[napi(catch_unwind)]
+pub fn no_room(env: &Env, store: f64) -> napi::Result<()> {
+    on_state(env, |state| {
+        state.with_waiting_store(Handle::from_number(store), |entry| Err(entry.handle().no_room().into()))
+    })
+}
+
 /// One word that says what forbids writing (2 failed, 8 sealed, 16 paused), kept current without a call.
 #[napi(catch_unwind)]
 pub fn store_condition(env: &Env, store: f64) -> napi::Result<Uint32Array> {

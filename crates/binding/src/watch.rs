@@ -24,6 +24,7 @@ pub(crate) mod flag {
     pub(crate) const SEALED: u32 = 8;
     pub(crate) const PAUSED: u32 = 16;
     pub(crate) const PACED: u32 = 32;
+    pub(crate) const WAITS_FOR_READERS: u32 = 64;
 }
 
 /// The flags of a moment.
@@ -35,13 +36,15 @@ pub(crate) fn flags(marks: &Marks) -> u32 {
         (marks.sealed, flag::SEALED),
         (marks.paused, flag::PAUSED),
         (marks.paced, flag::PACED),
+        (marks.waits_for_readers, flag::WAITS_FOR_READERS),
     ];
     all.into_iter().filter(|(set, _)| *set).fold(0, |flags, (_, flag)| flags | flag)
 }
 
-/// There is room, or there will be none soon: then those who wait are refused.
+/// There is room, or there will be none soon: then those who wait are refused. What only readers hold may be room for the environment that
+/// has them; this thread cannot tell.
 fn has_news_of_room(marks: &Marks) -> bool {
-    if marks.crowded { marks.no_space } else { !marks.paused }
+    if marks.crowded { marks.no_space || marks.waits_for_readers } else { !marks.paused }
 }
 
 pub(crate) struct Watch {

@@ -17,6 +17,32 @@ pub enum Detail {
     Text(String),
 }
 
+/// What a writer that was not let in has waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitsFor {
+    /// The flusher: the device is slower than the writers.
+    Flush,
+    /// Snapshots and iterations: they hold what was flushed long ago.
+    Readers,
+    /// Snapshots, iterations and verifications: while one is open the map of the state cannot grow, and it is full.
+    Growth,
+    /// A journal file that is prepared.
+    Journal,
+}
+
+impl WaitsFor {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Flush => "too much is waiting to be flushed",
+            Self::Readers => "open snapshots and iterations hold too much that was flushed",
+            Self::Growth => {
+                "the map of the state is full and cannot grow while a snapshot, an iteration or a verification is open"
+            }
+            Self::Journal => "no journal file was ready in time",
+        }
+    }
+}
+
 /// What went wrong. Cheap to clone: one failure is told to everyone who waits.
 #[derive(Clone, Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the fields are what the message names")]
@@ -46,8 +72,8 @@ pub enum Error {
     #[error("{what} is closed")]
     Closed { what: &'static str },
     /// Flushing cannot keep up, or readers hold what it needs; then the oldest of them is told by its age.
-    #[error("too much is waiting to be flushed: pendingBytes={pending_bytes}{}", since(*oldest_reader_ms))]
-    Backpressure { pending_bytes: u64, oldest_reader_ms: Option<u64> },
+    #[error("{}: pendingBytes={pending_bytes}{}", waits_for.words(), since(*oldest_reader_ms))]
+    Backpressure { pending_bytes: u64, oldest_reader_ms: Option<u64>, waits_for: WaitsFor },
     /// Another thread's transaction did not end in time.
     #[error("another thread's transaction did not end in time: waitedMs={waited_ms}")]
     Busy { waited_ms: u64 },
@@ -72,8 +98,8 @@ pub enum Error {
     /// The file is not ours, or newer than this version.
     #[error("the format is not supported: found={found} supported={supported}")]
     Format { found: String, supported: String },
-    /// The device is full.
-    #[error("no space is left on the device: {0}")]
+    /// The device is full, or the address space that the process may use.
+    #[error("{}", no_space(_0))]
     NoSpace(FileError),
     /// The folder is on a file system that other machines share, which was not allowed.
     #[error("a network file system is not allowed, unless by `allowNetworkFileSystem`: path={} type={kind}", path.display())]
@@ -84,6 +110,16 @@ pub enum Error {
     /// Writing has stopped after a failure; reads go on, opening again heals.
     #[error("the store stopped writing after a failure: {0}")]
     Poisoned(Arc<Error>),
+}
+
+fn no_space(failure: &FileError) -> String {
+    let place = if failure.syscall == "mmap" { "in the process's address space" } else { "on the device" };
+    format!("no space is left {place}: {failure}")
+}
+
+/// Slots for readers are taken, all `max` of them.
+pub(crate) fn too_many_readers(max: u64) -> Error {
+    Error::Limit { what: "too many snapshots and iterations are open", limit: "readers", size: max + 1, max }
 }
 
 fn since(oldest_reader_ms: Option<u64>) -> String {
@@ -210,7 +246,9 @@ impl From<ledgerstone_journal::Error> for Error {
             Journal::Limit { limit, size, max } => {
                 Self::Limit { what: "the commit is too large for the journal", limit, size, max }
             }
-            Journal::NotInTime => Self::Backpressure { pending_bytes: 0, oldest_reader_ms: None },
+            Journal::NotInTime => {
+                Self::Backpressure { pending_bytes: 0, oldest_reader_ms: None, waits_for: WaitsFor::Journal }
+            }
             Journal::Internal(what) => Self::internal(what),
             Journal::Closed => Self::Closed { what: "the store" },
         }

@@ -149,7 +149,8 @@ impl Store {
     }
 
     fn classify(&self, error: Error) -> FlushFailure<Error> {
-        let passing = matches!(error, Error::Limit { .. }) || self.checkpoint.can_retry(&error);
+        let passing =
+            matches!(error, Error::Limit { .. } | Error::Backpressure { .. }) || self.checkpoint.can_retry(&error);
         if !passing {
             return FlushFailure::Fatal(error);
         }

@@ -35,7 +35,7 @@ pub use ledgerstone_format::compression::Compression;
 
 pub use catalog::{CollectionRef, STATE_COLLECTION};
 pub use checkpoint::Part;
-pub use error::{Detail, Error, Result};
+pub use error::{Detail, Error, Result, WaitsFor};
 pub use flush::{FlushProbe, FlushStage};
 pub use identity::FORMAT_VERSION;
 pub use ledgerstone_journal::WrittenGroup;

@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use crate::{
     Error, Store,
     catalog::SharedCatalog,
-    checkpoint::{Checkpoint, Loaded},
+    checkpoint::{Checkpoint, Idle, Loaded},
     clean_mark::CleanMark,
     error::Result,
     identity::Identity,
@@ -242,6 +242,8 @@ impl Ground {
         let coordinator = Coordinator::new(Arc::clone(&self.clock), pacing, Arc::clone(&active), epoch, flushed_seq);
         let listeners = Arc::new(Listeners::default());
         journal.add_listener(Arc::clone(&listeners) as Arc<dyn ledgerstone_journal::Listener>);
+        let caches = Arc::new(ReadCaches::default());
+        checkpoint.share_with(Arc::clone(&caches) as Arc<dyn Idle>);
         let locks = LockManager::new(settings.stripes, Arc::clone(&self.clock))
             .ok_or_else(|| Error::internal("the number of stripes was checked"))?;
         let store = Arc::new(Store {
@@ -275,7 +277,7 @@ impl Ground {
             sealed: AtomicU64::new(replayed.sealed_event_id.map_or(0, |id| id + 1)),
             catalog: SharedCatalog::new(replayed.catalog),
             purged: Mutex::default(),
-            caches: ReadCaches::default(),
+            caches,
             readers: Readers::default(),
             listeners,
             applied_watchers: AtomicUsize::new(0),

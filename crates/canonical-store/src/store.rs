@@ -14,7 +14,7 @@ use ledgerstone_format::Durability;
 use ledgerstone_journal::{Journal, Led, Poison};
 use ledgerstone_lock_manager::LockManager;
 use ledgerstone_vfs::{Clock, FileLock, Vfs};
-use ledgerstone_write_coordinator::{Coordinator, Crowding};
+use ledgerstone_write_coordinator::{Coordinator, Crowding, Full};
 use parking_lot::Mutex;
 
 use crate::{
@@ -74,6 +74,9 @@ pub struct Marks {
     pub failed: bool,
     /// The last flush found no room on the device.
     pub no_space: bool,
+    /// What is crowded is so because of open snapshots and iterations; those of other threads where the marks are looked at by a thread that
+    /// has some.
+    pub waits_for_readers: bool,
     /// No writes are taken until the store is unsealed.
     pub sealed: bool,
     /// Writers are kept out for a while.
@@ -119,7 +122,7 @@ pub struct Store {
     pub(crate) catalog: SharedCatalog,
     /// Dropped collections of which nothing is left in the checkpoint.
     pub(crate) purged: Mutex<std::collections::HashSet<u32>>,
-    pub(crate) caches: ReadCaches,
+    pub(crate) caches: Arc<ReadCaches>,
     pub(crate) readers: Readers,
     pub(crate) listeners: Arc<Listeners>,
     /// How many listeners are to be told of commits, not only of groups.
@@ -170,7 +173,7 @@ impl Store {
 
     /// How far everything has come.
     pub fn marks(&self) -> Marks {
-        let crowding = self.coordinator.crowding();
+        let (crowding, blocked_by) = (self.crowding(), self.coordinator.blocked_by());
         Marks {
             // The lower marks first: none may seem to be ahead of the one above it.
             flushed: self.coordinator.flushed_seq(),
@@ -183,10 +186,19 @@ impl Store {
             crowded: crowding != Crowding::None,
             paced: crowding == Crowding::Paced,
             failed: self.poison.get().is_some(),
-            // A map that cannot grow as long as somebody reads has no number of the operating system: that is no full device.
-            no_space: matches!(self.coordinator.blocked_by(), Some(Error::NoSpace(failure)) if failure.errno().is_some()),
+            no_space: matches!(blocked_by, Some(Error::NoSpace(_))),
+            waits_for_readers: crowding == Crowding::Full(Full::Pinned)
+                || matches!(blocked_by, Some(Error::Backpressure { .. })),
             sealed: self.sealed().is_some(),
             paused: self.gate.is_paused(),
+        }
+    }
+
+    /// Whether the next transaction of this thread is let in. Who has a snapshot open does not wait for what only its release would free.
+    pub(crate) fn crowding(&self) -> Crowding {
+        match self.coordinator.crowding() {
+            Crowding::Full(Full::Pinned) if self.readers.held_here() => self.coordinator.crowding_for_holder(),
+            crowding => crowding,
         }
     }
 

@@ -28,17 +28,6 @@ pub enum Step {
     Failed,
 }
 
-/// Whether the next transaction may come in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Crowding {
-    /// It may.
-    None,
-    /// Not now, but there will be room by and by while the flusher works: look again after a [`Pacing::SLICE`].
-    Paced,
-    /// Not before a flush has ended or readers have let go.
-    Full,
-}
-
 #[derive(Debug, Default)]
 pub(crate) struct State {
     /// Somebody wants everything up to here flushed.
@@ -59,20 +48,20 @@ pub struct Coordinator<D: Delta, E: Clone> {
     /// Bytes in the active and the frozen delta.
     pending: AtomicU64,
     /// Bytes in flushed deltas that readers still hold, as of the last look.
-    pinned: AtomicU64,
+    pub(crate) pinned: AtomicU64,
     retired: Mutex<Vec<Weak<D>>>,
     pub(crate) state: Mutex<State>,
     pub(crate) work: Condvar,
-    progress: Condvar,
+    pub(crate) progress: Condvar,
     /// The last flush found no room.
-    blocked: AtomicBool,
+    pub(crate) blocked: AtomicBool,
     blocked_by: Mutex<Option<E>>,
-    failure: OnceLock<E>,
+    pub(crate) failure: OnceLock<E>,
     pub(crate) thread: Mutex<Option<JoinHandle<()>>>,
-    clock: Arc<dyn Clock>,
-    pacing: Pacing,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) pacing: Pacing,
     /// Innermost of all locks.
-    throttle: Mutex<Throttle>,
+    pub(crate) throttle: Mutex<Throttle>,
 }
 
 impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
@@ -149,30 +138,6 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
         if self.is_blocked() { self.blocked_by.lock().clone() } else { None }
     }
 
-    /// Whether too much waits for the next transaction to be let in.
-    pub fn is_crowded(&self) -> bool {
-        self.crowding() != Crowding::None
-    }
-
-    /// Whether the next transaction is let in, and if not, when to ask again.
-    pub fn crowding(&self) -> Crowding {
-        self.crowding_at(|| self.clock.monotonic())
-    }
-
-    fn crowding_at(&self, now: impl FnOnce() -> Duration) -> Crowding {
-        let pending = self.pending_bytes();
-        let total = pending.saturating_add(self.pinned.load(Ordering::Relaxed));
-        if pending >= self.pacing.pending_bound_bytes() || total >= self.pacing.total_bound_bytes() {
-            return Crowding::Full;
-        }
-        // A full device drains nothing: what is left up to the bound is its reserve.
-        if pending < self.pacing.paced_from_bytes() || self.is_blocked() {
-            return Crowding::None;
-        }
-        let bound = self.throttle.lock().bound_bytes(now());
-        if pending < bound { Crowding::None } else { Crowding::Paced }
-    }
-
     /// The writer put `bytes` more into the active delta, `first` being true for a delta that was empty.
     pub fn note_write(&self, bytes: u64, first: bool) {
         let before = self.pending.fetch_add(bytes, Ordering::Relaxed);
@@ -193,10 +158,12 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
         self.work.notify_all();
     }
 
-    /// Blocks until `seq` is flushed. Not for a thread that flushes.
+    /// Blocks until `seq` is flushed. A flush that goes on is waited for; one that finds no room again and again for [`Pacing::PATIENCE`] is not,
+    /// and what it has no room for is the answer. Not for a thread that flushes.
     pub fn wait_flushed(&self, seq: u64) -> Result<(), E> {
         self.request(seq);
         let mut state = self.state.lock();
+        let mut blocked_since = None;
         loop {
             if self.flushed_seq() >= seq {
                 return Ok(());
@@ -204,32 +171,17 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
             if let Some(failure) = self.failure.get() {
                 return Err(failure.clone());
             }
-            self.progress.wait(&mut state);
-        }
-    }
-
-    /// Blocks until there is room, at most for `patience`. Whether there is.
-    pub fn wait_for_room(&self, patience: Duration) -> bool {
-        let deadline = self.clock.monotonic().saturating_add(patience);
-        let mut state = self.state.lock();
-        loop {
+            let Some(error) = self.blocked_by() else {
+                blocked_since = None;
+                self.progress.wait(&mut state);
+                continue;
+            };
             let now = self.clock.monotonic();
-            if self.crowding_at(|| now) == Crowding::None {
-                return true;
+            let left = Pacing::PATIENCE.saturating_sub(now.saturating_sub(*blocked_since.get_or_insert(now)));
+            if left.is_zero() {
+                return Err(error);
             }
-            // What readers hold is looked at anew: who let go of it may not have been able to say so.
-            self.pinned_bytes();
-            let crowding = self.crowding_at(|| now);
-            if crowding == Crowding::None {
-                return true;
-            }
-            let left = deadline.saturating_sub(now);
-            if left.is_zero() || self.failure.get().is_some() || self.blocked.load(Ordering::Acquire) {
-                return false;
-            }
-            self.work.notify_all();
-            self.progress
-                .wait_for(&mut state, if crowding == Crowding::Paced { left.min(Pacing::SLICE) } else { left });
+            self.progress.wait_for(&mut state, left);
         }
     }
 

@@ -8,12 +8,14 @@ mod coordinator;
 mod delta;
 mod flusher;
 mod pacing;
+mod room;
 mod thread;
 mod throttle;
 mod view;
 
-pub use coordinator::{Coordinator, Crowding, Step};
+pub use coordinator::{Coordinator, Step};
 pub use delta::Delta;
 pub use flusher::{FlushFailure, Flusher};
 pub use pacing::Pacing;
+pub use room::{Crowding, Full};
 pub use view::View;

@@ -32,6 +32,9 @@ impl Pacing {
     /// Paced writers are let in as often as this. `PACE_MS` in JavaScript.
     pub const SLICE: Duration = Duration::from_millis(4);
 
+    /// How long a flush is waited for that finds no room. `STALL_MS` in JavaScript.
+    pub const PATIENCE: Duration = Duration::from_secs(30);
+
     /// How long the flusher leaves a full device alone before it tries again.
     pub const RETRY: Duration = Duration::from_millis(100);
 }

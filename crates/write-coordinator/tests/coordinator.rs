@@ -173,9 +173,9 @@ fn what_readers_hold_counts_until_they_let_go() {
         assert_eq!(store.coordinator.pinned_bytes(), turn * 100);
     }
     assert!(store.coordinator.is_crowded());
-    assert!(!store.coordinator.wait_for_room(Duration::ZERO));
+    assert!(!store.coordinator.wait_for_room(Duration::ZERO, &|| false));
     held.clear();
-    assert!(store.coordinator.wait_for_room(Duration::ZERO), "it looks for itself");
+    assert!(store.coordinator.wait_for_room(Duration::ZERO, &|| false), "it looks for itself");
     assert_eq!(store.coordinator.pinned_bytes(), 0);
 }
 
@@ -252,7 +252,7 @@ fn no_wake_up_is_lost_between_many_writers_and_the_flusher() {
             let store = &store;
             scope.spawn(move || {
                 for turn in 0..2_000 {
-                    assert!(store.coordinator.wait_for_room(Duration::from_secs(5)));
+                    assert!(store.coordinator.wait_for_room(Duration::from_secs(5), &|| false));
                     let seq = store.write();
                     if turn % 50 == writer {
                         store.coordinator.wait_flushed(seq).unwrap();

@@ -14,7 +14,7 @@ use std::{
 };
 
 use ledgerstone_vfs::{Clock as _, sim::SimClock};
-use ledgerstone_write_coordinator::{Coordinator, Crowding, Delta, FlushFailure, Flusher, Pacing, Step};
+use ledgerstone_write_coordinator::{Coordinator, Crowding, Delta, FlushFailure, Flusher, Full, Pacing, Step};
 use parking_lot::Mutex;
 use support::Counted;
 
@@ -180,7 +180,7 @@ fn a_full_device_leaves_its_reserve_to_whoever_comes() {
     assert_eq!(rig.coordinator.step(&*rig), Step::Blocked);
     assert_eq!(rig.coordinator.crowding(), Crowding::None, "nothing drains that one could wait for");
     rig.produce(u64::MAX);
-    assert_eq!(rig.coordinator.crowding(), Crowding::Full);
+    assert_eq!(rig.coordinator.crowding(), Crowding::Full(Full::Pending));
     assert_eq!(rig.coordinator.pending_bytes(), PACING.pending_bound_bytes());
 }
 
@@ -189,14 +189,14 @@ fn a_full_device_leaves_its_reserve_to_whoever_comes() {
 fn threads_that_wait_for_room_share_the_pace_and_lose_nothing() {
     let rig = Rig::new(FLUSH_SLICES);
     rig.produce(u64::MAX);
-    assert!(!rig.coordinator.wait_for_room(Duration::ZERO), "paced");
+    assert!(!rig.coordinator.wait_for_room(Duration::ZERO, &|| false), "paced");
     let before = rig.coordinator.pending_bytes();
     let done = AtomicU64::new(0);
     thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
                 for _ in 0..20 {
-                    assert!(rig.coordinator.wait_for_room(Duration::from_secs(3_600)));
+                    assert!(rig.coordinator.wait_for_room(Duration::from_secs(3_600), &|| false));
                     rig.write();
                 }
                 done.fetch_add(1, Ordering::Release);

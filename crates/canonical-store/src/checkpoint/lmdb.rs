@@ -1,67 +1,62 @@
-//! LMDB through heed: the only file that opens it. Default sync flags only; read transactions without thread-local storage;
-//! a map that grows when no reader looks at it.
+//! LMDB through heed, as the store's checkpoint. Default sync flags only; read transactions without thread-local storage; a map that
+//! grows when no reader looks at it.
 
 use std::{
-    cell::OnceCell,
+    cell::{Cell, OnceCell},
     io,
     iter::Peekable,
     ops::Bound,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
-use heed::{CommitOrAbort, Database, Env, EnvOpenOptions, MdbError, PutFlags, RwTxn, WithoutTls, types::Bytes};
+use heed::{MdbError, PutFlags, RwTxn, types::Bytes};
 use ledgerstone_format::{PlantedFault, planted};
 use ledgerstone_vfs::{FileError, Vfs};
 use ledgerstone_write_coordinator::Delta as _;
 use parking_lot::{Mutex, RwLock};
 
 use super::{
-    Batch, Checkpoint, CheckpointRead, CheckpointSize, Loaded, Part,
+    Batch, Checkpoint, CheckpointRead, CheckpointSize, Idle, Loaded, MAX_READERS, Part,
     batch::{META_KEY, decode_entry, encode_entry},
+    environment::{Databases, Environment, Life, map_bytes_for},
     flush_file::flush_file,
     lmdb_read::{Counted, LmdbRead},
-    lock_file::{MAX_READERS, fill_lock_file},
+    lock_file::fill_lock_file,
     precheck::check_data_file,
     space::told_apart,
     unfinished_flush::{self, UNFINISHED_KEY},
     value,
     verify_file::verify_data_file,
 };
-use crate::{Error, delta::NetOp, error::Result, meta::MetaRecord, verify::Report};
+use crate::{
+    Error,
+    delta::NetOp,
+    error::{Result, WaitsFor, too_many_readers},
+    meta::MetaRecord,
+    verify::Report,
+};
 
 /// A write transaction ends after so many bytes or [`LmdbCheckpoint::PART_OPERATIONS`]: it keeps 4 KiB of heap for each leaf
 /// it touches.
 const PART_BYTES: usize = 32 << 20;
 const PURGE_SLICE: usize = 16 * 1024;
 
-pub(super) type Bytewise = Database<'static, Bytes, Bytes>;
-
-/// The name of the database of entries.
-pub(super) const STATE: &str = "state";
-
-#[derive(Clone, Copy, Debug)]
-struct Databases {
-    /// LMDB's own: the others by name.
-    names: Bytewise,
-    state: Bytewise,
-    meta: Bytewise,
-    catalog: Bytewise,
-}
-
 #[derive(Debug)]
 pub(crate) struct LmdbCheckpoint {
     vfs: Arc<dyn Vfs>,
     dir: PathBuf,
     path: PathBuf,
-    /// `None` once closed.
-    env: RwLock<Option<Env<WithoutTls>>>,
-    databases: Databases,
+    life: RwLock<Life>,
+    /// For reading, once a failed flush has LMDB refuse transactions in the other.
+    beside: Mutex<Option<Environment>>,
     /// Read transactions that are open; the map is not moved under them.
     readers: Arc<AtomicUsize>,
+    /// Who has transactions that are not in use.
+    idle: OnceLock<Arc<dyn Idle>>,
     map_bytes: AtomicU64,
     /// The size of LMDB's pages.
     page_bytes: usize,
@@ -73,10 +68,7 @@ pub(crate) struct LmdbCheckpoint {
 pub(super) fn failed<'a>(path: &'a Path, call: &'static str) -> impl Fn(heed::Error) -> Error + 'a {
     move |error| match error {
         heed::Error::Io(source) => FileError::new(call, path, source).into(),
-        heed::Error::Mdb(MdbError::ReadersFull) => {
-            let max = u64::from(MAX_READERS);
-            Error::Limit { what: "too many snapshots and iterators are open", limit: "readers", size: max + 1, max }
-        }
+        heed::Error::Mdb(MdbError::ReadersFull) => too_many_readers(u64::from(MAX_READERS)),
         heed::Error::Mdb(
             error @ (MdbError::Corrupted
             | MdbError::PageNotFound
@@ -85,12 +77,17 @@ pub(super) fn failed<'a>(path: &'a Path, call: &'static str) -> impl Fn(heed::Er
             | MdbError::Incompatible
             | MdbError::BadTxn),
         ) => Error::corrupt(path, 0, error.to_string()),
+        // Without a number of the operating system: it is the map's own, see `is_full_map`.
         heed::Error::Mdb(MdbError::MapFull) => {
-            let what = "the address space for the state is used up and cannot grow while snapshots are open";
-            FileError::new(call, path, io::Error::new(io::ErrorKind::StorageFull, what)).into()
+            FileError::new(call, path, io::Error::new(io::ErrorKind::StorageFull, "the map is full")).into()
         }
         other => FileError::new(call, path, io::Error::other(other.to_string())).into(),
     }
+}
+
+/// LMDB has no page left in its map; the device may have plenty.
+fn is_full_map(error: &Error) -> bool {
+    matches!(error, Error::NoSpace(failure) if failure.errno().is_none())
 }
 
 impl LmdbCheckpoint {
@@ -104,25 +101,14 @@ impl LmdbCheckpoint {
     }
 
     /// Opens the environment in `dir`, which exists; makes it when it is empty.
-    #[allow(unsafe_code, reason = "LMDB maps a file")]
     pub(crate) fn open(vfs: &Arc<dyn Vfs>, dir: &Path, map_bytes: u64) -> Result<Self> {
         let path = dir.join("data.mdb");
         check_data_file(&**vfs, &path)?;
         let is_new = !vfs.exists(&path)?;
         fill_lock_file(&**vfs, dir)?;
-        let failed = failed(&path, "mdb_env_open");
-        let page = 1 << 16;
-        let map_bytes =
-            map_bytes.next_multiple_of(page).max(file_bytes(&path).next_multiple_of(page).saturating_mul(2));
-        let mut options = EnvOpenOptions::new().read_txn_without_tls();
-        options.max_dbs(3).max_readers(MAX_READERS).map_size(usize::try_from(map_bytes).unwrap_or(usize::MAX));
-        // SAFETY: the store's lock file keeps other processes out, the registry keeps this process from opening a path
-        // twice, and nothing but LMDB writes to the file while it is mapped. The pre-check has seen that it is whole.
-        let env = unsafe { options.open(dir) }.map_err(&failed)?;
-        env.clear_stale_readers().map_err(&failed)?;
-        let databases = open_databases(&env).map_err(&failed)?;
-        let page_bytes = env.unnamed_database_stat().page_size as usize;
-        drop(failed);
+        let map_bytes = map_bytes_for(map_bytes, file_bytes(&path));
+        let environment = Environment::open(dir, map_bytes).map_err(failed(&path, "mdb_env_open"))?;
+        let page_bytes = environment.env.unnamed_database_stat().page_size as usize;
         if is_new {
             // LMDB flushes its file, never the name: the journal must not be recycled for a file that a power cut takes away.
             vfs.sync_dir(dir)?;
@@ -131,9 +117,10 @@ impl LmdbCheckpoint {
             vfs: Arc::clone(vfs),
             dir: dir.to_path_buf(),
             path,
-            env: RwLock::new(Some(env)),
-            databases,
+            life: RwLock::new(Life::Open(environment)),
+            beside: Mutex::default(),
             readers: Arc::default(),
+            idle: OnceLock::new(),
             map_bytes: AtomicU64::new(map_bytes),
             page_bytes,
             part_operations: Self::PART_OPERATIONS,
@@ -141,26 +128,63 @@ impl LmdbCheckpoint {
         })
     }
 
-    fn env(&self) -> Result<Env<WithoutTls>> {
-        self.env.read().clone().ok_or(Error::Closed { what: "the store" })
+    fn environment(&self) -> Result<Environment> {
+        Ok(self.life.read().environment(&self.path)?.clone())
     }
 
-    fn write_operations(&self, env: &Env<WithoutTls>, batch: &Batch<'_>, at: &dyn Fn(Part)) -> Result<()> {
+    /// Writes; when the map is full, gives it room and begins anew: what failed has left nothing behind.
+    fn with_room(&self, write_bytes: u64, write: &dyn Fn(&Environment) -> Result<()>) -> Result<()> {
+        loop {
+            let written = self.environment().and_then(|environment| write(&environment));
+            match written {
+                Err(error) if is_full_map(&error) || matches!(*self.life.read(), Life::Lost) => {
+                    self.grow(write_bytes)?
+                }
+                written => return written.map_err(|error| told_apart(error, write_bytes, &*self.vfs, &self.dir)),
+            }
+        }
+    }
+
+    /// Makes the map larger. Transactions that are kept for later are taken back first; those that somebody holds keep the map where it is, which
+    /// the error says.
+    #[allow(unsafe_code, reason = "LMDB moves its map")]
+    fn grow(&self, pending_bytes: u64) -> Result<()> {
+        // From here on nobody begins one.
+        let mut life = self.life.write();
+        self.take_idle_back();
+        if self.readers.load(Ordering::Acquire) > 0 {
+            return Err(Error::Backpressure { pending_bytes, oldest_reader_ms: None, waits_for: WaitsFor::Growth });
+        }
+        // SAFETY: no transaction is active: this is the only thread that writes, the count of readers is 0, and none
+        // can begin while the lock is held for writing.
+        let bytes = unsafe { life.grow(&self.path, self.map_bytes.load(Ordering::Relaxed)) }?;
+        self.map_bytes.store(bytes, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn take_idle_back(&self) {
+        if let Some(idle) = self.idle.get() {
+            idle.take_back();
+        }
+    }
+
+    fn write_operations(&self, environment: &Environment, batch: &Batch<'_>, at: &dyn Fn(Part)) -> Result<()> {
+        let Environment { env, databases } = environment;
         let failed = failed(&self.path, "mdb_put");
         let net = batch.delta.net();
         let mut ops = net.ops().filter(|op| !batch.dropped.contains(&op.collection)).peekable();
         for part in 0.. {
             let mut transaction = env.write_txn().map_err(&failed)?;
-            self.write_part(&mut transaction, &mut ops).map_err(&failed)?;
+            self.write_part(databases, &mut transaction, &mut ops).map_err(&failed)?;
             if ops.peek().is_none() {
-                self.write_account(&mut transaction, batch).map_err(&failed)?;
+                write_account(databases, &mut transaction, batch).map_err(&failed)?;
                 transaction.commit().map_err(&failed)?;
                 break;
             }
             if part == 0 && !planted(PlantedFault::FlushNotWitnessed) {
                 let mut stored = Vec::new();
                 value::encode(&mut stored, UNFINISHED_KEY, 0, &unfinished_flush::encode(batch.meta.applied_seq));
-                self.databases.meta.put(&mut transaction, UNFINISHED_KEY, &stored).map_err(&failed)?;
+                databases.meta.put(&mut transaction, UNFINISHED_KEY, &stored).map_err(&failed)?;
             }
             transaction.commit().map_err(&failed)?;
             at(Part::State(part));
@@ -175,13 +199,14 @@ impl LmdbCheckpoint {
     #[allow(unsafe_code, reason = "a cursor that puts")]
     fn write_part<'a>(
         &self,
+        databases: &Databases,
         transaction: &mut RwTxn<'_>,
         ops: &mut Peekable<impl Iterator<Item = NetOp<'a>>>,
     ) -> heed::Result<()> {
         let (mut operations, mut bytes) = (0, 0);
         let mut key = Vec::new();
         let mut stored = self.scratch.lock();
-        let state = self.databases.state;
+        let state = databases.state;
         while operations < self.part_operations && bytes < PART_BYTES && ops.peek().is_some() {
             if let Some(deleted) = ops.next_if(|op| op.value.is_none()) {
                 deleted.full_key(&mut key);
@@ -204,53 +229,49 @@ impl LmdbCheckpoint {
         Ok(())
     }
 
-    fn purge_part(&self, collection: u32) -> Result<bool> {
-        let env = self.env()?;
+    fn purge_part(&self, environment: &Environment, collection: u32) -> Result<bool> {
+        let Environment { env, databases } = environment;
         let failed = failed(&self.path, "mdb_del");
         let mut transaction = env.write_txn().map_err(&failed)?;
         let from = collection.to_be_bytes();
         let to = collection.saturating_add(1).to_be_bytes();
         let range = (Bound::Included(from.as_slice()), Bound::Excluded(to.as_slice()));
         let mut keys = Vec::new();
-        for entry in self.databases.state.range(&transaction, &range).map_err(&failed)?.take(PURGE_SLICE) {
+        for entry in databases.state.range(&transaction, &range).map_err(&failed)?.take(PURGE_SLICE) {
             keys.push(entry.map_err(&failed)?.0.to_vec());
         }
         for key in &keys {
-            self.databases.state.delete(&mut transaction, key).map_err(&failed)?;
+            databases.state.delete(&mut transaction, key).map_err(&failed)?;
         }
         let more = keys.len() == PURGE_SLICE;
         if !more {
-            self.databases.catalog.delete(&mut transaction, &from).map_err(&failed)?;
+            databases.catalog.delete(&mut transaction, &from).map_err(&failed)?;
         }
         transaction.commit().map_err(&failed)?;
         Ok(more)
     }
 
-    fn write_account(&self, last: &mut RwTxn<'_>, batch: &Batch<'_>) -> heed::Result<()> {
-        let mut stored = Vec::new();
-        for entry in &batch.catalog {
-            let key = entry.id.to_be_bytes();
-            value::encode(&mut stored, &key, 0, &encode_entry(entry));
-            if self.databases.catalog.get(last, &key)? != Some(stored.as_slice()) {
-                self.databases.catalog.put(last, &key, &stored)?;
+    fn begin_read(&self) -> Result<LmdbRead> {
+        let begin = || self.life.read().environment(&self.path).map(|environment| self.begin_in(environment));
+        let begun = match begin()? {
+            Err(heed::Error::Mdb(MdbError::Panic)) => return self.begin_beside(),
+            Err(heed::Error::Mdb(MdbError::ReadersFull)) => {
+                self.take_idle_back();
+                begin()?
             }
-        }
-        self.databases.meta.delete(last, UNFINISHED_KEY)?;
-        value::encode(&mut stored, META_KEY, 0, &batch.meta.encode());
-        self.databases.meta.put(last, META_KEY, &stored)
+            begun => begun,
+        };
+        begun.map_err(failed(&self.path, "mdb_txn_begin"))
     }
 
-    fn begin_read(&self) -> Result<LmdbRead> {
-        let guard = self.env.read();
-        let env = guard.as_ref().ok_or(Error::Closed { what: "the store" })?;
+    fn begin_in(&self, environment: &Environment) -> heed::Result<LmdbRead> {
+        let Environment { env, databases } = environment;
         let counted = Counted::new(&self.readers);
-        let transaction = env.clone().static_read_txn().map_err(failed(&self.path, "mdb_txn_begin"))?;
-        let Databases { names, state, .. } = self.databases;
+        let transaction = env.clone().static_read_txn()?;
         Ok(LmdbRead {
             transaction,
             _counted: counted,
-            state,
-            names,
+            databases: *databases,
             page_bytes: self.page_bytes,
             // Asked for behind the transaction's beginning: all that it can come to is below.
             pages: env.info().last_page_number as u64 + 1,
@@ -258,33 +279,43 @@ impl LmdbCheckpoint {
             path: self.path.clone(),
         })
     }
+
+    /// After a failed flush of its own meta page LMDB begins nothing any more in that environment. What was flushed before is as readable as
+    /// it was, in one of its own.
+    fn begin_beside(&self) -> Result<LmdbRead> {
+        let failed = failed(&self.path, "mdb_env_open");
+        let mut beside = self.beside.lock();
+        let environment = match beside.take() {
+            Some(environment) => environment,
+            None => Environment::open_beside(&self.path, self.map_bytes.load(Ordering::Relaxed)).map_err(&failed)?,
+        };
+        self.begin_in(beside.insert(environment)).map_err(&failed)
+    }
+}
+
+fn write_account(databases: &Databases, last: &mut RwTxn<'_>, batch: &Batch<'_>) -> heed::Result<()> {
+    let mut stored = Vec::new();
+    for entry in &batch.catalog {
+        let key = entry.id.to_be_bytes();
+        value::encode(&mut stored, &key, 0, &encode_entry(entry));
+        if databases.catalog.get(last, &key)? != Some(stored.as_slice()) {
+            databases.catalog.put(last, &key, &stored)?;
+        }
+    }
+    databases.meta.delete(last, UNFINISHED_KEY)?;
+    value::encode(&mut stored, META_KEY, 0, &batch.meta.encode());
+    databases.meta.put(last, META_KEY, &stored)
 }
 
 fn file_bytes(path: &Path) -> u64 {
     path.metadata().map_or(0, |metadata| metadata.len())
 }
 
-fn open_databases(env: &Env<WithoutTls>) -> heed::Result<Databases> {
-    let transaction = env.write_txn()?;
-    let opened = env.create_databases_and_commit(transaction, |opener, transaction| {
-        let names = opener.create_database::<Bytes, Bytes>(transaction, None)?;
-        let state = opener.create_database::<Bytes, Bytes>(transaction, Some(STATE))?;
-        let meta = opener.create_database::<Bytes, Bytes>(transaction, Some("meta"))?;
-        let catalog = opener.create_database::<Bytes, Bytes>(transaction, Some("catalog"))?;
-        Ok::<_, heed::Error>(CommitOrAbort::<_, ()>::Commit((names, state, meta, catalog)))
-    })?;
-    match opened {
-        CommitOrAbort::Commit((names, state, meta, catalog)) => Ok(Databases { names, state, meta, catalog }),
-        CommitOrAbort::Abort(()) => Err(heed::Error::Io(io::Error::other("opening the databases was aborted"))),
-    }
-}
-
 impl Checkpoint for LmdbCheckpoint {
     fn load(&self) -> Result<Loaded> {
-        let env = self.env()?;
-        let failed = failed(&self.path, "mdb_get");
-        let transaction = env.read_txn().map_err(&failed)?;
-        let meta = match self.databases.meta.get(&transaction, META_KEY).map_err(&failed)? {
+        let (failed, read) = (failed(&self.path, "mdb_get"), self.begin_read()?);
+        let LmdbRead { transaction, databases, .. } = &read;
+        let meta = match databases.meta.get(transaction, META_KEY).map_err(&failed)? {
             None => None,
             Some(stored) => match value::decode(META_KEY, stored).map(MetaRecord::decode) {
                 Some(Ok(Some(meta))) => Some(meta),
@@ -294,7 +325,7 @@ impl Checkpoint for LmdbCheckpoint {
                 Some(Err(found)) => return Err(Error::Format { found: found.to_string(), supported: "1".into() }),
             },
         };
-        let unfinished = self.databases.meta.get(&transaction, UNFINISHED_KEY).map_err(&failed)?;
+        let unfinished = databases.meta.get(transaction, UNFINISHED_KEY).map_err(&failed)?;
         let unfinished_seq = match unfinished
             .map(|stored| value::decode(UNFINISHED_KEY, stored).map_or(Ok(None), unfinished_flush::decode))
         {
@@ -304,7 +335,7 @@ impl Checkpoint for LmdbCheckpoint {
             Some(Err(found)) => return Err(Error::Format { found: found.to_string(), supported: "1".into() }),
         };
         let mut catalog = Vec::new();
-        for entry in self.databases.catalog.iter(&transaction).map_err(&failed)? {
+        for entry in databases.catalog.iter(transaction).map_err(&failed)? {
             let (key, stored) = entry.map_err(&failed)?;
             let id = key.try_into().map(u32::from_be_bytes).ok();
             let entry = id.and_then(|id| decode_entry(id, value::decode(key, stored)?));
@@ -317,38 +348,27 @@ impl Checkpoint for LmdbCheckpoint {
         Ok(Box::new(self.begin_read()?))
     }
 
+    fn share_with(&self, idle: Arc<dyn Idle>) {
+        let _ = self.idle.set(idle);
+    }
+
     fn write(&self, batch: &Batch<'_>, at: &dyn Fn(Part)) -> Result<()> {
-        let env = self.env()?;
-        let written = self.write_operations(&env, batch, at);
-        written.map_err(|error| told_apart(error, batch.delta.bytes(), &*self.vfs, &self.dir))?;
+        self.with_room(batch.delta.bytes(), &|environment| self.write_operations(environment, batch, at))?;
         flush_file(&self.path)
     }
 
     fn purge(&self, collection: u32) -> Result<bool> {
-        let more = self.purge_part(collection).map_err(|error| told_apart(error, 0, &*self.vfs, &self.dir))?;
+        let more = Cell::new(false);
+        self.with_room(0, &|environment| {
+            more.set(self.purge_part(environment, collection)?);
+            Ok(())
+        })?;
         flush_file(&self.path)?;
-        Ok(more)
+        Ok(more.get())
     }
 
-    /// A full map is made larger at a moment without readers; other lack of space is the device's.
-    #[allow(unsafe_code, reason = "LMDB moves its map")]
     fn can_retry(&self, error: &Error) -> bool {
-        let Error::NoSpace(failure) = error else { return false };
-        if failure.errno().is_some() {
-            return true;
-        }
-        let guard = self.env.write();
-        let Some(env) = guard.as_ref() else { return false };
-        if self.readers.load(Ordering::Acquire) == 0 {
-            let larger = self.map_bytes.load(Ordering::Relaxed).saturating_mul(2);
-            let bytes = usize::try_from(larger).unwrap_or(usize::MAX);
-            // SAFETY: no transaction is active: this is the only thread that writes, the count of readers is 0, and none
-            // can begin while the write lock on the environment is held.
-            if unsafe { env.resize(bytes) }.is_ok() {
-                self.map_bytes.store(larger, Ordering::Relaxed);
-            }
-        }
-        true
+        matches!(error, Error::NoSpace(_))
     }
 
     fn verify(&self, report: &mut Report, cancelled: &dyn Fn() -> bool) -> Result<()> {
@@ -361,11 +381,13 @@ impl Checkpoint for LmdbCheckpoint {
     }
 
     fn close(&self) {
-        let env = self.env.write().take();
-        if let Some(env) = env {
-            let closing = env.prepare_for_closing();
-            // Readers that are still out (a snapshot about to be released) keep the environment; it goes with the last.
-            closing.wait_timeout(std::time::Duration::from_secs(1));
+        let life = std::mem::replace(&mut *self.life.write(), Life::Closed);
+        if let Life::Open(environment) = life {
+            environment.close();
+        }
+        let beside = self.beside.lock().take();
+        if let Some(environment) = beside {
+            environment.close();
         }
     }
 }

@@ -10,13 +10,14 @@ use std::{
     },
 };
 
-use heed::{Database, RoTxn, WithoutTls, types::Bytes};
+use heed::{RoTxn, WithoutTls};
 
 use super::{
     CheckpointRead, Place, Visit,
+    environment::{Databases, STATE},
     group_search::locate,
     leaf_order::LeafOrder,
-    lmdb::{Bytewise, STATE, failed},
+    lmdb::failed,
     mapped_tree::MappedTree,
     point_search::{Search, find, find_at},
     prefetch::Prefetch,
@@ -45,9 +46,7 @@ pub(super) struct LmdbRead {
     pub(super) transaction: RoTxn<'static, WithoutTls>,
     /// After the transaction: it is counted until it has ended.
     pub(super) _counted: Counted,
-    pub(super) state: Bytewise,
-    /// The databases by name.
-    pub(super) names: Database<'static, Bytes, Bytes>,
+    pub(super) databases: Databases,
     /// The size of LMDB's pages.
     pub(super) page_bytes: usize,
     /// One more than the number of the file's last page.
@@ -71,7 +70,7 @@ impl LmdbRead {
     #[allow(unsafe_code, reason = "what lies in LMDB's map")]
     fn tree(&self) -> Option<&MappedTree> {
         let tree = self.tree.get_or_init(|| {
-            let record = self.names.get(&self.transaction, STATE.as_bytes()).ok()??;
+            let record = self.databases.names.get(&self.transaction, STATE.as_bytes()).ok()??;
             // SAFETY: as LMDB has given it; tree and transaction are both ours.
             unsafe { MappedTree::new(record, self.page_bytes, self.pages) }
         });
@@ -100,7 +99,9 @@ impl CheckpointRead for LmdbRead {
         let found = match tree.map_or(Search::Unknown, |tree| find(tree, key)) {
             Search::Found(stored) => Some(stored),
             Search::Missing => None,
-            Search::Unknown => self.state.get(&self.transaction, key).map_err(failed(&self.path, "mdb_get"))?,
+            Search::Unknown => {
+                self.databases.state.get(&self.transaction, key).map_err(failed(&self.path, "mdb_get"))?
+            }
         };
         let Some(stored) = found else { return Ok(false) };
         take(self.checked(key, stored)?);
@@ -117,13 +118,13 @@ impl CheckpointRead for LmdbRead {
             Ok(visit(key, self.checked(key, stored)?))
         };
         if reverse {
-            for entry in self.state.rev_range(&self.transaction, &bounds).map_err(&failed)? {
+            for entry in self.databases.state.rev_range(&self.transaction, &bounds).map_err(&failed)? {
                 if show(entry)?.is_break() {
                     break;
                 }
             }
         } else {
-            for entry in self.state.range(&self.transaction, &bounds).map_err(&failed)? {
+            for entry in self.databases.state.range(&self.transaction, &bounds).map_err(&failed)? {
                 if show(entry)?.is_break() {
                     break;
                 }

@@ -8,8 +8,8 @@ use ledgerstone_vfs::{OpenHow, Vfs};
 
 use crate::error::Result;
 
-/// So many read transactions may be open at the same time.
-pub(super) const MAX_READERS: u32 = 1_024;
+/// So many read transactions may be open at the same time: those that users hold (`read/snapshot.rs`), and those of the store itself.
+pub(crate) const MAX_READERS: u32 = 1_280;
 const SLOT_BYTES: usize = 64;
 /// Up to the last page of the table, and not beyond its end: from a longer file LMDB takes a higher number of readers.
 static FILLED: [u8; MAX_READERS as usize * SLOT_BYTES + 1] = [0; MAX_READERS as usize * SLOT_BYTES + 1];

@@ -1,6 +1,7 @@
 //! Where flushed state rests. Two implementations: LMDB, and a twin on the simulated disk that has the same promises.
 
 mod batch;
+mod environment;
 mod flush_file;
 mod group_search;
 mod leaf_order;
@@ -8,6 +9,7 @@ mod lmdb;
 mod lmdb_read;
 mod lock_file;
 mod mapped_tree;
+mod mapping;
 mod meta_page;
 mod page_walk;
 mod point_search;
@@ -20,17 +22,18 @@ mod unfinished_flush;
 mod value;
 mod verify_file;
 
-use std::{fmt, ops::Bound, ops::ControlFlow};
+use std::{fmt, ops::Bound, ops::ControlFlow, sync::Arc};
 
 pub(crate) use batch::Batch;
 pub use batch::Part;
 pub(crate) use lmdb::LmdbCheckpoint;
+pub(crate) use lock_file::MAX_READERS;
 pub(crate) use precheck::check_data_file;
 #[cfg(any(test, feature = "sim"))]
 pub(crate) use twin::TwinCheckpoint;
 pub(crate) use verify_file::verify_unopened;
 
-use crate::{catalog::CatalogEntry, error::Result, meta::MetaRecord, verify::Report};
+use crate::{Error, catalog::CatalogEntry, error::Result, meta::MetaRecord, verify::Report};
 
 /// What a checkpoint knows when it is opened. `meta` is `None` before the first flush.
 #[derive(Debug)]
@@ -51,20 +54,29 @@ pub(crate) struct CheckpointSize {
 /// Is shown keys and values; says whether to go on.
 pub(crate) type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 
+/// Who keeps transactions for later.
+pub(crate) trait Idle: Send + Sync + fmt::Debug {
+    /// Ends those that are not in use at this moment.
+    fn take_back(&self);
+}
+
 /// Flushed state: written by the flusher alone, read by everyone.
 pub(crate) trait Checkpoint: Send + Sync + fmt::Debug {
     /// Reads what the last completed batch has left.
     fn load(&self) -> Result<Loaded>;
+    /// From now on `idle` is asked when transactions are short, or in the way.
+    fn share_with(&self, _idle: Arc<dyn Idle>) {}
     /// A consistent view of now.
     fn begin(&self) -> Result<Box<dyn CheckpointRead>>;
     /// Writes a batch durably. Not atomic as a whole: the meta record comes with the last part, and what came before is
     /// shadowed by the frozen delta. The first of several parts records how far they go. `at` is told each part's end, for tests that look in between.
+    /// [`Error::Backpressure`] when it waits for readers.
     fn write(&self, batch: &Batch<'_>, at: &dyn Fn(Part)) -> Result<()>;
     /// Removes some of the entries of a dropped collection; whether there are more. With the last of them the collection
     /// leaves the catalogue.
     fn purge(&self, collection: u32) -> Result<bool>;
-    /// Whether a failed write can be tried again after making room; tries to make it.
-    fn can_retry(&self, error: &crate::Error) -> bool;
+    /// Whether a failed write can be tried again when there is room.
+    fn can_retry(&self, error: &Error) -> bool;
     /// Looks everything through that the last completed batch has left, while the flusher may go on. Damage, and what cannot be
     /// read, are problems in the report; `Err` says that the checkpoint is closed, or that too many readers are open. Ends
     /// early, without an error, once `cancelled` says so.

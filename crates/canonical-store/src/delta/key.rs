@@ -100,6 +100,12 @@ impl<'a> DeltaKey<'a> {
         }
     }
 
+    /// The key as the checkpoint stores it.
+    pub(super) fn full(&self) -> Vec<u8> {
+        let [first, _] = self.head;
+        full_key(u32::try_from(first >> 32).unwrap_or(0), self.key())
+    }
+
     pub(super) fn key(&self) -> &[u8] {
         match &self.bytes {
             KeyBytes::InFrame { frame, start, len } => {

@@ -2,6 +2,7 @@
 //! somebody asks for it, and the events. Both refer into the commits' own frames.
 
 mod bloom;
+mod dead;
 mod events;
 mod expected;
 mod key;
@@ -12,6 +13,7 @@ mod store_delta;
 mod stream;
 mod table;
 
+pub(crate) use dead::successor;
 pub(crate) use expected::Expected;
 pub(crate) use key::{full_key, hash_parts};
 pub(crate) use net::NetOp;

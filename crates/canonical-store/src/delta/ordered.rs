@@ -7,6 +7,7 @@ use ledgerstone_write_coordinator::Delta as _;
 use parking_lot::{RwLockReadGuard, RwLockWriteGuard};
 
 use super::{
+    dead::DeadSpans,
     key::{DeltaKey, DeltaValue},
     store_delta::{SLICE, StoreDelta},
 };
@@ -23,6 +24,21 @@ pub(super) struct Ordered {
     entries: usize,
     /// Every entry up to here is in it.
     seq: u64,
+    /// No put in it is newer.
+    newest_put: u64,
+    dead: DeadSpans,
+}
+
+impl Ordered {
+    /// Takes in what the puts among new entries say of spans that were dead.
+    fn revive(&mut self, fresh: &[(DeltaKey<'static>, DeltaValue)]) {
+        for (key, _) in fresh.iter().filter(|(_, value)| matches!(value, DeltaValue::Put { .. })) {
+            self.newest_put = self.newest_put.max(key.seq);
+            if !self.dead.is_empty() {
+                self.dead.revive(&key.full());
+            }
+        }
+    }
 }
 
 impl StoreDelta {
@@ -41,6 +57,21 @@ impl StoreDelta {
         RwLockWriteGuard::downgrade(ordered)
     }
 
+    /// The span around a full key in which nothing is alive at `seq`, here and below: its first key, and the first one behind it.
+    pub(super) fn dead_around(&self, full_key: &[u8], seq: u64) -> Option<(Vec<u8>, Vec<u8>)> {
+        let ordered = self.ordered.read();
+        let (from, to) = ordered.dead.covering(full_key, seq)?;
+        Some((from.to_vec(), to.to_vec()))
+    }
+
+    /// Whoever reads at `seq` has found nothing alive from one full key up to another. Kept unless somebody has put anything since.
+    pub(super) fn note_dead(&self, from: Vec<u8>, to: Vec<u8>, seq: u64) {
+        let mut ordered = self.ordered.write();
+        if ordered.newest_put <= seq {
+            ordered.dead.add(from, to, seq);
+        }
+    }
+
     fn catch_up(&self, ordered: &mut Ordered) {
         // Before the entries are looked at: those of a commit that is being added come again with the rest of it.
         ordered.seq = self.last_seq();
@@ -57,6 +88,7 @@ impl StoreDelta {
             fresh.extend(slice.filter_map(|entry| log.in_order(entry)));
         }
         self.unnoted.fetch_add(fresh.len() as u64 * PLACE_BYTES, Ordering::Relaxed);
+        ordered.revive(&fresh);
         if fresh.len() > ordered.index.len() / MERGED_FROM {
             // Of two entries of one commit for one key the later one stays, as when they are put in one by one.
             ordered.index.append(&mut fresh.into_iter().collect());

@@ -50,8 +50,7 @@ pub(crate) struct DeltaStream {
     ready: VecDeque<DeltaItem>,
     exhausted: bool,
     /// Entries looked at under the index's lock.
-    #[cfg(test)]
-    looked: usize,
+    pub(crate) looked: usize,
 }
 
 impl DeltaStream {
@@ -73,7 +72,6 @@ impl DeltaStream {
             chunk: FIRST_CHUNK,
             ready: VecDeque::new(),
             exhausted: false,
-            #[cfg(test)]
             looked: 0,
         }
     }
@@ -105,6 +103,35 @@ impl DeltaStream {
 
     pub(crate) fn advance(&mut self) {
         self.ready.pop_front();
+    }
+
+    /// The span around a full key in which nothing is alive, here and below; see [`StoreDelta::dead_around`].
+    pub(crate) fn dead_around(&self, full_key: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+        self.delta.dead_around(full_key, self.seq)
+    }
+
+    /// Nothing is alive from one full key up to another, here and below.
+    pub(crate) fn note_dead(&self, from: Vec<u8>, to: Vec<u8>) {
+        self.delta.note_dead(from, to, self.seq);
+    }
+
+    /// Goes on at `key`; in reverse, behind it.
+    pub(crate) fn pass_to(&mut self, key: &[u8]) {
+        let is_passed = |item: &DeltaItem| if self.reverse { item.key() >= key } else { item.key() < key };
+        let passed = self.ready.iter().take_while(|item| is_passed(item)).count();
+        self.ready.drain(..passed);
+        if !self.ready.is_empty() {
+            return;
+        }
+        let bound = if self.reverse { &mut self.upper } else { &mut self.lower };
+        let is_behind = match bound {
+            Bound::Unbounded => false,
+            Bound::Included(at) | Bound::Excluded(at) if self.reverse => at.as_slice() <= key,
+            Bound::Included(at) | Bound::Excluded(at) => at.as_slice() >= key,
+        };
+        if !is_behind {
+            *bound = if self.reverse { Bound::Excluded(key.to_vec()) } else { Bound::Included(key.to_vec()) };
+        }
     }
 
     /// Looks at one chunk of entries. A key's versions are newest first; of those up to `seq` the first met counts going
@@ -143,10 +170,7 @@ impl DeltaStream {
                     self.ready.extend(std::mem::replace(&mut group, next).and_then(|group| group.chosen));
                 }
                 looked += 1;
-                #[cfg(test)]
-                {
-                    self.looked += 1;
-                }
+                self.looked += 1;
                 if key.seq <= self.seq
                     && let Some(group) = group.as_mut().filter(|group| self.reverse || group.chosen.is_none())
                 {

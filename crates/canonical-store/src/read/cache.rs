@@ -1,12 +1,20 @@
 //! What one environment keeps between two single reads: the view and a checkpoint transaction. The flusher takes back what
 //! is older than its flush, so that an environment that has stopped reading pins neither memory nor pages.
 
-use std::sync::{Arc, Weak};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use ledgerstone_write_coordinator::View;
 use parking_lot::Mutex;
 
-use crate::{Store, checkpoint::CheckpointRead, delta::StoreDelta, error::Result};
+use crate::{
+    Store,
+    checkpoint::{CheckpointRead, Idle},
+    delta::StoreDelta,
+    error::Result,
+};
 
 #[derive(Debug, Default)]
 pub(super) struct Cached {
@@ -35,15 +43,30 @@ impl ReadCaches {
         cache
     }
 
+    fn living(&self) -> Vec<Arc<ReadCache>> {
+        self.all.lock().iter().filter_map(Weak::upgrade).collect()
+    }
+
     /// Takes back what was captured under another view than `version`.
     pub(crate) fn take_back(&self, version: u64) {
-        let caches: Vec<_> = self.all.lock().iter().filter_map(Weak::upgrade).collect();
-        for cache in caches {
+        for cache in self.living() {
             let mut slot = cache.cached.lock();
             if slot.view.as_ref().is_some_and(|view| view.version != version) {
                 let old = std::mem::take(&mut *slot);
                 drop(slot);
                 drop(old);
+            }
+        }
+    }
+}
+
+impl Idle for ReadCaches {
+    /// Those in use are waited for as long as a read takes. One that is in the middle of beginning is left alone: it has none yet.
+    fn take_back(&self) {
+        const A_READ: Duration = Duration::from_millis(5);
+        for cache in self.living() {
+            if let Some(mut slot) = cache.cached.try_lock_for(A_READ) {
+                slot.read = CachedRead::default();
             }
         }
     }

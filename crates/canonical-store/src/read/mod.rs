@@ -4,6 +4,7 @@ mod cache;
 mod capture;
 mod events;
 mod key_batch;
+mod merge;
 mod point;
 mod range;
 mod snapshot;

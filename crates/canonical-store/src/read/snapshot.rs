@@ -3,13 +3,23 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Weak},
+    thread::{self, ThreadId},
     time::Duration,
 };
 
 use parking_lot::Mutex;
 
 use super::Capture;
-use crate::{CollectionRef, Error, Store, error::Result};
+use crate::{
+    CollectionRef, Error, Store,
+    checkpoint::MAX_READERS,
+    error::{Result, too_many_readers},
+};
+
+/// So many snapshots may be open. What there is beyond that is for reading beside them: iterations, and what the store itself needs, which is
+/// a transaction for each environment, and for a verification.
+pub(crate) const MAX_SNAPSHOTS: usize = 1_024;
+const OF_THE_STORE: usize = 64;
 
 /// Why a capture is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,19 +30,52 @@ pub(super) enum Holder {
     Iteration,
 }
 
+#[derive(Debug)]
+struct Held {
+    since: Duration,
+    holder: Holder,
+    /// Whoever took it waits for nothing that only its release would bring.
+    thread: ThreadId,
+    /// Nothing as long as it is being made.
+    snapshot: Weak<Snapshot>,
+}
+
 #[derive(Debug, Default)]
 struct Registry {
     next: u64,
-    open: BTreeMap<u64, (Duration, Holder, Weak<Snapshot>)>,
+    open: BTreeMap<u64, Held>,
 }
 
-/// Everything that holds a capture, for the statistics and for the end.
+/// Everything that holds a capture, for the statistics, for the bounds and for the end.
 #[derive(Debug, Default)]
 pub(crate) struct Readers {
     registry: Mutex<Registry>,
 }
 
 impl Readers {
+    /// Takes a place, before anything is captured.
+    fn enter(&self, since: Duration, holder: Holder) -> Result<u64> {
+        let mut registry = self.registry.lock();
+        let max = match holder {
+            Holder::Snapshot => MAX_SNAPSHOTS,
+            Holder::Iteration => usize::try_from(MAX_READERS).unwrap_or(usize::MAX).saturating_sub(OF_THE_STORE),
+        };
+        if registry.open.len() >= max {
+            return Err(too_many_readers(max as u64));
+        }
+        registry.next += 1;
+        let number = registry.next;
+        let held = Held { since, holder, thread: thread::current().id(), snapshot: Weak::new() };
+        registry.open.insert(number, held);
+        Ok(number)
+    }
+
+    fn made(&self, number: u64, snapshot: &Arc<Snapshot>) {
+        if let Some(held) = self.registry.lock().open.get_mut(&number) {
+            held.snapshot = Arc::downgrade(snapshot);
+        }
+    }
+
     fn leave(&self, number: u64) {
         self.registry.lock().open.remove(&number);
     }
@@ -40,13 +83,19 @@ impl Readers {
     /// How many snapshots and iterations are open, and since when the oldest.
     pub(crate) fn open(&self) -> (u64, Option<Duration>) {
         let registry = self.registry.lock();
-        let snapshots = registry.open.values().filter(|(_, holder, _)| *holder == Holder::Snapshot).count();
-        (snapshots as u64, registry.open.values().next().map(|(since, ..)| *since))
+        let snapshots = registry.open.values().filter(|held| held.holder == Holder::Snapshot).count();
+        (snapshots as u64, registry.open.values().next().map(|held| held.since))
+    }
+
+    /// Whether this thread has one open.
+    pub(crate) fn held_here(&self) -> bool {
+        let here = thread::current().id();
+        self.registry.lock().open.values().any(|held| held.thread == here)
     }
 
     /// Ends them all.
     pub(crate) fn release_all(&self) {
-        let open: Vec<_> = self.registry.lock().open.values().filter_map(|(.., held)| held.upgrade()).collect();
+        let open: Vec<_> = self.registry.lock().open.values().filter_map(|held| held.snapshot.upgrade()).collect();
         for held in open {
             held.release();
         }
@@ -74,20 +123,18 @@ impl Store {
 
     pub(super) fn hold(self: &Arc<Self>, holder: Holder) -> Result<Arc<Snapshot>> {
         self.check_open()?;
-        let capture = self.capture()?;
-        let mut registry = self.readers.registry.lock();
-        registry.next += 1;
+        let number = self.readers.enter(self.clock.monotonic(), holder)?;
+        let capture = self.capture().inspect_err(|_| self.readers.leave(number))?;
         let snapshot = Arc::new(Snapshot {
             store: Arc::clone(self),
             seq: capture.seq,
             next_event_id: capture.next_event_id,
             oldest_event_id: self.oldest_event_id(),
             catalog_version: capture.catalog_version,
-            number: registry.next,
+            number,
             capture: Mutex::new(Some(capture)),
         });
-        let number = registry.next;
-        registry.open.insert(number, (self.clock.monotonic(), holder, Arc::downgrade(&snapshot)));
+        self.readers.made(number, &snapshot);
         Ok(snapshot)
     }
 }

@@ -9,14 +9,14 @@ use std::{
 };
 
 use ledgerstone_journal::{FrameBuilder, FrameKind, OpKind, Position, Stamp};
-use ledgerstone_write_coordinator::Delta as _;
+use ledgerstone_write_coordinator::{Crowding, Delta as _, Full};
 
 use super::{Owner, Record, RecordKind, Summary, events, gate::Rank, ops, summarize};
 use crate::{
     CollectionRef, Error, Store,
     catalog::{Catalog, CatalogEntry, STATE_COLLECTION},
     delta::{Expected, Inserted, StoreDelta},
-    error::Result,
+    error::{Result, WaitsFor},
     sealed_record::put_text,
 };
 
@@ -192,24 +192,29 @@ impl Store {
     }
 
     fn wait_for_room(&self) -> Result<()> {
-        if !self.coordinator.is_crowded() || self.coordinator.wait_for_room(PATIENCE) {
+        let exempt = || self.readers.held_here();
+        if self.crowding() == Crowding::None || self.coordinator.wait_for_room(PATIENCE, &exempt) {
             return Ok(());
         }
         self.check_writable()?;
-        match self.coordinator.blocked_by() {
-            // A map that cannot grow as long as somebody reads is no full device.
-            Some(Error::NoSpace(failure)) if failure.errno().is_none() => {}
-            Some(error) => return Err(error),
-            None => {}
-        }
-        Err(self.backpressure())
+        Err(self.no_room())
     }
 
-    fn backpressure(&self) -> Error {
+    /// Why nobody is let in at this moment: what to tell those who have waited long enough.
+    pub fn no_room(&self) -> Error {
+        match self.coordinator.blocked_by() {
+            Some(Error::Backpressure { waits_for, .. }) => self.backpressure(waits_for),
+            Some(error) => error,
+            None if self.coordinator.full() == Some(Full::Pinned) => self.backpressure(WaitsFor::Readers),
+            None => self.backpressure(WaitsFor::Flush),
+        }
+    }
+
+    fn backpressure(&self, waits_for: WaitsFor) -> Error {
         let pending_bytes = self.coordinator.pending_bytes().saturating_add(self.coordinator.pinned_bytes());
         let oldest = self.readers.open().1.map(|since| self.clock.monotonic().saturating_sub(since));
         let oldest_reader_ms = oldest.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
-        Error::Backpressure { pending_bytes, oldest_reader_ms }
+        Error::Backpressure { pending_bytes, oldest_reader_ms, waits_for }
     }
 
     fn commit_inside(&self, write_set: &[u8], collections: &[Arc<CollectionRef>]) -> Result<CommitInfo> {
@@ -232,7 +237,7 @@ impl Store {
         };
         self.forget_clean_mark()?;
         self.journal.reserve_and_leave_room(builder.encoded_len()).map_err(|error| match error {
-            ledgerstone_journal::Error::NotInTime => self.backpressure(),
+            ledgerstone_journal::Error::NotInTime => self.backpressure(WaitsFor::Journal),
             other => other.into(),
         })?;
         self.make_visible(builder, &summary, &creations, dropped, &expected)
@@ -243,7 +248,7 @@ impl Store {
         CommitInfo {
             seq: state.last_seq,
             timestamp_ms: state.last_timestamp_ms.max(self.identity.created_at_ms),
-            crowded: self.coordinator.is_crowded(),
+            crowded: self.crowding() != Crowding::None,
             ..CommitInfo::default()
         }
     }
@@ -361,7 +366,7 @@ impl Store {
             events_written: summary.events,
             keys_written: placed.inserted.keys_written,
             keys_deleted: placed.inserted.keys_deleted,
-            crowded: self.coordinator.is_crowded(),
+            crowded: self.crowding() != Crowding::None,
         })
     }
 

@@ -1,0 +1,225 @@
+//! LMDB's environment in its life: opened, made larger, and opened once more for reading where a failed flush has LMDB refuse every new
+//! transaction. No transaction is ever begun in one that has lost its map.
+
+use std::{io, path::Path};
+
+use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions, MdbError, WithoutTls, types::Bytes};
+use ledgerstone_vfs::FileError;
+
+use super::{MAX_READERS, mapping::can_be_mapped};
+use crate::{Error, error::Result};
+
+pub(super) type Bytewise = Database<'static, Bytes, Bytes>;
+
+/// The name of the database of entries.
+pub(super) const STATE: &str = "state";
+
+/// A map begins and ends with whole pieces of this size, whatever the size of the system's pages.
+const MAP_PIECE_BYTES: u64 = 1 << 16;
+/// A map that grows grows by this much or more.
+const LEAST_GROWTH_BYTES: u64 = 1 << 20;
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Databases {
+    /// LMDB's own: the others by name.
+    pub(super) names: Bytewise,
+    pub(super) state: Bytewise,
+    pub(super) meta: Bytewise,
+    pub(super) catalog: Bytewise,
+}
+
+/// An environment with its databases, whose numbers count for it alone.
+#[derive(Clone, Debug)]
+pub(super) struct Environment {
+    pub(super) env: Env<WithoutTls>,
+    pub(super) databases: Databases,
+}
+
+/// What there is of the environment.
+#[derive(Debug)]
+pub(super) enum Life {
+    Open(Environment),
+    /// It has lost its map while growing, and there was no room for another one so far.
+    Lost,
+    Closed,
+}
+
+impl Environment {
+    /// Opens the environment in `dir` with a map of so many bytes; makes it when there is none.
+    #[allow(unsafe_code, reason = "LMDB maps a file")]
+    pub(super) fn open(dir: &Path, map_bytes: u64) -> heed::Result<Self> {
+        let mut options = EnvOpenOptions::new().read_txn_without_tls();
+        options.max_dbs(3).max_readers(MAX_READERS).map_size(usize::try_from(map_bytes).unwrap_or(usize::MAX));
+        // SAFETY: the store's lock file keeps other processes out, the registry keeps this process from opening a path
+        // twice, and nothing but LMDB writes to the file while it is mapped. The pre-check has seen that it is whole.
+        let env = unsafe { options.open(dir) }?;
+        env.clear_stale_readers()?;
+        let transaction = env.write_txn()?;
+        let opened = env.create_databases_and_commit(transaction, |opener, transaction| {
+            let names = opener.create_database::<Bytes, Bytes>(transaction, None)?;
+            let state = opener.create_database::<Bytes, Bytes>(transaction, Some(STATE))?;
+            let meta = opener.create_database::<Bytes, Bytes>(transaction, Some("meta"))?;
+            let catalog = opener.create_database::<Bytes, Bytes>(transaction, Some("catalog"))?;
+            Ok::<_, heed::Error>(CommitOrAbort::<_, ()>::Commit((names, state, meta, catalog)))
+        })?;
+        Self::with(env, opened)
+    }
+
+    /// Opens the file once more, for reading alone, beside an environment in which nothing is written any more.
+    #[allow(unsafe_code, reason = "LMDB maps a file")]
+    pub(super) fn open_beside(path: &Path, map_bytes: u64) -> heed::Result<Self> {
+        let mut options = EnvOpenOptions::new().read_txn_without_tls();
+        options.max_dbs(3).map_size(usize::try_from(map_bytes).unwrap_or(usize::MAX));
+        // SAFETY: without locks, as nobody writes: LMDB has refused every transaction in the other environment since the
+        // failure that is the reason for this one. The file is as long as the map needs it.
+        let env = unsafe {
+            options.flags(EnvFlags::READ_ONLY | EnvFlags::NO_LOCK | EnvFlags::NO_SUB_DIR);
+            options.open(path)
+        }?;
+        let transaction = env.read_txn()?;
+        let opened = env.open_databases_and_commit(transaction, |opener, transaction| {
+            let missing = || heed::Error::Mdb(MdbError::NotFound);
+            let open = |name| opener.open_database::<Bytes, Bytes>(transaction, name)?.ok_or_else(missing);
+            let databases = (open(None)?, open(Some(STATE))?, open(Some("meta"))?, open(Some("catalog"))?);
+            Ok::<_, heed::Error>(CommitOrAbort::<_, ()>::Commit(databases))
+        })?;
+        Self::with(env, opened)
+    }
+
+    fn with(
+        env: Env<WithoutTls>,
+        opened: CommitOrAbort<(Bytewise, Bytewise, Bytewise, Bytewise), ()>,
+    ) -> heed::Result<Self> {
+        match opened {
+            CommitOrAbort::Commit((names, state, meta, catalog)) => {
+                Ok(Self { env, databases: Databases { names, state, meta, catalog } })
+            }
+            CommitOrAbort::Abort(()) => Err(heed::Error::Io(io::Error::other("opening the databases was aborted"))),
+        }
+    }
+
+    pub(super) fn close(self) {
+        let closing = self.env.prepare_for_closing();
+        // Readers that are still out (a snapshot about to be released) keep the environment; it goes with the last.
+        closing.wait_timeout(std::time::Duration::from_secs(1));
+    }
+}
+
+impl Life {
+    pub(super) fn environment(&self, path: &Path) -> Result<&Environment> {
+        match self {
+            Self::Open(environment) => Ok(environment),
+            Self::Lost => Err(no_address_space(path)),
+            Self::Closed => Err(Error::Closed { what: "the store" }),
+        }
+    }
+
+    /// Gives it a larger map; how large it is then. Whatever happens, it is as it was, or larger, or has no environment that
+    /// anybody could read in.
+    ///
+    /// # Safety
+    ///
+    /// No transaction is open, and none can begin.
+    #[allow(unsafe_code, reason = "LMDB moves its map")]
+    pub(super) unsafe fn grow(&mut self, path: &Path, map_bytes: u64) -> Result<u64> {
+        let refused = || Err(no_address_space(path));
+        match self {
+            Self::Closed => return Err(Error::Closed { what: "the store" }),
+            Self::Lost => self.reopen(path, map_bytes)?,
+            Self::Open(_) => {}
+        }
+        let mut more = map_bytes;
+        while !can_be_mapped(more) {
+            more = (more / 2).next_multiple_of(MAP_PIECE_BYTES);
+            if more < LEAST_GROWTH_BYTES {
+                return refused();
+            }
+        }
+        // SAFETY: the caller's promise.
+        if unsafe { self.remap(path, map_bytes, map_bytes.saturating_add(more)) } {
+            Ok(map_bytes.saturating_add(more))
+        } else {
+            refused()
+        }
+    }
+
+    /// LMDB gives its map up before it asks for the new one: when there is none to be had, the environment is opened anew with
+    /// the size that it had.
+    ///
+    /// # Safety
+    ///
+    /// As for [`grow`](Self::grow).
+    #[allow(unsafe_code, reason = "LMDB moves its map")]
+    unsafe fn remap(&mut self, path: &Path, before: u64, after: u64) -> bool {
+        let Self::Open(environment) = self else { return false };
+        // SAFETY: the caller's promise.
+        if unsafe { environment.env.resize(usize::try_from(after).unwrap_or(usize::MAX)) }.is_ok() {
+            return true;
+        }
+        if let Self::Open(lost) = std::mem::replace(self, Self::Lost) {
+            lost.close();
+        }
+        // What fails here is tried again with the next flush.
+        let _ = self.reopen(path, before);
+        false
+    }
+
+    fn reopen(&mut self, path: &Path, map_bytes: u64) -> Result<()> {
+        let dir = path.parent().unwrap_or(path);
+        *self = Self::Open(Environment::open(dir, map_bytes).map_err(|_| no_address_space(path))?);
+        Ok(())
+    }
+}
+
+fn no_address_space(path: &Path) -> Error {
+    const ENOMEM: i32 = 12;
+    Error::NoSpace(FileError::new("mmap", path, io::Error::from_raw_os_error(ENOMEM)))
+}
+
+/// How large a map is for a file of so many bytes when at least `wanted` are asked for.
+pub(super) fn map_bytes_for(wanted: u64, file_bytes: u64) -> u64 {
+    let twice = file_bytes.next_multiple_of(MAP_PIECE_BYTES).saturating_mul(2);
+    wanted.next_multiple_of(MAP_PIECE_BYTES).max(twice)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{Environment, Life};
+
+    /// Bug: a map that could not be made larger left the environment without any, and the next read ended the process (SIGSEGV).
+    /// Mechanism: LMDB unmaps before it maps. Fix: what is not sure to be mapped is not tried, and an environment that has lost
+    /// its map all the same is opened anew before anybody may begin a transaction.
+    #[test]
+    #[allow(unsafe_code, reason = "what is tested")]
+    fn an_environment_that_loses_its_map_is_opened_anew_as_it_was() {
+        let dir = std::env::temp_dir().join(format!("ledgerstone-environment-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let path = dir.join("data.mdb");
+        let mut life = Life::Open(Environment::open(&dir, 1 << 20).unwrap());
+        let put = |life: &Life, key: &[u8]| {
+            let Environment { env, databases } = life.environment(&path).unwrap();
+            let mut transaction = env.write_txn().unwrap();
+            databases.state.put(&mut transaction, key, b"value").unwrap();
+            transaction.commit().unwrap();
+        };
+        let len = |life: &Life| {
+            let Environment { env, databases } = life.environment(&path).unwrap();
+            databases.state.len(&env.read_txn().unwrap()).unwrap()
+        };
+        put(&life, b"first");
+        // SAFETY: no transaction is open. No address space has room for this.
+        assert!(!unsafe { life.remap(&path, 1 << 20, 1 << 60) });
+        assert_eq!(len(&life), 1);
+        put(&life, b"second");
+        // SAFETY: no transaction is open.
+        assert_eq!(unsafe { life.grow(&path, 1 << 20) }.unwrap(), 2 << 20);
+        assert_eq!(len(&life), 2);
+        if let Life::Open(environment) = std::mem::replace(&mut life, Life::Closed) {
+            environment.close();
+        }
+        assert_eq!(life.environment(&path).unwrap_err().code(), "ERR_CLOSED");
+        fs::remove_dir_all(dir).unwrap();
+    }
+}

@@ -1,0 +1,206 @@
+//! One page of a range: what the generations and the checkpoint have, merged in key order, every key once. Runs of deleted keys are walked through
+//! once, noted in the newest generation, and passed over from then on, so that the first entry behind them costs as much as if they
+//! had never been.
+
+use std::{
+    cmp::Ordering,
+    ops::{Bound, ControlFlow},
+};
+
+use super::range::Fill;
+use crate::{
+    checkpoint::CheckpointRead,
+    delta::{DeltaItem, DeltaStream, full_key, successor},
+    error::Result,
+};
+
+/// So many deleted keys in a row are worth noting.
+const NOTED_FROM: u32 = 32;
+
+type Bounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
+
+/// What comes next.
+enum Next {
+    /// The next entry of the checkpoint.
+    Entry,
+    /// The checkpoint's entries from this full key on; before it, in reverse.
+    Jump(Vec<u8>),
+    /// Nothing: the page is full, or has as many entries as were asked for.
+    Stop,
+}
+
+/// Deleted keys one behind the other, since the last entry that was shown.
+#[derive(Debug, Default)]
+struct Run {
+    passed: u32,
+    /// Full keys.
+    first: Vec<u8>,
+    last: Vec<u8>,
+}
+
+/// One page being filled.
+pub(super) struct Merge<'a> {
+    /// The newest generation stands first and shadows the later ones.
+    pub(super) deltas: &'a mut [DeltaStream],
+    pub(super) collection: u32,
+    pub(super) reverse: bool,
+    pub(super) visit: &'a mut dyn FnMut(&[u8], &[u8]) -> Fill,
+    pub(super) left: &'a mut u64,
+    /// The key that there was no room for; the next page begins with it.
+    refused: Option<Vec<u8>>,
+    run: Run,
+    /// Entries of the checkpoint that were looked at.
+    stored: u64,
+}
+
+/// How far a page has come.
+pub(super) struct Filled {
+    pub(super) refused: Option<Vec<u8>>,
+    pub(super) stored: u64,
+}
+
+impl<'a> Merge<'a> {
+    pub(super) fn new(
+        deltas: &'a mut [DeltaStream],
+        (collection, reverse): (u32, bool),
+        left: &'a mut u64,
+        visit: &'a mut dyn FnMut(&[u8], &[u8]) -> Fill,
+    ) -> Self {
+        Self { deltas, collection, reverse, visit, left, refused: None, run: Run::default(), stored: 0 }
+    }
+
+    /// Fills the page from what lies between `bounds`, which are of full keys.
+    pub(super) fn fill(mut self, read: &dyn CheckpointRead, mut bounds: Bounds) -> Result<Filled> {
+        loop {
+            let mut next = Next::Entry;
+            if !is_empty(&bounds.0, &bounds.1) {
+                read.scan((as_slice(&bounds.0), as_slice(&bounds.1)), self.reverse, &mut |stored_key, value| {
+                    self.stored += 1;
+                    next = self.merge_up_to(Some((stored_key.get(4..).unwrap_or_default(), value)));
+                    if matches!(next, Next::Entry) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                })?;
+            }
+            match next {
+                Next::Jump(to) if self.reverse => bounds.1 = Bound::Excluded(to),
+                Next::Jump(to) => bounds.0 = Bound::Included(to),
+                Next::Stop => break,
+                Next::Entry => {
+                    while matches!(self.merge_up_to(None), Next::Jump(_)) {}
+                    let last = std::mem::take(&mut self.run.last);
+                    self.end_run(if self.reverse { last } else { successor(last) });
+                    break;
+                }
+            }
+        }
+        Ok(Filled { refused: self.refused, stored: self.stored })
+    }
+
+    /// Shows what the generations have up to the checkpoint's entry (everything, when there is none), then that entry unless a
+    /// generation has a word on its key.
+    fn merge_up_to(&mut self, stored: Option<(&[u8], &[u8])>) -> Next {
+        loop {
+            for stream in self.deltas.iter_mut() {
+                stream.fill();
+            }
+            let Some(first) = self.first(stored.map(|(key, _)| key)).cloned() else {
+                return stored.map_or(Next::Entry, |(key, value)| self.show(key, value));
+            };
+            let mut next = Next::Entry;
+            if let Some(value) = first.value() {
+                next = self.show(first.key(), value);
+                if self.refused.is_some() {
+                    return next;
+                }
+            }
+            for stream in self.deltas.iter_mut() {
+                if stream.front().is_some_and(|item| item.key() == first.key()) {
+                    stream.advance();
+                }
+            }
+            if first.value().is_none() {
+                next = self.pass(first.key());
+            }
+            let is_stored = stored.is_some_and(|(key, _)| key == first.key());
+            if is_stored || !matches!(next, Next::Entry) {
+                return next;
+            }
+        }
+    }
+
+    /// What the generations have next, unless it comes behind `stored`.
+    fn first(&self, stored: Option<&[u8]>) -> Option<&DeltaItem> {
+        let order = |a: &[u8], b: &[u8]| if self.reverse { b.cmp(a) } else { a.cmp(b) };
+        let mut first: Option<&DeltaItem> = None;
+        for item in self.deltas.iter().filter_map(DeltaStream::front) {
+            let behind_stored = stored.is_some_and(|key| order(item.key(), key) == Ordering::Greater);
+            let before_first = first.is_none_or(|first| order(item.key(), first.key()) == Ordering::Less);
+            if !behind_stored && before_first {
+                first = Some(item);
+            }
+        }
+        first
+    }
+
+    fn show(&mut self, key: &[u8], value: &[u8]) -> Next {
+        if self.run.passed > 0 {
+            let full = full_key(self.collection, key);
+            self.end_run(if self.reverse { successor(full) } else { full });
+        }
+        if (self.visit)(key, value) == Fill::Full {
+            self.refused = Some(key.to_vec());
+            return Next::Stop;
+        }
+        *self.left -= 1;
+        if *self.left == 0 { Next::Stop } else { Next::Entry }
+    }
+
+    /// A key is deleted. Whether it is one of many is asked now and then: most runs are short, and asking takes about as long as walking on.
+    fn pass(&mut self, key: &[u8]) -> Next {
+        let Run { passed, first, last } = &mut self.run;
+        last.clear();
+        last.extend_from_slice(&self.collection.to_be_bytes());
+        last.extend_from_slice(key);
+        if *passed == 0 {
+            first.clone_from(last);
+        }
+        *passed += 1;
+        if !passed.is_power_of_two() {
+            return Next::Entry;
+        }
+        let found = self.deltas.iter().enumerate().find_map(|(place, stream)| Some((place, stream.dead_around(last)?)));
+        let Some((place, (from, to))) = found else { return Next::Entry };
+        let to = if self.reverse { from } else { to };
+        // What a generation finds dead is so in all below it; those above it may have more.
+        for stream in self.deltas.iter_mut().skip(place) {
+            stream.pass_to(to.get(4..).unwrap_or_default());
+        }
+        Next::Jump(to)
+    }
+
+    /// Nothing is alive between the run's first key and `end`: noted for those who read from now on.
+    fn end_run(&mut self, end: Vec<u8>) {
+        let Run { passed, first, .. } = std::mem::take(&mut self.run);
+        if passed < NOTED_FROM {
+            return;
+        }
+        let (from, to) = if self.reverse { (end, successor(first)) } else { (first, end) };
+        if let Some(newest) = self.deltas.first() {
+            newest.note_dead(from, to);
+        }
+    }
+}
+
+fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
+    bound.as_ref().map(Vec::as_slice)
+}
+
+/// Whether no key lies between two bounds.
+pub(super) fn is_empty(lower: &Bound<Vec<u8>>, upper: &Bound<Vec<u8>>) -> bool {
+    match (lower, upper) {
+        (Bound::Included(lower), Bound::Included(upper)) => lower > upper,
+        (Bound::Included(lower) | Bound::Excluded(lower), Bound::Included(upper) | Bound::Excluded(upper)) => {
+            lower >= upper
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,100 @@
+//! Whether the next transaction is let in, and the waiting for it. Two bounds: on what is not flushed, and on that together with what is
+//! flushed and still held.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use crate::{Coordinator, Delta, Pacing};
+
+/// Whether the next transaction may come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crowding {
+    /// It may.
+    None,
+    /// Not now, but there will be room by and by while the flusher works: look again after a [`Pacing::SLICE`].
+    Paced,
+    /// Not before something is let go of.
+    Full(Full),
+}
+
+/// What there is too much of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    /// What is not flushed: a flush has to end.
+    Pending,
+    /// What is flushed and still held: readers have to let go.
+    Pinned,
+}
+
+impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
+    /// Whether too much waits for the next transaction to be let in.
+    pub fn is_crowded(&self) -> bool {
+        self.crowding() != Crowding::None
+    }
+
+    /// Whether the next transaction is let in, and if not, when to ask again.
+    pub fn crowding(&self) -> Crowding {
+        self.crowding_at(|| self.clock.monotonic(), self.pinned.load(Ordering::Relaxed))
+    }
+
+    /// The same for one who holds what was flushed itself, and does not wait for that.
+    pub fn crowding_for_holder(&self) -> Crowding {
+        self.crowding_at(|| self.clock.monotonic(), 0)
+    }
+
+    /// What there is too much of for anybody to be let in, if there is.
+    pub fn full(&self) -> Option<Full> {
+        self.full_with(self.pending_bytes(), self.pinned.load(Ordering::Relaxed))
+    }
+
+    fn full_with(&self, pending: u64, pinned: u64) -> Option<Full> {
+        if pending >= self.pacing.pending_bound_bytes() {
+            Some(Full::Pending)
+        } else if pending.saturating_add(pinned) >= self.pacing.total_bound_bytes() {
+            Some(Full::Pinned)
+        } else {
+            None
+        }
+    }
+
+    /// The clock is only asked when it matters: every commit comes by here.
+    fn crowding_at(&self, now: impl FnOnce() -> Duration, pinned: u64) -> Crowding {
+        let pending = self.pending_bytes();
+        if let Some(full) = self.full_with(pending, pinned) {
+            return Crowding::Full(full);
+        }
+        // A full device drains nothing: what is left up to the bound is its reserve.
+        if pending < self.pacing.paced_from_bytes() || self.is_blocked() {
+            return Crowding::None;
+        }
+        let bound = self.throttle.lock().bound_bytes(now());
+        if pending < bound { Crowding::None } else { Crowding::Paced }
+    }
+
+    /// Blocks until there is room, at most for `patience`. Whether there is. `holds` tells whether the caller holds what was flushed itself:
+    /// then it does not wait for that.
+    pub fn wait_for_room(&self, patience: Duration, holds: &dyn Fn() -> bool) -> bool {
+        let deadline = self.clock.monotonic().saturating_add(patience);
+        let mut state = self.state.lock();
+        loop {
+            let now = self.clock.monotonic();
+            if self.crowding_at(|| now, self.pinned.load(Ordering::Relaxed)) == Crowding::None {
+                return true;
+            }
+            // What readers hold is looked at anew: who let go of it may not have been able to say so.
+            let mut crowding = self.crowding_at(|| now, self.pinned_bytes());
+            if crowding == Crowding::Full(Full::Pinned) && holds() {
+                crowding = self.crowding_at(|| now, 0);
+            }
+            if crowding == Crowding::None {
+                return true;
+            }
+            let left = deadline.saturating_sub(now);
+            if left.is_zero() || self.failure.get().is_some() || self.blocked.load(Ordering::Acquire) {
+                return false;
+            }
+            self.work.notify_all();
+            self.progress
+                .wait_for(&mut state, if crowding == Crowding::Paced { left.min(Pacing::SLICE) } else { left });
+        }
+    }
+}
