@@ -33,8 +33,11 @@ class Engine {
         into.set([applied, written, durable, flushed, (crowded ? 1 : 0) | (failed ? 2 : 0) | (full ? 4 : 0) | (paced ? 32 : 0), ...this.events])
       },
     }
-    const cold = { awaitEvents: (...ids: number[]): void => void this.awaited.push(ids) }
-    const environment = { cold, hot, stores: new Map(), turns: new Turns(() => 0), error: () => errorFromRecord(POISON) }
+    const noRoom = (): never => {
+      throw errorFromRecord({ code: 'ERR_NO_SPACE', message: 'no space is left', details: {} })
+    }
+    const cold = { awaitEvents: (...ids: number[]): void => void this.awaited.push(ids), noRoom }
+    const environment = { cold, call: <T>(make: (calls: typeof cold) => T): T => make(cold), hot, stores: new Map(), turns: new Turns(() => 0), error: () => errorFromRecord(POISON) }
     this.store = new SharedStore(environment as unknown as Environment, 1, '/store')
     this.store.addHandle(7)
   }
@@ -286,7 +289,7 @@ test('a paced write that is refused leaves nothing behind', async (t) => {
   engine.marks = { ...engine.marks, crowded: true, paced: true }
   const held = store.hold(owner, () => t.fail(), undefined)
   await turn()
-  store.refuse(() => new Error('closed'), owner)
+  store.refuseOf(owner, () => new Error('closed'))
   await t.throwsAsync(held, { message: 'closed' })
   engine.marks.crowded = false
   await new Promise((resolve) => setTimeout(resolve, 20))

@@ -158,7 +158,7 @@ if (isMainThread) {
   await (scenes[scene] as (path: string) => Promise<void>)(path)
 } else if ((workerData as string).startsWith('snapshots:')) {
   const store = await open((workerData as string).slice('snapshots:'.length))
-  const taken: Snapshot[] = []
+  const taken: Snapshot<unknown>[] = []
   parentPort?.on('message', (what) => {
     if (what === 'take') taken.push(store.snapshot())
     else for (const snapshot of taken.splice(0)) snapshot.release()

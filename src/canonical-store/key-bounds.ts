@@ -18,42 +18,69 @@ const UPPER_IS_INCLUSIVE = 8
 const REVERSE = 16
 const KEYS_ONLY = 32
 
+interface Edges { lower: string | undefined; lowerIsExclusive: boolean; upper: string | undefined; upperIsInclusive: boolean }
+
 /** Bounds, order and limit of a range. */
 export class KeyBounds {
   readonly reverse: boolean
   /** Infinity: none. */
   readonly limit: number
-  #lower: string | undefined
-  #lowerIsExclusive = false
-  #upper: string | undefined
-  #upperIsInclusive = false
+  readonly #lower: string | undefined
+  readonly #lowerIsExclusive: boolean
+  readonly #upper: string | undefined
+  readonly #upperIsInclusive: boolean
   readonly #packed: Buffer
 
-  private constructor(space: KeySpace<unknown, unknown>, range: KeyRange<unknown> | undefined, known: ReadonlySet<string>) {
-    checkOptions(range, known, 'range')
-    const { gte, gt, lt, lte, prefix, reverse, limit } = range ?? {}
-    if (gte !== undefined && gt !== undefined) throw invalidArgument('range.gt', 'a range begins with gte or gt, not both')
-    if (lte !== undefined && lt !== undefined) throw invalidArgument('range.lt', 'a range ends with lte or lt, not both')
-    checkBoolean(reverse, 'range.reverse')
-    this.limit = checkedLimit(limit, 'range.limit')
-    this.reverse = reverse === true
-    if (gte !== undefined || gt !== undefined) {
-      this.#lower = bytesOf(space.key(gte ?? gt))
-      this.#lowerIsExclusive = gt !== undefined
-    }
-    if (lte !== undefined || lt !== undefined) {
-      this.#upper = bytesOf(space.key(lte ?? lt))
-      this.#upperIsInclusive = lte !== undefined
-    }
-    if (prefix !== undefined) this.#intersect(bytesOf(space.prefix(prefix)))
-    // No key is empty: a lower bound that is says nothing, and LMDB does not take it.
-    if (this.#lower === '') this.#lower = undefined
+  private constructor(edges: Edges, reverse: boolean, limit: number) {
+    this.#lower = edges.lower
+    this.#lowerIsExclusive = edges.lowerIsExclusive
+    this.#upper = edges.upper
+    this.#upperIsInclusive = edges.upperIsInclusive
+    this.reverse = reverse
+    this.limit = limit
     this.#packed = this.#pack()
   }
 
   /** @throws `ERR_INVALID_ARGUMENT` for what a range cannot say, `ERR_CODEC` for a bound that cannot be encoded */
   static of<K, V>(space: KeySpace<K, V>, range: KeyRange<K> | undefined, known: ReadonlySet<string>): KeyBounds {
-    return new KeyBounds(space, range, known)
+    checkOptions(range, known, 'range')
+    const { gte, gt, lt, lte, prefix, reverse, limit } = range ?? {}
+    if (gte !== undefined && gt !== undefined) throw invalidArgument('range.gt', 'a range begins with gte or gt, not both')
+    if (lte !== undefined && lt !== undefined) throw invalidArgument('range.lt', 'a range ends with lte or lt, not both')
+    checkBoolean(reverse, 'range.reverse')
+    const most = checkedLimit(limit, 'range.limit')
+    const edges: Edges = { lower: undefined, lowerIsExclusive: false, upper: undefined, upperIsInclusive: false }
+    const key = (of: K | undefined): string => bytesOf(space.key(of as K))
+    if (gte !== undefined || gt !== undefined) {
+      edges.lower = key(gte ?? gt)
+      edges.lowerIsExclusive = gt !== undefined
+    }
+    if (lte !== undefined || lt !== undefined) {
+      edges.upper = key(lte ?? lt)
+      edges.upperIsInclusive = lte !== undefined
+    }
+    if (prefix !== undefined) intersect(edges, bytesOf(space.prefix(prefix)))
+    // No key is empty: a lower bound that is says nothing, and LMDB does not take it.
+    if (edges.lower === '') edges.lower = undefined
+    return new KeyBounds(edges, reverse === true, most)
+  }
+
+  /** The first string of bytes that can lie between them. */
+  get start(): string {
+    return this.#lower === undefined ? '' : this.#lowerIsExclusive ? `${this.#lower}\0` : this.#lower
+  }
+
+  /** The first string of bytes behind all that can lie between them; `undefined`: there is none. */
+  get end(): string | undefined {
+    return this.#upper !== undefined && this.#upperIsInclusive ? `${this.#upper}\0` : this.#upper
+  }
+
+  /** The same range without what lies before `key`, in the order of the range. */
+  from(key: string): KeyBounds {
+    const edges = { lower: this.#lower, lowerIsExclusive: this.#lowerIsExclusive, upper: this.#upper, upperIsInclusive: this.#upperIsInclusive }
+    if (this.reverse) Object.assign(edges, { upper: key, upperIsInclusive: false })
+    else Object.assign(edges, { lower: key, lowerIsExclusive: false })
+    return new KeyBounds(edges, this.reverse, this.limit)
   }
 
   /** Nothing can lie between the bounds. */
@@ -97,18 +124,6 @@ export class KeyBounds {
     return beginsBefore && endsBehind
   }
 
-  #intersect(prefix: string): void {
-    if (this.#lower === undefined || prefix > this.#lower) {
-      this.#lower = prefix
-      this.#lowerIsExclusive = false
-    }
-    const end = behind(prefix)
-    if (end !== undefined && (this.#upper === undefined || end <= this.#upper)) {
-      this.#upper = end
-      this.#upperIsInclusive = false
-    }
-  }
-
   #pack(): Buffer {
     const lower = this.#lower ?? ''
     const upper = this.#upper ?? ''
@@ -121,6 +136,19 @@ export class KeyBounds {
     writeLatin1(packed, lower, HEAD_BYTES)
     writeLatin1(packed, upper, HEAD_BYTES + lower.length)
     return packed
+  }
+}
+
+/** Leaves of a range what begins with a prefix. */
+function intersect(edges: Edges, prefix: string): void {
+  if (edges.lower === undefined || prefix > edges.lower) {
+    edges.lower = prefix
+    edges.lowerIsExclusive = false
+  }
+  const end = behind(prefix)
+  if (end !== undefined && (edges.upper === undefined || end <= edges.upper)) {
+    edges.upper = end
+    edges.upperIsInclusive = false
   }
 }
 

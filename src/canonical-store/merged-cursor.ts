@@ -5,49 +5,73 @@ import type { Cursor } from './cursor.ts'
 import type { Environment } from './environment.ts'
 import type { KeyBounds } from './key-bounds.ts'
 import type { KeySpace } from './key-space.ts'
-import type { OwnWrite } from './overlay.ts'
+import type { OwnWrites } from './overlay.ts'
 import type { WriteSet } from './write-set.ts'
+
+interface OwnWrite { readonly key: string; readonly at: number }
+
+/** What a pass is made of. */
+export interface MergeParts<K, V> {
+  readonly committed: Cursor<K, V>
+  readonly own: OwnWrites
+  readonly writes: WriteSet
+  readonly space: KeySpace<K, V>
+  /** As asked for: `committed` and `own` may begin later, behind what is gone. */
+  readonly bounds: KeyBounds
+  readonly environment: Environment
+}
 
 /** Merges a pass over committed entries with writes in the same order. */
 export class MergedCursor<K, V> implements Cursor<K, V> {
-  readonly #committed: Cursor<K, V>
-  readonly #own: readonly OwnWrite[]
-  readonly #writes: WriteSet
-  readonly #space: KeySpace<K, V>
-  readonly #environment: Environment
-  readonly #reverse: boolean
+  readonly #parts: MergeParts<K, V>
   #left: number
-  #ownAt = 0
   /** `undefined`: not looked at yet; null: at its end. */
   #committedKey: string | null | undefined
   /** The entry that the pass stands at, when it is the transaction's own. */
   #current: OwnWrite | undefined
+  /** Deleted keys before the first entry; -1 behind it. */
+  #passed = 0
+  #lastPassed = ''
 
-  constructor(committed: Cursor<K, V>, own: readonly OwnWrite[], writes: WriteSet, space: KeySpace<K, V>, bounds: KeyBounds, environment: Environment) {
-    this.#committed = committed
-    this.#own = own
-    this.#writes = writes
-    this.#space = space
-    this.#environment = environment
-    this.#reverse = bounds.reverse
-    this.#left = bounds.limit
+  constructor(parts: MergeParts<K, V>) {
+    this.#parts = parts
+    this.#left = parts.bounds.limit
   }
 
   advance(): boolean {
-    if (this.#left <= 0) return false
+    const isThere = this.#left > 0 && this.#next()
+    // What is written from here on, while the last entry is looked at, need not be kept from anybody.
+    if (this.#left === 0) this.#parts.own.close()
+    if (this.#passed >= 0) {
+      const { own, bounds } = this.#parts
+      if (this.#passed > 0) own.noteGone(bounds, this.#passed, isThere ? this.keyBytes() : this.#lastPassed, !isThere)
+      this.#passed = -1
+    }
+    return isThere
+  }
+
+  #next(): boolean {
+    const { committed, own, writes } = this.#parts
     for (;;) {
-      if (this.#committedKey === undefined) this.#committedKey = this.#committed.advance() ? this.#committed.keyBytes() : null
-      const committed = this.#committedKey
-      const own = this.#own[this.#ownAt]
-      if (own === undefined || (committed !== null && this.#isBefore(committed, own.key))) {
-        if (committed === null) return false
+      if (this.#committedKey === undefined) this.#committedKey = committed.advance() ? committed.keyBytes() : null
+      const theirs = this.#committedKey
+      const { key } = own
+      if (key === undefined || (theirs !== null && this.#isBefore(theirs, key))) {
+        if (theirs === null) return false
         this.#current = undefined
         break
       }
-      this.#ownAt++
-      if (own.key === committed) this.#committedKey = undefined // written over
-      if (!this.#writes.isPut(own.at)) continue
-      this.#current = own
+      const { record } = own
+      own.advance()
+      if (key === theirs) this.#committedKey = undefined // written over
+      if (!writes.isPut(record)) {
+        if (this.#passed >= 0) {
+          this.#passed++
+          this.#lastPassed = key
+        }
+        continue
+      }
+      this.#current = { key, at: record }
       this.#left--
       return true
     }
@@ -58,43 +82,47 @@ export class MergedCursor<K, V> implements Cursor<K, V> {
 
   key(): K {
     const own = this.#current
-    if (own === undefined) return this.#committed.key()
-    const { buffer } = this.#writes
-    const start = this.#writes.keyStart(own.at)
-    const end = this.#writes.valueStart(own.at)
-    if (this.#space.keysAreText) return this.#space.keyFromText(readUtf8(buffer, start, end))
-    return this.#space.keyFromBytes(this.#environment.slab.copy(buffer, start, end))
+    const { committed, writes, space, environment } = this.#parts
+    if (own === undefined) return committed.key()
+    const { buffer } = writes
+    const start = writes.keyStart(own.at)
+    const end = writes.valueStart(own.at)
+    if (space.keysAreText) return space.keyFromText(readUtf8(buffer, start, end))
+    return space.keyFromBytes(environment.slab.copy(buffer, start, end))
   }
 
   entry(): [key: K, value: V] {
     const own = this.#current
-    if (own === undefined) return this.#committed.entry()
-    const { values } = this.#space
-    const start = this.#writes.valueStart(own.at)
-    const end = this.#writes.valueEnd(own.at)
+    const { committed, writes, space, environment } = this.#parts
+    if (own === undefined) return committed.entry()
+    const { values } = space
+    const start = writes.valueStart(own.at)
+    const end = writes.valueEnd(own.at)
     if (values.isText) {
-      const text = readUtf8(this.#writes.buffer, start, end)
+      const text = readUtf8(writes.buffer, start, end)
       return [this.key(), values.fromText(text)]
     }
-    const bytes = this.#environment.slab.copy(this.#writes.buffer, start, end)
+    const bytes = environment.slab.copy(writes.buffer, start, end)
     return [this.key(), values.fromBytes(bytes)]
   }
 
   value(): V {
     const own = this.#current
-    return own === undefined ? this.#committed.value() : ownValue(this.#space, this.#writes, own.at, this.#environment)
+    const { committed, writes, space, environment } = this.#parts
+    return own === undefined ? committed.value() : ownValue(space, writes, own.at, environment)
   }
 
   keyBytes(): string {
-    return this.#current?.key ?? this.#committed.keyBytes()
+    return this.#current?.key ?? this.#parts.committed.keyBytes()
   }
 
   close(): void {
-    this.#committed.close()
+    this.#parts.committed.close()
+    this.#parts.own.close()
   }
 
   #isBefore(committed: string, own: string): boolean {
-    return this.#reverse ? committed > own : committed < own
+    return this.#parts.bounds.reverse ? committed > own : committed < own
   }
 }
 

@@ -135,11 +135,18 @@ export class OpenTransaction implements RangeSource {
     const { environment, reader } = this.handle
     const slot = this.handle.slotOf(space)
     this.takeGate()
-    const own = this.#overlayOf(slot)?.between(slot, bounds) ?? []
     const leases = (this.#leases ??= new Set())
-    const limit = own.length === 0 ? bounds.limit : Infinity
-    const committed = new NativeCursor({ environment, reader: reader.id, slot, leases }, space, bounds, limit, keysOnly)
-    return own.length === 0 ? committed : new MergedCursor(committed, own, this.#writes, space, bounds, environment)
+    const open = (narrowed: KeyBounds, limit: number): NativeCursor<K, V> =>
+      new NativeCursor({ environment, reader: reader.id, slot, leases }, space, narrowed, limit, keysOnly)
+    const overlay = this.#overlayOf(slot)
+    if (overlay === undefined) return open(bounds, bounds.limit)
+    const narrowed = overlay.narrowed(slot, bounds)
+    const own = overlay.pass(slot, narrowed)
+    if (own.key === undefined) {
+      own.close()
+      return open(narrowed, bounds.limit)
+    }
+    return new MergedCursor({ committed: open(narrowed, Infinity), own, writes: this.#writes, space, bounds, environment })
   }
 
   count<K, V>(space: KeySpace<K, V>, bounds: KeyBounds): number {
