@@ -113,9 +113,7 @@ const scenes: Record<string, (path: string) => Promise<void>> = {
   'a-map-that-cannot-grow': async (path) => {
     const store = await open(path, { durability: 'applied', mapSizeBytes: 1 << 20, flush: { bytes: 65_536, intervalMs: 20 } })
     const snapshot = store.snapshot()
-    let refusal: unknown
-    let written = 0
-    while (refusal === undefined) await store.state.put(`key ${written}`, 'x'.repeat(10_000)).then(() => written++, (error: unknown) => (refusal = refusalOf(error)))
+    const { refusal, written } = await untilRefused(Infinity, (n) => store.state.put(`key ${n}`, 'x'.repeat(10_000)))
     const flush = await store.flush().then(() => 'flushed', refusalOf)
     snapshot.release()
     await store.flush()
@@ -132,9 +130,7 @@ const scenes: Record<string, (path: string) => Promise<void>> = {
     const kib = Number(/VmSize:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1])
     // Room for the heap and for a part of what the map grows by, and not for all that is written.
     if (limit(`${kib * 1024 + (160 << 20)}`) !== 0) return report('skipped: prlimit cannot be run')
-    let refusal: unknown
-    let written = 0
-    while (refusal === undefined && written < 600) await blobs.put(`key ${written}`, Buffer.alloc(1 << 20, written)).then(() => written++, (error: unknown) => (refusal = refusalOf(error)))
+    const { refusal, written } = await untilRefused(600, (n) => blobs.put(`key ${n}`, Buffer.alloc(1 << 20, n)))
     const isWhole = (): boolean => Array.from({ length: written }, (_, i) => blobs.get(`key ${i}`)?.[0] === (i & 255)).every(Boolean)
     const before = isWhole()
     limit('unlimited')
@@ -171,6 +167,18 @@ if (isMainThread) {
   kept = store
   parentPort?.postMessage(typeof value)
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+}
+
+/** Writes until a write is refused, or enough are done: how many were, and what the next one was told. */
+async function untilRefused(most: number, write: (number: number) => Promise<unknown>): Promise<{ refusal: unknown; written: number }> {
+  for (let written = 0; written < most; written++) {
+    try {
+      await write(written)
+    } catch (error) {
+      return { refusal: refusalOf(error), written }
+    }
+  }
+  return { refusal: undefined, written: most }
 }
 
 /** What somebody was told who did not get in. */

@@ -62,7 +62,7 @@ impl Environment {
             let catalog = opener.create_database::<Bytes, Bytes>(transaction, Some("catalog"))?;
             Ok::<_, heed::Error>(CommitOrAbort::<_, ()>::Commit((names, state, meta, catalog)))
         })?;
-        Self::with(env, opened)
+        Self::with(env, &opened)
     }
 
     /// Opens the file once more, for reading alone, beside an environment in which nothing is written any more.
@@ -83,14 +83,14 @@ impl Environment {
             let databases = (open(None)?, open(Some(STATE))?, open(Some("meta"))?, open(Some("catalog"))?);
             Ok::<_, heed::Error>(CommitOrAbort::<_, ()>::Commit(databases))
         })?;
-        Self::with(env, opened)
+        Self::with(env, &opened)
     }
 
     fn with(
         env: Env<WithoutTls>,
-        opened: CommitOrAbort<(Bytewise, Bytewise, Bytewise, Bytewise), ()>,
+        opened: &CommitOrAbort<(Bytewise, Bytewise, Bytewise, Bytewise), ()>,
     ) -> heed::Result<Self> {
-        match opened {
+        match *opened {
             CommitOrAbort::Commit((names, state, meta, catalog)) => {
                 Ok(Self { env, databases: Databases { names, state, meta, catalog } })
             }

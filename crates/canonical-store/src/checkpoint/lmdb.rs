@@ -136,12 +136,11 @@ impl LmdbCheckpoint {
     fn with_room(&self, write_bytes: u64, write: &dyn Fn(&Environment) -> Result<()>) -> Result<()> {
         loop {
             let written = self.environment().and_then(|environment| write(&environment));
-            match written {
-                Err(error) if is_full_map(&error) || matches!(*self.life.read(), Life::Lost) => {
-                    self.grow(write_bytes)?
-                }
-                written => return written.map_err(|error| told_apart(error, write_bytes, &*self.vfs, &self.dir)),
+            let lacks_map = |error: &Error| is_full_map(error) || matches!(*self.life.read(), Life::Lost);
+            if !written.as_ref().is_err_and(lacks_map) {
+                return written.map_err(|error| told_apart(error, write_bytes, &*self.vfs, &self.dir));
             }
+            self.grow(write_bytes)?;
         }
     }
 
@@ -252,16 +251,16 @@ impl LmdbCheckpoint {
     }
 
     fn begin_read(&self) -> Result<LmdbRead> {
-        let begin = || self.life.read().environment(&self.path).map(|environment| self.begin_in(environment));
-        let begun = match begin()? {
+        let attempt = || self.life.read().environment(&self.path).map(|environment| self.begin_in(environment));
+        let read = match attempt()? {
             Err(heed::Error::Mdb(MdbError::Panic)) => return self.begin_beside(),
             Err(heed::Error::Mdb(MdbError::ReadersFull)) => {
                 self.take_idle_back();
-                begin()?
+                attempt()?
             }
-            begun => begun,
+            read => read,
         };
-        begun.map_err(failed(&self.path, "mdb_txn_begin"))
+        read.map_err(failed(&self.path, "mdb_txn_begin"))
     }
 
     fn begin_in(&self, environment: &Environment) -> heed::Result<LmdbRead> {
