@@ -114,8 +114,8 @@ export class Preflight<P> {
     const { signal } = this.#limits
     const ending = new Deferred<never>()
     const end = (why: unknown): void => {
+      ending.reject(why) // first: what the preflight answers to its signal comes too late
       attempt.abort(why)
-      ending.reject(why)
     }
     const close = (): void => end(closed('store'))
     handle.ends.add(close)

@@ -1,5 +1,6 @@
 // Whether something is a codec, before a store takes it.
 import { invalidArgument } from '../errors.ts'
+import { isWellFormed } from '../internal/bytes.ts'
 import type { Codec, KeyCodec } from './codec.ts'
 
 const MAX_NAME_BYTES = 255
@@ -8,8 +9,8 @@ const MAX_NAME_BYTES = 255
 export function checkCodec(codec: unknown, argument: string): asserts codec is Codec<unknown> {
   const { name, encode, decode } = (codec ?? {}) as Partial<Codec<unknown>>
   if (typeof encode !== 'function' || typeof decode !== 'function') throw invalidArgument(argument, 'a codec has encode and decode')
-  if (typeof name !== 'string' || name === '' || Buffer.byteLength(name, 'utf8') > MAX_NAME_BYTES) {
-    throw invalidArgument(argument, `a codec has a name of 1 to ${MAX_NAME_BYTES} bytes`)
+  if (typeof name !== 'string' || name === '' || Buffer.byteLength(name, 'utf8') > MAX_NAME_BYTES || !isWellFormed(name)) {
+    throw invalidArgument(argument, `a codec has a name of 1 to ${MAX_NAME_BYTES} bytes, without lone surrogates`)
   }
 }
 

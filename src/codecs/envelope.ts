@@ -1,6 +1,7 @@
 // Events with a type, a version and metadata, as a thin layer over another codec: the core keeps bytes. What was stored in an older version is
 // brought up to the current one while it is read; nothing is ever rewritten.
 import { errorOf, invalidArgument, type LedgerstoneError } from '../errors.ts'
+import { isBytes, owned } from '../internal/bytes.ts'
 import { checkFunction, checkInteger, checkOptions } from '../internal/validate.ts'
 import { checkCodec } from './check-codec.ts'
 import type { Codec } from './codec.ts'
@@ -20,6 +21,8 @@ type Upcaster = (data: unknown) => unknown
 /** One type of events, checked. */
 interface EventType {
   readonly version: number
+  /** What an event of it begins with, in JSON. */
+  readonly head: string
   /** From version 1 on. */
   readonly upcasters: readonly Upcaster[]
   readonly schema: EventTypeOptions<unknown>['schema']
@@ -57,13 +60,13 @@ export function envelope<Types extends object>(options: EnvelopeOptions<Types>):
   if (typeof types !== 'object' || types === null || Array.isArray(types)) throw invalidArgument('types', 'the types of the events are an object')
   checkCodec(codec, 'codec')
   const name = `envelope(${codec.name})`
-  const envelopes = new Envelopes(name, new Map(Object.entries(types).map(([type, of]) => [type, eventType(of, `types.${type}`)])))
-  const made = codec instanceof TextCodec ? new TextEnvelope(envelopes, codec as never) : new BytesEnvelope(envelopes, codec)
+  const envelopes = new Envelopes(name, new Map(Object.entries(types).map(([type, of]) => [type, eventType(type, of, `types.${type}`)])))
+  const made = (codec as unknown) === json() ? new JsonEnvelope(envelopes) : codec instanceof TextCodec ? new TextEnvelope(envelopes, codec as never) : new BytesEnvelope(envelopes, codec)
   checkCodec(made, 'codec')
   return Object.freeze(made) as never
 }
 
-function eventType(options: EventTypeOptions<unknown>, argument: string): EventType {
+function eventType(type: string, options: EventTypeOptions<unknown>, argument: string): EventType {
   if (options === undefined) throw invalidArgument(argument, 'the options of a type are an object')
   checkOptions(options, TYPE_OPTIONS, argument)
   const { version = 1, upcast = {}, schema } = options
@@ -79,7 +82,7 @@ function eventType(options: EventTypeOptions<unknown>, argument: string): EventT
   })
   const beyond = given.find((from) => !(Number(from) >= 1 && Number(from) < version && String(Math.trunc(Number(from))) === from))
   if (beyond !== undefined) throw invalidArgument(`${argument}.upcast.${beyond}`, `an upcaster takes a version from 1 up to the one before the current, ${version}`)
-  return { version, upcasters, schema }
+  return { version, head: `{"type":${JSON.stringify(type)},"version":${version},"data":`, upcasters, schema }
 }
 
 /** Makes of events what is stored, and the reverse. */
@@ -106,6 +109,28 @@ class Envelopes {
     let current = data
     for (let from = version as number; from < of.version; from++) current = this.#upcast(of.upcasters[from - 1] as Upcaster, current, type, from)
     return metadata === undefined ? { type, version: of.version, data: current } : { type, version: of.version, data: current, metadata }
+  }
+
+  /** Whether what an event was encoded to is that event. An encoder may make anything of it: of a function nothing, of a Date a string. */
+  check(sealed: Sealed, decode: () => unknown): void {
+    let again: { type: string; version: unknown }
+    try {
+      again = this.#parts(decode())
+    } catch (cause) {
+      throw this.#error('what the event is encoded to cannot be read again', sealed.type, undefined, cause)
+    }
+    if (again.type !== sealed.type || again.version !== sealed.version) throw this.#error('the event is encoded to another one', sealed.type)
+  }
+
+  /** The same of JSON, which is looked at instead of parsed: its parts come in the order of the object, and only what JSON does not know can be missing. */
+  checkedText(type: string, text: string): string {
+    if (text.startsWith(this.#types.get(type)?.head as string)) return text
+    throw this.#error('JSON has no such data', type)
+  }
+
+  checkedMetadata(type: string, text: string): string {
+    if (text.startsWith('{"metadata":{')) return text
+    throw this.#error('metadata is an object, in JSON too', type)
   }
 
   #upcast(upcaster: Upcaster, data: unknown, type: string, from: number): unknown {
@@ -137,7 +162,31 @@ class Envelopes {
   }
 }
 
-/** Over a codec of text, which readers decode from a string. */
+/** Over plain JSON. */
+class JsonEnvelope extends TextCodec<unknown> {
+  override readonly name: string
+  readonly #envelopes: Envelopes
+
+  constructor(envelopes: Envelopes) {
+    super()
+    this.name = envelopes.name
+    this.#envelopes = envelopes
+  }
+
+  encode(event: unknown): string {
+    const sealed = this.#envelopes.seal(event)
+    const { type, version, data, metadata } = sealed
+    if (metadata === undefined) return this.#envelopes.checkedText(type, JSON.stringify(sealed))
+    const text = this.#envelopes.checkedText(type, JSON.stringify({ type, version, data }))
+    return `${text.slice(0, -1)},${this.#envelopes.checkedMetadata(type, JSON.stringify({ metadata })).slice(1)}`
+  }
+
+  override decodeText(text: string): unknown {
+    return this.#envelopes.open(JSON.parse(text))
+  }
+}
+
+/** Over another codec of text, which readers decode from a string. */
 class TextEnvelope extends TextCodec<unknown> {
   override readonly name: string
   readonly #envelopes: Envelopes
@@ -151,7 +200,7 @@ class TextEnvelope extends TextCodec<unknown> {
   }
 
   encode(event: unknown): Uint8Array | string {
-    return this.#inside.encode(this.#envelopes.seal(event))
+    return encoded(this.#envelopes, this.#inside, event)
   }
 
   override decodeText(text: string): unknown {
@@ -172,10 +221,19 @@ class BytesEnvelope {
   }
 
   encode(event: unknown): Uint8Array | string {
-    return this.#inside.encode(this.#envelopes.seal(event))
+    return encoded(this.#envelopes, this.#inside, event)
   }
 
   decode(bytes: Buffer): unknown {
     return this.#envelopes.open(this.#inside.decode(bytes))
   }
+}
+
+/** What a codec makes of an event, after it was read again: from a copy, since a codec may use its memory over and over. */
+function encoded(envelopes: Envelopes, inside: Inside, event: unknown): Uint8Array | string {
+  const sealed = envelopes.seal(event)
+  const made = inside.encode(sealed)
+  const bytes = typeof made === 'string' || isBytes(made) ? owned(made) : made // what is neither is refused by who asked
+  if (typeof bytes === 'string' || isBytes(bytes)) envelopes.check(sealed, () => inside.decode(Buffer.from(bytes as Uint8Array)))
+  return bytes
 }
