@@ -3,6 +3,7 @@
 //   npm run proof                       all parts
 //   npm run proof -- kills node-24      those
 //   npm run proof -- nodes --whole      every spec on each Node, where otherwise all but one run those that depend on it
+//   npm run proof -- node-24 __test__/lifecycle/workers.spec.ts --match='two workers*'      those on one
 import { parseArgs } from 'node:util'
 import { avaTests } from './ava-tests.ts'
 import { build } from './build-first.ts'
@@ -15,7 +16,10 @@ import { setSeedBase } from './seed-base.ts'
 
 interface Part { readonly title: string; readonly run: () => Promise<Outcome> }
 
-const { values: { whole }, positionals } = parseArgs({ allowPositionals: true, options: { whole: { type: 'boolean', default: false } } })
+const { values: { whole, match }, positionals } = parseArgs({ allowPositionals: true, options: { whole: { type: 'boolean', default: false }, match: { type: 'string' } } })
+const isSpec = (argument: string): boolean => argument.startsWith('__test__/')
+const specArguments = [...positionals.filter(isSpec), ...(match === undefined ? [] : [`--match=${match}`])]
+const onNodes = specArguments.length > 0 ? specArguments : whole ? 'whole' : 'sample'
 
 const CANONICAL_STORE = ['-p', 'ledgerstone-canonical-store'] as const
 
@@ -39,11 +43,11 @@ const parts: Readonly<Record<string, Part>> = {
   workers: specs('20 rounds of workers that are terminated', 'lifecycle/workers', { LEDGERSTONE_WORKER_ROUNDS: '20' }),
   memory: specs('a million commits, twice', 'lifecycle/memory', { LEDGERSTONE_COMMITS: '1000000' }),
   torture: { title: 'a minute of torture', run: torture },
-  ...Object.fromEntries(Object.keys(NODES).map((major) => [`node-${major}`, { title: `the package's tests on Node ${major}`, run: () => onNode(Number(major) as NodeMajor, whole ? 'whole' : 'sample') }])),
+  ...Object.fromEntries(Object.keys(NODES).map((major) => [`node-${major}`, { title: `the package's tests on Node ${major}`, run: () => onNode(Number(major) as NodeMajor, onNodes) }])),
   space: { title: 'the commands of the README in a folder named "sp äce"', run: inFolderWithSpace },
 }
 
-const selected = positionals.flatMap((name) => (name === 'nodes' ? Object.keys(NODES).map((major) => `node-${major}`) : [name]))
+const selected = positionals.filter((argument) => !isSpec(argument)).flatMap((name) => (name === 'nodes' ? Object.keys(NODES).map((major) => `node-${major}`) : [name]))
 const unknown = selected.filter((name) => !(name in parts))
 if (unknown.length > 0) throw new Error(`no such part: ${unknown.join(', ')}; there are nodes, ${Object.keys(parts).join(', ')}`)
 

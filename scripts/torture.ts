@@ -23,8 +23,10 @@ const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : p
 const scenes = values.scenes === undefined ? Infinity : positive('scenes', values.scenes)
 const minutes = values.minutes === undefined ? (scenes === Infinity ? 5 : Infinity) : positive('minutes', values.minutes)
 const isShort = scenes !== Infinity
+/** In a few minutes every kind of scene has its turn. */
+const roundsPerFolder = isShort ? 4 : minutes < 5 ? 6 : 20
 
-const torture = new Torture({ seed, roundsPerFolder: isShort ? 4 : 20, longestMs: isShort ? 150 : 800, plantLoss: values['plant-loss'] })
+const torture = new Torture({ seed, roundsPerFolder, longestMs: isShort ? 150 : 800, plantLoss: values['plant-loss'] })
 const startedMs = performance.now()
 let interrupted = false
 let progressMs = startedMs

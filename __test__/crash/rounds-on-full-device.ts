@@ -30,12 +30,11 @@ const folder = new KilledFolder(join(device, 'store'), Number(seed), totals, lon
     await sleep(random.below(longestMs))
     ballast.remove()
   },
-  // On a device that is still full opening may be refused, and nothing else: the check that follows has room.
+  // On a device that is still full opening may be refused, and closing, which flushes; nothing else is. The check that follows has room.
   afterKill: async (path) => {
-    await open<Told>(path).then((store) => store.close(), (error: { code?: string }) => {
-      if (error.code !== 'ERR_NO_SPACE') throw error
-      refusedOpens++
-    })
+    const store = await unlessFull(open<Told>(path))
+    if (store === undefined) refusedOpens++
+    else await unlessFull(store.close())
     ballast.remove()
   },
 })
@@ -48,4 +47,14 @@ try {
   if (!(error instanceof RoundError)) throw error
   cpSync(folder.path, kept, { recursive: true })
   report(JSON.stringify({ totals, episodes, refusedOpens, lost: error.lost, message: error.message }))
+}
+
+/** Nothing where there was no room for it. */
+async function unlessFull<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ERR_NO_SPACE') return undefined
+    throw error
+  }
 }

@@ -1,8 +1,8 @@
 // Random transactions of one writer, each reported once it has what it was promised: puts, deletes, events, new collections, drops, explicit
-// transactions, transfers between accounts, at every level. What a full device refuses is left out, and the work goes on.
+// transactions, transfers between accounts, at every level. What is refused for the moment, as by a full device, is left out, and the work goes on.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isMainThread } from 'node:worker_threads'
-import type { CommitInfo, Durability, Transaction } from 'ledgerstone'
+import { type CommitInfo, type Durability, LedgerstoneError, type Transaction } from 'ledgerstone'
 import type { Random } from '../support/random.ts'
 import { report } from '../support/report.ts'
 import { balancesOf, BRIEF_KEYS, changesOf, collectionOf, LEVELS, partsOf, TICKS, transferOf, type Change, type Store, type Told, valueOf } from './workload.ts'
@@ -36,20 +36,23 @@ export class Transactions {
       }
       if (random.oneIn(150)) {
         if (isMainThread) report('flushing')
-        await this.#store.flush()
+        await this.#orLeaveOut(() => this.#store.flush())
       }
     }
     await Promise.all(waiting)
   }
 
-  async #attempt(): Promise<void> {
+  #attempt(): Promise<void> {
+    return this.#orLeaveOut(() => this.#next())
+  }
+
+  async #orLeaveOut(work: () => Promise<unknown>): Promise<void> {
     try {
-      await this.#next()
+      await work()
     } catch (error) {
-      const { code } = error as { code?: unknown }
       // An iteration that stays open on this thread may be what keeps `writeTxn` from finding room: the thread has to go on.
-      if (code !== 'ERR_NO_SPACE' && code !== 'ERR_BACKPRESSURE') throw error
-      if (code === 'ERR_NO_SPACE') report('refused')
+      if (!(error instanceof LedgerstoneError && error.retryable)) throw error
+      if (error.code === 'ERR_NO_SPACE') report('refused')
       await sleep(REST_MS)
     }
   }
@@ -73,9 +76,13 @@ export class Transactions {
 
   #explicitly(changes: readonly Change[], told: readonly Told[], level: Durability): Promise<unknown> {
     const tx = this.#store.writeTxn()
-    for (const event of told) tx.append(event)
-    this.#change(tx, changes)
-    return this.#acknowledge(tx.commit().wait(level), told, level)
+    try {
+      for (const event of told) tx.append(event)
+      this.#change(tx, changes)
+      return this.#acknowledge(tx.commit().wait(level), told, level)
+    } finally {
+      tx.abort() // what is refused half way must not stay open; after the commit this is nothing
+    }
   }
 
   #change(tx: Transaction<Told>, changes: readonly Change[]): void {

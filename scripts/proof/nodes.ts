@@ -11,16 +11,27 @@ export type NodeMajor = keyof typeof NODES
 /** The newest, and the farthest from the one that `npm test` mostly runs on, runs all specs. */
 const WHOLE: NodeMajor = 26
 /** What depends on the Node: its threads, its endings, its memory, its modules, what it writes to stderr. The rest is the engine's, or the language's. */
-const SAMPLE = ['binding', 'lifecycle', 'lock-manager', 'errors', 'internal', 'codecs', 'examples', 'event-log/owners', 'counted/allocation', 'counted/native-calls', 'canonical-store/{follow,pause,preflight,seal,snapshot,waiting}*', 'tidy']
+const SAMPLE = [
+  '__test__/{binding,codecs,errors,examples,internal,lifecycle,lock-manager}/*.spec.ts',
+  '__test__/canonical-store/{follow,pause,preflight,seal,snapshot,turns,waiting}*.spec.ts',
+  '__test__/counted/{allocation,native-calls}.spec.ts',
+  '__test__/event-log/owners.spec.ts',
+  '__test__/tidy.spec.ts',
+]
 
-/** `whole` runs every spec, `sample` those that depend on the Node, except on one. */
-export async function onNode(major: NodeMajor, specs: 'whole' | 'sample'): Promise<Outcome> {
+/** `whole` runs every spec, `sample` those that depend on the Node, except on one; else arguments for ava select them. */
+export async function onNode(major: NodeMajor, specs: 'whole' | 'sample' | readonly string[]): Promise<Outcome> {
   const version = NODES[major]
   const node = await install(version)
   if (typeof node !== 'string') return skips(`Node ${version}: ${node.missing}`)
-  const select = specs === 'whole' || major === WHOLE ? [] : SAMPLE.flatMap((name) => (/[/*]|tidy/.test(name) ? [`__test__/${name}${name.endsWith('*') ? '' : '.spec.ts'}`] : [`__test__/${name}/*.spec.ts`]))
+  const select = selection(major, specs)
   console.log(`Node ${version}: ${select.length === 0 ? 'all specs' : select.join(' ')}`)
   return avaTests({ select, node, command: `npm run proof -- node-${major}` })
+}
+
+function selection(major: NodeMajor, specs: 'whole' | 'sample' | readonly string[]): readonly string[] {
+  if (typeof specs !== 'string') return specs
+  return specs === 'whole' || major === WHOLE ? [] : SAMPLE
 }
 
 /** The path of Node's program. */
