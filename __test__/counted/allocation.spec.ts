@@ -27,7 +27,7 @@ const MOST: Record<string, { heap: number; outside: number }> = {
   // Where each key stands, where each value ends, and the place of each in the answer.
   'getMany of 100, Buffers': { heap: VIEW + 88 + GROWTH + SLACK, outside: 168 },
   // Key and value, and the pair of them, which is an array and its elements; the page has 8 bytes more for each.
-  'range, Buffers': { heap: 2 * VIEW + 64 + STEP + SLACK, outside: 128 + SLACK },
+  'range, Buffers': { heap: 2 * VIEW + 64 + STEP + 4 * SLACK, outside: 128 + SLACK },
   // The text of the page, and two pieces of it.
   'range, strings': { heap: 124 + 2 * 32 + 64 + STEP + 5 * SLACK, outside: 0 },
   'range, keys': { heap: 24 + 32 + STEP + 2 * SLACK, outside: 0 },
