@@ -101,6 +101,23 @@ test('the lock names no download addresses', (t) => {
   t.false(text('package-lock.json').includes('"resolved"'))
 })
 
+// An error that has crossed the user's code may be another store's, so its code or class says nothing (docs/decisions/0029). What native code has just
+// answered may be looked at, and what is handed on as it is; each place is listed here with how often it looks.
+test('errors are told apart by code or class only where nothing of the user\'s has run', (t) => {
+  const known: Record<string, number> = {
+    'src/errors.ts': 3, // `hasCode` itself
+    'src/retry.ts': 1, // the user's own function is asked for nothing else
+    'src/canonical-store/open-transaction.ts': 3, // taking the gate, two ways to commit
+    'src/canonical-store/shared-store.ts': 3, // native code's own record
+    'src/canonical-store/writer.ts': 2, // a blind commit, a change of the store's condition
+    'src/canonical-store/key-space.ts': 1, // a codec's argument mistake is handed on
+    'src/codecs/payload-codec.ts': 2, // a codec's own refusal is handed on
+  }
+  const looks = /hasCode\(|\.code [!=]==|instanceof \w+Error\b/g
+  const found = sources.filter((file) => file.startsWith('src/')).map((file) => [file, text(file).match(looks)?.length ?? 0] as const).filter(([file, count]) => count !== (known[file] ?? 0))
+  t.deepEqual(found, [])
+})
+
 test('rooms have the same names everywhere', (t) => {
   const rooms = new Set([...Object.keys(ARROWS), 'codecs', 'internal', 'postgres', 'cli'])
   const folders = foldersOf('src').filter((name) => !rooms.has(name))

@@ -36,9 +36,9 @@ export class Stall {
   /** Somebody waits: they are refused if nothing moves from now on. */
   watch(): void {
     if (this.#isWatching) return
-    this.#isWatching = true
     const { progress, isForReaders } = this.#waiting
     this.#after(() => this.#look(progress), isForReaders ? READERS_STALL_MS : STALL_MS).unref()
+    this.#isWatching = true // not before it is certain that somebody looks: V8 may cut this off where the stack ends
   }
 
   #look(before: number): void {
