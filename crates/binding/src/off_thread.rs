@@ -26,11 +26,11 @@ fn contained<R>(work: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure>
 
 /// Does `work` on a thread of the engine, then `finish` with what came of it on this one; a promise of that. When the environment
 /// has ended meanwhile, what came of the work is dropped.
-pub(crate) fn promised<'env, T, R>(
-    env: &'env Env,
+pub(crate) fn promised<T, R>(
+    env: &Env,
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
     finish: impl FnOnce(Env, Result<T, Failure>) -> Result<R, Failure> + Send + 'static,
-) -> napi::Result<Object<'env>>
+) -> napi::Result<Object<'_>>
 where
     T: Send + 'static,
     R: ToNapiValue + 'static,

@@ -11,6 +11,7 @@ use ledgerstone_vfs::{Clock, OpenHow, Vfs, VfsFile};
 
 use crate::{
     Error, Frame, Journal, JournalOptions, Poison, Position, Result, Scan,
+    error::Failure,
     file_header::{FRAMES_START, FileHeader, HEADER_BYTES, make_salt},
     file_name::{UNFINISHED_TAIL, journal_path},
     folder::{InUse, SpareFound},
@@ -190,7 +191,7 @@ struct TailMade {
 
 impl TailFile<'_> {
     /// Makes it of `capacity` bytes or more. Where the device has no room for that, `make_room` is called and it gets as small as it
-    /// can be, with `left_bytes` for what frees space if possible. On failure nothing of it is left.
+    /// can be, with a page and `left_bytes` for what frees space if possible. On failure nothing of it is left.
     fn make_in(&self, capacity: u64, left_bytes: u64, make_room: &mut dyn FnMut() -> Result<()>) -> Result<TailMade> {
         let frames_bytes: u64 = self.tail.iter().map(|frame| frame.bytes().len() as u64).sum();
         let least = align_up(FRAMES_START + frames_bytes, PAGE_BYTES);
@@ -198,7 +199,7 @@ impl TailFile<'_> {
         let mut made = self.make(align_up(capacity.max(least), PAGE_BYTES));
         if is_full(&made) {
             make_room()?;
-            made = self.make(align_up(least + left_bytes, PAGE_BYTES));
+            made = self.make(least + PAGE_BYTES + align_up(left_bytes, PAGE_BYTES));
         }
         if is_full(&made) { self.make(least) } else { made }
     }
@@ -229,11 +230,13 @@ impl TailFile<'_> {
         }
         let end = writer.offset + writer.buffer.len() as u64;
         writer.fill_to(capacity)?;
-        handle.sync_data()?;
+        // A failed flush is never repeated, whatever its code (I5): lack of room in it is no reason to try again.
+        let unflushed = |error| Failure::of_flush(error).into_error();
+        handle.sync_data().map_err(unflushed)?;
         drop(handle);
         let path = journal_path(self.dir, self.header.number);
         self.vfs.rename(aside, &path)?;
-        self.vfs.sync_dir(self.dir)?;
+        self.vfs.sync_dir(self.dir).map_err(unflushed)?;
         let handle = self.vfs.open(&path, OpenHow::ReadWrite)?;
         let file = JournalFile { number: self.header.number, salt: self.header.salt, capacity, handle };
         Ok(TailMade { file, end, last_crc: crc })

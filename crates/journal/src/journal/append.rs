@@ -13,6 +13,8 @@ use crate::{
 
 /// How long a commit waits for a file on a device that does not keep up.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// What a copy of the tail takes beside header and frames: a page for what frees space, and what pages are not filled here and there.
+const COPY_PAGES: u64 = 4;
 /// How often it looks at the clock meanwhile.
 const GLANCE: Duration = Duration::from_millis(20);
 
@@ -43,7 +45,7 @@ impl Journal {
         let is_short = self.is_short.load(Ordering::Relaxed);
         if is_short {
             let tail_bytes = self.group.lock().tail_bytes(self.marks.durable());
-            bytes = bytes.saturating_add(FRAMES_START + PAGE_BYTES + tail_bytes).saturating_add(frame_len);
+            bytes = bytes.saturating_add(FRAMES_START + COPY_PAGES * PAGE_BYTES + tail_bytes).saturating_add(frame_len);
         }
         let outcome = self.reserve(bytes);
         if is_short && matches!(outcome, Err(Error::NoSpace(_))) {
