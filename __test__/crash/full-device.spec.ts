@@ -68,7 +68,8 @@ for (const device of devices) {
   })
 
   test.serial(`${kind}: a killed store is opened, or refused and opened later, whatever little room there is`, async (t) => {
+    // Bug: most were refused. Mechanism: the copy of the journal's tail was made in full. Fix: it takes the room of the file it is copied from.
     const [outcomes] = await run(t, 'is-opened')
-    t.regex(outcomes ?? '', /"ERR_NO_SPACE":[1-9].*"opened":[1-9]/)
+    t.regex(outcomes ?? '', /"opened":[1-9]/)
   })
 }

@@ -1,7 +1,12 @@
 // Short programs whose end is the point, one per argument.
 //
 //   process-scenes.ts SCENE PATH
+import { execFileSync } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import { open as openFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type CanonicalStore, open } from 'ledgerstone'
+import { EventLog } from 'ledgerstone/event-log'
 import { report } from '../support/report.ts'
 
 const [scene, path] = process.argv.slice(2) as [string, string]
@@ -61,6 +66,21 @@ const scenes: Record<string, () => Promise<void> | void> = {
     })
     opened.push(await open(path, { flush: { intervalMs: 300 } }))
     for (const store of opened) commitAll(store)
+  },
+  'the pool is taken': async () => {
+    const queue = join(path, 'queue')
+    execFileSync('mkfifo', [queue])
+    // Each waits on a thread of Node's pool for somebody who writes.
+    const stuck = Array.from({ length: 8 }, () => openFile(queue, 'r'))
+    const store = await open(join(path, 'store'), QUIET)
+    await store.state.put('n', COMMITS)
+    await store.close()
+    const log = await EventLog.open(join(path, 'log'))
+    await log.close()
+    report('opened and closed')
+    const writer = openSync(queue, 'r+')
+    for (const file of stuck) await (await file).close()
+    closeSync(writer)
   },
   'busy while closing': async () => {
     const store = await open(path, QUIET)

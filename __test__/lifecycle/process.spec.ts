@@ -38,6 +38,13 @@ test.serial('exit while waiting for durable: what was applied is there', async (
   await store.close()
 })
 
+// Bug: a few openings that hung (a dead disk) stopped files, names and cryptography of the whole process. Mechanism: they ran on Node's
+// pool of four threads. Fix: opening and closing have threads of the engine; so they also work while the pool is taken by others.
+test.serial('opening and closing need no thread of the pool of Node', async (t) => {
+  const ended = await play('the pool is taken', temporaryFolder(t))
+  t.deepEqual([ended.code, ended.hung, ended.stderr, ended.reports], [0, false, '', ['opened and closed']])
+})
+
 for (const scene of ['idle', 'opened and never used']) {
   test.serial(`a store that is ${scene} lets the process end`, async (t) => {
     const ended = await play(scene, temporaryFolder(t))

@@ -48,6 +48,15 @@ impl ErrorRecord {
         Self::with_details("ERR_POISONED", format!("a defect stopped the call: {text}"), Vec::new())
     }
 
+    /// The system has no thread for it; nothing happened.
+    pub(crate) fn no_thread(error: &std::io::Error) -> Failure {
+        let errno = error.raw_os_error().and_then(|errno| u64::try_from(errno).ok());
+        let mut details =
+            vec![("syscall", Detail::Text("pthread_create".to_owned())), ("path", Detail::Text(String::new()))];
+        details.extend(errno.map(|errno| ("errno", Detail::Number(errno))));
+        Self::with_details("ERR_IO", format!("no thread could be started: {error}"), details)
+    }
+
     fn with_details(code: &'static str, message: String, details: Vec<(&'static str, Detail)>) -> Failure {
         Box::new(Self { code, message, details, cause: None })
     }

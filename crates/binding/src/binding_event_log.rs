@@ -7,7 +7,10 @@ use std::{path::PathBuf, sync::Arc};
 
 use ledgerstone_event_log::{Ground, Opening, OwnedLog, OwnedLogOptions, SegmentInfo};
 use ledgerstone_format::Durability;
-use napi::{Env, Task, bindgen_prelude::AsyncTask};
+use napi::{
+    Env,
+    bindgen_prelude::{AsyncTask, Object},
+};
 use napi_derive::napi;
 
 use crate::{
@@ -15,7 +18,7 @@ use crate::{
     binding_error::{ErrorRecord, Failure},
     binding_store::compression,
     env_state::EnvState,
-    off_thread::{OffThread, off_thread},
+    off_thread::{OffThread, promised},
     slab::{Handle, safe_integer},
 };
 
@@ -118,46 +121,34 @@ impl NativeLogOptions {
     }
 }
 
-/// An opening under way.
-pub struct OpenLog {
-    path: PathBuf,
-    options: Result<OwnedLogOptions, Failure>,
-}
-
-impl Task for OpenLog {
-    type Output = Arc<OwnedLog>;
-    type JsValue = OpenedLog;
-
-    fn compute(&mut self) -> napi::Result<Self::Output> {
-        let options = *self.options.as_ref().map_err(|failure| failure.thrown())?;
-        off_thread(|| Ok(Arc::new(OwnedLog::open(&Ground::system(), &self.path, options)?)))
-    }
-
-    fn resolve(&mut self, env: Env, log: Self::Output) -> napi::Result<OpenedLog> {
-        let recovery = log.recovery();
-        let (was_closed, torn) = (recovery.was_closed, recovery.torn.clone());
-        // When the environment has ended meanwhile there is no state, and dropping the log gives its lock back.
-        let log = on_state(&env, |state| state.add_log(log))?.as_number();
-        Ok(OpenedLog {
-            log,
-            was_closed,
-            torn_file: torn.as_ref().map(|torn| torn.file.to_string_lossy().into_owned()),
-            torn_offset: torn.as_ref().map(|torn| number(torn.offset)),
-            torn_bytes: torn.as_ref().map(|torn| number(torn.bytes)),
-        })
-    }
-}
-
 /// Opens an event log of its own.
 #[napi(catch_unwind, ts_return_type = "Promise<OpenedLog>")]
-pub fn open_event_log(path: String, options: NativeLogOptions) -> AsyncTask<OpenLog> {
-    AsyncTask::new(OpenLog { path: path.into(), options: options.checked() })
+pub fn open_event_log(env: &Env, path: String, options: NativeLogOptions) -> napi::Result<Object<'_>> {
+    let (path, options) = (PathBuf::from(path), options.checked());
+    let work = move || Ok(Arc::new(OwnedLog::open(&Ground::system(), &path, options?)?));
+    promised(env, work, |env, log| opened(&env, log?))
+}
+
+fn opened(env: &Env, log: Arc<OwnedLog>) -> Result<OpenedLog, Failure> {
+    let recovery = log.recovery();
+    let (was_closed, torn) = (recovery.was_closed, recovery.torn.clone());
+    // When the environment has ended meanwhile there is no state, and dropping the log gives its lock back.
+    let state = EnvState::of_env(env).ok_or_else(|| ErrorRecord::closed("the environment"))?;
+    let log = state.add_log(log)?.as_number();
+    Ok(OpenedLog {
+        log,
+        was_closed,
+        torn_file: torn.as_ref().map(|torn| torn.file.to_string_lossy().into_owned()),
+        torn_offset: torn.as_ref().map(|torn| number(torn.offset)),
+        torn_bytes: torn.as_ref().map(|torn| number(torn.bytes)),
+    })
 }
 
 /// Closes an event log. At once it takes no work any more.
 #[napi(catch_unwind, ts_return_type = "Promise<void>")]
-pub fn close_event_log(env: &Env, log: f64) -> napi::Result<AsyncTask<OffThread<()>>> {
-    OffThread::on(*env, |state| state.take_log(Handle::from_number(log)), |log| Ok(log.close()?))
+pub fn close_event_log(env: &Env, log: f64) -> napi::Result<Object<'_>> {
+    let log = on_state(env, |state| Ok(state.take_log(Handle::from_number(log))))?;
+    promised(env, move || Ok(log?.close()?), |_, closed| closed)
 }
 
 /// Flushes what was appended.

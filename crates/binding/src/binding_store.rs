@@ -8,7 +8,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use ledgerstone_canonical_store::{Compression, OpenOptions, RetentionPolicy, StoreHandle, open};
-use napi::{Env, Task, bindgen_prelude::AsyncTask};
+use napi::{Env, bindgen_prelude::Object};
 use napi_derive::napi;
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     env_state::EnvState,
     exit_hook,
     observation::NativeHappenings,
-    off_thread::off_thread,
+    off_thread::promised,
     slab::{Handle, safe_integer},
     store_report::{NativeMeta, NativeStats},
 };
@@ -141,89 +141,49 @@ pub(crate) fn compression(argument: &'static str, name: &str) -> Result<Compress
     }
 }
 
-/// An opening under way.
-pub struct OpenStore {
-    path: PathBuf,
-    options: Result<OpenOptions, Failure>,
-}
-
-impl Task for OpenStore {
-    type Output = Arc<StoreHandle>;
-    type JsValue = OpenedStore;
-
-    fn compute(&mut self) -> napi::Result<Self::Output> {
-        let options = self.options.as_ref().map_err(|failure| failure.thrown())?;
-        exit_hook::install();
-        off_thread(|| Ok(Arc::new(open(&self.path, options)?)))
-    }
-
-    fn resolve(&mut self, env: Env, handle: Self::Output) -> napi::Result<Self::JsValue> {
-        // When the environment has ended meanwhile there is no state, and dropping the handle closes it.
-        on_state(&env, |state| {
-            let limits = handle.limits();
-            let (store_key, store_id) = (number(handle.key()), handle.meta().store_id);
-            let limits = NativeLimits {
-                key_bytes: number(limits.key_bytes),
-                value_bytes: number(limits.value_bytes),
-                event_bytes: number(limits.event_bytes),
-                transaction_bytes: number(limits.transaction_bytes),
-            };
-            let is_first = handle.is_first();
-            let readers_warn_after_ms = number(handle.readers_warn_after_ms());
-            let store = state.adopt(handle)?.as_number();
-            Ok(OpenedStore { store, store_key, is_first, store_id, limits, readers_warn_after_ms })
-        })
-    }
-}
-
 /// Opens a store, or another handle to one that is open in this process.
 #[napi(catch_unwind, ts_return_type = "Promise<OpenedStore>")]
-pub fn open_store(path: String, options: NativeOptions) -> AsyncTask<OpenStore> {
-    AsyncTask::new(OpenStore { path: path.into(), options: options.checked() })
+pub fn open_store(env: &Env, path: String, options: NativeOptions) -> napi::Result<Object<'_>> {
+    let (path, options) = (PathBuf::from(path), options.checked());
+    let work = move || {
+        exit_hook::install();
+        Ok(Arc::new(open(&path, &options?)?))
+    };
+    promised(env, work, |env, handle| opened(&env, handle?))
 }
 
-/// A closing under way.
-pub struct CloseStore {
-    store: Handle,
-    handle: Result<Arc<StoreHandle>, Failure>,
-}
-
-impl CloseStore {
-    fn finish(&self, env: &Env) -> NativeHappenings {
-        // A refused call must not end the closing that another one has begun.
-        match EnvState::of_env(env) {
-            Some(state) if self.handle.is_ok() => state.finish_close(self.store),
-            _ => NativeHappenings::default(),
-        }
-    }
-}
-
-impl Task for CloseStore {
-    type Output = ();
-    type JsValue = NativeHappenings;
-
-    fn compute(&mut self) -> napi::Result<()> {
-        let handle = self.handle.as_ref().map_err(|failure| failure.thrown())?;
-        off_thread(|| Ok(handle.close()?))
-    }
-
-    fn resolve(&mut self, env: Env, (): ()) -> napi::Result<NativeHappenings> {
-        Ok(self.finish(&env))
-    }
-
-    fn reject(&mut self, env: Env, error: napi::Error) -> napi::Result<NativeHappenings> {
-        drop(self.finish(&env));
-        Err(error)
-    }
+fn opened(env: &Env, handle: Arc<StoreHandle>) -> Result<OpenedStore, Failure> {
+    let limits = handle.limits();
+    let (store_key, store_id) = (number(handle.key()), handle.meta().store_id);
+    let limits = NativeLimits {
+        key_bytes: number(limits.key_bytes),
+        value_bytes: number(limits.value_bytes),
+        event_bytes: number(limits.event_bytes),
+        transaction_bytes: number(limits.transaction_bytes),
+    };
+    let is_first = handle.is_first();
+    let readers_warn_after_ms = number(handle.readers_warn_after_ms());
+    // When the environment has ended meanwhile there is no state, and dropping the handle closes it.
+    let state = EnvState::of_env(env).ok_or_else(|| ErrorRecord::closed("the environment"))?;
+    let store = state.adopt(handle)?.as_number();
+    Ok(OpenedStore { store, store_key, is_first, store_id, limits, readers_warn_after_ms })
 }
 
 /// Closes a handle. At once it takes no work any more and its snapshots and ranges are released; who waits is served until the
 /// promise settles. It resolves with what was observed and not yet taken.
 #[napi(catch_unwind, ts_return_type = "Promise<NativeHappenings>")]
-pub fn close_store(env: &Env, store: f64) -> napi::Result<AsyncTask<CloseStore>> {
-    on_state(env, |state| {
-        let store = Handle::from_number(store);
-        Ok(AsyncTask::new(CloseStore { store, handle: state.begin_close(store) }))
+pub fn close_store(env: &Env, store: f64) -> napi::Result<Object<'_>> {
+    let store = Handle::from_number(store);
+    let handle = on_state(env, |state| Ok(state.begin_close(store)))?;
+    // A refused call must not end the closing that another one has begun.
+    let has_begun = handle.is_ok();
+    let work = move || Ok(handle?.close()?);
+    promised(env, work, move |env, closed| {
+        let happenings = match EnvState::of_env(&env) {
+            Some(state) if has_begun => state.finish_close(store),
+            _ => NativeHappenings::default(),
+        };
+        closed.map(|()| happenings)
     })
 }
 

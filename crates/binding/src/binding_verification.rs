@@ -8,14 +8,17 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use ledgerstone_canonical_store::{Report, Verification, verify_closed};
 use ledgerstone_event_log::{LogReport, LogVerification};
-use napi::{Env, bindgen_prelude::AsyncTask};
+use napi::{
+    Env,
+    bindgen_prelude::{AsyncTask, Object},
+};
 use napi_derive::napi;
 
 use crate::{
     binding_env::{number, on_state},
     binding_error::Failure,
     env_state::EnvState,
-    off_thread::OffThread,
+    off_thread::{OffThread, promised},
     slab::Handle,
 };
 
@@ -162,6 +165,6 @@ pub fn end_verification(env: &Env, verification: f64) -> napi::Result<()> {
 
 /// Looks a store through that nobody has open, without opening it.
 #[napi(catch_unwind, ts_return_type = "Promise<NativeReport>")]
-pub fn verify_closed_store(path: String) -> AsyncTask<OffThread<NativeReport>> {
-    OffThread::of(move || Ok(verify_closed(Path::new(&path), &|| false)?.into()))
+pub fn verify_closed_store(env: &Env, path: String) -> napi::Result<Object<'_>> {
+    promised(env, move || Ok(verify_closed(Path::new(&path), &|| false)?), |_, report| Ok(NativeReport::from(report?)))
 }

@@ -27,6 +27,7 @@ mod exit_hook;
 mod fast_path;
 mod lock_calls;
 mod lock_entry;
+mod long_work;
 mod observation;
 mod off_thread;
 mod page;

@@ -1,4 +1,7 @@
-//! What takes long, on a thread of Node's pool. What it works on is held until the work has ended.
+//! What takes long, away from the JavaScript thread. What it works on is held until the work has ended.
+//!
+//! Short work goes to Node's pool. Opening and closing go to threads of the engine: the pool has four threads for the files, names
+//! and cryptography of the whole process, and a device that hangs would take them all.
 
 #![allow(unreachable_pub, reason = "`#[napi]` asks for `pub`; the addon itself is the only caller")]
 
@@ -6,19 +9,41 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use napi::{
     Env, Task,
-    bindgen_prelude::{AsyncTask, ToNapiValue, TypeName},
+    bindgen_prelude::{AsyncTask, Object, ToNapiValue, TypeName},
 };
 
 use crate::{
     binding_env::on_state,
     binding_error::{ErrorRecord, Failure},
     env_state::EnvState,
+    long_work,
 };
 
-/// A blocking call that neither unwinds into Node's thread pool nor loses its error.
-pub(crate) fn off_thread<R>(work: impl FnOnce() -> Result<R, Failure>) -> napi::Result<R> {
-    let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(ErrorRecord::panicked(&*panic)));
-    outcome.map_err(|failure| failure.thrown())
+/// A blocking call that neither unwinds into the thread it is on nor loses its error.
+fn contained<R>(work: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(ErrorRecord::panicked(&*panic)))
+}
+
+/// Does `work` on a thread of the engine, then `finish` with what came of it on this one; a promise of that. When the environment
+/// has ended meanwhile, what came of the work is dropped.
+pub(crate) fn promised<T, R>(
+    env: &Env,
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+    finish: impl FnOnce(Env, Result<T, Failure>) -> Result<R, Failure> + Send + 'static,
+) -> napi::Result<Object<'_>>
+where
+    T: Send + 'static,
+    R: ToNapiValue + 'static,
+{
+    let (deferred, promise) = env.create_deferred()?;
+    long_work::begin(Box::new(move |refused| {
+        let outcome = match refused {
+            None => contained(work),
+            Some(failure) => Err(failure),
+        };
+        deferred.resolve(move |env| finish(env, outcome).map_err(|failure| failure.thrown()));
+    }));
+    Ok(promise)
 }
 
 type Work<R> = Box<dyn Fn() -> Result<R, Failure> + Send>;
@@ -41,14 +66,6 @@ impl<R: Send + 'static> OffThread<R> {
             Ok(AsyncTask::new(Self(found.map(|it| Box::new(move || work(&it)) as Work<R>))))
         })
     }
-
-    /// Work that needs nothing of the environment.
-    pub(crate) fn of(work: impl Fn() -> Result<R, Failure> + Send + 'static) -> AsyncTask<Self>
-    where
-        Self: Task,
-    {
-        AsyncTask::new(Self(Ok(Box::new(work))))
-    }
 }
 
 impl<R: ToNapiValue + TypeName + Send + 'static> Task for OffThread<R> {
@@ -57,7 +74,7 @@ impl<R: ToNapiValue + TypeName + Send + 'static> Task for OffThread<R> {
 
     fn compute(&mut self) -> napi::Result<R> {
         let work = self.0.as_ref().map_err(|failure| failure.thrown())?;
-        off_thread(work)
+        contained(work).map_err(|failure| failure.thrown())
     }
 
     fn resolve(&mut self, _env: Env, outcome: R) -> napi::Result<R> {

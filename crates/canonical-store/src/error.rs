@@ -77,6 +77,9 @@ pub enum Error {
     /// Another thread's transaction did not end in time.
     #[error("another thread's transaction did not end in time: waitedMs={waited_ms}")]
     Busy { waited_ms: u64 },
+    /// Another opening or closing of the same store in this process did not end in time.
+    #[error("the store is being opened or closed by another thread, which did not end in time: waitedMs={waited_ms}")]
+    Changing { waited_ms: u64 },
     /// This thread has a transaction open.
     #[error("a transaction is open on this thread")]
     TransactionOpen,
@@ -147,7 +150,7 @@ impl Error {
             Self::OptionsMismatch { .. } => "ERR_OPTIONS_MISMATCH",
             Self::Closed { .. } => "ERR_CLOSED",
             Self::Backpressure { .. } => "ERR_BACKPRESSURE",
-            Self::Busy { .. } => "ERR_BUSY",
+            Self::Busy { .. } | Self::Changing { .. } => "ERR_BUSY",
             Self::TransactionOpen => "ERR_TRANSACTION_OPEN",
             Self::TransactionFinished => "ERR_TRANSACTION_FINISHED",
             Self::Sealed { .. } => "ERR_SEALED",
@@ -184,7 +187,7 @@ impl Error {
             }
             Self::OptionsMismatch { option } => vec![("option", text(option))],
             Self::Backpressure { pending_bytes, .. } => vec![("pendingBytes", Detail::Number(*pending_bytes))],
-            Self::Busy { waited_ms } => vec![("waitedMs", Detail::Number(*waited_ms))],
+            Self::Busy { waited_ms } | Self::Changing { waited_ms } => vec![("waitedMs", Detail::Number(*waited_ms))],
             Self::Sealed { event_id } => vec![("eventId", Detail::Number(*event_id))],
             Self::EventsTrimmed { requested, oldest } => {
                 vec![("requested", Detail::Number(*requested)), ("oldest", Detail::Number(*oldest))]

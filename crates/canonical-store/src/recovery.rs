@@ -290,9 +290,7 @@ impl Ground {
             locks: Arc::new(locks),
         });
         if self.threads {
-            store.journal.spawn()?;
-            let flusher = Arc::clone(&store);
-            store.coordinator.spawn(flusher).map_err(|error| Error::internal(format!("no thread: {error}")))?;
+            store.start_threads().inspect_err(|_| store.give_up_opening())?;
         }
         Ok(store)
     }

@@ -1,5 +1,8 @@
 //! The open stores of the process. The same folder, however it is named and from whatever thread, is one store; it closes
 //! with its last handle.
+//!
+//! Invariant: nothing touches a device under the registry's lock. A place that is being opened or closed is marked so, and whoever
+//! wants the same place waits for that; other places have nothing to do with it, however long it takes.
 
 use std::{
     collections::HashMap,
@@ -8,11 +11,12 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use ledgerstone_journal::JournalOptions;
-use ledgerstone_vfs::{OsVfs, SystemClock, Vfs};
-use parking_lot::Mutex;
+use ledgerstone_vfs::{Clock as _, OsVfs, SystemClock, Vfs};
+use parking_lot::{Condvar, Mutex};
 
 use crate::{
     Error, Store,
@@ -29,10 +33,23 @@ struct Entry {
     key: u64,
 }
 
+/// What is known of a place.
+#[derive(Debug)]
+enum Slot {
+    Open(Entry),
+    /// Somebody opens or closes the store there.
+    Changing,
+}
+
 #[derive(Debug, Default)]
 struct Registry {
-    open: HashMap<Place, Entry>,
+    places: Mutex<HashMap<Place, Slot>>,
+    /// A place has ceased to change.
+    changed: Condvar,
 }
+
+/// How long an opening waits for another opening, or a closing, of the same store.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a folder is, however it is named: device and inode, or where there are none the resolved path.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -57,10 +74,69 @@ impl Place {
     }
 }
 
-/// Held across opening and closing, which is why neither belongs on a JavaScript thread.
-fn registry() -> &'static Mutex<Registry> {
-    static REGISTRY: OnceLock<Mutex<Registry>> = OnceLock::new();
-    REGISTRY.get_or_init(Mutex::default)
+fn registry() -> &'static Registry {
+    static REGISTRY: OnceLock<Registry> = OnceLock::new();
+    REGISTRY.get_or_init(Registry::default)
+}
+
+/// Marks a place as changing. Dropped, also when what was tried there failed or panicked, it leaves the place to the next one.
+struct Change {
+    place: Place,
+    becomes: Option<Slot>,
+}
+
+impl Drop for Change {
+    fn drop(&mut self) {
+        let mut places = registry().places.lock();
+        match self.becomes.take() {
+            Some(slot) => places.insert(self.place.clone(), slot),
+            None => places.remove(&self.place),
+        };
+        registry().changed.notify_all();
+    }
+}
+
+/// What an opening has found.
+enum Found {
+    Joined(StoreHandle),
+    Nothing(Change),
+}
+
+/// Joins the store at `place`, or reserves the place for opening it.
+fn find(place: &Place, options: &OpenOptions, patience: Duration) -> Result<Found> {
+    let (registry, clock) = (registry(), SystemClock::new());
+    let deadline = clock.monotonic().saturating_add(patience);
+    let mut places = registry.places.lock();
+    loop {
+        match places.get_mut(place) {
+            Some(Slot::Open(entry)) => return entry.join(place, options).map(Found::Joined),
+            Some(Slot::Changing) => {
+                let left = deadline.saturating_sub(clock.monotonic());
+                if left.is_zero() {
+                    let waited_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+                    return Err(Error::Changing { waited_ms });
+                }
+                registry.changed.wait_for(&mut places, left);
+            }
+            None => {
+                places.insert(place.clone(), Slot::Changing);
+                return Ok(Found::Nothing(Change { place: place.clone(), becomes: None }));
+            }
+        }
+    }
+}
+
+impl Entry {
+    fn join(&mut self, place: &Place, options: &OpenOptions) -> Result<StoreHandle> {
+        if let Some(failure) = self.store.failure() {
+            return Err(failure);
+        }
+        options.agree_with(&self.store.settings)?;
+        agree_on_event_codec(&self.store, options)?;
+        self.handles += 1;
+        let (store, key) = (Arc::clone(&self.store), self.key);
+        Ok(StoreHandle { store, place: place.clone(), key, is_first: false, closed: AtomicBool::new(false) })
+    }
 }
 
 /// One opening of a store. Closes when dropped.
@@ -95,11 +171,11 @@ pub(crate) fn ground() -> Ground {
     }
 }
 
-/// Opens the store in the folder `path`, or joins the one that this process has open there. Blocks.
+/// Opens the store in the folder `path`, or joins the one that this process has open there. Blocks, also while another thread opens or
+/// closes the same store; `ERR_BUSY` when that takes a minute.
 pub fn open(path: &Path, options: &OpenOptions) -> Result<StoreHandle> {
     static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
     let settings = options.settings()?;
-    let mut registry = registry().lock();
     if options.create && !OsVfs.exists(path)? {
         check_file_system(&OsVfs, path, &settings)?;
         OsVfs.create_dir_all(path)?;
@@ -108,19 +184,14 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<StoreHandle> {
     // The process may change its working directory while the store is open.
     let path = &path.canonicalize().map_err(not_found)?;
     let place = Place::of(path).map_err(not_found)?;
-    if let Some(entry) = registry.open.get_mut(&place) {
-        if let Some(failure) = entry.store.failure() {
-            return Err(failure);
-        }
-        options.agree_with(&entry.store.settings)?;
-        agree_on_event_codec(&entry.store, options)?;
-        entry.handles += 1;
-        let (store, key) = (Arc::clone(&entry.store), entry.key);
-        return Ok(StoreHandle { store, place, key, is_first: false, closed: AtomicBool::new(false) });
-    }
+    let mut change = match find(&place, options, PATIENCE)? {
+        Found::Joined(handle) => return Ok(handle),
+        Found::Nothing(change) => change,
+    };
     let store = ground().open(path, options)?;
     let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
-    registry.open.insert(place.clone(), Entry { store: Arc::clone(&store), handles: 1, key });
+    change.becomes = Some(Slot::Open(Entry { store: Arc::clone(&store), handles: 1, key }));
+    drop(change);
     Ok(StoreHandle { store, place, key, is_first: true, closed: AtomicBool::new(false) })
 }
 
@@ -152,15 +223,18 @@ impl StoreHandle {
         if self.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
-        let mut registry = registry().lock();
-        let Some(entry) = registry.open.get_mut(&self.place) else { return Ok(()) };
-        entry.handles -= 1;
-        if entry.handles > 0 {
-            return Ok(());
+        {
+            let mut places = registry().places.lock();
+            let Some(slot) = places.get_mut(&self.place) else { return Ok(()) };
+            let Slot::Open(entry) = slot else { return Ok(()) };
+            entry.handles -= 1;
+            if entry.handles > 0 {
+                return Ok(());
+            }
+            *slot = Slot::Changing;
         }
-        let outcome = self.store.shut_down();
-        registry.open.remove(&self.place);
-        outcome
+        let _change = Change { place: self.place.clone(), becomes: None };
+        self.store.shut_down()
     }
 }
 
@@ -173,9 +247,77 @@ impl Drop for StoreHandle {
 
 /// The process is about to exit: what every open store has applied is handed to the operating system.
 pub fn hand_over_all() {
-    // An open or a close that is under way does its own handing over.
-    let Some(registry) = registry().try_lock() else { return };
-    for entry in registry.open.values() {
-        entry.store.hand_over();
+    // A store that is being opened or closed does its own handing over.
+    let open: Vec<_> = {
+        let places = registry().places.lock();
+        let stores = places.values().filter_map(|slot| match slot {
+            Slot::Open(entry) => Some(Arc::clone(&entry.store)),
+            Slot::Changing => None,
+        });
+        stores.collect()
+    };
+    for store in open {
+        store.hand_over();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{path::PathBuf, time::Duration};
+
+    use super::{Change, Found, Place, find, open};
+    use crate::OpenOptions;
+
+    fn folder(name: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("ledgerstone-registry-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        path
+    }
+
+    fn change(place: &Place) -> Change {
+        match find(place, &OpenOptions::default(), Duration::ZERO).unwrap() {
+            Found::Nothing(change) => change,
+            Found::Joined(_) => panic!("nothing is open there"),
+        }
+    }
+
+    /// Bug: an opening that hung (a dead disk, a FIFO) stopped every other store of the process. Mechanism: it ran under the
+    /// registry's lock. Fix: the lock is held to look only; a place that changes is marked.
+    #[test]
+    fn a_store_that_is_being_opened_for_ever_holds_up_nobody_else_and_its_own_waiters_for_so_long() {
+        let (stuck, other) = (folder("stuck"), folder("other"));
+        let place = Place::of(&stuck).unwrap();
+        let opening = change(&place);
+        let options = OpenOptions { create: true, event_codec: "json".into(), ..OpenOptions::default() };
+        open(&other, &options).unwrap().close().unwrap();
+        let refused = find(&place, &options, Duration::from_millis(5)).err().unwrap();
+        assert_eq!(refused.code(), "ERR_BUSY");
+        // It fails, and the place is free.
+        drop(opening);
+        open(&stuck, &options).unwrap().close().unwrap();
+        drop(change(&place));
+        for path in [stuck, other] {
+            std::fs::remove_dir_all(path).unwrap();
+        }
+    }
+
+    #[test]
+    fn openings_of_one_place_at_once_join_and_the_last_handle_closes() {
+        let path = folder("joined");
+        let options = OpenOptions { create: true, event_codec: "json".into(), ..OpenOptions::default() };
+        for _ in 0..5 {
+            let handles: Vec<_> = std::thread::scope(|scope| {
+                let openings: Vec<_> = (0..4).map(|_| scope.spawn(|| open(&path, &options).unwrap())).collect();
+                openings.into_iter().map(|opening| opening.join().unwrap()).collect()
+            });
+            assert!(handles.iter().all(|handle| handle.key() == handles[0].key()));
+            assert_eq!(handles.iter().filter(|handle| handle.is_first()).count(), 1);
+            std::thread::scope(|scope| {
+                for handle in &handles {
+                    scope.spawn(|| handle.close().unwrap());
+                }
+            });
+        }
+        std::fs::remove_dir_all(path).unwrap();
     }
 }

@@ -13,7 +13,7 @@ use ledgerstone_event_log::EventLog;
 use ledgerstone_format::Durability;
 use ledgerstone_journal::{Journal, Led, Poison};
 use ledgerstone_lock_manager::LockManager;
-use ledgerstone_vfs::{Clock, FileLock, Vfs};
+use ledgerstone_vfs::{Clock, FileError, FileLock, Vfs};
 use ledgerstone_write_coordinator::{Coordinator, Crowding, Full};
 use parking_lot::Mutex;
 
@@ -324,6 +324,25 @@ impl Store {
         let wrote = self.journal.step()?;
         let flushed = self.coordinator.step(self);
         Ok(wrote || flushed == ledgerstone_write_coordinator::Step::Worked)
+    }
+
+    /// Both engine threads, or an error and perhaps one of them.
+    pub(crate) fn start_threads(self: &Arc<Self>) -> Result<()> {
+        self.journal.spawn()?;
+        let flusher = Arc::clone(self);
+        self.coordinator
+            .spawn(flusher)
+            .map_err(|error| Error::Io(FileError::new("pthread_create", "ledgerstone-flusher", error)))
+    }
+
+    /// An opening has failed at its last step: what it has started ends, and everything is given back.
+    pub(crate) fn give_up_opening(&self) {
+        self.coordinator.close();
+        // Nothing was appended, so there is nothing that could fail to be kept.
+        let _ = self.journal.close();
+        self.closing.store(true, Ordering::Release);
+        self.checkpoint.close();
+        *self.lock.lock() = None;
     }
 
     /// Ends everything, in this order: intake, verifications, flusher, journal, mark, checkpoint, lock. Everything is freed whatever

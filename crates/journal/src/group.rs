@@ -4,7 +4,7 @@
 //! when it is taken, and the next append begins at the next page. A group that spans a change of files has a run in each.
 //! Knows nothing of threads and does no I/O.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use ledgerstone_format::{PAGE_BYTES, StoreId, align_up};
 use ledgerstone_vfs::VfsFile;
@@ -89,6 +89,9 @@ pub(crate) struct Group {
     reserved: Option<PreparedFile>,
     runs: Vec<Run>,
     pending_bytes: u64,
+    /// The groups that nothing has been seen durable of, and how long they are: last seq, bytes.
+    undurable: VecDeque<(u64, u64)>,
+    undurable_bytes: u64,
     pub(crate) memory: FrameMemory,
     /// The next frame belongs to the last run.
     open: bool,
@@ -97,7 +100,16 @@ pub(crate) struct Group {
 impl Group {
     pub(crate) fn new(origin: Origin) -> Self {
         let memory = FrameMemory::default();
-        Self { origin, reserved: None, runs: Vec::new(), pending_bytes: 0, memory, open: false }
+        Self {
+            origin,
+            reserved: None,
+            runs: Vec::new(),
+            pending_bytes: 0,
+            undurable: VecDeque::new(),
+            undurable_bytes: 0,
+            memory,
+            open: false,
+        }
     }
 
     pub(crate) const fn pending_bytes(&self) -> u64 {
@@ -203,12 +215,25 @@ impl Group {
         Ok((file, FRAMES_START))
     }
 
+    /// How much a recovery would have to copy after a kill, at most: the frames that no later one would have seen durable.
+    pub(crate) fn tail_bytes(&mut self, durable_seq: u64) -> u64 {
+        while let Some((_, bytes)) = self.undurable.front().copied().filter(|(last_seq, _)| *last_seq <= durable_seq) {
+            self.undurable.pop_front();
+            self.undurable_bytes -= bytes;
+        }
+        self.undurable_bytes + self.pending_bytes
+    }
+
     /// Takes the group and closes it: the next frame begins a new page.
     pub(crate) fn take(&mut self) -> Vec<Run> {
         if let Some((_, end)) = &mut self.origin.current {
             *end = align_up(*end, PAGE_BYTES);
         }
         self.open = false;
+        if self.pending_bytes > 0 {
+            self.undurable.push_back((self.origin.last_seq, self.pending_bytes));
+            self.undurable_bytes += self.pending_bytes;
+        }
         self.pending_bytes = 0;
         std::mem::take(&mut self.runs)
     }

@@ -56,6 +56,8 @@ pub struct Journal {
     /// Held while spares are written and flushed: never taken on the way of a reader.
     pub(crate) pool: Mutex<Pool>,
     pool_figures: Mutex<PoolFigures>,
+    /// What the figures say of it, for each commit to look at.
+    is_short: AtomicBool,
     marks: Watermarks,
     pub(crate) bell: Bell,
     /// Why writing waits for space, while it does.
@@ -89,6 +91,7 @@ impl Journal {
         let pool = Pool::new(parts.vfs, &parts.dir, parts.spares, parts.next_number);
         Arc::new(Self {
             pool_figures: Mutex::new(pool.figures()),
+            is_short: AtomicBool::new(false),
             pool: Mutex::new(pool),
             dir: parts.dir,
             clock,

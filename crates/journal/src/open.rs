@@ -11,9 +11,10 @@ use ledgerstone_vfs::{Clock, OpenHow, Vfs, VfsFile};
 
 use crate::{
     Error, Frame, Journal, JournalOptions, Poison, Position, Result, Scan,
+    error::Failure,
     file_header::{FRAMES_START, FileHeader, HEADER_BYTES, make_salt},
     file_name::{UNFINISHED_TAIL, journal_path},
-    folder::SpareFound,
+    folder::{InUse, SpareFound},
     frame_head::FrameHead,
     group::{FileEntry, JournalFile, Origin},
     journal::Parts,
@@ -44,7 +45,7 @@ impl Scan {
         let cut_number = cut.as_ref().map(|file| file.header.number);
         folder.spares.extend(cut.map(|file| SpareFound { number: file.header.number, path: file.path, len: file.len }));
         sorting.sort_out(folder.spares, options, above, cut_number)?;
-        let (spares, next_number) = (sorting.keep, sorting.next_number);
+        let (mut spares, next_number) = (sorting.keep, sorting.next_number);
 
         let mut files: Vec<_> = folder
             .in_use
@@ -63,8 +64,15 @@ impl Scan {
                 previous_crc: crc_before_tail,
             };
             header.salt = make_salt(&header, salt_base);
-            let file = TailFile { vfs: &*vfs, header, capacity: options.next_file_bytes(used_bytes) };
-            let copy = file.make(&dir, &tail)?;
+            let file = TailFile { vfs: &*vfs, header, dir: &dir, tail: &tail };
+            let copy = file.make_in(options.next_file_bytes(used_bytes), options.left_room_bytes(), &mut || {
+                shorten(&*vfs, folder.in_use.last(), files.last_mut(), position)?;
+                for spare in spares.drain(..) {
+                    drop(spare.handle);
+                    vfs.remove_file(&journal_path(&dir, spare.number))?;
+                }
+                Ok(())
+            })?;
             files.push(FileEntry { number: tail_number, first_seq: first.seq(), capacity: copy.file.capacity });
             last_crc = copy.last_crc;
             position = Some(Position { file: tail_number, offset: copy.end, crc: copy.last_crc });
@@ -116,7 +124,7 @@ impl Shelf<'_> {
         above: u64,
         cut: Option<u64>,
     ) -> Result<()> {
-        let sizes = options.first_file_bytes.max(2 * PAGE_BYTES)..=options.spare_limit_bytes();
+        let sizes = options.spare_sizes();
         spares.sort_by_key(|spare| std::cmp::Reverse(if sizes.contains(&spare.len) { spare.len } else { 0 }));
         let fit = spares.iter().take(POOL_LIMIT).take_while(|spare| sizes.contains(&spare.len)).count();
         for unfit in spares.drain(fit..) {
@@ -148,10 +156,31 @@ impl Shelf<'_> {
     }
 }
 
+/// Gives up the rest of the file that holds the tail: it holds nothing that counts.
+fn shorten(
+    vfs: &dyn Vfs,
+    newest: Option<&InUse>,
+    entry: Option<&mut FileEntry>,
+    position: Option<Position>,
+) -> Result<()> {
+    if let (Some(newest), Some(entry), Some(end)) = (newest, entry, position)
+        && newest.header.number == end.file
+        && entry.number == end.file
+    {
+        let len = align_up(end.offset, PAGE_BYTES);
+        if len < newest.len {
+            vfs.open(&newest.path, OpenHow::ReadWrite)?.set_len(len)?;
+            entry.capacity = len;
+        }
+    }
+    Ok(())
+}
+
 struct TailFile<'a> {
     vfs: &'a dyn Vfs,
     header: FileHeader,
-    capacity: u64,
+    dir: &'a Path,
+    tail: &'a [Frame],
 }
 
 struct TailMade {
@@ -161,17 +190,36 @@ struct TailMade {
 }
 
 impl TailFile<'_> {
+    /// Makes it of `capacity` bytes or more. Where the device has no room for that, `make_room` is called and it gets as small as it
+    /// can be, with a page and `left_bytes` for what frees space if possible. On failure nothing of it is left.
+    fn make_in(&self, capacity: u64, left_bytes: u64, make_room: &mut dyn FnMut() -> Result<()>) -> Result<TailMade> {
+        let frames_bytes: u64 = self.tail.iter().map(|frame| frame.bytes().len() as u64).sum();
+        let least = align_up(FRAMES_START + frames_bytes, PAGE_BYTES);
+        let is_full = |made: &Result<TailMade>| matches!(made, Err(Error::NoSpace(_)));
+        let mut made = self.make(align_up(capacity.max(least), PAGE_BYTES));
+        if is_full(&made) {
+            make_room()?;
+            made = self.make(least + PAGE_BYTES + align_up(left_bytes, PAGE_BYTES));
+        }
+        if is_full(&made) { self.make(least) } else { made }
+    }
+
+    fn make(&self, capacity: u64) -> Result<TailMade> {
+        let aside = self.dir.join(UNFINISHED_TAIL);
+        self.make_aside(&aside, capacity).inspect_err(|_| {
+            // Best effort, as the next opening does the same.
+            let _ = self.vfs.remove_file(&aside);
+        })
+    }
+
     /// Writes header, frames and zeros aside, flushes, puts the file in place and flushes the folder.
-    fn make(self, dir: &Path, tail: &[Frame]) -> Result<TailMade> {
-        let frames_bytes: u64 = tail.iter().map(|frame| frame.bytes().len() as u64).sum();
-        let capacity = align_up(self.capacity.max(FRAMES_START + frames_bytes), PAGE_BYTES);
-        let aside = dir.join(UNFINISHED_TAIL);
-        let handle = self.vfs.open(&aside, OpenHow::CreateOrTruncate)?;
+    fn make_aside(&self, aside: &Path, capacity: u64) -> Result<TailMade> {
+        let handle = self.vfs.open(aside, OpenHow::CreateOrTruncate)?;
         let mut writer = TailWriter { handle: &*handle, buffer: Vec::new(), offset: 0 };
         writer.buffer.extend_from_slice(&self.header.encode());
         writer.buffer.extend_from_slice(zeros(FRAMES_START - HEADER_BYTES as u64));
         let mut crc = self.header.previous_crc;
-        for frame in tail {
+        for frame in self.tail {
             let mut bytes = frame.bytes().to_vec();
             // When this file has its name, all of it is durable.
             let head = FrameHead::parse(&bytes).ok_or(Error::Internal("a frame without a head"))?;
@@ -182,11 +230,13 @@ impl TailFile<'_> {
         }
         let end = writer.offset + writer.buffer.len() as u64;
         writer.fill_to(capacity)?;
-        handle.sync_data()?;
+        // A failed flush is never repeated, whatever its code (I5): lack of room in it is no reason to try again.
+        let unflushed = |error| Failure::of_flush(error).into_error();
+        handle.sync_data().map_err(unflushed)?;
         drop(handle);
-        let path = journal_path(dir, self.header.number);
-        self.vfs.rename(&aside, &path)?;
-        self.vfs.sync_dir(dir)?;
+        let path = journal_path(self.dir, self.header.number);
+        self.vfs.rename(aside, &path)?;
+        self.vfs.sync_dir(self.dir).map_err(unflushed)?;
         let handle = self.vfs.open(&path, OpenHow::ReadWrite)?;
         let file = JournalFile { number: self.header.number, salt: self.header.salt, capacity, handle };
         Ok(TailMade { file, end, last_crc: crc })

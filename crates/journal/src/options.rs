@@ -1,5 +1,7 @@
 //! What can be chosen about a journal.
 
+use std::ops::RangeInclusive;
+
 use ledgerstone_format::{PAGE_BYTES, align_up};
 
 /// Sizes, in bytes. None of them changes the format.
@@ -32,10 +34,9 @@ impl JournalOptions {
         (8 * PAGE_BYTES).min(self.first_file_bytes / 32)
     }
 
-    /// The largest file worth keeping as a spare: one that was made for a single huge frame is not.
-    pub(crate) const fn spare_limit_bytes(&self) -> u64 {
-        let limit =
-            if self.max_file_bytes > self.first_file_bytes { self.max_file_bytes } else { self.first_file_bytes };
-        align_up(limit, PAGE_BYTES)
+    /// The files worth keeping as spares: not one that was made for a single huge frame, nor what a full device had room for.
+    pub(crate) fn spare_sizes(&self) -> RangeInclusive<u64> {
+        let least = self.first_file_bytes.max(2 * PAGE_BYTES);
+        least..=align_up(self.max_file_bytes.max(self.first_file_bytes), PAGE_BYTES)
     }
 }

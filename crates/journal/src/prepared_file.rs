@@ -56,6 +56,8 @@ struct Unfinished {
 pub(crate) struct PoolFigures {
     pub(crate) spares: u64,
     pub(crate) spare_bytes: u64,
+    /// There is none, and no room for one as large as it should be.
+    pub(crate) is_short: bool,
     /// What preparing has cost so far.
     pub(crate) flushes: u64,
     pub(crate) bytes: u64,
@@ -70,6 +72,8 @@ pub(crate) struct Pool {
     unfinished: Option<Unfinished>,
     /// Preparing in advance failed: left alone until somebody needs a file.
     gave_up: bool,
+    /// The last file found no room as large as it should have been.
+    is_short: bool,
     counts: PoolFigures,
 }
 
@@ -82,6 +86,7 @@ impl Pool {
             next_number,
             unfinished: None,
             gave_up: false,
+            is_short: false,
             counts: PoolFigures::default(),
         }
     }
@@ -93,14 +98,16 @@ impl Pool {
 
     pub(crate) fn figures(&self) -> PoolFigures {
         let spare_bytes = self.spares.iter().map(|spare| spare.capacity).sum();
-        PoolFigures { spares: self.spares.len() as u64, spare_bytes, ..self.counts }
+        let is_short = self.is_short && self.spares.is_empty();
+        PoolFigures { spares: self.spares.len() as u64, spare_bytes, is_short, ..self.counts }
     }
 
     pub(crate) fn vfs(&self) -> Arc<dyn Vfs> {
         Arc::clone(&self.vfs)
     }
 
-    /// The next spare that holds `need_bytes`, prepared here if there is none, then of `capacity` bytes or more.
+    /// The next spare that holds `need_bytes`, prepared here if there is none, then of `capacity` bytes or more; where the device has
+    /// no room for that, as large as is needed.
     /// Spares that are too small go to the end of the line, so that numbers go on growing. `in_time` is asked between two
     /// pieces; what is unfinished then is left for the thread.
     pub(crate) fn take(
@@ -111,11 +118,12 @@ impl Pool {
     ) -> Result<PreparedFile, Failure> {
         self.gave_up = false;
         if !self.spares.iter().any(|spare| spare.capacity >= need_bytes) {
-            while !self.prepare_slice(align_up(capacity.max(need_bytes), PAGE_BYTES))? {
-                if !in_time() {
-                    return Err(Failure::Refused(Error::NotInTime));
-                }
-            }
+            let need = align_up(need_bytes, PAGE_BYTES);
+            let wanted = if self.is_short { need } else { align_up(capacity.max(need_bytes), PAGE_BYTES) };
+            match self.prepare(wanted, in_time) {
+                Err(Failure::Refused(Error::NoSpace(_))) if wanted > need => self.prepare(need, in_time),
+                done => done,
+            }?;
         }
         let fit = self.spares.iter().position(|spare| spare.capacity >= need_bytes);
         let too_small: Vec<_> = self.spares.drain(..fit.unwrap_or(0)).collect();
@@ -126,6 +134,15 @@ impl Pool {
             self.adopt(&path, spare.capacity)?;
         }
         Ok(taken)
+    }
+
+    fn prepare(&mut self, capacity: u64, in_time: &dyn Fn() -> bool) -> Result<(), Failure> {
+        while !self.prepare_slice(capacity)? {
+            if !in_time() {
+                return Err(Failure::Refused(Error::NotInTime));
+            }
+        }
+        Ok(())
     }
 
     /// Takes over a file that is needed no more, as a spare: renamed to the next number, which its header does not
@@ -153,6 +170,9 @@ impl Pool {
     pub(crate) fn prepare_in_advance(&mut self, capacity: u64) -> Result<(), Failure> {
         let outcome = self.prepare_slice(align_up(capacity, PAGE_BYTES));
         self.gave_up = outcome.is_err();
+        if matches!(outcome, Ok(true)) {
+            self.is_short = false;
+        }
         outcome.map(drop)
     }
 
@@ -160,6 +180,7 @@ impl Pool {
         match self.try_prepare_slice(capacity) {
             Ok(done) => Ok(done),
             Err(failure) => {
+                self.is_short |= matches!(failure, Failure::Refused(Error::NoSpace(_)));
                 // Best effort: a leftover is overwritten by the next attempt and removed at the next opening.
                 if let Some(unfinished) = self.unfinished.take() {
                     drop(unfinished.handle);

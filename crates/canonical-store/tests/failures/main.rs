@@ -20,6 +20,7 @@ mod file_system;
 mod flush_count;
 mod gate;
 mod no_space;
+mod opening;
 mod poison;
 mod process_lock;
 mod rig;

@@ -2,16 +2,19 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
+use ledgerstone_format::PAGE_BYTES;
 use parking_lot::MutexGuard;
 
 use super::Journal;
 use crate::{
-    Error, Frame, FrameBuilder, FrameKind, Position, Result, Stamp, file_name::journal_path, group::Room,
-    prepared_file::Pool,
+    Error, Frame, FrameBuilder, FrameKind, Position, Result, Stamp, file_header::FRAMES_START, file_name::journal_path,
+    group::Room, prepared_file::Pool,
 };
 
 /// How long a commit waits for a file on a device that does not keep up.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// What a copy of the tail takes beside header and frames: a page for what frees space, and what pages are not filled here and there.
+const COPY_PAGES: u64 = 4;
 /// How often it looks at the clock meanwhile.
 const GLANCE: Duration = Duration::from_millis(20);
 
@@ -35,9 +38,22 @@ pub struct End {
 
 impl Journal {
     /// The same as [`reserve`](Self::reserve), for a frame that may not take the last room: some is left for those that seal,
-    /// or free space on a full device.
+    /// or free space on a full device. Where no spare can be had there is left as much as a recovery will need, which gives up the
+    /// rest of the file for a copy of its tail.
     pub fn reserve_and_leave_room(&self, frame_len: u64) -> Result<()> {
-        self.reserve(frame_len.saturating_add(self.options.left_room_bytes()))
+        let mut bytes = frame_len.saturating_add(self.options.left_room_bytes());
+        let is_short = self.is_short.load(Ordering::Relaxed);
+        if is_short {
+            let tail_bytes = self.group.lock().tail_bytes(self.marks.durable());
+            bytes = bytes.saturating_add(FRAMES_START + COPY_PAGES * PAGE_BYTES + tail_bytes).saturating_add(frame_len);
+        }
+        let outcome = self.reserve(bytes);
+        if is_short && matches!(outcome, Err(Error::NoSpace(_))) {
+            // What is durable needs no copy, once a later frame tells so.
+            self.marks.want_durable(self.group.lock().last_seq());
+            self.bell.ring();
+        }
+        outcome
     }
 
     /// Makes sure that a frame of `frame_len` bytes has a place, preparing a file here if none is ready. By the gate's

@@ -45,15 +45,16 @@ impl Journal {
     pub fn recycle(&self, upto_seq: u64) -> Result<()> {
         self.check_open()?;
         let released = self.group.lock().release(upto_seq, self.marks.durable(), self.options.keep_bytes);
-        let limit_bytes = self.options.spare_limit_bytes();
-        let sizes: Vec<_> = released.iter().map(|file| file.capacity).filter(|size| *size <= limit_bytes).collect();
+        let spare_sizes = self.options.spare_sizes();
+        let sizes: Vec<_> =
+            released.iter().map(|file| file.capacity).filter(|size| spare_sizes.contains(size)).collect();
         let mut later = sizes.as_slice();
         for file in released {
-            let is_huge = file.capacity > limit_bytes;
-            later = if is_huge { later } else { later.get(1..).unwrap_or_default() };
+            let is_odd = !spare_sizes.contains(&file.capacity);
+            later = if is_odd { later } else { later.get(1..).unwrap_or_default() };
             let path = journal_path(&self.dir, file.number);
             let mut pool = self.pool.lock();
-            let is_wanted = !is_huge && pool.wants(file.capacity, later);
+            let is_wanted = !is_odd && pool.wants(file.capacity, later);
             let outcome = if is_wanted { pool.adopt(&path, file.capacity) } else { pool.remove(&path) };
             self.show(&pool);
             drop(pool);
@@ -81,7 +82,9 @@ impl Journal {
 
     /// Has the statistics show the pool as it is now.
     pub(super) fn show(&self, pool: &Pool) {
-        *self.pool_figures.lock() = pool.figures();
+        let figures = pool.figures();
+        self.is_short.store(figures.is_short, Ordering::Relaxed);
+        *self.pool_figures.lock() = figures;
     }
 
     /// Writes and flushes what is pending, ends the thread and refuses everything from then on. Once poisoned, or when

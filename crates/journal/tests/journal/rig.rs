@@ -136,6 +136,12 @@ impl Rig {
         Ok(())
     }
 
+    /// Appends as a store does: room is left for what frees space.
+    pub(crate) fn append_and_leave_room(&mut self, commit: Commit) -> Result<()> {
+        self.journal.reserve_and_leave_room(commit.build().encoded_len())?;
+        self.append(commit)
+    }
+
     /// Appends `count` small commits.
     pub(crate) fn append_many(&mut self, count: u64) -> Result<()> {
         for _ in 0..count {
