@@ -100,7 +100,7 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<StoreHandle> {
     static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
     let settings = options.settings()?;
     let mut registry = registry().lock();
-    if options.create && !OsVfs.exists(path)? {
+    if options.create && !path.exists() {
         check_file_system(&OsVfs, path, &settings)?;
         OsVfs.create_dir_all(path)?;
     }
@@ -117,6 +117,9 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<StoreHandle> {
         entry.handles += 1;
         let (store, key) = (Arc::clone(&entry.store), entry.key);
         return Ok(StoreHandle { store, place, key, is_first: false, closed: AtomicBool::new(false) });
+    }
+    for displaced in registry.open.values().filter(|entry| entry.store.path == *path) {
+        displaced.store.give_way();
     }
     let store = ground().open(path, options)?;
     let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);

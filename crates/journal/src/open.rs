@@ -7,7 +7,7 @@
 use std::{path::Path, sync::Arc};
 
 use ledgerstone_format::{PAGE_BYTES, PlantedFault, align_up, planted};
-use ledgerstone_vfs::{Clock, OpenHow, Vfs, VfsFile};
+use ledgerstone_vfs::{Aside, Clock, OpenHow, Vfs, VfsFile};
 
 use crate::{
     Error, Frame, Journal, JournalOptions, Poison, Position, Result, Scan,
@@ -42,7 +42,12 @@ impl Scan {
         let mut sorting = Shelf { vfs: &*vfs, dir: &dir, next_number, changed: false, keep: Vec::new() };
         let above = if tail.is_empty() { folder.in_use.last().map_or(0, |file| file.header.number) } else { u64::MAX };
         let cut_number = cut.as_ref().map(|file| file.header.number);
-        folder.spares.extend(cut.map(|file| SpareFound { number: file.header.number, path: file.path, len: file.len }));
+        folder.spares.extend(cut.map(|file| SpareFound {
+            number: file.header.number,
+            path: file.path,
+            len: file.len,
+            is_ours: true,
+        }));
         sorting.sort_out(folder.spares, options, above, cut_number)?;
         let (spares, next_number) = (sorting.keep, sorting.next_number);
 
@@ -116,6 +121,8 @@ impl Shelf<'_> {
         above: u64,
         cut: Option<u64>,
     ) -> Result<()> {
+        // What is not known to be ours stays where it is, and is none of our business.
+        spares.retain(|spare| spare.is_ours);
         let sizes = options.first_file_bytes.max(2 * PAGE_BYTES)..=options.spare_limit_bytes();
         spares.sort_by_key(|spare| std::cmp::Reverse(if sizes.contains(&spare.len) { spare.len } else { 0 }));
         let fit = spares.iter().take(POOL_LIMIT).take_while(|spare| sizes.contains(&spare.len)).count();
@@ -165,9 +172,8 @@ impl TailFile<'_> {
     fn make(self, dir: &Path, tail: &[Frame]) -> Result<TailMade> {
         let frames_bytes: u64 = tail.iter().map(|frame| frame.bytes().len() as u64).sum();
         let capacity = align_up(self.capacity.max(FRAMES_START + frames_bytes), PAGE_BYTES);
-        let aside = dir.join(UNFINISHED_TAIL);
-        let handle = self.vfs.open(&aside, OpenHow::CreateOrTruncate)?;
-        let mut writer = TailWriter { handle: &*handle, buffer: Vec::new(), offset: 0 };
+        let aside = Aside::create(self.vfs, &dir.join(UNFINISHED_TAIL))?;
+        let mut writer = TailWriter { handle: &*aside.file, buffer: Vec::new(), offset: 0 };
         writer.buffer.extend_from_slice(&self.header.encode());
         writer.buffer.extend_from_slice(zeros(FRAMES_START - HEADER_BYTES as u64));
         let mut crc = self.header.previous_crc;
@@ -182,10 +188,9 @@ impl TailFile<'_> {
         }
         let end = writer.offset + writer.buffer.len() as u64;
         writer.fill_to(capacity)?;
-        handle.sync_data()?;
-        drop(handle);
+        aside.file.sync_data()?;
         let path = journal_path(dir, self.header.number);
-        self.vfs.rename(&aside, &path)?;
+        aside.put_in_place(self.vfs, &path)?;
         self.vfs.sync_dir(dir)?;
         let handle = self.vfs.open(&path, OpenHow::ReadWrite)?;
         let file = JournalFile { number: self.header.number, salt: self.header.salt, capacity, handle };
