@@ -188,7 +188,7 @@ export class CorruptionError extends LedgerstoneError {
 }
 name(CorruptionError, 'CorruptionError')
 
-/** `ERR_FORMAT`: not a store of ours, or one in a newer format. */
+/** `ERR_FORMAT`: not a store of ours, or one in a newer format, or something else under a name of ours (the message has its path). Nothing was changed. */
 export class FormatError extends LedgerstoneError {
   declare readonly code: 'ERR_FORMAT'
   /** The version found, or what was found instead of one. */

@@ -1,6 +1,6 @@
 // Each row of the table of errors, provoked through the public API: code, class, fields, retryable, cause and the style of the message. Where a
 // second process, a full or a failing device is needed, see the other files of this room.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { binary, type Codec, type ErrorCode, json, LedgerstoneError, type LockTimeoutError, open, type PreflightContext, retry, type StandardSchemaV1, utf8 } from '../../src/index.ts'
@@ -307,15 +307,19 @@ test('ERR_FORMAT has what was found and what is supported', async (t) => {
   writeFileSync(file, 'something else entirely, and longer than it has to be')
   const foreign = await errorOf(() => open(path))
   t.is(foreign.code, 'ERR_FORMAT')
-  t.regex(foreign.message, /found=a foreign file supported=1$/)
+  t.regex(foreign.message, /^found a file that was not made here, expected the identity of a store: path=.*IDENTITY$/)
+  rmSync(file)
+  mkdirSync(file)
+  const folder = await errorOf(() => open(path))
+  expectError(t, folder, { code: 'ERR_FORMAT', class: 'FormatError', fields: { found: 'a folder', supported: 1 } })
+  t.regex(folder.message, /^found a folder, expected a regular file: path=.*IDENTITY$/)
 })
 
 test('ERR_IO has the number, the call and the path', async (t) => {
   const folder = temporaryFolder(t)
   const file = join(folder, 'file')
   writeFileSync(file, '')
-  mkdirSync(join(folder, 'store', 'IDENTITY'), { recursive: true })
-  for (const path of [file, join(file, 'below'), join(folder, 'store')]) {
+  for (const path of [file, join(file, 'below')]) {
     const error = await errorOf(() => open(path))
     expectError(t, error, { code: row('ERR_IO'), class: 'IoError', fields: { errno: ANY_NUMBER, syscall: ANY_TEXT, path: ANY_TEXT } })
     t.true((error as unknown as { path: string }).path.startsWith(folder))

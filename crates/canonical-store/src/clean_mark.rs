@@ -41,6 +41,11 @@ impl CleanMark {
         Ok(Some(Self { seq, next_event_id }))
     }
 
+    /// Whether a file of this format, of whatever store and sound or not, is there.
+    pub(crate) fn is_ours(vfs: &dyn Vfs, path: &Path) -> Result<bool> {
+        Ok(read_small_file(vfs, path, MAGIC.len())?.is_some_and(|head| head == MAGIC))
+    }
+
     /// Whether there is a mark that no store has written so.
     pub(crate) fn is_damaged(vfs: &dyn Vfs, path: &Path) -> Result<bool> {
         let Some(bytes) = read_small_file(vfs, path, LIMIT_BYTES)? else { return Ok(false) };

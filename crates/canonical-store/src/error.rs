@@ -8,6 +8,9 @@ use ledgerstone_vfs::FileError;
 /// The result of every operation of the store.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// What is found where a file is in the way.
+pub(crate) const NOT_MADE_HERE: &str = "a file that was not made here";
+
 /// A value that belongs to an error.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Detail {
@@ -101,6 +104,9 @@ pub enum Error {
     /// The file is not ours, or newer than this version.
     #[error("the format is not supported: found={found} supported={supported}")]
     Format { found: String, supported: String },
+    /// Something else than a file or folder of ours is at this path. Nothing was changed.
+    #[error("found {found}, expected {expected}: path={}", path.display())]
+    Foreign { path: PathBuf, found: String, expected: String },
     /// The device is full, or the address space that the process may use.
     #[error("{}", no_space(_0))]
     NoSpace(FileError),
@@ -157,7 +163,7 @@ impl Error {
             Self::Paused => "ERR_PAUSED",
             Self::EventsTrimmed { .. } => "ERR_EVENTS_TRIMMED",
             Self::Corrupt { .. } => "ERR_CORRUPT",
-            Self::Format { .. } => "ERR_FORMAT",
+            Self::Format { .. } | Self::Foreign { .. } => "ERR_FORMAT",
             Self::NoSpace(_) => "ERR_NO_SPACE",
             Self::FileSystem { .. } => "ERR_FILE_SYSTEM",
             Self::Io(_) => "ERR_IO",
@@ -196,6 +202,9 @@ impl Error {
                 vec![("file", text(&file.display())), ("offset", Detail::Number(*offset))]
             }
             Self::Format { found, supported } => vec![("found", version(found)), ("supported", version(supported))],
+            Self::Foreign { found, .. } => {
+                vec![("found", text(found)), ("supported", Detail::Number(u64::from(crate::FORMAT_VERSION)))]
+            }
             Self::FileSystem { path, kind } => vec![("path", text(&path.display())), ("type", text(kind))],
             Self::NoSpace(error) | Self::Io(error) => {
                 let mut details = vec![("syscall", text(&error.syscall)), ("path", text(&error.path.display()))];
@@ -224,6 +233,10 @@ impl Error {
         Self::Io(FileError::new("ledgerstone", "", std::io::Error::other(what.into())))
     }
 
+    pub(crate) fn foreign(path: impl Into<PathBuf>, found: &str, expected: &str) -> Self {
+        Self::Foreign { path: path.into(), found: found.to_owned(), expected: expected.to_owned() }
+    }
+
     pub(crate) fn corrupt(file: impl Into<PathBuf>, offset: u64, what: impl Into<String>) -> Self {
         Self::Corrupt { file: file.into(), offset, what: what.into() }
     }
@@ -231,7 +244,11 @@ impl Error {
 
 impl From<FileError> for Error {
     fn from(error: FileError) -> Self {
-        if error.is_no_space() { Self::NoSpace(error) } else { Self::Io(error) }
+        match error.as_foreign() {
+            Some((found, expected)) => Self::foreign(error.path, found, expected),
+            None if error.is_no_space() => Self::NoSpace(error),
+            None => Self::Io(error),
+        }
     }
 }
 
@@ -245,6 +262,7 @@ impl From<ledgerstone_journal::Error> for Error {
             Journal::Format { found, supported, .. } => {
                 Self::Format { found: found.to_string(), supported: supported.to_string() }
             }
+            Journal::Foreign { path, found, expected } => Self::foreign(path, found, expected),
             Journal::Poisoned(cause) => Self::Poisoned(Arc::new((*cause).clone().into())),
             Journal::Limit { limit, size, max } => {
                 Self::Limit { what: "the commit is too large for the journal", limit, size, max }
@@ -268,6 +286,7 @@ impl From<ledgerstone_event_log::Error> for Error {
             Log::Format { found, supported, .. } => {
                 Self::Format { found: found.to_string(), supported: supported.to_string() }
             }
+            Log::Foreign { path, found, expected } => Self::Foreign { path, found, expected },
             Log::Limit { limit, size, max } => Self::Limit { what: "the event is over a limit", limit, size, max },
             Log::Poisoned(cause) => Self::Poisoned(Arc::new((*cause).clone().into())),
             Log::Trimmed { requested, oldest } => Self::EventsTrimmed { requested, oldest },

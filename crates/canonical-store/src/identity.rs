@@ -1,13 +1,14 @@
-//! The file that makes a folder a store. Written atomically as the last step of making one.
+//! The file that makes a folder a store. Written aside as the first step of making one, put in place as the last.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ledgerstone_format::StoreId;
-use ledgerstone_vfs::{Vfs, read_small_file, write_atomically};
+use ledgerstone_vfs::{Aside, Vfs, aside_paths, read_small_file};
 
 use crate::{
     Error,
-    error::Result,
+    error::{NOT_MADE_HERE, Result},
+    layout::Layout,
     sealed_record::{Unsealed, seal, unseal},
 };
 
@@ -24,10 +25,35 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    pub(crate) fn write(&self, vfs: &dyn Vfs, path: &Path) -> Result<()> {
+    /// Writes it aside, durably: whatever is made in the folder from then on is known to be this store's.
+    pub(crate) fn prepare(&self, vfs: &dyn Vfs, layout: &Layout) -> Result<PathBuf> {
         let mut fields = self.store_id.as_bytes().to_vec();
         fields.extend_from_slice(&self.created_at_ms.to_le_bytes());
-        Ok(write_atomically(vfs, path, &seal(MAGIC, FORMAT_VERSION, &fields))?)
+        let aside = Aside::create(vfs, &layout.identity())?;
+        aside.file.write_all_at(&seal(MAGIC, FORMAT_VERSION, &fields), 0)?;
+        aside.file.sync_data()?;
+        vfs.sync_dir(&layout.root)?;
+        Ok(aside.path().to_path_buf())
+    }
+
+    /// Gives what was prepared its name: the store is there.
+    pub(crate) fn establish(vfs: &dyn Vfs, layout: &Layout, prepared: &Path) -> Result<()> {
+        vfs.rename(prepared, &layout.identity())?;
+        Ok(vfs.sync_dir(&layout.root)?)
+    }
+
+    /// The one that was prepared by an attempt to make the store, and where it is.
+    pub(crate) fn prepared(vfs: &dyn Vfs, identity: &Path) -> Result<Option<(Self, PathBuf)>> {
+        for path in aside_paths(identity) {
+            match Self::read(vfs, &path) {
+                Ok(Some(identity)) => return Ok(Some((identity, path))),
+                Ok(None) => break,
+                // Torn, or not ours.
+                Err(Error::Corrupt { .. } | Error::Foreign { .. } | Error::Format { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
     }
 
     /// `None` when there is no such file.
@@ -40,7 +66,7 @@ impl Identity {
                 return Err(Error::Format { found: found.to_string(), supported: FORMAT_VERSION.to_string() });
             }
             Unsealed::Damaged if bytes.len() >= MAGIC.len() && !bytes.starts_with(&MAGIC[..6]) => {
-                return Err(Error::Format { found: "a foreign file".into(), supported: FORMAT_VERSION.to_string() });
+                return Err(Error::foreign(path, NOT_MADE_HERE, "the identity of a store"));
             }
             Unsealed::Damaged => return Err(damaged()),
         };

@@ -13,16 +13,6 @@ impl Layout {
         Self { root: root.to_path_buf() }
     }
 
-    /// Locked while the store is open.
-    pub(crate) fn lock(&self) -> PathBuf {
-        self.root.join("LOCK")
-    }
-
-    /// Who has the lock; a hint only.
-    pub(crate) fn owner(&self) -> PathBuf {
-        self.root.join("LOCK.owner")
-    }
-
     pub(crate) fn identity(&self) -> PathBuf {
         self.root.join("IDENTITY")
     }

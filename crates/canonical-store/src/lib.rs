@@ -26,6 +26,7 @@ mod stats;
 mod store;
 #[cfg(any(test, feature = "sim"))]
 pub mod testing;
+mod unfinished;
 mod verify;
 mod write;
 

@@ -8,18 +8,18 @@ use std::{
     },
 };
 
-use ledgerstone_event_log::{EventLog, EventLogOptions};
+use ledgerstone_event_log::{EventLog, EventLogOptions, FolderKind};
 use ledgerstone_format::StoreId;
 use ledgerstone_journal::{Journal, JournalOptions, Poison, Promise, ScanFrom};
 use ledgerstone_lock_manager::LockManager;
-use ledgerstone_vfs::{Clock, FileLock, FileSystem, OpenHow, OsVfs, Vfs, read_small_file};
+use ledgerstone_vfs::{Clock, FileSystem, FolderLock, OsVfs, Taken, Vfs};
 use ledgerstone_write_coordinator::{Coordinator, Pacing};
 use parking_lot::Mutex;
 
 use crate::{
     Error, Store,
     catalog::SharedCatalog,
-    checkpoint::{Checkpoint, Idle, Loaded},
+    checkpoint::{Checkpoint, Idle, Loaded, clear_half_made_state},
     clean_mark::CleanMark,
     error::Result,
     identity::Identity,
@@ -29,6 +29,7 @@ use crate::{
     read::{ReadCaches, Readers},
     replay::Replayed,
     stats::RecoveryReport,
+    unfinished::{Unfinished, judge_unfinished},
     verify::Verifications,
     write::{CommitState, Gate},
 };
@@ -91,28 +92,41 @@ impl Ground {
         }
         check_file_system(&*self.vfs, path, &settings)?;
         self.vfs.create_dir_all(path)?;
-        let lock = self.take_lock(&layout)?;
-        let poison = Arc::new(Poison::new());
-        let opened = match Identity::read(&*self.vfs, &layout.identity())? {
-            Some(identity) => self.recover(&layout, &settings, options, identity, &poison)?,
-            None => self.make(&layout, &settings, &poison)?,
-        };
-        self.assemble(layout, settings, options, poison, lock, opened)
+        self.anchored(path)?.open_folder(&*self.vfs, layout, settings, options)
     }
 
-    pub(crate) fn take_lock(&self, layout: &Layout) -> Result<Box<dyn FileLock>> {
-        let Some(lock) = self.vfs.try_lock(&layout.lock())? else {
-            let owner = read_small_file(&*self.vfs, &layout.owner(), 64)?.unwrap_or_default();
-            let pid = String::from_utf8_lossy(&owner).lines().next().and_then(|pid| pid.trim().parse().ok());
-            return Err(Error::Locked { path: layout.root.clone(), pid });
+    /// The same, with all files below `path` in what is this folder now.
+    pub(crate) fn anchored(&self, path: &Path) -> Result<Self> {
+        Ok(Self {
+            vfs: self.vfs.anchored(path)?.unwrap_or_else(|| Arc::clone(&self.vfs)),
+            clock: Arc::clone(&self.clock),
+            open_checkpoint: Arc::clone(&self.open_checkpoint),
+            ..*self
+        })
+    }
+
+    /// Opens the store in a folder that is there. `around`: the files around it too.
+    fn open_folder(
+        &self,
+        around: &dyn Vfs,
+        layout: Layout,
+        settings: Settings,
+        options: &OpenOptions,
+    ) -> Result<Arc<Store>> {
+        let vfs = &*self.vfs;
+        FolderKind::Store.check(vfs, &layout.root)?;
+        FolderKind::check_not_part_of_store(around, &layout.root)?;
+        let lock = owned(FolderLock::take(vfs, &layout.root)?, &layout)?;
+        let identity = Identity::read(vfs, &layout.identity())?;
+        let unfinished = if identity.is_none() { judge_unfinished(vfs, &layout)? } else { None };
+        // From here on the folder is known to be ours, or nobody's.
+        let lock = owned(lock.announce(vfs, &*self.clock, &layout.root)?, &layout)?;
+        let poison = Arc::new(Poison::new());
+        let opened = match identity {
+            Some(identity) => self.recover(&layout, &settings, options, identity, &poison)?,
+            None => self.make(&layout, &settings, unfinished, &poison)?,
         };
-        // A hint for whoever is refused; nothing depends on it, so nothing waits for it to be durable, or for room for it.
-        let hint = format!("{}\n{}\n", std::process::id(), self.clock.wall_ms());
-        let file = self.vfs.open(&layout.owner(), OpenHow::CreateOrTruncate);
-        match file.and_then(|file| file.write_all_at(hint.as_bytes(), 0)) {
-            Err(error) if !error.is_no_space() => Err(error.into()),
-            _ => Ok(lock),
-        }
+        self.assemble(layout, settings, options, poison, lock, opened)
     }
 
     fn log_options(settings: &Settings) -> EventLogOptions {
@@ -123,38 +137,38 @@ impl Ground {
         }
     }
 
-    /// A store is made once: its folder is complete when the identity file is there. What an attempt that died has left is
-    /// cleared, unless it holds anything that was ever committed.
-    fn make(&self, layout: &Layout, settings: &Settings, poison: &Arc<Poison>) -> Result<Opened> {
+    /// A store is made once: its identity is prepared first, and gets its name when the folder is complete.
+    fn make(
+        &self,
+        layout: &Layout,
+        settings: &Settings,
+        unfinished: Option<Unfinished>,
+        poison: &Arc<Poison>,
+    ) -> Result<Opened> {
         let vfs = &self.vfs;
-        let folders = [layout.journal(), layout.events(), layout.state()];
-        if ledgerstone_journal::holds_frames(&**vfs, &layout.journal())?
-            || ledgerstone_event_log::holds_events(&**vfs, &layout.events())?
-        {
-            return Err(Error::corrupt(
-                layout.identity(),
-                0,
-                "the identity file is missing from a store that has data",
-            ));
-        }
-        for folder in &folders {
-            vfs.create_dir_all(folder)?;
-            let leftovers = vfs.read_dir(folder)?;
-            for name in &leftovers {
-                vfs.remove_file(&folder.join(name))?;
-            }
-            if !leftovers.is_empty() {
-                vfs.sync_dir(folder)?;
-            }
-        }
         // An attempt before this one may have made the folder and failed to flush its name. The names in it are flushed with
         // the identity file's.
         if let Some(parent) = layout.root.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             vfs.sync_dir(parent)?;
         }
-        let identity = Identity { store_id: (self.new_id)(), created_at_ms: self.clock.wall_ms() };
+        let (identity, prepared) = if let Some(Unfinished { identity, prepared }) = unfinished {
+            clear_half_made_state(&**vfs, &layout.state())?;
+            (identity, prepared)
+        } else {
+            let identity = Identity { store_id: (self.new_id)(), created_at_ms: self.clock.wall_ms() };
+            let prepared = identity.prepare(&**vfs, layout)?;
+            (identity, prepared)
+        };
+        for folder in [layout.journal(), layout.events(), layout.state()] {
+            vfs.create_dir_all(&folder)?;
+        }
         let id = identity.store_id;
         let checkpoint = (self.open_checkpoint)(vfs, &layout.state(), settings)?;
+        let held = checkpoint.load()?;
+        if held.meta.is_some() || held.unfinished_seq > 0 {
+            let what = "the identity file is missing from a store that has data";
+            return Err(Error::corrupt(layout.identity(), 0, what));
+        }
         let log = EventLog::create(Arc::clone(vfs), &layout.events(), id, Self::log_options(settings), 1)?;
         let journal = Journal::create(
             Arc::clone(vfs),
@@ -164,7 +178,7 @@ impl Ground {
             self.journal,
             Arc::clone(poison),
         )?;
-        identity.write(&**vfs, &layout.identity())?;
+        Identity::establish(&**vfs, layout, &prepared)?;
         let loaded = Loaded { meta: None, unfinished_seq: 0, catalog: Vec::new() };
         let replayed = Replayed::start(&loaded, settings);
         Ok(Opened { identity, journal, log, checkpoint, loaded, replayed, bytes_cut: 0, marked_clean: false })
@@ -224,7 +238,7 @@ impl Ground {
         settings: Settings,
         options: &OpenOptions,
         poison: Arc<Poison>,
-        lock: Box<dyn FileLock>,
+        lock: FolderLock,
         opened: Opened,
     ) -> Result<Arc<Store>> {
         let Opened { identity, journal, log, checkpoint, loaded, replayed, bytes_cut, marked_clean } = opened;
@@ -294,6 +308,11 @@ impl Ground {
         }
         Ok(store)
     }
+}
+
+/// What [`FolderLock`] says, as an error of the store.
+pub(crate) fn owned(taken: std::result::Result<FolderLock, Taken>, layout: &Layout) -> Result<FolderLock> {
+    taken.map_err(|Taken { pid }| Error::Locked { path: layout.root.clone(), pid })
 }
 
 /// Where to read the journal from, and what must be in it.

@@ -176,7 +176,7 @@ pub(crate) fn ground() -> Ground {
 pub fn open(path: &Path, options: &OpenOptions) -> Result<StoreHandle> {
     static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
     let settings = options.settings()?;
-    if options.create && !OsVfs.exists(path)? {
+    if options.create && !path.exists() {
         check_file_system(&OsVfs, path, &settings)?;
         OsVfs.create_dir_all(path)?;
     }
@@ -188,11 +188,29 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<StoreHandle> {
         Found::Joined(handle) => return Ok(handle),
         Found::Nothing(change) => change,
     };
+    for displaced in open_at(path) {
+        displaced.give_way();
+    }
     let store = ground().open(path, options)?;
     let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
     change.becomes = Some(Slot::Open(Entry { store: Arc::clone(&store), handles: 1, key }));
     drop(change);
     Ok(StoreHandle { store, place, key, is_first: true, closed: AtomicBool::new(false) })
+}
+
+/// The stores that were opened by that path, and whose folder is no longer there: another one is.
+fn open_at(path: &Path) -> Vec<Arc<Store>> {
+    all_open().into_iter().filter(|store| store.path == *path).collect()
+}
+
+/// A store that is being opened or closed is none of them.
+fn all_open() -> Vec<Arc<Store>> {
+    let places = registry().places.lock();
+    let stores = places.values().filter_map(|slot| match slot {
+        Slot::Open(entry) => Some(Arc::clone(&entry.store)),
+        Slot::Changing => None,
+    });
+    stores.collect()
 }
 
 fn agree_on_event_codec(store: &Store, options: &OpenOptions) -> Result<()> {
@@ -248,15 +266,7 @@ impl Drop for StoreHandle {
 /// The process is about to exit: what every open store has applied is handed to the operating system.
 pub fn hand_over_all() {
     // A store that is being opened or closed does its own handing over.
-    let open: Vec<_> = {
-        let places = registry().places.lock();
-        let stores = places.values().filter_map(|slot| match slot {
-            Slot::Open(entry) => Some(Arc::clone(&entry.store)),
-            Slot::Changing => None,
-        });
-        stores.collect()
-    };
-    for store in open {
+    for store in all_open() {
         store.hand_over();
     }
 }

@@ -13,7 +13,7 @@ use ledgerstone_event_log::EventLog;
 use ledgerstone_format::Durability;
 use ledgerstone_journal::{Journal, Led, Poison};
 use ledgerstone_lock_manager::LockManager;
-use ledgerstone_vfs::{Clock, FileError, FileLock, Vfs};
+use ledgerstone_vfs::{Clock, FileError, FolderLock, Vfs};
 use ledgerstone_write_coordinator::{Coordinator, Crowding, Full};
 use parking_lot::Mutex;
 
@@ -133,7 +133,7 @@ pub struct Store {
     pub(crate) closing: AtomicBool,
     pub(crate) probe: Mutex<FlushProbes>,
     pub(crate) verifications: Verifications,
-    pub(crate) lock: Mutex<Option<Box<dyn FileLock>>>,
+    pub(crate) lock: Mutex<Option<FolderLock>>,
     /// The locks that users take for their keys. The engine takes none of them itself.
     pub(crate) locks: Arc<LockManager>,
 }
@@ -357,11 +357,27 @@ impl Store {
         self.caches.take_back(u64::MAX);
         let outcome = match self.failure() {
             Some(failure) => Err(failure),
-            None => journal.and_then(|()| self.leave_clean_mark()),
+            None => journal.and_then(|()| self.check_in_place()).and_then(|()| self.leave_clean_mark()),
         };
         self.checkpoint.close();
         *self.lock.lock() = None;
         outcome
+    }
+
+    /// Whether the folder is still where the next opening looks for it. If not, writing has come to its end.
+    pub(crate) fn check_in_place(&self) -> Result<()> {
+        let checked = self.vfs.check_in_place();
+        checked.map_err(|error| self.stop_writing(ledgerstone_journal::Error::Io(error)))
+    }
+
+    /// Another folder is where this store's was: it writes no more, and gives LMDB's environment back, which there can be one of
+    /// for a path. Reading ends too.
+    pub(crate) fn give_way(&self) {
+        self.stop_writing(ledgerstone_journal::Error::Io(FileError::gone(&self.path)));
+        self.verifications.end();
+        self.readers.release_all();
+        self.caches.take_back(u64::MAX);
+        self.checkpoint.close();
     }
 
     fn leave_clean_mark(&self) -> Result<()> {

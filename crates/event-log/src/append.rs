@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use ledgerstone_vfs::remove_leftovers;
 use parking_lot::MutexGuard;
 
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
     error::WriteFailure,
     frame::{MAX_EVENT_BYTES, MAX_EVENT_ID, Place},
     frame_builder::{FrameBatch, FrameBuilder},
-    segment::{Segment, aside_name, header::SegmentHeader, writer::SegmentWriter},
+    segment::{Segment, header::SegmentHeader, segment_name, writer::SegmentWriter},
 };
 
 /// The end of the log as the one who appends sees it.
@@ -180,15 +181,22 @@ impl EventLog {
         Ok(appender)
     }
 
+    /// Whether the newest segment is where the next opening will look for it. A failure poisons.
+    pub(crate) fn check_in_place(&self) -> Result<()> {
+        let mut appender = self.appender.lock();
+        match &appender.tail {
+            Tail::Active(writer) => writer.check_in_place().map_err(|failure| appender.failed(failure)),
+            Tail::Sealed | Tail::ReadOnly => Ok(()),
+        }
+    }
+
     fn restore(&self, appender: &mut Appender) -> Result<(), WriteFailure> {
         match &mut appender.tail {
             Tail::Active(writer) => writer.restore(),
             Tail::ReadOnly => Ok(()),
             Tail::Sealed => {
                 // What was to become the next segment.
-                let path = self.dir.join(aside_name(appender.next_id));
-                if self.vfs.exists(&path)? {
-                    self.vfs.remove_file(&path)?;
+                if remove_leftovers(&*self.vfs, &self.dir.join(segment_name(appender.next_id)))? {
                     self.vfs.sync_dir(&self.dir).map_err(WriteFailure::flush)?;
                 }
                 Ok(())

@@ -37,6 +37,16 @@ pub enum Error {
         /// The newest format number that is understood.
         supported: u16,
     },
+    /// Something else than the file or the folder of a log is at this path. Nothing was changed.
+    #[error("found {found}, expected {expected}: path={}", path.display())]
+    Foreign {
+        /// Where it is.
+        path: PathBuf,
+        /// What it is.
+        found: String,
+        /// What should be there.
+        expected: String,
+    },
     /// An append or a truncation that does not fit the ids which the log holds.
     #[error("event id does not continue the log: expected={expected} actual={actual}")]
     EventIdGap {
@@ -112,13 +122,17 @@ pub enum Error {
 }
 
 impl Error {
+    pub(crate) fn foreign(path: impl Into<PathBuf>, found: &str, expected: &str) -> Self {
+        Self::Foreign { path: path.into(), found: found.to_owned(), expected: expected.to_owned() }
+    }
+
     /// The stable code, `ERR_…`.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Io(_) => "ERR_IO",
             Self::NoSpace(_) => "ERR_NO_SPACE",
             Self::Corrupt { .. } => "ERR_CORRUPT",
-            Self::Format { .. } => "ERR_FORMAT",
+            Self::Format { .. } | Self::Foreign { .. } => "ERR_FORMAT",
             Self::EventIdGap { .. } => "ERR_EVENT_ID_GAP",
             Self::Limit { .. } => "ERR_LIMIT",
             // A log on its own gives the timestamps itself: nobody outside can cause the one.
@@ -135,7 +149,11 @@ impl Error {
 
 impl From<FileError> for Error {
     fn from(error: FileError) -> Self {
-        if error.is_no_space() { Self::NoSpace(error) } else { Self::Io(error) }
+        match error.as_foreign() {
+            Some((found, expected)) => Self::foreign(error.path, found, expected),
+            None if error.is_no_space() => Self::NoSpace(error),
+            None => Self::Io(error),
+        }
     }
 }
 

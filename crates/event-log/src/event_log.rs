@@ -21,7 +21,7 @@ use crate::{
     frame::MAX_EVENT_ID,
     horizon::Horizon,
     pin::Pins,
-    recovery::remove_segments_without_events,
+    remains::remove_segments_without_events,
     segment::{
         Segment, header::SegmentHeader, reader::SegmentReader, reader_cache::ReaderCache, writer::SegmentWriter,
     },
@@ -77,8 +77,9 @@ pub(crate) struct Parts {
 }
 
 impl EventLog {
-    /// Makes a new log in `dir`, durable when this returns. What a creation that was cut short left there is replaced; a
-    /// folder in which segments hold events is refused with [`Error::Corrupt`].
+    /// Makes a new log in `dir`, durable when this returns. What a creation of the same log that was cut short left there is
+    /// replaced; a folder with other segments is refused with [`Error::Corrupt`], one with files that only have the names of
+    /// segments with [`Error::Foreign`].
     pub fn create(
         vfs: Arc<dyn Vfs>,
         dir: &Path,
@@ -90,7 +91,7 @@ impl EventLog {
             return Err(Error::Limit { limit: "eventId", size: first_event_id, max: MAX_EVENT_ID });
         }
         vfs.create_dir_all(dir)?;
-        remove_segments_without_events(&*vfs, dir)?;
+        remove_segments_without_events(&*vfs, dir, store_id)?;
         let header = SegmentHeader::new(store_id, first_event_id, 0);
         let writer = SegmentWriter::create(&*vfs, dir, header, 0).map_err(|failure| failure.error)?;
         let segments = vec![Arc::clone(writer.segment())];

@@ -10,14 +10,12 @@
 use std::path::Path;
 
 use ledgerstone_format::{ByteReader, StoreId, checksum::crc32c};
-use ledgerstone_vfs::{OpenHow, Vfs, read_small_file};
+use ledgerstone_vfs::{Aside, Vfs, read_small_file};
 
 use crate::{Error, Result, error::WriteFailure};
 
 /// The file's name.
 pub(crate) const HORIZON_NAME: &str = "horizon";
-/// The name under which it is written aside.
-pub(crate) const HORIZON_ASIDE_NAME: &str = "horizon.tmp";
 const MAGIC: &[u8; 8] = b"LGST-EVH";
 const FORMAT: u16 = 1;
 const FILE_BYTES: usize = 64;
@@ -71,6 +69,11 @@ impl HorizonFile {
         Ok(Self::fields(&mut reader, &bytes, store_id).map_or(Self::Damaged, Self::Known))
     }
 
+    /// Whether a file of this format, of whatever log and sound or not, is in `dir`.
+    pub(crate) fn is_ours(vfs: &dyn Vfs, dir: &Path) -> Result<bool> {
+        Ok(read_small_file(vfs, &dir.join(HORIZON_NAME), MAGIC.len())?.is_some_and(|head| head == MAGIC))
+    }
+
     fn fields(reader: &mut ByteReader<'_>, bytes: &[u8], store_id: StoreId) -> Option<Horizon> {
         reader.u16()?;
         let owner = StoreId::from_bytes(reader.array()?);
@@ -86,12 +89,11 @@ impl HorizonFile {
 impl Horizon {
     /// Replaces the file in `dir`: written aside, flushed, renamed, folder flushed.
     pub(crate) fn write(&self, vfs: &dyn Vfs, dir: &Path, store_id: StoreId) -> Result<(), WriteFailure> {
-        let aside_path = dir.join(HORIZON_ASIDE_NAME);
-        let aside = vfs.open(&aside_path, OpenHow::CreateOrTruncate)?;
-        aside.write_all_at(&self.encode(store_id), 0)?;
-        aside.sync_data().map_err(WriteFailure::flush)?;
-        drop(aside);
-        vfs.rename(&aside_path, &dir.join(HORIZON_NAME))?;
+        let path = dir.join(HORIZON_NAME);
+        let aside = Aside::create(vfs, &path)?;
+        aside.file.write_all_at(&self.encode(store_id), 0)?;
+        aside.file.sync_data().map_err(WriteFailure::flush)?;
+        aside.put_in_place(vfs, &path)?;
         vfs.sync_dir(dir).map_err(WriteFailure::flush)
     }
 

@@ -29,6 +29,7 @@
 mod append;
 mod error;
 mod event_log;
+mod folder_kind;
 mod frame;
 mod frame_builder;
 mod horizon;
@@ -36,6 +37,7 @@ mod iterate;
 mod owned_log;
 mod pin;
 mod recovery;
+mod remains;
 mod retention;
 mod rotate;
 mod segment;
@@ -47,6 +49,7 @@ mod verify;
 
 pub use error::{Error, Result};
 pub use event_log::{EventLog, EventLogOptions};
+pub use folder_kind::FolderKind;
 pub use frame::EventIn;
 pub use iterate::Direction;
 pub use owned_log::{
@@ -54,6 +57,7 @@ pub use owned_log::{
 };
 pub use pin::Pin;
 pub use recovery::{Scan, TornTail, holds_events, scan};
+pub use remains::Remains;
 pub use retention::RetentionPolicy;
 pub use segment_info::SegmentInfo;
 pub use stats::EventLogStats;

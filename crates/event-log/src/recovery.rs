@@ -4,29 +4,32 @@
 //! through. How far the log was promised is known to the caller, who compares it with the scan's end before opening.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use ledgerstone_format::{PlantedFault, StoreId, planted};
-use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
+use ledgerstone_vfs::{OpenHow, Vfs, VfsFile, aside_of, remove_leftovers};
 use parking_lot::RwLock;
 
 use crate::{
     Error, EventLog, EventLogOptions, Result,
     append::Tail,
     event_log::Parts,
-    horizon::{HORIZON_ASIDE_NAME, HorizonFile},
+    horizon::{HORIZON_NAME, HorizonFile},
     segment::{
         Body, Segment,
         footer::Footer,
         header::{SEGMENT_HEADER_BYTES, SegmentHeader},
-        is_aside_name, parse_segment_name, segment_name,
+        parse_segment_name, segment_name,
         walk::walk,
         writer::SegmentWriter,
     },
 };
+
+/// Longer than any segment file: the largest size that can be asked for, an event more, and the index of the smallest frames.
+const MAX_SEGMENT_BYTES: u64 = 2 << 40;
 
 /// The end of the newest segment that no checksum vouches for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,14 +60,23 @@ pub struct Scan {
     pub(crate) horizon: HorizonFile,
 }
 
-/// Whether any segment in `dir`, of whatever store, was long enough to hold events. A missing folder holds none.
+/// Whether any segment in `dir`, of whatever store, was long enough to hold events. A missing folder holds none, and what only
+/// has the name of a segment is none.
 pub fn holds_events(vfs: &dyn Vfs, dir: &Path) -> Result<bool> {
     for id in Names::read(vfs, dir)?.ids {
-        if vfs.open(&dir.join(segment_name(id)), OpenHow::Read)?.len()? > SEGMENT_HEADER_BYTES {
-            return Ok(true);
+        match SegmentHeader::at(vfs, &dir.join(segment_name(id))) {
+            Ok(None) => {}
+            Ok(Some((_, len))) if len <= SEGMENT_HEADER_BYTES => {}
+            Ok(Some(_)) | Err(Error::Format { .. }) => return Ok(true),
+            Err(error) => return Err(error),
         }
     }
     Ok(false)
+}
+
+/// The names that a log replaces whole.
+pub(crate) fn is_own_name(name: &OsStr) -> bool {
+    name == HORIZON_NAME || parse_segment_name(name).is_some()
 }
 
 /// Whose the oldest segment in `dir` is; `None` when there is none.
@@ -92,26 +104,12 @@ pub fn scan(vfs: &Arc<dyn Vfs>, dir: &Path, store_id: StoreId) -> Result<Scan> {
     Ok(scan)
 }
 
-/// Clears the way for a new log: removes segments that hold no events, and what was being written aside.
-pub(crate) fn remove_segments_without_events(vfs: &dyn Vfs, dir: &Path) -> Result<()> {
-    if holds_events(vfs, dir)? {
-        let what = "an event log is there already".to_owned();
-        return Err(Error::Corrupt { file: dir.to_path_buf(), offset: 0, what });
-    }
-    let names = Names::read(vfs, dir)?;
-    let segments = names.ids.into_iter().map(|id| OsString::from(segment_name(id)));
-    for name in segments.chain(names.leftovers) {
-        vfs.remove_file(&dir.join(name))?;
-    }
-    vfs.sync_dir(dir)?;
-    Ok(())
-}
-
 /// The names in a log's folder that are its own.
 pub(crate) struct Names {
     /// First ids, ascending.
-    ids: Vec<u64>,
-    leftovers: Vec<OsString>,
+    pub(crate) ids: Vec<u64>,
+    /// Files that were being made, by the names they would have got.
+    pub(crate) leftovers: Vec<OsString>,
 }
 
 impl Names {
@@ -122,9 +120,10 @@ impl Names {
         };
         let mut ids: Vec<u64> = names.iter().filter_map(|name| parse_segment_name(name)).collect();
         ids.sort_unstable();
-        let is_leftover = |name: &OsString| is_aside_name(name) || name == HORIZON_ASIDE_NAME;
-        let mut leftovers: Vec<OsString> = names.into_iter().filter(is_leftover).collect();
+        let targets = names.iter().filter_map(|name| aside_of(name)).filter(|target| is_own_name(target));
+        let mut leftovers: Vec<OsString> = targets.map(OsStr::to_os_string).collect();
         leftovers.sort_unstable();
+        leftovers.dedup();
         Ok(Self { ids, leftovers })
     }
 
@@ -224,6 +223,13 @@ impl Scan {
         if header.first_id != first_id {
             return Err(corrupt(&*file, 0, "the segment's name and header differ"));
         }
+        if file_len > MAX_SEGMENT_BYTES {
+            return Err(corrupt(
+                &*file,
+                MAX_SEGMENT_BYTES,
+                format!("the segment is longer than any can be: bytes={file_len}"),
+            ));
+        }
         let body = match Footer::read(&*file, file_len, &header)? {
             Some(footer) => Body::Sealed(footer),
             None => self.walk(&*file, &header, next_first_id)?,
@@ -260,15 +266,20 @@ impl Scan {
         if let Some(id) = truncate_from {
             self.check_cut(id)?;
         }
-        for path in &self.leftovers {
-            vfs.remove_file(path)?;
+        let mut removed = false;
+        for target in &self.leftovers {
+            removed |= remove_leftovers(&*vfs, target)?;
         }
-        if !self.leftovers.is_empty() {
+        if removed {
             vfs.sync_dir(&dir)?;
         }
         for path in &self.trimmed {
-            // One that cannot be removed, or comes back, is passed over again and goes at a later opening.
-            let _ = vfs.remove_file(path);
+            // One that cannot be removed, or comes back, is passed over again and goes at a later opening. One that is not ours
+            // stays.
+            let header = SegmentHeader::at(&*vfs, path).ok().flatten();
+            if header.is_some_and(|(header, _)| header.store_id == self.store_id) {
+                let _ = vfs.remove_file(path);
+            }
         }
         let comes_back = self.torn_comes_back && !planted(PlantedFault::LeftOverKept);
         let parts = self.parts(options, |newest| {

@@ -137,6 +137,9 @@ pub(crate) fn of_error(error: Error, path: &Path) -> Damage {
         Error::Corrupt { file, offset, what } => {
             Damage { kind: DamageKind::Checksum, file, offset: Some(offset), what }
         }
+        Error::Foreign { ref path, .. } => {
+            Damage { kind: DamageKind::Foreign, file: path.clone(), offset: None, what: error.to_string() }
+        }
         Error::Format { file, found, supported } => {
             let what = format!("the file has an unknown format: found={found} supported={supported}");
             Damage { kind: DamageKind::Foreign, file, offset: Some(0), what }

@@ -243,7 +243,7 @@ fn a_scan_changes_nothing() {
     let mut torn = disk.read_file(&newest).unwrap();
     torn.extend_from_slice(&[0xaa; 9_000]);
     disk.write_file(&newest, &torn);
-    disk.write_file(dir().join("events-00000000000000000001.log.tmp"), b"left over");
+    disk.write_file(dir().join("events-00000000000000000001.log.tmp"), b"LGST-EVT, left over");
     let (operations, before) = (disk.operations(), file_bytes(&disk));
     let scan = scan_of(&disk).unwrap();
     assert_eq!((scan.next_event_id(), scan.torn_bytes()), (301, 9_000));
@@ -285,7 +285,8 @@ fn a_folder_without_a_log_is_an_empty_scan_and_does_not_open() {
 #[test]
 fn a_half_made_log_is_made_anew_and_one_with_events_is_not() {
     let disk = SimDisk::new(1);
-    disk.write_file(dir().join("events-00000000000000000007.log"), &[3; 4096]);
+    drop(create(&disk, SMALL).unwrap());
+    disk.write_file(dir().join("events-00000000000000000007.log.tmp"), &[0; 4096]);
     disk.write_file(dir().join("notes.txt"), b"foreign");
     assert!(!holds_events(&disk, dir()).unwrap());
     let log = create(&disk, SMALL).unwrap();
@@ -294,6 +295,16 @@ fn a_half_made_log_is_made_anew_and_one_with_events_is_not() {
     assert!(holds_events(&disk, dir()).unwrap());
     assert!(matches!(create(&disk, SMALL), Err(Error::Corrupt { .. })));
     assert_eq!(disk.read_file(dir().join("notes.txt")).unwrap(), b"foreign");
+}
+
+#[test]
+fn a_file_that_only_has_the_name_of_a_segment_is_not_replaced() {
+    let disk = SimDisk::new(1);
+    let path = dir().join("events-00000000000000000007.log");
+    disk.write_file(&path, &[3; 4096]);
+    assert!(!holds_events(&disk, dir()).unwrap());
+    assert!(matches!(create(&disk, SMALL), Err(Error::Foreign { path: found, .. }) if found == path));
+    assert_eq!(disk.read_file(&path).unwrap(), [3; 4096]);
 }
 
 #[test]

@@ -36,6 +36,16 @@ pub enum Error {
         /// The highest number that this version reads.
         supported: u32,
     },
+    /// Something that is no journal file has the name of one. Move it away.
+    #[error("found {found}, expected {expected}: path={}", path.display())]
+    Foreign {
+        /// Where it is.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+        /// What should be there.
+        expected: &'static str,
+    },
     /// An earlier failure stopped all writing. Close the store and open it again; only that heals.
     #[error("writing has stopped after a failure: {0}")]
     Poisoned(Arc<Error>),
@@ -62,6 +72,9 @@ pub enum Error {
 
 impl From<FileError> for Error {
     fn from(error: FileError) -> Self {
+        if let Some((found, expected)) = error.as_foreign() {
+            return Self::Foreign { path: error.path, found, expected };
+        }
         if error.is_no_space() { Self::NoSpace(error) } else { Self::Io(error) }
     }
 }

@@ -5,10 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A spare in the making.
-pub(crate) const UNFINISHED_SPARE: &str = "journal-spare.tmp";
-/// The file into which recovery copies the tail, in the making.
-pub(crate) const UNFINISHED_TAIL: &str = "journal-tail.tmp";
+/// What a spare is made beside: `journal-spare.tmp`.
+pub(crate) const UNFINISHED_SPARE: &str = "journal-spare";
+/// What the file is made beside into which recovery copies the tail: `journal-tail.tmp`.
+pub(crate) const UNFINISHED_TAIL: &str = "journal-tail";
 
 /// Numbers at or above this are nobody's: there is always a next one.
 const NUMBER_END: u64 = 1 << 63;
@@ -42,8 +42,8 @@ mod tests {
             "journal-99999999999999999999.wal",
             "journal-18446744073709551615.wal",
             "journal-00000000000000000042.wal.tmp",
-            UNFINISHED_SPARE,
-            UNFINISHED_TAIL,
+            "journal-spare.tmp",
+            "journal-tail.tmp",
         ] {
             assert_eq!(number_of(OsStr::new(foreign)), None, "{foreign}");
         }

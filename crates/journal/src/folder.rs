@@ -9,8 +9,13 @@ use crate::{
     Error, Result,
     file_header::{FORMAT, FileHeader, HeaderFound},
     file_name::number_of,
+    frame_head::MAX_FRAME_BYTES,
     reader::FileReader,
 };
+
+/// Longer than any journal file: a frame that does not fit into an ordinary one gets one of its own, with its header and room
+/// for a seal.
+pub(crate) const MAX_FILE_BYTES: u64 = MAX_FRAME_BYTES + (64 << 20);
 
 /// A file whose header carries the number in its name.
 #[derive(Clone, Debug)]
@@ -26,6 +31,9 @@ pub(crate) struct SpareFound {
     pub(crate) path: PathBuf,
     pub(crate) number: u64,
     pub(crate) len: u64,
+    /// By its content. A damaged header says nothing, so the rest of its page must be as ours is; anything else is neither used nor
+    /// removed.
+    pub(crate) is_ours: bool,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +60,19 @@ impl Folder {
         let mut reader = FileReader::open(vfs, &path)?;
         let (len, found) = (reader.len(), reader.header()?);
         self.next_number = self.next_number.max(number + 1);
+        if len > MAX_FILE_BYTES {
+            return match found {
+                HeaderFound::Valid(_) | HeaderFound::Foreign(_) => {
+                    let what = format!("a journal file is longer than any can be: bytes={len} max={MAX_FILE_BYTES}");
+                    Err(Error::Corrupt { file: path, offset: MAX_FILE_BYTES, what })
+                }
+                HeaderFound::Blank | HeaderFound::Damaged => Err(Error::Foreign {
+                    path,
+                    found: "a file that is longer than any of the journal",
+                    expected: "a journal file",
+                }),
+            };
+        }
         match found {
             HeaderFound::Foreign(found) => {
                 return Err(Error::Format { file: path, found: u32::from(found), supported: u32::from(FORMAT) });
@@ -59,9 +80,13 @@ impl Folder {
             HeaderFound::Valid(header) if header.number == number => self.in_use.push(InUse { path, len, header }),
             HeaderFound::Valid(header) => {
                 self.next_number = self.next_number.max(header.number.saturating_add(1));
-                self.spares.push(SpareFound { path, number, len });
+                self.spares.push(SpareFound { path, number, len, is_ours: true });
             }
-            HeaderFound::Blank | HeaderFound::Damaged => self.spares.push(SpareFound { path, number, len }),
+            HeaderFound::Blank => self.spares.push(SpareFound { path, number, len, is_ours: true }),
+            HeaderFound::Damaged => {
+                let is_ours = reader.is_blank_behind_header()?;
+                self.spares.push(SpareFound { path, number, len, is_ours });
+            }
         }
         Ok(())
     }
@@ -77,6 +102,18 @@ impl Folder {
             }),
         }
     }
+}
+
+/// Whether a file has the name and the content of one of the journal, whatever store it belongs to, in use or not.
+pub fn is_journal_file(vfs: &dyn Vfs, path: &Path) -> Result<bool> {
+    if path.file_name().and_then(number_of).is_none() {
+        return Ok(false);
+    }
+    let mut reader = FileReader::open(vfs, path)?;
+    Ok(match reader.header()? {
+        HeaderFound::Valid(_) | HeaderFound::Foreign(_) | HeaderFound::Blank => true,
+        HeaderFound::Damaged => reader.is_blank_behind_header()?,
+    })
 }
 
 /// The files with a name of ours, by number.

@@ -26,9 +26,11 @@ use crate::{
     Error, JournalOptions, Listener, ListenerId, Poison, Result,
     bell::Bell,
     error::Failure,
+    folder::journal_files,
     group::{Group, Origin},
     listeners::Listeners,
     prepared_file::{Pool, PoolFigures, PreparedFile},
+    recovery::remove_unfinished,
     stats::Counters,
     watermarks::{Reach, Watermarks},
     writer::{Flushing, Io, Round, Tools},
@@ -113,7 +115,7 @@ impl Journal {
         })
     }
 
-    /// A journal for a new store: no frames yet. Leftovers of a store that was never finished are removed.
+    /// A journal for a new store: no frames yet. [`Error::Corrupt`] when a journal is there already.
     pub fn create(
         vfs: Arc<dyn Vfs>,
         clock: Arc<dyn Clock>,
@@ -123,7 +125,10 @@ impl Journal {
         poison: Arc<Poison>,
     ) -> Result<Arc<Self>> {
         vfs.create_dir_all(dir)?;
-        crate::recovery::remove_leftovers(&*vfs, dir)?;
+        if let Some((_, file)) = journal_files(&*vfs, dir)?.into_iter().next() {
+            return Err(Error::Corrupt { file, offset: 0, what: "a journal is there already".to_owned() });
+        }
+        remove_unfinished(&*vfs, dir)?;
         let origin = Origin {
             store_id,
             last_seq: 0,

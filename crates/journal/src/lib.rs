@@ -55,6 +55,7 @@ mod writer;
 
 pub use error::{Error, Result};
 pub use file_header::FORMAT;
+pub use folder::is_journal_file;
 pub use frame::{Frame, Op, OpKind, Ops};
 pub use frame_builder::{FrameBuilder, Stamp};
 pub use frame_head::{FrameKind, MAX_FRAME_BYTES};

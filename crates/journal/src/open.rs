@@ -7,7 +7,7 @@
 use std::{path::Path, sync::Arc};
 
 use ledgerstone_format::{PAGE_BYTES, PlantedFault, align_up, planted};
-use ledgerstone_vfs::{Clock, OpenHow, Vfs, VfsFile};
+use ledgerstone_vfs::{Aside, Clock, OpenHow, Vfs, VfsFile};
 
 use crate::{
     Error, Frame, Journal, JournalOptions, Poison, Position, Result, Scan,
@@ -43,7 +43,12 @@ impl Scan {
         let mut sorting = Shelf { vfs: &*vfs, dir: &dir, next_number, changed: false, keep: Vec::new() };
         let above = if tail.is_empty() { folder.in_use.last().map_or(0, |file| file.header.number) } else { u64::MAX };
         let cut_number = cut.as_ref().map(|file| file.header.number);
-        folder.spares.extend(cut.map(|file| SpareFound { number: file.header.number, path: file.path, len: file.len }));
+        folder.spares.extend(cut.map(|file| SpareFound {
+            number: file.header.number,
+            path: file.path,
+            len: file.len,
+            is_ours: true,
+        }));
         sorting.sort_out(folder.spares, options, above, cut_number)?;
         let (mut spares, next_number) = (sorting.keep, sorting.next_number);
 
@@ -124,6 +129,8 @@ impl Shelf<'_> {
         above: u64,
         cut: Option<u64>,
     ) -> Result<()> {
+        // What is not known to be ours stays where it is, and is none of our business.
+        spares.retain(|spare| spare.is_ours);
         let sizes = options.spare_sizes();
         spares.sort_by_key(|spare| std::cmp::Reverse(if sizes.contains(&spare.len) { spare.len } else { 0 }));
         let fit = spares.iter().take(POOL_LIMIT).take_while(|spare| sizes.contains(&spare.len)).count();
@@ -205,17 +212,17 @@ impl TailFile<'_> {
     }
 
     fn make(&self, capacity: u64) -> Result<TailMade> {
-        let aside = self.dir.join(UNFINISHED_TAIL);
-        self.make_aside(&aside, capacity).inspect_err(|_| {
+        let aside = Aside::create(self.vfs, &self.dir.join(UNFINISHED_TAIL))?;
+        let path = aside.path().to_path_buf();
+        self.make_aside(aside, capacity).inspect_err(|_| {
             // Best effort, as the next opening does the same.
-            let _ = self.vfs.remove_file(&aside);
+            let _ = self.vfs.remove_file(&path);
         })
     }
 
     /// Writes header, frames and zeros aside, flushes, puts the file in place and flushes the folder.
-    fn make_aside(&self, aside: &Path, capacity: u64) -> Result<TailMade> {
-        let handle = self.vfs.open(aside, OpenHow::CreateOrTruncate)?;
-        let mut writer = TailWriter { handle: &*handle, buffer: Vec::new(), offset: 0 };
+    fn make_aside(&self, aside: Aside, capacity: u64) -> Result<TailMade> {
+        let mut writer = TailWriter { handle: &*aside.file, buffer: Vec::new(), offset: 0 };
         writer.buffer.extend_from_slice(&self.header.encode());
         writer.buffer.extend_from_slice(zeros(FRAMES_START - HEADER_BYTES as u64));
         let mut crc = self.header.previous_crc;
@@ -232,10 +239,9 @@ impl TailFile<'_> {
         writer.fill_to(capacity)?;
         // A failed flush is never repeated, whatever its code (I5): lack of room in it is no reason to try again.
         let unflushed = |error| Failure::of_flush(error).into_error();
-        handle.sync_data().map_err(unflushed)?;
-        drop(handle);
+        aside.file.sync_data().map_err(unflushed)?;
         let path = journal_path(self.dir, self.header.number);
-        self.vfs.rename(aside, &path)?;
+        aside.put_in_place(self.vfs, &path)?;
         self.vfs.sync_dir(self.dir).map_err(unflushed)?;
         let handle = self.vfs.open(&path, OpenHow::ReadWrite)?;
         let file = JournalFile { number: self.header.number, salt: self.header.salt, capacity, handle };

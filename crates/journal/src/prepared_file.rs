@@ -10,7 +10,7 @@ use std::{
 };
 
 use ledgerstone_format::{PAGE_BYTES, align_up};
-use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
+use ledgerstone_vfs::{Aside, OpenHow, Vfs, VfsFile};
 
 use crate::{
     Error,
@@ -45,8 +45,7 @@ pub(crate) struct PreparedFile {
 
 #[derive(Debug)]
 struct Unfinished {
-    handle: Arc<dyn VfsFile>,
-    path: PathBuf,
+    aside: Aside,
     capacity: u64,
     written: u64,
 }
@@ -183,8 +182,9 @@ impl Pool {
                 self.is_short |= matches!(failure, Failure::Refused(Error::NoSpace(_)));
                 // Best effort: a leftover is overwritten by the next attempt and removed at the next opening.
                 if let Some(unfinished) = self.unfinished.take() {
-                    drop(unfinished.handle);
-                    let _ = self.vfs.remove_file(&unfinished.path);
+                    let path = unfinished.aside.path().to_path_buf();
+                    drop(unfinished);
+                    let _ = self.vfs.remove_file(&path);
                 }
                 Err(failure)
             }
@@ -193,24 +193,23 @@ impl Pool {
 
     fn try_prepare_slice(&mut self, capacity: u64) -> Result<bool, Failure> {
         if self.unfinished.is_none() {
-            let path = self.dir.join(UNFINISHED_SPARE);
-            let handle = self.vfs.open(&path, OpenHow::CreateOrTruncate).map_err(Failure::refused)?;
-            self.unfinished = Some(Unfinished { handle, path, capacity, written: 0 });
+            let aside = Aside::create(&*self.vfs, &self.dir.join(UNFINISHED_SPARE)).map_err(Failure::refused)?;
+            self.unfinished = Some(Unfinished { aside, capacity, written: 0 });
         }
         let Some(unfinished) = &mut self.unfinished else { return Ok(false) };
         unfinished.capacity = unfinished.capacity.max(capacity);
         let zeros = zeros(unfinished.capacity - unfinished.written);
         let len = zeros.len() as u64;
         // Not into the cache: whoever writes these pages round it would have to remove each from there first.
-        unfinished.handle.write_all_direct_at(zeros, unfinished.written).map_err(Failure::of_write)?;
+        unfinished.aside.file.write_all_direct_at(zeros, unfinished.written).map_err(Failure::of_write)?;
         self.counts.bytes += len;
         self.counts.flushes += 1;
-        unfinished.handle.sync_data().map_err(Failure::of_flush)?;
+        unfinished.aside.file.sync_data().map_err(Failure::of_flush)?;
         unfinished.written += len;
         if unfinished.written < unfinished.capacity {
             return Ok(false);
         }
-        let (path, capacity) = (unfinished.path.clone(), unfinished.capacity);
+        let (path, capacity) = (unfinished.aside.path().to_path_buf(), unfinished.capacity);
         let spare = self.put_in_place(&path, capacity)?;
         self.unfinished = None;
         self.spares.push_back(spare);

@@ -10,11 +10,11 @@ use ledgerstone_format::{
     align_up,
     checksum::{Claim, SearchCost, crc32c, search_sealed},
 };
-use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
+use ledgerstone_vfs::{FileError, OpenHow, Vfs, VfsFile};
 
 use crate::{
     Frame, Result,
-    file_header::{FileHeader, HEADER_BYTES, HeaderFound},
+    file_header::{FRAMES_START, FileHeader, HEADER_BYTES, HeaderFound},
     frame::check_structure,
     frame_head::{FRAME_ALIGN, FrameHead, HEAD_BYTES, frame_seed},
 };
@@ -22,6 +22,8 @@ use crate::{
 /// How much is read at once: little at first, as a file that ends where it should is not read on.
 const FIRST_WINDOW_BYTES: u64 = 16 << 10;
 const WINDOW_BYTES: u64 = 1 << 20;
+/// What a device writes whole or not.
+const SECTOR_BYTES: u64 = 512;
 
 #[derive(Debug)]
 pub(crate) struct FileReader {
@@ -54,6 +56,13 @@ impl FileReader {
         Ok(if len < HEADER_BYTES { HeaderFound::Damaged } else { FileHeader::find(&bytes) })
     }
 
+    /// Whether the header's page is as it is written behind its header: zeros. The header's own sector does not count, which a
+    /// torn write may have left in any state.
+    pub(crate) fn is_blank_behind_header(&mut self) -> Result<bool> {
+        let behind = self.bytes(SECTOR_BYTES, FRAMES_START - SECTOR_BYTES)?;
+        Ok(behind.is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0)))
+    }
+
     /// `len` bytes at `offset`; `None` where the file does not have them.
     fn bytes(&mut self, offset: u64, len: u64) -> Result<Option<&[u8]>> {
         let Some(end) = offset.checked_add(len).filter(|end| *end <= self.len) else { return Ok(None) };
@@ -61,7 +70,13 @@ impl FileReader {
         if offset < self.window_start || end > window_end {
             let fill = (self.len - offset).min(len.max(self.next_window_bytes));
             self.next_window_bytes = (self.next_window_bytes * 2).min(WINDOW_BYTES);
-            self.window = vec![0; usize::try_from(fill).unwrap_or(0)];
+            let fill = usize::try_from(fill).unwrap_or(0);
+            self.window.clear();
+            // By what a file claims: not to be had is an error, not the end of the process.
+            self.window
+                .try_reserve_exact(fill)
+                .map_err(|_| FileError::new("pread", self.handle.path(), std::io::ErrorKind::OutOfMemory.into()))?;
+            self.window.resize(fill, 0);
             self.window_start = offset;
             let read = self.handle.read_full_at(&mut self.window, offset);
             self.window.truncate(*read.as_ref().unwrap_or(&0));

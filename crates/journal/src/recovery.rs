@@ -12,13 +12,13 @@ use std::{
 };
 
 use ledgerstone_format::{PAGE_BYTES, PlantedFault, StoreId, align_up, planted};
-use ledgerstone_vfs::Vfs;
+use ledgerstone_vfs::{Vfs, remove_leftovers};
 
 use crate::{
     Error, Frame, Result,
     file_header::FRAMES_START,
     file_name::{UNFINISHED_SPARE, UNFINISHED_TAIL},
-    folder::{Folder, InUse, journal_files},
+    folder::{Folder, InUse},
     frame_head::{FRAME_ALIGN, HEAD_BYTES},
     reader::FileReader,
 };
@@ -121,30 +121,12 @@ pub fn holds_frames(vfs: &dyn Vfs, dir: &Path) -> Result<bool> {
     Ok(false)
 }
 
-/// Removes every file with a name of ours: of a store that was never finished.
-pub(crate) fn remove_leftovers(vfs: &dyn Vfs, dir: &Path) -> Result<()> {
-    let files = journal_files(vfs, dir)?;
-    for (_, path) in &files {
-        vfs.remove_file(path)?;
-    }
-    let unfinished = remove_unfinished(vfs, dir)?;
-    if unfinished || !files.is_empty() {
-        vfs.sync_dir(dir)?;
+/// Removes what was being made and never got its name.
+pub(crate) fn remove_unfinished(vfs: &dyn Vfs, dir: &Path) -> Result<()> {
+    for name in [UNFINISHED_SPARE, UNFINISHED_TAIL] {
+        remove_leftovers(vfs, &dir.join(name))?;
     }
     Ok(())
-}
-
-/// Removes what was being made and never got its name. True if there was something.
-pub(crate) fn remove_unfinished(vfs: &dyn Vfs, dir: &Path) -> Result<bool> {
-    let mut removed = false;
-    for name in [UNFINISHED_SPARE, UNFINISHED_TAIL] {
-        match vfs.remove_file(&dir.join(name)) {
-            Ok(()) => removed = true,
-            Err(error) if error.is_not_found() => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(removed)
 }
 
 struct Walk<'a> {

@@ -130,6 +130,9 @@ fn of_error(error: Error, path: &Path) -> Damage {
             Damage { kind, file, offset: Some(offset), what }
         }
         Error::Format { file, found, .. } => foreign_format(file, u16::try_from(found).unwrap_or(u16::MAX)),
+        Error::Foreign { ref path, .. } => {
+            Damage { kind: DamageKind::Foreign, file: path.clone(), offset: None, what: error.to_string() }
+        }
         Error::Io(error) | Error::NoSpace(error) => {
             let kind = if error.is_not_found() { DamageKind::Missing } else { DamageKind::Io };
             Damage { kind, file: error.path.clone(), offset: None, what: error.to_string() }

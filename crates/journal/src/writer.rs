@@ -137,6 +137,9 @@ impl Io {
             }
         }
         if group.commits > before {
+            if !Self::wants_flush(flushing, tools.marks) {
+                self.check_in_place()?;
+            }
             (tools.check)()?;
             tools.marks.publish_written(self.written);
         }
@@ -162,6 +165,14 @@ impl Io {
         Ok(took)
     }
 
+    /// What was written is worth something only where the next opening finds it. Once for each group, before it is told.
+    fn check_in_place(&self) -> Result<()> {
+        match &self.file {
+            Some(file) => Ok(file.handle.check_in_place()?),
+            None => Ok(()),
+        }
+    }
+
     /// How long it took.
     fn flush(&mut self, tools: &Tools) -> Result<Duration> {
         let Some(file) = &self.file else { return Ok(Duration::ZERO) };
@@ -175,6 +186,7 @@ impl Io {
             flushed = file.handle.sync_data();
         }
         flushed.map_err(|error| Failure::of_flush(error).into_error())?;
+        self.check_in_place()?;
         let took = tools.clock.monotonic().saturating_sub(begun);
         tools.counters.flushed(took);
         self.unflushed = false;

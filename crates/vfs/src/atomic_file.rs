@@ -1,23 +1,16 @@
 //! Small files that are replaced whole: a reader sees the old bytes or the new ones, also after power loss.
 
-use std::{io, path::Path};
+use std::path::Path;
 
-use crate::{FileError, OpenHow, Result, Vfs};
+use crate::{Aside, OpenHow, Result, Vfs};
 
 /// Replaces the file at `path` by `bytes`: written aside as `<name>.tmp`, flushed, renamed, folder flushed.
 pub fn write_atomically(vfs: &dyn Vfs, path: &Path, bytes: &[u8]) -> Result<()> {
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(FileError::new("open", path, io::ErrorKind::InvalidInput.into()));
-    };
-    let mut aside_name = name.to_os_string();
-    aside_name.push(".tmp");
-    let aside = folder.join(aside_name);
-    let file = vfs.open(&aside, OpenHow::CreateOrTruncate)?;
-    file.write_all_at(bytes, 0)?;
-    file.sync_data()?;
-    drop(file);
-    vfs.rename(&aside, path)?;
-    vfs.sync_dir(folder)
+    let aside = Aside::create(vfs, path)?;
+    aside.file.write_all_at(bytes, 0)?;
+    aside.file.sync_data()?;
+    aside.put_in_place(vfs, path)?;
+    vfs.sync_dir(path.parent().unwrap_or(Path::new(".")))
 }
 
 /// The whole file at `path`, at most `limit_bytes` of it; `None` when it is missing.

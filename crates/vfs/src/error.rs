@@ -1,6 +1,6 @@
 //! What a failed system call was, on which path, and why. Cheap to clone: one failure is told to everyone who waits.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{fmt, io, path::PathBuf, sync::Arc};
 
 /// The result of every file operation.
 pub type Result<T> = std::result::Result<T, FileError>;
@@ -17,7 +17,40 @@ pub struct FileError {
     pub source: Arc<io::Error>,
 }
 
+/// Something that no file of ours can be stands at its name.
+#[derive(Debug)]
+struct Foreign {
+    found: &'static str,
+    expected: &'static str,
+}
+
+impl fmt::Display for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "found {}, expected {}", self.found, self.expected)
+    }
+}
+
+impl std::error::Error for Foreign {}
+
 impl FileError {
+    /// Something else than `expected` stands at `path`: a link, a queue, a device, a folder, a file with other contents.
+    pub fn foreign(path: impl Into<PathBuf>, found: &'static str, expected: &'static str) -> Self {
+        Self::new("open", path, io::Error::new(io::ErrorKind::InvalidData, Foreign { found, expected }))
+    }
+
+    /// What stands there and what was expected, of an error made by [`foreign`](Self::foreign).
+    pub fn as_foreign(&self) -> Option<(&'static str, &'static str)> {
+        let foreign = self.source.get_ref()?.downcast_ref::<Foreign>()?;
+        Some((foreign.found, foreign.expected))
+    }
+
+    /// The file that is open under `path` is not the one that is found there: what is written into it nobody will read.
+    pub fn gone(path: impl Into<PathBuf>) -> Self {
+        let what =
+            "it is no longer there: it, or a folder above it, was removed, renamed or replaced while it was open";
+        Self::new("stat", path, io::Error::new(io::ErrorKind::StaleNetworkFileHandle, what))
+    }
+
     /// An error of the call `syscall` on `path`.
     pub fn new(syscall: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self { syscall, path: path.into(), source: Arc::new(source) }

@@ -5,7 +5,7 @@ use std::{
     fmt,
     hash::{BuildHasher, Hasher, RandomState},
     io,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -18,16 +18,21 @@ pub enum OpenHow {
     Read,
     /// For reading and writing; the file must exist.
     ReadWrite,
-    /// For reading and writing; the file must not exist.
+    /// For reading and writing; the name must be free.
     CreateNew,
-    /// For reading and writing; an existing file is emptied.
-    CreateOrTruncate,
 }
 
 /// Held until dropped. The operating system drops it too when the process dies.
-pub trait FileLock: Send + Sync + fmt::Debug {}
+pub trait FileLock: Send + Sync + fmt::Debug {
+    /// Whether it keeps anybody out: not where there are no locks of this kind.
+    fn is_exclusive(&self) -> bool {
+        true
+    }
+}
 
-/// A file system.
+/// A file system. The path to a folder may lead through links; the names that are opened may not be any: whatever is no regular
+/// file is an error by [`FileError::foreign`], and is neither waited for nor changed. What is made is the owner's alone (0600,
+/// folders 0700), and no child process inherits a handle.
 pub trait Vfs: Send + Sync + fmt::Debug {
     /// Opens a file. A new file's name is durable only after `sync_dir` on its folder.
     fn open(&self, path: &Path, how: OpenHow) -> Result<Arc<dyn VfsFile>>;
@@ -41,10 +46,28 @@ pub trait Vfs: Send + Sync + fmt::Debug {
     fn remove_file(&self, path: &Path) -> Result<()>;
     /// Flushes a folder: the names created, renamed and removed in it.
     fn sync_dir(&self, path: &Path) -> Result<()>;
-    /// Whether a file or folder of this name is there.
+    /// Whether this name is taken, by whatever.
     fn exists(&self, path: &Path) -> Result<bool>;
     /// Takes the exclusive lock of the file at `path`, which is made if need be. `None`: somebody else holds it.
     fn try_lock(&self, path: &Path) -> Result<Option<Box<dyn FileLock>>>;
+    /// Takes the exclusive lock of the folder itself, where folders have one. `None`: somebody else holds it.
+    fn try_lock_folder(&self, path: &Path) -> Result<Option<Box<dyn FileLock>>>;
+
+    /// The same files, with every path below `folder` leading into what is this folder now, wherever it is moved to and whatever
+    /// is put in its place. `None`: paths are followed as they are.
+    fn anchored(&self, _folder: &Path) -> Result<Option<Arc<dyn Vfs>>> {
+        Ok(None)
+    }
+
+    /// Whether the folder of [`anchored`](Self::anchored) is still the one that its path leads to; [`FileError::gone`] if not.
+    fn check_in_place(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// The path without links, where that can be told.
+    fn real_path(&self, path: &Path) -> PathBuf {
+        path.to_path_buf()
+    }
 
     /// What `path` is on, or will be once it is made: what the nearest folder above it is on. Changes nothing.
     fn file_system(&self, _path: &Path) -> FileSystem {
@@ -71,6 +94,11 @@ pub trait VfsFile: Send + Sync + fmt::Debug {
     fn set_len(&self, len: u64) -> Result<()>;
     /// Flushes data, and of the metadata what is needed to read it (`fdatasync`).
     fn sync_data(&self) -> Result<()>;
+
+    /// Whether the path that it was opened under still leads to it; [`FileError::gone`] if not. One call to the system.
+    fn check_in_place(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// Whether the file is empty.
     fn is_empty(&self) -> Result<bool> {

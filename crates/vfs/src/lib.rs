@@ -1,18 +1,22 @@
 //! Files and time as the engine needs them: a small trait with two implementations, the operating system and a simulated
 //! disk that keeps written and durable bytes apart. Everything but LMDB does its I/O through this crate.
 
+mod aside;
 mod atomic_file;
 mod clock;
 mod error;
 mod file;
 mod file_system;
+mod folder_lock;
 mod os;
 #[cfg(feature = "sim")]
 pub mod sim;
 
+pub use aside::{Aside, aside_of, aside_paths, remove_leftovers};
 pub use atomic_file::{read_small_file, write_atomically};
 pub use clock::{Clock, SystemClock};
 pub use error::{FileError, Result};
 pub use file::{FileLock, OpenHow, Vfs, VfsFile};
 pub use file_system::FileSystem;
+pub use folder_lock::{FolderLock, LOCK_NAME, OWNER_NAME, Taken};
 pub use os::OsVfs;

@@ -1,14 +1,19 @@
 //! The operating system's file system.
 
+#[cfg(unix)]
+mod anchored;
 mod direct;
 mod file_system;
 mod handles;
+mod identity;
 #[cfg(target_os = "linux")]
 mod mount_table;
+#[cfg_attr(not(unix), path = "os/place_by_path.rs")]
+mod place;
 
 use std::{
     ffi::OsString,
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{File, TryLockError},
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -16,6 +21,8 @@ use std::{
 
 use crate::{FileError, FileLock, FileSystem, OpenHow, Result, Vfs, VfsFile};
 use direct::DirectHandle;
+use identity::Identity;
+use place::Place;
 
 /// The real disk.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,7 +32,18 @@ pub struct OsVfs;
 struct OsFile {
     file: File,
     path: PathBuf,
+    /// Without links, where that is known.
+    real_path: PathBuf,
+    identity: Identity,
     direct: DirectHandle,
+}
+
+impl OsFile {
+    fn new(file: File, path: &Path, real_path: PathBuf, how: OpenHow) -> Result<Self> {
+        let identity = Identity::of(&file.metadata().map_err(failed("fstat", path))?);
+        let direct = DirectHandle::new(how != OpenHow::Read);
+        Ok(Self { file, path: path.to_path_buf(), real_path, identity, direct })
+    }
 }
 
 #[derive(Debug)]
@@ -44,78 +62,101 @@ impl Drop for OsLock {
     }
 }
 
+/// Where a file system has no locks of this kind, the file `LOCK` is what is left.
+#[derive(Debug)]
+struct NoLock;
+
+impl FileLock for NoLock {
+    fn is_exclusive(&self) -> bool {
+        false
+    }
+}
+
+fn lock_file(file: File, path: &Path) -> Result<Option<Box<dyn FileLock>>> {
+    match file.try_lock() {
+        Ok(()) => Ok(Some(Box::new(OsLock { file }))),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(FileError::new("flock", path, error)),
+    }
+}
+
+#[cfg(unix)]
+fn lock_folder(folder: File, path: &Path) -> Result<Option<Box<dyn FileLock>>> {
+    match lock_file(folder, path) {
+        // Network file systems may lock only what was opened for writing, or nothing.
+        Err(error) if !matches!(error.source.kind(), io::ErrorKind::Interrupted) => Ok(Some(Box::new(NoLock))),
+        locked => locked,
+    }
+}
+
+fn make_folders(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if parent != path {
+        make_folders(parent)?;
+    }
+    Place::anywhere(path).make_dir()?;
+    Place::anywhere(parent).sync_dir()
+}
+
 fn failed<'a>(syscall: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> FileError + 'a {
     move |source| FileError::new(syscall, path, source)
 }
 
-#[allow(clippy::disallowed_methods, reason = "the one place that touches the operating system's files")]
 impl Vfs for OsVfs {
     fn open(&self, path: &Path, how: OpenHow) -> Result<Arc<dyn VfsFile>> {
-        let mut options = OpenOptions::new();
-        options.read(true);
-        match how {
-            OpenHow::Read => &mut options,
-            OpenHow::ReadWrite => options.write(true),
-            OpenHow::CreateNew => options.write(true).create_new(true),
-            OpenHow::CreateOrTruncate => options.write(true).create(true).truncate(true),
-        };
-        let file = handles::open(&options, path).map_err(failed("open", path))?;
-        Ok(Arc::new(OsFile { file, path: path.to_path_buf(), direct: DirectHandle::new(how != OpenHow::Read) }))
+        let file = Place::anywhere(path).open(how)?;
+        Ok(Arc::new(OsFile::new(file, path, path.to_path_buf(), how)?))
     }
 
     fn read_dir(&self, path: &Path) -> Result<Vec<OsString>> {
-        let entries = fs::read_dir(path).map_err(failed("opendir", path))?;
-        entries.map(|entry| entry.map(|entry| entry.file_name()).map_err(failed("readdir", path))).collect()
+        Place::anywhere(path).read_dir()
     }
 
     fn create_dir_all(&self, path: &Path) -> Result<()> {
-        if path.is_dir() {
-            return Ok(());
-        }
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        if parent != path {
-            self.create_dir_all(parent)?;
-        }
-        match fs::create_dir(path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
-            done => done.map_err(failed("mkdir", path))?,
-        }
-        self.sync_dir(parent)
+        make_folders(path)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
-        fs::rename(from, to).map_err(failed("rename", from))
+        Place::anywhere(from).rename(&Place::anywhere(to))
     }
 
     fn remove_file(&self, path: &Path) -> Result<()> {
-        fs::remove_file(path).map_err(failed("unlink", path))
+        Place::anywhere(path).remove_file()
     }
 
-    #[cfg(unix)]
     fn sync_dir(&self, path: &Path) -> Result<()> {
-        let folder = handles::open(OpenOptions::new().read(true), path).map_err(failed("open", path))?;
-        folder.sync_all().map_err(failed("fsync", path))
-    }
-
-    /// Windows has no flush for folders: NTFS journals their changes itself.
-    #[cfg(not(unix))]
-    fn sync_dir(&self, _path: &Path) -> Result<()> {
-        Ok(())
+        Place::anywhere(path).sync_dir()
     }
 
     fn exists(&self, path: &Path) -> Result<bool> {
-        path.try_exists().map_err(failed("stat", path))
+        Place::anywhere(path).exists()
     }
 
     fn try_lock(&self, path: &Path) -> Result<Option<Box<dyn FileLock>>> {
-        let mut options = OpenOptions::new();
-        let file =
-            options.read(true).write(true).create(true).truncate(false).open(path).map_err(failed("open", path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(OsLock { file }))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(FileError::new("flock", path, error)),
-        }
+        lock_file(Place::anywhere(path).open_lock()?, path)
+    }
+
+    #[cfg(unix)]
+    fn try_lock_folder(&self, path: &Path) -> Result<Option<Box<dyn FileLock>>> {
+        lock_folder(Place::anywhere(path).folder()?, path)
+    }
+
+    /// Windows locks files only; the file `LOCK` cannot be removed while it is open there.
+    #[cfg(not(unix))]
+    fn try_lock_folder(&self, _path: &Path) -> Result<Option<Box<dyn FileLock>>> {
+        Ok(Some(Box::new(NoLock)))
+    }
+
+    #[cfg(unix)]
+    fn anchored(&self, folder: &Path) -> Result<Option<Arc<dyn Vfs>>> {
+        Ok(Some(Arc::new(anchored::AnchoredVfs::new(folder)?)))
+    }
+
+    fn real_path(&self, path: &Path) -> PathBuf {
+        path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
     }
 
     fn file_system(&self, path: &Path) -> FileSystem {
@@ -130,6 +171,10 @@ impl VfsFile for OsFile {
 
     fn len(&self) -> Result<u64> {
         self.file.metadata().map(|metadata| metadata.len()).map_err(failed("fstat", &self.path))
+    }
+
+    fn check_in_place(&self) -> Result<()> {
+        self.identity.check_at(&self.real_path, &self.path, &self.file)
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {

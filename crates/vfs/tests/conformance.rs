@@ -15,8 +15,8 @@ use std::{
 };
 
 use ledgerstone_vfs::{
-    FileError, OpenHow, OsVfs, Vfs, read_small_file,
-    sim::{SimDisk, SlowVfs},
+    Aside, FileError, FolderLock, LOCK_NAME, OWNER_NAME, OpenHow, OsVfs, Taken, Vfs, read_small_file, remove_leftovers,
+    sim::{SimClock, SimDisk, SlowVfs},
     write_atomically,
 };
 
@@ -46,6 +46,11 @@ fn on_all(claim: impl Fn(&dyn Vfs, &Path)) {
     let disk = SimDisk::new(7);
     disk.create_dir_all(&folder.0).unwrap();
     claim(&disk, &folder.0);
+    #[cfg(unix)]
+    {
+        let folder = TempFolder::new();
+        claim(&*OsVfs.anchored(&folder.0).unwrap().unwrap(), &folder.0);
+    }
     let folder = TempFolder::new();
     claim(&SlowVfs::new(Arc::new(OsVfs), Duration::from_micros(1), Duration::from_micros(1)), &folder.0);
 }
@@ -77,7 +82,7 @@ fn a_file_that_must_exist_does_not_come_into_being() {
 }
 
 #[test]
-fn creating_anew_spares_what_exists_and_truncating_empties_it() {
+fn creating_anew_spares_what_exists() {
     on_all(|vfs, folder| {
         let path = folder.join("a");
         vfs.open(&path, OpenHow::CreateNew).unwrap().write_all_at(b"one", 0).unwrap();
@@ -85,7 +90,6 @@ fn creating_anew_spares_what_exists_and_truncating_empties_it() {
         assert_eq!(content(vfs, &path), b"one");
         vfs.open(&path, OpenHow::ReadWrite).unwrap().write_all_at(b"E", 2).unwrap();
         assert_eq!(content(vfs, &path), b"onE");
-        assert!(vfs.open(&path, OpenHow::CreateOrTruncate).unwrap().is_empty().unwrap());
     });
 }
 
@@ -229,6 +233,103 @@ fn a_file_replaced_whole_leaves_nothing_aside() {
         assert_eq!(content(vfs, &path), b"second");
         assert_eq!(read_small_file(vfs, &path, 3).unwrap().unwrap(), b"sec");
         assert_eq!(names(vfs, folder), BTreeSet::from(["identity".to_owned()]));
+    });
+}
+
+#[test]
+fn a_folder_in_the_place_of_a_file_is_foreign() {
+    on_all(|vfs, folder| {
+        vfs.create_dir_all(&folder.join("a")).unwrap();
+        for how in [OpenHow::Read, OpenHow::ReadWrite] {
+            let error = vfs.open(&folder.join("a"), how).unwrap_err();
+            assert_eq!(error.as_foreign(), Some(("a folder", "a regular file")), "{how:?}");
+            assert_eq!(error.path, folder.join("a"));
+        }
+        assert_eq!(kind(vfs.open(&folder.join("a"), OpenHow::CreateNew)), Some(io::ErrorKind::AlreadyExists));
+    });
+}
+
+#[test]
+fn a_file_in_the_making_spares_what_is_not_ours() {
+    on_all(|vfs, folder| {
+        let target = folder.join("a");
+        let put = |name: &str, bytes: &[u8]| {
+            vfs.open(&folder.join(name), OpenHow::CreateNew).unwrap().write_all_at(bytes, 0).unwrap();
+        };
+        put("a.tmp", b"dear diary");
+        put("a.tmp1", b"LGST-STO, torn");
+        vfs.create_dir_all(&folder.join("a.tmp2")).unwrap();
+        let aside = Aside::create(vfs, &target).unwrap();
+        assert_eq!(aside.path(), folder.join("a.tmp1"), "what an attempt of ours has left is replaced");
+        assert!(aside.file.is_empty().unwrap());
+        aside.file.write_all_at(b"whole", 0).unwrap();
+        aside.put_in_place(vfs, &target).unwrap();
+        assert_eq!(
+            (content(vfs, &target), content(vfs, &folder.join("a.tmp"))),
+            (b"whole".to_vec(), b"dear diary".to_vec())
+        );
+        put("a.tmp1", &[0; 100]);
+        put("a.tmp3", b"");
+        put("a.tmp5", b"");
+        assert!(remove_leftovers(vfs, &target).unwrap());
+        assert!(!remove_leftovers(vfs, &target).unwrap());
+        let left = ["a", "a.tmp", "a.tmp2", "a.tmp5"].map(str::to_owned);
+        assert_eq!(names(vfs, folder), BTreeSet::from(left), "up to the first name that is free");
+        for number in 1..8 {
+            let _ = vfs.remove_file(&folder.join(format!("a.tmp{number}")));
+            let _ = vfs.create_dir_all(&folder.join(format!("a.tmp{number}")));
+        }
+        assert!(Aside::create(vfs, &target).unwrap_err().as_foreign().is_some());
+    });
+}
+
+#[test]
+fn a_folder_has_one_owner_and_says_who() {
+    on_all(|vfs, folder| {
+        let clock = SimClock::new(5);
+        let owner = FolderLock::take(vfs, folder).unwrap().unwrap();
+        if cfg!(unix) {
+            assert_eq!(FolderLock::take(vfs, folder).unwrap().unwrap_err(), Taken { pid: None });
+            assert!(names(vfs, folder).is_empty(), "nothing is made before the folder is known to be ours");
+        }
+        let owner = owner.announce(vfs, &clock, folder).unwrap().unwrap();
+        assert_eq!(content(vfs, &folder.join(OWNER_NAME)), format!("{}\n5\n", process::id()).as_bytes());
+        vfs.remove_file(&folder.join(LOCK_NAME)).unwrap();
+        if cfg!(unix) {
+            let taken = FolderLock::take(vfs, folder).unwrap().unwrap_err();
+            assert_eq!(taken, Taken { pid: Some(process::id()) }, "also without the file");
+        }
+        drop(owner);
+        vfs.remove_file(&folder.join(OWNER_NAME)).unwrap();
+        vfs.open(&folder.join(OWNER_NAME), OpenHow::CreateNew).unwrap().write_all_at(b"call me", 0).unwrap();
+        let again = FolderLock::take(vfs, folder).unwrap().unwrap().announce(vfs, &clock, folder).unwrap();
+        assert_eq!(content(vfs, &folder.join(OWNER_NAME)), b"call me", "a hint is not worth somebody's file");
+        drop(again);
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_lost_its_path_is_noticed() {
+    on_all(|vfs, folder| {
+        let make = |name: &str| vfs.open(&folder.join(name), OpenHow::CreateNew).unwrap();
+        for sub in ["removed", "renamed", "moved"] {
+            vfs.create_dir_all(&folder.join(sub)).unwrap();
+        }
+        let (removed, replaced, moved, whole) = (make("removed/a"), make("renamed/a"), make("moved/a"), make("whole"));
+        for file in [&removed, &replaced, &moved, &whole] {
+            file.check_in_place().unwrap();
+        }
+        vfs.remove_file(&folder.join("removed/a")).unwrap();
+        vfs.remove_file(&folder.join("renamed/a")).unwrap();
+        make("renamed/a");
+        vfs.rename(&folder.join("moved"), &folder.join("elsewhere")).unwrap();
+        for file in [removed, replaced, moved] {
+            let error = file.check_in_place().unwrap_err();
+            assert!(!error.is_not_found() && !error.is_no_space(), "{error}");
+            assert!(error.to_string().contains("was removed, renamed or replaced"), "{error}");
+        }
+        whole.check_in_place().unwrap();
     });
 }
 

@@ -35,7 +35,7 @@ fn every_kind_of_call_can_fail_and_then_has_not_happened() {
     let calls: [(SimOp, &dyn Fn() -> Option<ledgerstone_vfs::FileError>); 8] = [
         (SimOp::Open, &|| disk.open(path, OpenHow::Read).err()),
         (SimOp::List, &|| disk.read_dir(Path::new("/d")).err()),
-        (SimOp::Create, &|| disk.open(path, OpenHow::CreateOrTruncate).err()),
+        (SimOp::Create, &|| disk.open(path, OpenHow::CreateNew).err()),
         (SimOp::Create, &|| disk.create_dir_all(Path::new("/e")).err()),
         (SimOp::Create, &|| disk.try_lock(Path::new("/lock")).err()),
         (SimOp::Rename, &|| disk.rename(path, Path::new("/b")).err()),

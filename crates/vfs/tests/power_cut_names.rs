@@ -129,7 +129,7 @@ fn after_a_failed_folder_flush_no_later_one_stores_the_names() {
 #[test]
 fn writing_atomically_leaves_the_old_or_the_new_bytes_at_every_cut() {
     let careless = |disk: &SimDisk| -> ledgerstone_vfs::Result<()> {
-        let file = disk.open(Path::new("/s/a.tmp"), OpenHow::CreateOrTruncate)?;
+        let file = disk.open(Path::new("/s/a.tmp"), OpenHow::CreateNew)?;
         file.write_all_at(b"new", 0)?;
         disk.rename(Path::new("/s/a.tmp"), Path::new("/s/a"))?;
         disk.sync_dir(Path::new("/s"))

@@ -172,6 +172,7 @@ fn calls_are_counted() {
         renames: 1,
         bytes_written: 6_001,
         bytes_read: 10,
+        place_checks: 0,
     };
     assert_eq!(disk.counts(), counts);
     assert_eq!((disk.syncs_of("a"), disk.syncs_of("b"), disk.syncs_of("")), (1, 0, 1));

@@ -6,7 +6,7 @@ use std::{io, path::Path};
 use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions, MdbError, WithoutTls, types::Bytes};
 use ledgerstone_vfs::FileError;
 
-use super::{MAX_READERS, mapping::can_be_mapped};
+use super::{MAX_READERS, close_on_exec::close_on_exec, mapping::can_be_mapped};
 use crate::{Error, error::Result};
 
 pub(super) type Bytewise = Database<'static, Bytes, Bytes>;
@@ -53,6 +53,7 @@ impl Environment {
         // SAFETY: the store's lock file keeps other processes out, the registry keeps this process from opening a path
         // twice, and nothing but LMDB writes to the file while it is mapped. The pre-check has seen that it is whole.
         let env = unsafe { options.open(dir) }?;
+        close_on_exec(&env.try_clone_inner_file()?);
         env.clear_stale_readers()?;
         let transaction = env.write_txn()?;
         let opened = env.create_databases_and_commit(transaction, |opener, transaction| {
@@ -76,6 +77,7 @@ impl Environment {
             options.flags(EnvFlags::READ_ONLY | EnvFlags::NO_LOCK | EnvFlags::NO_SUB_DIR);
             options.open(path)
         }?;
+        close_on_exec(&env.try_clone_inner_file()?);
         let transaction = env.read_txn()?;
         let opened = env.open_databases_and_commit(transaction, |opener, transaction| {
             let missing = || heed::Error::Mdb(MdbError::NotFound);

@@ -15,7 +15,7 @@ use std::{
 
 use heed::{MdbError, PutFlags, RwTxn, types::Bytes};
 use ledgerstone_format::{PlantedFault, planted};
-use ledgerstone_vfs::{FileError, Vfs};
+use ledgerstone_vfs::{FileError, OpenHow, Vfs, VfsFile};
 use ledgerstone_write_coordinator::Delta as _;
 use parking_lot::{Mutex, RwLock};
 
@@ -26,7 +26,7 @@ use super::{
     flush_file::flush_file,
     lmdb_read::{Counted, LmdbRead},
     lock_file::fill_lock_file,
-    precheck::check_data_file,
+    precheck::{check_open_file, open_data_file},
     space::told_apart,
     unfinished_flush::{self, UNFINISHED_KEY},
     value,
@@ -50,6 +50,8 @@ pub(crate) struct LmdbCheckpoint {
     vfs: Arc<dyn Vfs>,
     dir: PathBuf,
     path: PathBuf,
+    /// LMDB's file, for what is asked of files: how long it is, whether it is still there.
+    data: Arc<dyn VfsFile>,
     life: RwLock<Life>,
     /// For reading, once a failed flush has LMDB refuse transactions in the other.
     beside: Mutex<Option<Environment>>,
@@ -103,11 +105,16 @@ impl LmdbCheckpoint {
     /// Opens the environment in `dir`, which exists; makes it when it is empty.
     pub(crate) fn open(vfs: &Arc<dyn Vfs>, dir: &Path, map_bytes: u64) -> Result<Self> {
         let path = dir.join("data.mdb");
-        check_data_file(&**vfs, &path)?;
-        let is_new = !vfs.exists(&path)?;
+        // Made here, not by LMDB, which would follow a link; and kept: it is what LMDB must have opened by that path.
+        let (data, is_new) = match open_data_file(&**vfs, &path)? {
+            Some(data) => (data, false),
+            None => (vfs.open(&path, OpenHow::CreateNew)?, true),
+        };
+        check_open_file(&*data)?;
         fill_lock_file(&**vfs, dir)?;
-        let map_bytes = map_bytes_for(map_bytes, file_bytes(&path));
+        let map_bytes = map_bytes_for(map_bytes, data.len()?);
         let environment = Environment::open(dir, map_bytes).map_err(failed(&path, "mdb_env_open"))?;
+        data.check_in_place()?;
         let page_bytes = environment.env.unnamed_database_stat().page_size as usize;
         if is_new {
             // LMDB flushes its file, never the name: the journal must not be recycled for a file that a power cut takes away.
@@ -117,6 +124,7 @@ impl LmdbCheckpoint {
             vfs: Arc::clone(vfs),
             dir: dir.to_path_buf(),
             path,
+            data,
             life: RwLock::new(Life::Open(environment)),
             beside: Mutex::default(),
             readers: Arc::default(),
@@ -306,10 +314,6 @@ fn write_account(databases: &Databases, last: &mut RwTxn<'_>, batch: &Batch<'_>)
     databases.meta.put(last, META_KEY, &stored)
 }
 
-fn file_bytes(path: &Path) -> u64 {
-    path.metadata().map_or(0, |metadata| metadata.len())
-}
-
 impl Checkpoint for LmdbCheckpoint {
     fn load(&self) -> Result<Loaded> {
         let (failed, read) = (failed(&self.path, "mdb_get"), self.begin_read()?);
@@ -353,7 +357,8 @@ impl Checkpoint for LmdbCheckpoint {
 
     fn write(&self, batch: &Batch<'_>, at: &dyn Fn(Part)) -> Result<()> {
         self.with_room(batch.delta.bytes(), &|environment| self.write_operations(environment, batch, at))?;
-        flush_file(&self.path)
+        flush_file(&self.path)?;
+        Ok(self.data.check_in_place()?)
     }
 
     fn purge(&self, collection: u32) -> Result<bool> {
@@ -376,7 +381,7 @@ impl Checkpoint for LmdbCheckpoint {
     }
 
     fn size(&self) -> CheckpointSize {
-        CheckpointSize { used: file_bytes(&self.path), mapped: self.map_bytes.load(Ordering::Relaxed) }
+        CheckpointSize { used: self.data.len().unwrap_or_default(), mapped: self.map_bytes.load(Ordering::Relaxed) }
     }
 
     fn close(&self) {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use ledgerstone_vfs::{OpenHow, Vfs};
 
+use super::remains::check_lock_file;
 use crate::error::Result;
 
 /// So many read transactions may be open at the same time: those that users hold (`read/snapshot.rs`), and those of the store itself.
@@ -18,6 +19,15 @@ static FILLED: [u8; MAX_READERS as usize * SLOT_BYTES + 1] = [0; MAX_READERS as 
 /// alone, begins the file anew.
 pub(super) fn fill_lock_file(vfs: &dyn Vfs, dir: &Path) -> Result<()> {
     let path = dir.join("lock.mdb");
-    let how = if vfs.exists(&path)? { OpenHow::ReadWrite } else { OpenHow::CreateNew };
-    Ok(vfs.open(&path, how)?.write_all_at(&FILLED, 0)?)
+    let file = match vfs.open(&path, OpenHow::ReadWrite) {
+        Err(error) if error.is_not_found() => vfs.open(&path, OpenHow::CreateNew)?,
+        file => {
+            check_lock_file(vfs, &path)?;
+            file?
+        }
+    };
+    if file.len()? > FILLED.len() as u64 {
+        file.set_len(FILLED.len() as u64)?;
+    }
+    Ok(file.write_all_at(&FILLED, 0)?)
 }

@@ -14,6 +14,9 @@ const FREE_FLAGS: u16 = 0x08;
 /// A machine's smallest pages, and the largest that LMDB takes.
 const PAGE_BYTES: std::ops::RangeInclusive<u64> = 4_096..=32_768;
 
+/// A state is no larger: the walk has two bits of memory for each page, a gibibyte then.
+const MAX_FILE_BYTES: u64 = 16 << 40;
+
 /// The bytes of a page that are looked at: its header and the meta record.
 pub(super) const META_BYTES: usize = PAGE_HEADER_BYTES + 24 + 2 * TREE_RECORD_BYTES + 16;
 
@@ -44,7 +47,7 @@ impl MetaPage {
         let is_sensible = page_bytes.is_power_of_two()
             && PAGE_BYTES.contains(&page_bytes)
             && (free.flags, main.pad, main.flags) == (FREE_FLAGS, 0, 0)
-            && last_page.checked_mul(page_bytes).is_some_and(|end| end < 1 << 62);
+            && last_page.checked_mul(page_bytes).is_some_and(|end| end < MAX_FILE_BYTES);
         is_sensible.then_some(Self { page_bytes, free, main, last_page, transaction })
     }
 

@@ -1,6 +1,7 @@
 //! Where flushed state rests. Two implementations: LMDB, and a twin on the simulated disk that has the same promises.
 
 mod batch;
+mod close_on_exec;
 mod environment;
 mod flush_file;
 mod group_search;
@@ -15,6 +16,7 @@ mod page_walk;
 mod point_search;
 mod precheck;
 mod prefetch;
+mod remains;
 mod space;
 #[cfg(any(test, feature = "sim"))]
 mod twin;
@@ -29,6 +31,7 @@ pub use batch::Part;
 pub(crate) use lmdb::LmdbCheckpoint;
 pub(crate) use lock_file::MAX_READERS;
 pub(crate) use precheck::check_data_file;
+pub(crate) use remains::{clear_half_made_state, remains_of_state};
 #[cfg(any(test, feature = "sim"))]
 pub(crate) use twin::TwinCheckpoint;
 pub(crate) use verify_file::verify_unopened;

@@ -2,9 +2,9 @@
 //! its end, a damaged page would have it read, and write over, the wrong bytes. Checks both meta pages and all of the trees that
 //! the newer one leads to but `state`, whose pages are too many to read at each opening.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
-use ledgerstone_vfs::{OpenHow, Vfs};
+use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
 
 use super::{
     meta_page::meta_pages,
@@ -14,26 +14,43 @@ use crate::{Error, error::Result};
 
 /// Refuses a data file that LMDB must not map. A missing or empty one is fine: LMDB makes it.
 pub(crate) fn check_data_file(vfs: &dyn Vfs, path: &Path) -> Result<()> {
-    if cfg!(not(all(target_pointer_width = "64", target_endian = "little"))) || !vfs.exists(path)? {
-        return Ok(());
+    open_data_file(vfs, path)?.map_or(Ok(()), |file| check_open_file(&*file))
+}
+
+/// The same, of a file that is open.
+pub(super) fn check_open_file(file: &dyn VfsFile) -> Result<()> {
+    match first_finding(file)? {
+        Some(Finding::Damage { offset, what, .. }) => Err(Error::corrupt(file.path(), offset, what)),
+        Some(Finding::Unreadable { error, .. }) => Err(error.into()),
+        None => Ok(()),
     }
-    let file = vfs.open(path, OpenHow::Read)?;
+}
+
+/// `None` when there is none.
+pub(super) fn open_data_file(vfs: &dyn Vfs, path: &Path) -> Result<Option<Arc<dyn VfsFile>>> {
+    match vfs.open(path, OpenHow::Read) {
+        Err(error) if error.is_not_found() => Ok(None),
+        file => Ok(Some(file?)),
+    }
+}
+
+/// The first thing that is wrong.
+pub(super) fn first_finding(file: &dyn VfsFile) -> Result<Option<Finding>> {
     let len = file.len()?;
-    if len == 0 {
-        return Ok(());
+    if cfg!(not(all(target_pointer_width = "64", target_endian = "little"))) || len == 0 {
+        return Ok(None);
     }
-    let refused = |finding| match finding {
-        Finding::Damage { offset, what, .. } => Error::corrupt(path, offset, what),
-        Finding::Unreadable { error, .. } => error.into(),
+    let [first, second] = match meta_pages(file) {
+        Ok(pages) => pages,
+        Err(finding) => return Ok(Some(finding)),
     };
-    let [first, second] = meta_pages(&*file).map_err(refused)?;
     let newest = if second.transaction > first.transaction { second } else { first };
     let mut found = None;
     let mut keep = |finding| {
         found.get_or_insert(finding);
     };
-    let mut walk = PageWalk::new(&*file, len, &newest, &mut keep, &|| false);
+    let mut walk = PageWalk::new(file, len, &newest, &mut keep, &|| false);
     walk.all_but_state();
     walk.contradictions();
-    found.map_or(Ok(()), |finding| Err(refused(finding)))
+    Ok(found)
 }

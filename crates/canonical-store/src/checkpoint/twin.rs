@@ -28,6 +28,7 @@ use crate::{
 /// Few, so that a small delta has several parts.
 const PART_OPERATIONS: usize = 3;
 const LIMIT_BYTES: usize = 1 << 30;
+const MAGIC: &[u8] = b"LGST-TWN";
 
 type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -58,7 +59,7 @@ fn block<'a>(reader: &mut ByteReader<'a>) -> Option<&'a [u8]> {
 
 impl Committed {
     fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
+        let mut bytes = MAGIC.to_vec();
         put_block(&mut bytes, self.meta.as_deref().unwrap_or_default());
         put_block(&mut bytes, &self.unfinished_seq.to_le_bytes());
         put_block(&mut bytes, &u32::try_from(self.catalog.len()).unwrap_or(u32::MAX).to_le_bytes());
@@ -79,7 +80,7 @@ impl Committed {
         if crc32c(body) != u32::from_le_bytes(*crc) {
             return None;
         }
-        let mut reader = ByteReader::new(body);
+        let mut reader = ByteReader::new(body.strip_prefix(MAGIC)?);
         let meta = block(&mut reader)?;
         let mut committed = Self { meta: (!meta.is_empty()).then(|| meta.to_vec()), ..Self::default() };
         committed.unfinished_seq = u64::from_le_bytes(block(&mut reader)?.try_into().ok()?);

@@ -3,6 +3,9 @@
 
 use std::path::Path;
 
+use ledgerstone_event_log::FolderKind;
+use ledgerstone_vfs::FolderLock;
+
 use super::{
     Problem, ProblemKind, Report,
     identity::{verify_clean_mark, verify_identity},
@@ -16,7 +19,7 @@ use crate::{
     error::Result,
     identity::Identity,
     layout::Layout,
-    recovery::{Ground, judge, judge_beginning, scan_from},
+    recovery::{Ground, judge, judge_beginning, owned, scan_from},
     registry::ground,
 };
 
@@ -29,11 +32,19 @@ pub fn verify_closed(path: &Path, cancelled: &dyn Fn() -> bool) -> Result<Report
 impl Ground {
     fn verify(&self, path: &Path, cancelled: &dyn Fn() -> bool) -> Result<Report> {
         let layout = Layout::new(path);
-        let vfs = &*self.vfs;
-        if !vfs.exists(path)? || !self.has_anything(&layout)? {
+        if !self.vfs.exists(path)? {
             return Err(Error::StoreNotFound { path: path.to_path_buf() });
         }
-        let _lock = self.take_lock(&layout)?;
+        FolderKind::Store.check(&*self.vfs, path)?;
+        self.anchored(path)?.verify_folder(layout, cancelled)
+    }
+
+    fn verify_folder(&self, layout: Layout, cancelled: &dyn Fn() -> bool) -> Result<Report> {
+        let vfs = &*self.vfs;
+        if !self.has_anything(&layout)? {
+            return Err(Error::StoreNotFound { path: layout.root });
+        }
+        let _lock = owned(FolderLock::take(vfs, &layout.root)?, &layout)?;
         let mut report = Report::default();
         let identity = verify_identity(vfs, &layout, &mut report);
         verify_clean_mark(vfs, &layout, &mut report);

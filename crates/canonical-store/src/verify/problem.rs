@@ -49,6 +49,7 @@ impl Report {
         let (kind, file, offset) = match error {
             Error::Corrupt { file, offset, .. } => (ProblemKind::Checksum, file.as_path(), Some(*offset)),
             Error::Format { .. } => (ProblemKind::Foreign, file, Some(0)),
+            Error::Foreign { path, .. } => (ProblemKind::Foreign, path.as_path(), None),
             Error::Io(error) if error.is_not_found() => (ProblemKind::Missing, error.path.as_path(), None),
             Error::Io(error) => (ProblemKind::Io, error.path.as_path(), None),
             _ => (ProblemKind::Io, file, None),

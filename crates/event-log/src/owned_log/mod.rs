@@ -25,7 +25,7 @@ use std::{
 };
 
 use ledgerstone_format::{Damage, Durability, StoreId};
-use ledgerstone_vfs::{Clock, FileLock, Vfs};
+use ledgerstone_vfs::{Clock, FolderLock, Vfs};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 use crate::{
@@ -85,7 +85,7 @@ pub struct OwnedLog {
 /// What ends with closing.
 #[derive(Debug)]
 struct Life {
-    lock: Option<Box<dyn FileLock>>,
+    lock: Option<FolderLock>,
     /// Whether the mark of the last close is still there.
     marked: Mutex<bool>,
 }
@@ -120,6 +120,8 @@ impl OwnedLog {
         }
         if self.options.durability == Durability::Durable {
             self.log.sync()?;
+        } else {
+            self.log.check_in_place()?;
         }
         if self.log.stats().segments != files_before {
             // The events are appended. What keeps the old ones from going is told by whoever meets it next.
@@ -303,6 +305,8 @@ impl OwnedLog {
 
     fn finish(&self, life: &Life) -> Result<()> {
         self.log.sync()?;
+        // Also when nothing was left to be flushed: a mark in a folder that nobody finds again says nothing.
+        self.vfs.check_in_place().map_err(|error| Error::Poisoned(Arc::new(error.into())))?;
         if *life.marked.lock() {
             return Ok(());
         }

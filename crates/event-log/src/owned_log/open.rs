@@ -6,15 +6,16 @@ use std::{
 };
 
 use ledgerstone_format::StoreId;
-use ledgerstone_vfs::{Clock, FileLock, FileSystem, OsVfs, SystemClock, Vfs};
+use ledgerstone_vfs::{Clock, FileSystem, FolderLock, OsVfs, SystemClock, Vfs};
 use parking_lot::{Mutex, RwLock};
 
 use super::{
-    Life, Opening, OwnedLog, OwnedLogOptions, Recovery, folder,
+    Life, Opening, OwnedLog, OwnedLogOptions, Recovery,
+    folder::{self, Unfinished},
     record::{CleanMark, Identity},
 };
 use crate::{
-    Error, EventLog, Result, Scan,
+    Error, EventLog, FolderKind, Result, Scan,
     horizon::{HORIZON_NAME, HorizonFile},
     recovery::{holds_events, owner_of_segments, scan},
 };
@@ -46,12 +47,16 @@ impl OwnedLog {
     /// option out of range; [`Error::FileSystem`]; [`Error::Io`], [`Error::NoSpace`].
     pub fn open(ground: &Ground, dir: &Path, options: OwnedLogOptions) -> Result<Self> {
         options.check()?;
-        let at = Opener { ground, dir, options };
-        let opened = match options.opening {
-            Opening::ReadOnly => at.read_only()?,
-            Opening::CreateOrOpen | Opening::Existing => at.for_writing()?,
+        let at = Opener { ground: ground.clone(), dir, options };
+        let log = match options.opening {
+            Opening::ReadOnly => at.assemble(at.read_only()?),
+            Opening::CreateOrOpen | Opening::Existing => {
+                at.prepare_folder()?;
+                let vfs = ground.vfs.anchored(dir)?.unwrap_or_else(|| Arc::clone(&ground.vfs));
+                let at = Opener { ground: Ground { vfs, ..ground.clone() }, ..at };
+                at.assemble(at.for_writing(&*ground.vfs)?)
+            }
         };
-        let log = at.assemble(opened);
         if options.opening != Opening::ReadOnly
             && log.log.horizon_for(&options.retention, ground.clock.wall_ms()).is_some()
         {
@@ -62,7 +67,7 @@ impl OwnedLog {
 }
 
 struct Opener<'a> {
-    ground: &'a Ground,
+    ground: Ground,
     dir: &'a Path,
     options: OwnedLogOptions,
 }
@@ -71,21 +76,39 @@ struct Opened {
     log: Arc<EventLog>,
     log_id: StoreId,
     recovery: Recovery,
-    lock: Option<Box<dyn FileLock>>,
+    lock: Option<FolderLock>,
 }
 
 impl Opener<'_> {
-    fn for_writing(&self) -> Result<Opened> {
+    fn prepare_folder(&self) -> Result<()> {
         let (vfs, dir) = (&*self.ground.vfs, self.dir);
         self.check_file_system()?;
         if self.options.opening == Opening::CreateOrOpen {
             vfs.create_dir_all(dir)?;
-        } else if !vfs.exists(dir)? || (!vfs.exists(&dir.join(Identity::NAME))? && !holds_events(vfs, dir)?) {
+        } else if !vfs.exists(dir)? {
             return Err(self.not_found());
         }
-        let lock = Some(folder::take_lock(vfs, &*self.ground.clock, dir)?);
-        let Some(identity) = Identity::read(vfs, dir)? else {
-            return Ok(Opened { lock, ..self.make()? });
+        Ok(())
+    }
+
+    /// `around`: the files around the folder too.
+    fn for_writing(&self, around: &dyn Vfs) -> Result<Opened> {
+        let (vfs, dir) = (&*self.ground.vfs, self.dir);
+        FolderKind::Log.check(around, dir)?;
+        FolderKind::check_not_part_of_store(around, dir)?;
+        if self.options.opening == Opening::Existing
+            && !vfs.exists(&dir.join(Identity::NAME))?
+            && !holds_events(vfs, dir)?
+        {
+            return Err(self.not_found());
+        }
+        let lock = folder::owned(FolderLock::take(vfs, dir)?, dir)?;
+        let identity = Identity::read(vfs, dir)?;
+        let unfinished = if identity.is_none() { folder::judge_unfinished(vfs, dir)? } else { None };
+        // From here on the folder is known to be ours, or nobody's.
+        let lock = Some(folder::owned(lock.announce(vfs, &*self.ground.clock, dir)?, dir)?);
+        let Some(identity) = identity else {
+            return Ok(Opened { lock, ..self.make(unfinished)? });
         };
         let log_id = identity.log_id;
         let mark = CleanMark::read(vfs, dir, log_id)?;
@@ -107,13 +130,9 @@ impl Opener<'_> {
         }
     }
 
-    /// A log is made once: its folder is complete when the identity file is there.
-    fn make(&self) -> Result<Opened> {
+    /// A log is made once: its identity is prepared first, and gets its name when the folder is complete.
+    fn make(&self, unfinished: Option<Unfinished>) -> Result<Opened> {
         let (vfs, dir) = (&self.ground.vfs, self.dir);
-        let remains = [HORIZON_NAME, CleanMark::NAME].map(|name| vfs.exists(&dir.join(name)));
-        if holds_events(&**vfs, dir)? || remains.into_iter().try_fold(false, |any, is| Ok::<_, Error>(any | is?))? {
-            return Err(self.corrupt(Identity::NAME, "the identity file is missing from a log that has data"));
-        }
         if self.options.opening == Opening::Existing {
             return Err(self.not_found());
         }
@@ -121,9 +140,19 @@ impl Opener<'_> {
         if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             vfs.sync_dir(parent)?;
         }
-        let (log_id, first_event_id) = ((self.ground.new_id)(), self.options.first_event_id);
+        let first_event_id = self.options.first_event_id;
+        let (log_id, prepared) = match unfinished {
+            Some(Unfinished { identity, prepared }) if identity.first_event_id == first_event_id => {
+                (identity.log_id, prepared)
+            }
+            unfinished => {
+                let log_id = unfinished.map_or_else(self.ground.new_id, |unfinished| unfinished.identity.log_id);
+                let identity = Identity { log_id, first_event_id, created_at_ms: self.ground.clock.wall_ms() };
+                (log_id, identity.prepare(&**vfs, dir)?)
+            }
+        };
         let log = EventLog::create(Arc::clone(vfs), dir, log_id, self.options.log(), first_event_id)?;
-        Identity { log_id, first_event_id, created_at_ms: self.ground.clock.wall_ms() }.write(&**vfs, dir)?;
+        Identity::establish(&**vfs, dir, &prepared)?;
         Ok(Opened { log, log_id, recovery: Recovery::default(), lock: None })
     }
 
@@ -149,6 +178,7 @@ impl Opener<'_> {
 
     fn read_only(&self) -> Result<Opened> {
         let (vfs, dir) = (&self.ground.vfs, self.dir);
+        FolderKind::Log.check(&**vfs, dir)?;
         let identity = Identity::read(&**vfs, dir)?;
         let owner = match identity {
             Some(identity) => Some(identity.log_id),

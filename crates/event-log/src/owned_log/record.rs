@@ -4,15 +4,17 @@
 //! magic 8 bytes | format u16 | log id 16 bytes | field u64 | field u64 | crc32c u32
 //! ```
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ledgerstone_format::{ByteReader, StoreId, checksum::crc32c};
-use ledgerstone_vfs::{Vfs, read_small_file, write_atomically};
+use ledgerstone_vfs::{Aside, Vfs, aside_paths, read_small_file, write_atomically};
 
-use crate::{Error, Result};
+use crate::{Error, Result, remains::NOT_MADE_HERE};
 
 const FORMAT: u16 = 1;
 const RECORD_BYTES: usize = 46;
+/// What damage leaves of a magic of ours, mostly.
+const OURS: &[u8] = b"LGST-E";
 
 /// Makes a folder a log: written as the last step of making one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,17 +37,52 @@ impl Identity {
     pub(crate) const NAME: &str = "IDENTITY";
     const MAGIC: [u8; 8] = *b"LGST-EVI";
 
-    pub(crate) fn write(&self, vfs: &dyn Vfs, dir: &Path) -> Result<()> {
-        let bytes = encode(Self::MAGIC, self.log_id, [self.first_event_id, self.created_at_ms]);
-        Ok(write_atomically(vfs, &dir.join(Self::NAME), &bytes)?)
+    /// Writes it aside, durably: whatever is made in the folder from then on is known to be this log's.
+    pub(crate) fn prepare(&self, vfs: &dyn Vfs, dir: &Path) -> Result<PathBuf> {
+        let aside = Aside::create(vfs, &dir.join(Self::NAME))?;
+        aside.file.write_all_at(&encode(Self::MAGIC, self.log_id, [self.first_event_id, self.created_at_ms]), 0)?;
+        aside.file.sync_data()?;
+        vfs.sync_dir(dir)?;
+        Ok(aside.path().to_path_buf())
+    }
+
+    /// Gives what was prepared its name: the log is there.
+    pub(crate) fn establish(vfs: &dyn Vfs, dir: &Path, prepared: &Path) -> Result<()> {
+        vfs.rename(prepared, &dir.join(Self::NAME))?;
+        Ok(vfs.sync_dir(dir)?)
     }
 
     /// `None` when there is no such file.
     pub(crate) fn read(vfs: &dyn Vfs, dir: &Path) -> Result<Option<Self>> {
-        let path = dir.join(Self::NAME);
-        let Some(bytes) = read_small_file(vfs, &path, RECORD_BYTES + 1)? else { return Ok(None) };
-        let Some((log_id, [first_event_id, created_at_ms])) = decode(Self::MAGIC, &bytes, &path)? else {
-            return Err(Error::Corrupt { file: path, offset: 0, what: "the identity file is damaged".to_owned() });
+        Self::read_at(vfs, &dir.join(Self::NAME))
+    }
+
+    /// The one that was prepared by an attempt to make the log, and where it is.
+    pub(crate) fn prepared(vfs: &dyn Vfs, dir: &Path) -> Result<Option<(Self, PathBuf)>> {
+        for path in aside_paths(&dir.join(Self::NAME)) {
+            match Self::read_at(vfs, &path) {
+                Ok(Some(identity)) => return Ok(Some((identity, path))),
+                Ok(None) => break,
+                // Torn, or not ours.
+                Err(Error::Corrupt { .. } | Error::Foreign { .. } | Error::Format { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    fn read_at(vfs: &dyn Vfs, path: &Path) -> Result<Option<Self>> {
+        let Some(bytes) = read_small_file(vfs, path, RECORD_BYTES + 1)? else { return Ok(None) };
+        let Some((log_id, [first_event_id, created_at_ms])) = decode(Self::MAGIC, &bytes, path)? else {
+            // Of the right length it is ours, and damaged wherever it may be.
+            if bytes.len() != RECORD_BYTES && bytes.len() >= Self::MAGIC.len() && !bytes.starts_with(OURS) {
+                return Err(Error::foreign(path, NOT_MADE_HERE, "the identity of an event log"));
+            }
+            return Err(Error::Corrupt {
+                file: path.to_path_buf(),
+                offset: 0,
+                what: "the identity file is damaged".to_owned(),
+            });
         };
         Ok(Some(Self { log_id, first_event_id, created_at_ms }))
     }
@@ -54,6 +91,12 @@ impl Identity {
 impl CleanMark {
     pub(crate) const NAME: &str = "CLEAN";
     const MAGIC: [u8; 8] = *b"LGST-EVC";
+
+    /// Whether a file of this format, of whatever log and sound or not, is in `dir`.
+    pub(crate) fn is_ours(vfs: &dyn Vfs, dir: &Path) -> Result<bool> {
+        let head = read_small_file(vfs, &dir.join(Self::NAME), Self::MAGIC.len())?;
+        Ok(head.is_some_and(|head| head == Self::MAGIC))
+    }
 
     pub(crate) fn write(&self, vfs: &dyn Vfs, dir: &Path, log_id: StoreId) -> Result<()> {
         let bytes = encode(Self::MAGIC, log_id, [self.next_event_id, self.closed_at_ms]);

@@ -19,6 +19,8 @@ use crate::{Result, frame::Place};
 
 const MAGIC: &[u8; 8] = b"LGST-EVF";
 pub(crate) const FOOTER_BYTES: usize = 80;
+/// Of an index that is read at once: whole entries.
+const PIECE_BYTES: u64 = 40_000 * INDEX_ENTRY_BYTES;
 const CRC_OFFSET: usize = 76;
 
 /// What a footer says. Whoever holds one has verified it.
@@ -112,16 +114,22 @@ impl Footer {
 
     /// Reads the index that this footer describes; `None`: it does not verify.
     pub(crate) fn read_index(&self, file: &dyn VfsFile, header: &SegmentHeader) -> Result<Option<SegmentIndex>> {
-        let Ok(index_bytes) = usize::try_from(u64::from(self.index_entries) * INDEX_ENTRY_BYTES) else {
-            return Ok(None);
-        };
-        let mut bytes = vec![0; index_bytes];
-        let read = file.read_full_at(&mut bytes, self.index_offset)?;
-        let place = Place { salt: header.salt, offset: self.index_offset };
-        if read != index_bytes || crc32c_append(place.seed(), &bytes) != self.index_crc {
-            return Ok(None);
+        let index_bytes = u64::from(self.index_entries) * INDEX_ENTRY_BYTES;
+        let mut crc = Place { salt: header.salt, offset: self.index_offset }.seed();
+        let (mut entries, mut piece, mut done) = (Vec::new(), Vec::new(), 0);
+        while done < index_bytes {
+            piece.resize(usize::try_from((index_bytes - done).min(PIECE_BYTES)).unwrap_or_default(), 0);
+            if file.read_full_at(&mut piece, self.index_offset.saturating_add(done))? != piece.len() {
+                return Ok(None);
+            }
+            crc = crc32c_append(crc, &piece);
+            if SegmentIndex::decode_piece(&mut entries, header.first_id, &piece).is_none() {
+                return Ok(None);
+            }
+            done += piece.len() as u64;
         }
-        Ok(SegmentIndex::decode(&bytes, header.first_id, self.end, self.frames))
+        let index = SegmentIndex::of_entries(entries, self.end, self.frames);
+        Ok(index.filter(|_| crc == self.index_crc))
     }
 }
 

@@ -8,7 +8,7 @@
 use std::path::Path;
 
 use ledgerstone_format::{ByteReader, PAGE_BYTES, StoreId, checksum::crc32c};
-use ledgerstone_vfs::VfsFile;
+use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
 
 use crate::{Error, Result};
 
@@ -57,6 +57,13 @@ impl SegmentHeader {
         let mut bytes = [0; FIELD_BYTES];
         let read = file.read_full_at(&mut bytes, 0)?;
         Self::decode(bytes.get(..read).unwrap_or_default(), file.path())
+    }
+
+    /// The header of the file at `path` and the file's length; `None` when it is no segment.
+    pub(crate) fn at(vfs: &dyn Vfs, path: &Path) -> Result<Option<(Self, u64)>> {
+        let file = vfs.open(path, OpenHow::Read)?;
+        let len = file.len()?;
+        Ok(Self::read(&*file)?.map(|header| (header, len)))
     }
 
     fn decode(bytes: &[u8], path: &Path) -> Result<Option<Self>> {

@@ -161,21 +161,33 @@ impl SegmentIndex {
         fields.flat_map(u64::to_le_bytes).collect()
     }
 
-    /// The index in `bytes`, whose checksum was verified; `None` when it contradicts the footer.
-    pub(crate) fn decode(bytes: &[u8], first_id: u64, end: IndexEntry, frames: u64) -> Option<Self> {
+    /// The entries in `bytes`, added to those before them; `None` when they cannot follow. Whoever gives them piece by piece takes
+    /// no more memory than there is of a sound index.
+    pub(crate) fn decode_piece(entries: &mut Vec<IndexEntry>, first_id: u64, bytes: &[u8]) -> Option<()> {
         let mut reader = ByteReader::new(bytes);
-        let mut entries = Vec::with_capacity(bytes.len() / 24);
         while reader.remaining() > 0 {
             let entry = IndexEntry { id: reader.u64()?, offset: reader.u64()?, timestamp_ms: reader.u64()? };
+            let follows = match entries.last() {
+                None => entry.id == first_id && entry.offset == SEGMENT_HEADER_BYTES,
+                Some(last) => last.is_before(&entry),
+            };
+            if !follows || entries.try_reserve(1).is_err() {
+                return None;
+            }
             entries.push(entry);
         }
-        let first = entries.first()?;
-        let begins = first.id == first_id && first.offset == SEGMENT_HEADER_BYTES;
-        let ascends = entries
-            .iter()
-            .zip(entries.iter().skip(1).chain([&end]))
-            .all(|(one, next)| one.id < next.id && one.offset < next.offset && one.timestamp_ms <= next.timestamp_ms);
-        (begins && ascends).then_some(Self { entries, end, frames, last_frame_is_block: true })
+        Some(())
+    }
+
+    /// The index of a sealed segment with these entries; `None` when they contradict the footer.
+    pub(crate) fn of_entries(entries: Vec<IndexEntry>, end: IndexEntry, frames: u64) -> Option<Self> {
+        entries.last()?.is_before(&end).then_some(Self { entries, end, frames, last_frame_is_block: true })
+    }
+}
+
+impl IndexEntry {
+    fn is_before(&self, next: &Self) -> bool {
+        self.id < next.id && self.offset < next.offset && self.timestamp_ms <= next.timestamp_ms
     }
 }
 

@@ -71,45 +71,29 @@ impl Segment {
 
 const PREFIX: &str = "events-";
 const SUFFIX: &str = ".log";
-const ASIDE_SUFFIX: &str = ".log.tmp";
 
 /// The file name of the segment that starts with `first_id`.
 pub(crate) fn segment_name(first_id: u64) -> String {
     format!("{PREFIX}{first_id:020}{SUFFIX}")
 }
 
-/// The name under which a segment is written aside before it replaces the one that starts with `first_id`.
-pub(crate) fn aside_name(first_id: u64) -> String {
-    format!("{PREFIX}{first_id:020}{ASIDE_SUFFIX}")
-}
-
 /// The first id in a segment's name; `None` for every other file.
 pub(crate) fn parse_segment_name(name: &OsStr) -> Option<u64> {
-    parse_digits(name, SUFFIX)
-}
-
-/// Whether this is a segment that was being written aside.
-pub(crate) fn is_aside_name(name: &OsStr) -> bool {
-    parse_digits(name, ASIDE_SUFFIX).is_some()
-}
-
-fn parse_digits(name: &OsStr, suffix: &str) -> Option<u64> {
-    let digits = name.to_str()?.strip_prefix(PREFIX)?.strip_suffix(suffix)?;
+    let digits = name.to_str()?.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
     let canonical = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
     digits.parse().ok().filter(|id| canonical && *id <= MAX_EVENT_ID + 1)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{aside_name, is_aside_name, parse_segment_name, segment_name};
+    use super::{parse_segment_name, segment_name};
 
     #[test]
     fn names_are_read_back_and_foreign_ones_ignored() {
         assert_eq!(segment_name(17), "events-00000000000000000017.log");
         assert_eq!(parse_segment_name(segment_name(17).as_ref()), Some(17));
-        assert!(is_aside_name(aside_name(17).as_ref()));
         for foreign in [
-            aside_name(17).as_str(),
+            "events-00000000000000000017.log.tmp",
             "events-17.log",
             "events-+0000000000000000017.log",
             "events-99999999999999999999.log",

@@ -25,14 +25,15 @@ impl ReadBuffer {
         Self { memory: Vec::new(), start: 0, len: 0 }
     }
 
-    /// Becomes `len` bytes, whose content is anything.
-    pub(crate) fn resize(&mut self, len: usize) -> &mut [u8] {
+    /// Becomes `len` bytes, whose content is anything; `None` when there is no memory for so many.
+    pub(crate) fn resize(&mut self, len: usize) -> Option<&mut [u8]> {
         let taken = len.saturating_add(LINE_BYTES);
         if self.memory.len() < taken {
+            self.memory.try_reserve(taken - self.memory.len()).ok()?;
             self.memory.resize(taken, 0);
         }
         (self.start, self.len) = (self.memory.as_ptr().align_offset(LINE_BYTES).min(LINE_BYTES), len);
-        self.memory.get_mut(self.start..).and_then(|bytes| bytes.get_mut(..len)).unwrap_or_default()
+        self.memory.get_mut(self.start..).and_then(|bytes| bytes.get_mut(..len))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
+use ledgerstone_vfs::{FileError, OpenHow, Vfs, VfsFile};
 
 use super::{
     Body, Segment,
@@ -14,6 +14,9 @@ use crate::{
     Error, Result,
     frame::{FRAME_ALIGNMENT, Frame, Place},
 };
+
+/// Longer than any block: one frame of the largest event, or small ones up to the next entry, and what is read ahead.
+const MAX_BLOCK_BYTES: usize = (1 << 30) + (64 << 20);
 
 /// A segment, opened for reading.
 #[derive(Debug)]
@@ -60,8 +63,10 @@ impl SegmentReader {
     /// Replaces `buffer` by the bytes of `span`, in one read.
     pub(crate) fn load(&self, span: Span, buffer: &mut ReadBuffer) -> Result<()> {
         let len = span.end_offset.saturating_sub(span.offset);
-        let Ok(len) = usize::try_from(len) else { return Err(self.corrupt(span.offset, "a block is too large")) };
-        let buffer = buffer.resize(len);
+        let len = usize::try_from(len).ok().filter(|len| *len <= MAX_BLOCK_BYTES);
+        let len = len.ok_or_else(|| self.corrupt(span.offset, "a block is too large"))?;
+        let no_memory = || FileError::new("pread", &self.segment.path, std::io::ErrorKind::OutOfMemory.into());
+        let buffer = buffer.resize(len).ok_or_else(no_memory)?;
         let read = self.file.read_full_at(buffer, span.offset)?;
         let missing = buffer.get_mut(read..).unwrap_or_default();
         // A last frame is whole without its padding.

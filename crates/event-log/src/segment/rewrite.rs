@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
+use ledgerstone_vfs::{Aside, OpenHow, Vfs, VfsFile};
 
-use super::{Segment, aside_name};
+use super::Segment;
 use crate::{Error, Result};
 
 /// Bytes copied at once.
@@ -14,16 +14,15 @@ const COPY_BYTES: u64 = 256 * 1024;
 impl Segment {
     /// Keeps of the file what is below `end_offset`, and puts `bytes` behind that.
     pub(crate) fn rewrite(&self, vfs: &dyn Vfs, dir: &Path, end_offset: u64, bytes: &[u8]) -> Result<()> {
-        let aside_path = dir.join(aside_name(self.first_id()));
         let source = vfs.open(&self.path, OpenHow::Read)?;
-        let aside = vfs.open(&aside_path, OpenHow::CreateOrTruncate)?;
-        copy(&*source, &*aside, end_offset)?;
+        let aside = Aside::create(vfs, &self.path)?;
+        copy(&*source, &*aside.file, end_offset)?;
         if !bytes.is_empty() {
-            aside.write_all_at(bytes, end_offset)?;
+            aside.file.write_all_at(bytes, end_offset)?;
         }
-        aside.sync_data()?;
-        drop((aside, source));
-        vfs.rename(&aside_path, &self.path)?;
+        aside.file.sync_data()?;
+        drop(source);
+        aside.put_in_place(vfs, &self.path)?;
         vfs.sync_dir(dir)?;
         Ok(())
     }

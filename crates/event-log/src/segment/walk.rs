@@ -5,7 +5,7 @@
 use std::ops::ControlFlow;
 
 use ledgerstone_format::{PAGE_BYTES, align_up, checksum::search_sealed};
-use ledgerstone_vfs::VfsFile;
+use ledgerstone_vfs::{FileError, VfsFile};
 
 use super::{header::SEGMENT_HEADER_BYTES, header::SegmentHeader, index::SegmentIndex};
 use crate::{
@@ -15,6 +15,10 @@ use crate::{
 
 /// Bytes read at once.
 const WINDOW_BYTES: u64 = 256 * 1024;
+/// How far behind the end a witness is looked for: beyond the largest event and what is written between two flushes. A file that is
+/// longer than that (sparse ones can be terabytes) is damaged, not torn.
+const SEARCH_BYTES: u64 = 2 << 30;
+
 /// The two offsets at which the frame behind `end` may be.
 pub(crate) fn candidates(end: u64) -> impl Iterator<Item = u64> {
     let page = align_up(end, PAGE_BYTES);
@@ -67,11 +71,12 @@ impl Walked {
             is_witness.then(|| seen.claim(Place { salt: header.salt, offset }))
         };
         let mut is_promised = false;
-        search_sealed(end.offset..file_len, FRAME_HEADER_LEN, read, claim, |_, _| {
+        let searched = file_len.min(end.offset.saturating_add(SEARCH_BYTES));
+        search_sealed(end.offset..searched, FRAME_HEADER_LEN, read, claim, |_, _| {
             is_promised = true;
             ControlFlow::Break(())
         })?;
-        Ok(is_promised)
+        Ok(is_promised || searched < file_len)
     }
 
     /// Whether a frame begins right behind the end that will verify once zeros follow it: what opening leaves of the page there
@@ -130,6 +135,11 @@ impl<'f> Window<'f> {
         if offset < self.start || end > self.start + self.buffer.len() as u64 {
             let wanted = len.max(WINDOW_BYTES).min(self.file_len - offset);
             let Ok(wanted) = usize::try_from(wanted) else { return Ok(None) };
+            self.buffer.clear();
+            // By what a frame claims: not to be had is an error, not the end of the process.
+            self.buffer
+                .try_reserve(wanted)
+                .map_err(|_| FileError::new("pread", self.file.path(), std::io::ErrorKind::OutOfMemory.into()))?;
             self.buffer.resize(wanted, 0);
             self.start = offset;
             let read = self.file.read_full_at(&mut self.buffer, offset)?;

@@ -4,11 +4,11 @@
 use std::{path::Path, sync::Arc};
 
 use ledgerstone_format::{PAGE_BYTES, align_up};
-use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
+use ledgerstone_vfs::{Aside, OpenHow, Vfs, VfsFile};
 use parking_lot::RwLock;
 
 use super::{
-    Body, Segment, aside_name,
+    Body, Segment,
     footer::Footer,
     header::{SEGMENT_HEADER_BYTES, SegmentHeader},
     index::SegmentIndex,
@@ -36,12 +36,10 @@ impl SegmentWriter {
     /// aside, flushed, renamed, folder flushed: who finds the name finds the header, and both before the first frame.
     pub(crate) fn create(vfs: &dyn Vfs, dir: &Path, header: SegmentHeader, last_ms: u64) -> Result<Self, WriteFailure> {
         let path = dir.join(segment_name(header.first_id));
-        let aside_path = dir.join(aside_name(header.first_id));
-        let aside = vfs.open(&aside_path, OpenHow::CreateOrTruncate)?;
-        aside.write_all_at(&header.encode(), 0)?;
-        aside.sync_data().map_err(WriteFailure::flush)?;
-        drop(aside);
-        vfs.rename(&aside_path, &path)?;
+        let aside = Aside::create(vfs, &path)?;
+        aside.file.write_all_at(&header.encode(), 0)?;
+        aside.file.sync_data().map_err(WriteFailure::flush)?;
+        aside.put_in_place(vfs, &path)?;
         vfs.sync_dir(dir).map_err(WriteFailure::flush)?;
         let file = vfs.open(&path, OpenHow::ReadWrite)?;
         let index = SegmentIndex::empty(header.first_id, last_ms);
@@ -108,10 +106,16 @@ impl SegmentWriter {
     pub(crate) fn sync(&mut self) -> Result<(), WriteFailure> {
         if self.dirty {
             self.file.sync_data().map_err(WriteFailure::flush)?;
+            self.check_in_place()?;
             self.dirty = false;
             self.page_is_flushed = true;
         }
         Ok(())
+    }
+
+    /// What was written is worth something only where the next opening finds it. Otherwise a failure that poisons.
+    pub(crate) fn check_in_place(&self) -> Result<(), WriteFailure> {
+        self.file.check_in_place().map_err(WriteFailure::flush)
     }
 
     /// Cuts what a failed write left behind the last whole frame, and flushes. Cutting within a page makes the file system

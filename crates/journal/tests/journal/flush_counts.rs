@@ -27,6 +27,7 @@ fn n_durable_commits_one_after_another_are_n_flushes() {
         assert_eq!((syncs(&rig.disk), rig.journal.stats().flushes, rig.journal.durable()), (n, n, n));
     }
     assert_eq!(rig.journal.stats().group_sizes[1], 50);
+    assert_eq!(rig.disk.counts().place_checks, 50, "whether the file is still there is asked once for each group");
 }
 
 #[test]
@@ -46,6 +47,7 @@ fn what_nobody_wants_durable_is_written_and_not_flushed() {
     rig.append_many(10).unwrap();
     assert!(rig.journal.step().unwrap());
     rig.journal.wait(Durability::Written, 10).unwrap();
+    assert_eq!(rig.disk.counts().place_checks, 1);
     rig.journal.hand_over();
     assert_eq!((rig.journal.written(), rig.journal.durable(), syncs(&rig.disk)), (10, 0, 0));
     rig.journal.want(Durability::Durable, 4);
@@ -137,4 +139,22 @@ fn each_group_is_told_once_with_what_it_is_and_a_flush_alone_is_none() {
     for (n, group) in groups.iter().enumerate() {
         assert_eq!((group.last_seq, group.commits, group.is_durable), (30 * (n as u64 + 1), 30, n % 2 == 1));
     }
+}
+
+/// Bug: commits were acknowledged for ever into a file that no path led to any more.
+#[test]
+fn a_group_in_a_file_that_is_gone_is_not_told_and_poisons() {
+    let mut rig = Rig::with(1, roomy());
+    rig.append_many(2).unwrap();
+    rig.durable().unwrap();
+    let files: Vec<_> =
+        rig.disk.list().into_iter().filter(|path| path.extension().is_some_and(|it| it == "wal")).collect();
+    for file in files {
+        ledgerstone_vfs::Vfs::remove_file(&rig.disk, &file).unwrap();
+    }
+    rig.append_many(1).unwrap();
+    assert!(rig.durable().is_err());
+    assert_eq!(rig.journal.durable(), 2);
+    let error = rig.journal.reserve(100).unwrap_err();
+    assert!(error.to_string().contains("was removed, renamed or replaced"), "{error}");
 }

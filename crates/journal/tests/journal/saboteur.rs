@@ -83,6 +83,10 @@ impl Vfs for Saboteur {
     fn random(&self) -> u64 {
         self.disk.random()
     }
+
+    fn try_lock_folder(&self, path: &Path) -> Result<Option<Box<dyn FileLock>>> {
+        self.disk.try_lock_folder(path)
+    }
 }
 
 impl VfsFile for SabotagedFile {

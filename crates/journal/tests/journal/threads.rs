@@ -185,6 +185,10 @@ impl Vfs for Panicking {
     fn try_lock(&self, path: &Path) -> ledgerstone_vfs::Result<Option<Box<dyn ledgerstone_vfs::FileLock>>> {
         self.0.try_lock(path)
     }
+
+    fn try_lock_folder(&self, path: &Path) -> ledgerstone_vfs::Result<Option<Box<dyn ledgerstone_vfs::FileLock>>> {
+        self.0.try_lock_folder(path)
+    }
 }
 
 #[test]

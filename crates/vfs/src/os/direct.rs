@@ -53,14 +53,14 @@ impl DirectHandle {
 /// `None` where the file system does not offer it, and if something else bears the name by now.
 #[cfg(target_os = "linux")]
 fn open(file: &File, path: &Path) -> Option<File> {
-    use std::{
-        fs::OpenOptions,
-        os::unix::fs::{MetadataExt, OpenOptionsExt},
-    };
+    use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt};
 
-    let direct = super::handles::open(OpenOptions::new().write(true).custom_flags(libc::O_DIRECT), path).ok()?;
+    use super::{handles::with_reserve, identity::Identity};
+
+    let flags = libc::O_DIRECT | libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let direct = with_reserve(|| OpenOptions::new().write(true).custom_flags(flags).open(path)).ok()?;
     let (ours, opened) = (file.metadata().ok()?, direct.metadata().ok()?);
-    (ours.dev() == opened.dev() && ours.ino() == opened.ino()).then_some(direct)
+    (Identity::of(&ours) == Identity::of(&opened)).then_some(direct)
 }
 
 #[cfg(not(target_os = "linux"))]

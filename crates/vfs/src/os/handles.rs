@@ -4,7 +4,6 @@
 use std::{
     fs::{File, OpenOptions},
     io,
-    path::Path,
     sync::{Mutex, PoisonError},
 };
 
@@ -13,14 +12,14 @@ const RESERVED: usize = 8;
 
 static RESERVE: Mutex<Vec<File>> = Mutex::new(Vec::new());
 
-/// Opens a file, at the cost of a reserved handle when there is no other.
-pub(super) fn open(options: &OpenOptions, path: &Path) -> io::Result<File> {
-    let mut outcome = options.open(path);
+/// Calls what opens a file, at the cost of a reserved handle when there is no other.
+pub(super) fn with_reserve<T>(mut open: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let mut outcome = open();
     while let Err(error) = &outcome {
         if !is_exhausted(error) || !give_up_one() {
             break;
         }
-        outcome = options.open(path);
+        outcome = open();
     }
     if outcome.is_ok() {
         replenish();

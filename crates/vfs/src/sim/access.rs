@@ -16,7 +16,7 @@ use super::{
     trace::Call,
     tree::{Folder, Node, NodeId},
 };
-use crate::{FileLock, FileSystem, OpenHow, Result, Vfs, VfsFile};
+use crate::{FileError, FileLock, FileSystem, OpenHow, Result, Vfs, VfsFile};
 
 struct SimFile {
     disk: SimDisk,
@@ -70,28 +70,31 @@ impl SimDisk {
 
 /// A file that must exist.
 fn open_existing(state: &mut State, path: &Path) -> Result<NodeId> {
-    state.whole(&Call::on(SimOp::Open, "open", path), |state| {
-        let node = state.tree.resolve(path).ok_or(io::ErrorKind::NotFound)?;
-        state.tree.file(node).ok_or(io::ErrorKind::IsADirectory)?;
-        Ok(node)
-    })
+    state
+        .whole(&Call::on(SimOp::Open, "open", path), |state| {
+            let node = state.tree.resolve(path).ok_or(io::ErrorKind::NotFound)?;
+            state.tree.file(node).ok_or(io::ErrorKind::IsADirectory)?;
+            Ok(node)
+        })
+        .map_err(told_as_foreign)
 }
 
-/// A file that is made, or emptied where that is allowed.
-fn open_created(state: &mut State, path: &Path, how: OpenHow) -> Result<NodeId> {
+/// A folder in the place of a file is told as on a real disk.
+fn told_as_foreign(error: FileError) -> FileError {
+    match error.source.kind() {
+        io::ErrorKind::IsADirectory => FileError::foreign(error.path, "a folder", "a regular file"),
+        _ => error,
+    }
+}
+
+/// A file that is made.
+fn open_created(state: &mut State, path: &Path) -> Result<NodeId> {
     state.whole(&Call::on(SimOp::Create, "open", path), |state| {
-        let Some(node) = state.tree.resolve(path) else {
-            let (folder, name) = state.tree.locate(path)?;
-            return Ok(state.tree.create(folder, name, Node::File(Inode::default())));
-        };
-        if how == OpenHow::CreateNew {
+        if state.tree.resolve(path).is_some() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        let inode = state.tree.file_mut(node).ok_or(io::ErrorKind::IsADirectory)?;
-        if inode.now.len() > 0 {
-            inode.set_len(0);
-        }
-        Ok(node)
+        let (folder, name) = state.tree.locate(path)?;
+        Ok(state.tree.create(folder, name, Node::File(Inode::default())))
     })
 }
 
@@ -121,7 +124,7 @@ impl Vfs for SimDisk {
         let mut state = self.state.lock();
         let node = match how {
             OpenHow::Read | OpenHow::ReadWrite => open_existing(&mut state, path)?,
-            OpenHow::CreateNew | OpenHow::CreateOrTruncate => open_created(&mut state, path, how)?,
+            OpenHow::CreateNew => open_created(&mut state, path)?,
         };
         Ok(Arc::new(self.handle(&mut state, node, path, how != OpenHow::Read)))
     }
@@ -189,7 +192,7 @@ impl Vfs for SimDisk {
         let mut state = self.state.lock();
         let node = match state.tree.resolve(path) {
             Some(_) => open_existing(&mut state, path)?,
-            None => open_created(&mut state, path, OpenHow::CreateNew)?,
+            None => open_created(&mut state, path)?,
         };
         if !state.locked.insert(node) {
             return Ok(None);
@@ -199,6 +202,18 @@ impl Vfs for SimDisk {
 
     fn random(&self) -> u64 {
         self.state.lock().next_random()
+    }
+
+    fn try_lock_folder(&self, path: &Path) -> Result<Option<Box<dyn FileLock>>> {
+        let mut state = self.state.lock();
+        let call = Call::on(SimOp::Open, "open", path);
+        state.check_power(&call)?;
+        let node = state.tree.resolve(path).filter(|node| state.tree.folder(*node).is_some());
+        let node = node.ok_or_else(|| call.failed(io::ErrorKind::NotFound.into()))?;
+        if !state.locked.insert(node) {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(SimLock(self.handle(&mut state, node, path, true)))))
     }
 
     fn file_system(&self, _path: &Path) -> FileSystem {
@@ -242,6 +257,13 @@ impl VfsFile for SimFile {
         let mut state = self.disk.state.lock();
         state.check_power(&call)?;
         self.with(&mut state, |inode| inode.now.len()).map_err(|error| call.failed(error))
+    }
+
+    fn check_in_place(&self) -> Result<()> {
+        let mut state = self.disk.state.lock();
+        state.check_power(&self.call(SimOp::Open, "stat"))?;
+        state.trace.counts.place_checks += 1;
+        if state.tree.resolve(&self.path) == Some(self.node) { Ok(()) } else { Err(FileError::gone(&self.path)) }
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {

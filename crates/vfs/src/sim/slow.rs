@@ -3,7 +3,7 @@
 
 use std::{
     ffi::OsString,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -108,6 +108,23 @@ impl Vfs for SlowVfs {
         self.inner.try_lock(path)
     }
 
+    fn try_lock_folder(&self, path: &Path) -> Result<Option<Box<dyn FileLock>>> {
+        self.inner.try_lock_folder(path)
+    }
+
+    fn anchored(&self, folder: &Path) -> Result<Option<Arc<dyn Vfs>>> {
+        let anchored = self.inner.anchored(folder)?;
+        Ok(anchored.map(|inner| Arc::new(Self { inner, pace: Arc::clone(&self.pace) }) as Arc<dyn Vfs>))
+    }
+
+    fn check_in_place(&self) -> Result<()> {
+        self.inner.check_in_place()
+    }
+
+    fn real_path(&self, path: &Path) -> PathBuf {
+        self.inner.real_path(path)
+    }
+
     fn file_system(&self, path: &Path) -> FileSystem {
         self.inner.file_system(path)
     }
@@ -124,6 +141,10 @@ impl VfsFile for SlowFile {
 
     fn len(&self) -> Result<u64> {
         self.inner.len()
+    }
+
+    fn check_in_place(&self) -> Result<()> {
+        self.inner.check_in_place()
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {

@@ -28,6 +28,8 @@ pub struct SimCounts {
     pub bytes_written: u64,
     /// Bytes that `read_at` gave.
     pub bytes_read: u64,
+    /// `check_in_place` of files.
+    pub place_checks: u64,
 }
 
 #[derive(Default)]

@@ -165,7 +165,13 @@ impl<'a> PageWalk<'a> {
     /// Reads whole pages; tells it when they are not to be had.
     fn read(&mut self, first: u64, count: u64, bytes: &mut Vec<u8>) -> bool {
         let offset = first.saturating_mul(self.meta.page_bytes);
-        let len = usize::try_from(count.saturating_mul(self.meta.page_bytes)).unwrap_or_default();
+        let len = usize::try_from(count.saturating_mul(self.meta.page_bytes)).unwrap_or(usize::MAX);
+        bytes.clear();
+        // By what a page claims: not to be had is a finding, not the end of the process.
+        if bytes.try_reserve(len).is_err() {
+            self.damaged(first, "a value is larger than there is memory");
+            return false;
+        }
         bytes.resize(len, 0);
         match self.file.read_full_at(bytes, offset) {
             Ok(read) if read == len => {

@@ -1,0 +1,21 @@
+//! Whose a folder is: foreign files, half-made stores, stores and logs within each other, folders that go away while they are open,
+//! files of absurd sizes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod foreign;
+#[cfg(unix)]
+mod gone;
+mod making;
+mod nested;
+#[cfg(target_os = "linux")]
+mod sparse;
+mod tree;

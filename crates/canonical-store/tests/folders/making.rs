@@ -1,0 +1,69 @@
+//! An attempt to make a store that is cut off anywhere, by a kill or a power cut, once and again, is finished by the next opening.
+
+use std::{fs, path::Path};
+
+use ledgerstone_canonical_store::{
+    Error, OpenOptions, open,
+    testing::{close_stepped, open_simulated},
+};
+use ledgerstone_vfs::sim::{SimClock, SimDisk};
+
+use crate::{
+    support::TempDir,
+    tree::{commit, tree},
+};
+
+fn attempt(disk: &SimDisk) -> Result<(), Error> {
+    let store = open_simulated(disk, &SimClock::new(1_000), Path::new("/store"), &OpenOptions::default())?;
+    // Whether it closes well does not matter here.
+    let _ = close_stepped(&store);
+    Ok(())
+}
+
+#[test]
+fn a_store_whose_making_was_cut_off_is_finished() {
+    let mut finished = 0;
+    for seed in 0..40 {
+        for cut in 0.. {
+            let disk = SimDisk::new(seed);
+            disk.cut_after(cut);
+            let made = attempt(&disk);
+            if made.is_ok() && !disk.is_cut() {
+                break;
+            }
+            for after in [disk.crash(), disk.power_cut(), disk.power_cut_seeded(seed ^ 77)] {
+                // Cut off once more, at a place of its own.
+                after.cut_after(cut * 7 % 23);
+                let _ = attempt(&after);
+                let last = if after.is_cut() { after.power_cut() } else { after.crash() };
+                let names = last.list();
+                attempt(&last).unwrap_or_else(|error| panic!("seed {seed}, cut {cut}: {error} {names:?}"));
+                finished += 1;
+            }
+        }
+    }
+    assert!(finished > 1_000, "{finished}");
+}
+
+/// The same with LMDB's file in every length that a kill may leave.
+#[test]
+fn a_torn_state_of_a_half_made_store_is_made_anew() {
+    for len in [None, Some(0), Some(1), Some(100), Some(4_096), Some(5_000), Some(8_192), Some(16_384)] {
+        let dir = TempDir::new("half-made");
+        let store = open(dir.path(), &OpenOptions::default()).unwrap();
+        store.close().unwrap();
+        fs::rename(dir.path().join("IDENTITY"), dir.path().join("IDENTITY.tmp")).unwrap();
+        let _ = fs::remove_file(dir.path().join("CLEAN"));
+        for entry in fs::read_dir(dir.path().join("journal")).unwrap() {
+            fs::remove_file(entry.unwrap().path()).unwrap();
+        }
+        if let Some(len) = len {
+            let data = fs::OpenOptions::new().write(true).open(dir.path().join("state/data.mdb")).unwrap();
+            data.set_len(len.min(data.metadata().unwrap().len())).unwrap();
+        }
+        let store = open(dir.path(), &OpenOptions::default()).unwrap_or_else(|error| panic!("{len:?}: {error}"));
+        commit(&store, "a").unwrap();
+        store.close().unwrap();
+        assert!(!tree(dir.path()).keys().any(|name| name.to_string_lossy().ends_with(".tmp")));
+    }
+}
