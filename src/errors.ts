@@ -1,6 +1,7 @@
 // Every error of the package: one table of codes, and a class wherever a program would catch by class. Nothing else in `src` makes an error
 // that a caller sees; what a user's own function throws is never wrapped here.
 import type { StandardSchemaV1 } from './codecs/standard-schema.ts'
+import { brand } from './internal/brand.ts'
 
 /** The codes an error of this package can carry. They are stable: programs compare them. */
 export type ErrorCode =
@@ -19,7 +20,7 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 /**
  * What every error of this package is. `code` tells what happened, `retryable` whether the same call may succeed later without any change,
- * `cause` the error underneath, where there is one. Codes without a class of their own carry their fields as plain properties: `path` or
+ * `cause` the error underneath, where there is one. `instanceof` holds whichever copy of the package made the error, where it was loaded several times. Codes without a class of their own carry their fields as plain properties: `path` or
  * `name` (`ERR_NOT_FOUND`), `option` (`ERR_OPTIONS_MISMATCH`), `path` and `type` (`ERR_FILE_SYSTEM`), `collection` and, for a key, `key`
  * (`ERR_UNDECLARED_KEY`), `expected` and `actual` (`ERR_VERSION_MISMATCH`, `ERR_EVENT_ID_GAP`).
  */
@@ -305,4 +306,5 @@ export function closed(what: string): LedgerstoneError {
 
 function name(of: { readonly prototype: object }, value: string): void {
   Object.defineProperty(of.prototype, 'name', { value, configurable: true, writable: true })
+  brand(of, value)
 }

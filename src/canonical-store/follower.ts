@@ -2,6 +2,7 @@
 // repeated where the one ends and the other begins. Between two reads a follower holds at most one page and no native resource.
 import { RANK, rankOf } from '../durability.ts'
 import { eventsTrimmed, invalidArgument } from '../errors.ts'
+import { setImmediate, throwIfAborted } from '../internal/platform.ts'
 import { checkInteger, checkOptions, checkSignal } from '../internal/validate.ts'
 import type { EventId, EventRecord, Follower, FollowOptions } from './canonical-store.ts'
 import { EventPass, type EventSource } from './event-pass.ts'
@@ -96,7 +97,7 @@ class Following<T> implements AsyncIterableIterator<T> {
       const pause = this.#source.environment.turns.pause()
       if (pause !== undefined) await pause
       while (!this.#isDone && !this.#handle.isClosed) {
-        this.#plan.signal?.throwIfAborted()
+        throwIfAborted(this.#plan.signal)
         if (this.#pass?.isLoaded === true || this.#load()) return { value: this.#take(this.#pass as EventPass), done: false }
         await this.#wait()
       }

@@ -1,5 +1,6 @@
 // A key of a collection that is named without being read: for locks, and for what is declared beforehand. Its lock's name is the same for all handles
 // and threads that have the store open: the store's number in this process, the collection's name, the key.
+import { brand } from '../internal/brand.ts'
 import { isBytes, owned, writeUtf8 } from '../internal/bytes.ts'
 import type { KeyRange, KeyRef } from './canonical-store.ts'
 import type { KeyBounds } from './key-bounds.ts'
@@ -35,6 +36,7 @@ export class EmbeddedKeyRef<K = unknown, V = unknown> {
     return lockPrefix.length + this.key.length
   }
 }
+brand(EmbeddedKeyRef, 'EmbeddedKeyRef')
 
 /** What `collection.keys()` gives; opaque to users. It names no lock. */
 export class EmbeddedKeySpan<K = unknown, V = unknown> {
@@ -53,3 +55,4 @@ export class EmbeddedKeySpan<K = unknown, V = unknown> {
     return new EmbeddedKeySpan(space, bounds, range) as unknown as KeyRef
   }
 }
+brand(EmbeddedKeySpan, 'EmbeddedKeySpan')

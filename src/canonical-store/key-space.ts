@@ -3,7 +3,7 @@ import type { KeyCodec, KeyPrefix } from '../codecs/codec.ts'
 import { BinaryCodec } from '../codecs/binary.ts'
 import { codecFailed, type PayloadCodec } from '../codecs/payload-codec.ts'
 import { TextCodec } from '../codecs/text-codec.ts'
-import { UTF8 } from '../codecs/utf8.ts'
+import { Utf8Codec } from '../codecs/utf8.ts'
 import { InvalidArgumentError, invalidArgument } from '../errors.ts'
 import { isBytes, isWellFormed, owned } from '../internal/bytes.ts'
 import type { StoreHandle } from './store-handle.ts'
@@ -32,7 +32,7 @@ export class KeySpace<K, V> {
     this.keyName = keys.name
     this.keysAreText = keys instanceof TextCodec
     this.#keys = keys
-    this.#isUtf8 = (keys as unknown) === UTF8
+    this.#isUtf8 = keys instanceof Utf8Codec
     this.#isBinary = keys instanceof BinaryCodec
   }
 
