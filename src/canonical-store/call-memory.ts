@@ -1,7 +1,7 @@
 // Where the arguments of a hot read are put and its answer is found: memory that native code sees, one for each environment, laid out as
 // `crates/binding/src/call_memory.rs` has it. Between what is put here and the call nothing of the user's may run, which could read in between.
 import type { ColdCalls } from '../binding.ts'
-import { writeUtf8 } from '../internal/bytes.ts'
+import { lengthOf, writeUtf8 } from '../internal/bytes.ts'
 import { nativeMissing } from '../internal/native-file.ts'
 
 /** Into `numbers`: a store or a snapshot; an event's id. */
@@ -60,7 +60,7 @@ export class CallMemory {
 
   #putBytes(key: Uint8Array): number {
     const memory = this.#key
-    const { length } = key
+    const length = lengthOf(key)
     if (length > SHORT) memory.set(key)
     else for (let i = 0; i < length; i++) memory[i] = key[i] as number
     return length

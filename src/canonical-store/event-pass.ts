@@ -4,7 +4,7 @@ import type { PayloadCodec } from '../codecs/payload-codec.ts'
 import { readLatin1, readUtf8 } from '../internal/bytes.ts'
 import type { EventId, EventRecord } from './canonical-store.ts'
 import type { Environment } from './environment.ts'
-import { allocate, PAGE_BYTES, view } from './pool.ts'
+import { allocate, checkKept, PAGE_BYTES, view } from './pool.ts'
 
 const PAGE_HEAD = 16
 const ENTRY_HEAD = 16
@@ -94,6 +94,7 @@ export class EventPass {
 
   /** The next event of the page. */
   take(): EventRecord<unknown> {
+    if (!this.#source.events.isText) checkKept(this.#memory as ArrayBufferLike, this.#left)
     const at = this.#next
     const data = this.#view as DataView
     const start = at + ENTRY_HEAD

@@ -4,7 +4,7 @@ import { EmbeddedKeyRef } from '../canonical-store/key-ref.ts'
 import { allocate } from '../canonical-store/pool.ts'
 import type { SharedStore } from '../canonical-store/shared-store.ts'
 import { invalidArgument, limitExceeded } from '../errors.ts'
-import { isBytes, writeUtf8 } from '../internal/bytes.ts'
+import { isBytes, lengthOf, writeBytes, writeUtf8 } from '../internal/bytes.ts'
 import type { LockKey, LockSet } from './locks.ts'
 
 const INITIAL_BYTES = 4096
@@ -49,9 +49,8 @@ export class PackedLockSet {
         this.#reserve(key.maxNameBytes)
         this.#close(mode, COLLECTION_KEY, key.writeName(this.buffer, this.length + HEAD_BYTES), argument)
       } else if (isBytes(key)) {
-        this.#reserve(key.length)
-        this.buffer.set(key, this.length + HEAD_BYTES)
-        this.#close(mode, OWN_NAME, key.length, argument)
+        this.#reserve(lengthOf(key))
+        this.#close(mode, OWN_NAME, writeBytes(this.buffer, key, this.length + HEAD_BYTES), argument)
       } else {
         throw invalidArgument(argument, 'a key is a string, bytes, or what `collection.key()` gives')
       }
