@@ -7,11 +7,11 @@ import { runChild } from '../support/child.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const TOGETHER = [
-  'reads of one',
+  'reads "of one"',
   'events 50 50',
   'in the transaction: ERR_TRANSACTION_OPEN',
-  'refused ERR_TRANSACTION_OPEN, reads of one',
-  'the collection of two',
+  'refused ERR_TRANSACTION_OPEN, reads "of one"',
+  '"the collection of two"',
   'locked undefined',
   'true true false false',
   'none',

@@ -52,7 +52,7 @@ async function together(one: Copy, two: Copy): Promise<void> {
   const a = await one.open(path, { events: one.utf8() })
   await a.state.put('key', 'of one')
   const b = await two.open(path, { events: two.utf8() })
-  report(`reads ${String(b.state.get('key'))}`)
+  report(`reads ${JSON.stringify(b.state.get('key'))}`)
 
   // Both write at once, both are answered.
   await Promise.all(Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? a : b).append(`event ${i}`)))
@@ -74,9 +74,9 @@ async function together(one: Copy, two: Copy): Promise<void> {
     report(`${String(inside)}: ${(error as { code: string }).code}`)
   }
   await Promise.resolve()
-  report(`refused ${refused}, reads ${String(b.state.get('key'))}`)
+  report(`refused ${refused}, reads ${JSON.stringify(b.state.get('key'))}`)
   a.apply((tx) => tx.put(b.state, 'by', 'the collection of two'))
-  report(String(a.state.get('by')))
+  report(JSON.stringify(a.state.get('by')))
 
   // What waits behind a transaction of the other is let in after it.
   const txn = a.writeTxn()
@@ -86,7 +86,7 @@ async function together(one: Copy, two: Copy): Promise<void> {
 
   // Locks: keys and waiting across copies.
   const guard = await a.locks.acquire({ write: [b.state.key('key')] })
-  report(`locked ${String(b.locks.tryAcquire({ write: [a.state.key('key')] }))}`)
+  report(`locked ${typeof b.locks.tryAcquire({ write: [a.state.key('key')] })}`)
   const waiting = b.locks.acquire({ write: [a.state.key('key')] })
   guard.release()
   ;(await waiting).release()

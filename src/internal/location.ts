@@ -2,5 +2,6 @@
 // `import.meta.url`, as bundlers that write CommonJS do.
 import { pathToFileURL } from 'node:url'
 
+const asModule: string | undefined = import.meta.url
 /** A `file:` URL; `undefined` where nobody knows. */
-export const location: string | undefined = (import.meta.url as string | undefined) ?? (typeof __filename === 'string' ? pathToFileURL(__filename).href : undefined)
+export const location: string | undefined = asModule ?? (typeof __filename === 'string' ? pathToFileURL(__filename).href : undefined)

@@ -47,7 +47,7 @@ export function nativeMissing(reason: MissingReason, tried: readonly string[], c
   const packages = [`ledgerstone-${targetOf()}`]
   const what = tried.length === 0 ? 'no native binary was found' : 'the native binary cannot be loaded'
   const target = `reason=${reason} platform=${platform} arch=${arch}${libc === undefined ? '' : ` libc=${libc}`}`
-  const said = cause === undefined ? '' : ` said=${JSON.stringify((cause as Partial<Error>).message ?? String(cause))}`
+  const said = cause === undefined ? '' : ` said=${JSON.stringify((cause as Partial<Error>).message)}`
   const fields = { reason, platform, arch, ...(libc === undefined ? {} : { libc }), packages }
   return errorOf('ERR_NATIVE_MISSING', `${what}: ${target} tried=${[...packages, ...tried].join(',')}${said}; ${REMEDY[reason]}`, fields, cause)
 }
