@@ -77,6 +77,8 @@ export class CodecError extends LedgerstoneError {
   declare readonly codec?: string
   /** The collection's name; absent for events. */
   declare readonly collection?: string
+  /** `ERR_CODEC` of an event that is stored: its id. */
+  declare readonly eventId?: number
   /** `ERR_CODEC_MISMATCH`: the codec that is stored. */
   declare readonly expected?: string
   /** `ERR_CODEC_MISMATCH`: the codec that was given. */
@@ -127,11 +129,18 @@ export class PreflightRejectedError extends LedgerstoneError {
 }
 name(PreflightRejectedError, 'PreflightRejectedError')
 
-/** `ERR_CONFLICT` (retryable): what a preflight had read was changed each time before the transaction could apply. Nothing was written. */
+/**
+ * `ERR_CONFLICT`. Of a preflight (retryable): what it had read was changed each time before the transaction could apply; nothing was written. Of
+ * `after` (not retryable): the cursor is beyond the newest event, as after a restore of an older copy; the consumer has to begin anew.
+ */
 export class ConflictError extends LedgerstoneError {
   declare readonly code: 'ERR_CONFLICT'
   /** How often the preflight has run. */
-  declare readonly attempts: number
+  declare readonly attempts?: number
+  /** The cursor. */
+  declare readonly expected?: number
+  /** The newest event. */
+  declare readonly actual?: number
 }
 name(ConflictError, 'ConflictError')
 
@@ -292,6 +301,11 @@ export function conflict(attempts: number): LedgerstoneError {
 export function lockTimeout(waitedMs: number, stripe: number, heldMs: number): LedgerstoneError {
   const message = `the locks were not granted in time: waitedMs=${waitedMs} stripe=${stripe} heldMs=${heldMs}`
   return errorOf('ERR_LOCK_TIMEOUT', message, { waitedMs, stripe, heldMs })
+}
+
+/** `ERR_CONFLICT` of a consumer whose cursor is of another history than the log's. Waiting does not help it. @internal */
+export function cursorBeyond(after: number, newest: number): LedgerstoneError {
+  return errorOf('ERR_CONFLICT', `the cursor is beyond the newest event: after=${after} newest=${newest}`, { expected: after, actual: newest, retryable: false })
 }
 
 /** `ERR_EVENTS_TRIMMED`. @internal */

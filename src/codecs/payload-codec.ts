@@ -92,6 +92,13 @@ export class PayloadCodec<T = unknown> {
   }
 }
 
+/** What went wrong with the payload of a stored event: an `ERR_CODEC` says of which. */
+export function ofEvent(error: unknown, eventId: number): unknown {
+  if (!(error instanceof CodecError)) return error
+  const { codec } = error
+  return errorOf('ERR_CODEC', `${error.message} eventId=${eventId}`, { codec, eventId }, error.cause)
+}
+
 /** `ERR_CODEC`. */
 export function codecFailed(what: 'encode' | 'decode', of: string, codec: string, collection: string | undefined, cause: unknown): LedgerstoneError {
   const place = collection === undefined ? '' : ` collection=${JSON.stringify(collection)}`
