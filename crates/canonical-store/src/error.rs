@@ -190,7 +190,11 @@ impl Error {
                 details
             }
             Self::OptionsMismatch { option, expected, actual } => {
-                vec![("option", text(option)), ("expected", number_or_text(expected)), ("actual", number_or_text(actual))]
+                vec![
+                    ("option", text(option)),
+                    ("expected", number_or_text(expected)),
+                    ("actual", number_or_text(actual)),
+                ]
             }
             Self::Backpressure { pending_bytes, .. } => vec![("pendingBytes", Detail::Number(*pending_bytes))],
             Self::Busy { waited_ms } => vec![("waitedMs", Detail::Number(*waited_ms))],
@@ -201,7 +205,9 @@ impl Error {
             Self::Corrupt { file, offset, .. } => {
                 vec![("file", text(&file.display())), ("offset", Detail::Number(*offset))]
             }
-            Self::Format { found, supported } => vec![("found", number_or_text(found)), ("supported", number_or_text(supported))],
+            Self::Format { found, supported } => {
+                vec![("found", number_or_text(found)), ("supported", number_or_text(supported))]
+            }
             Self::FileSystem { path, kind } => vec![("path", text(&path.display())), ("type", text(kind))],
             Self::NoSpace(error) | Self::Io(error) => {
                 let mut details = vec![("syscall", text(&error.syscall)), ("path", text(&error.path.display()))];

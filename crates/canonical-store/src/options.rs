@@ -171,7 +171,11 @@ impl OpenOptions {
             ("readers.warnAfterMs", text(self.readers_warn_after_ms), open.readers_warn_after_ms.to_string()),
             ("stripes", text(self.stripes), open.stripes.to_string()),
             ("inlineFlush", self.inline_flush.map(when), when(open.inline_flush)),
-            ("allowNetworkFileSystem", text(self.allow_network_file_system), open.allow_network_file_system.to_string()),
+            (
+                "allowNetworkFileSystem",
+                text(self.allow_network_file_system),
+                open.allow_network_file_system.to_string(),
+            ),
             ("eventCompression", self.event_compression.map(name), name(open.event_compression)),
             ("retention.maxEvents", text(self.retention.max_events), max_events),
             ("retention.maxAgeMs", text(self.retention.max_age_ms), max_age_ms),
