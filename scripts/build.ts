@@ -1,4 +1,4 @@
-// Builds what is missing or out of date: the native binding, then the package's JavaScript and types.
+// Builds what is missing or out of date: the native binding, then the package's JavaScript and types, as ES modules and as CommonJS.
 // A second run with nothing changed compares hashes and is done.
 //
 //   --profile release   (default) what is published: fat LTO, minutes
@@ -6,8 +6,9 @@
 //   --programs          the demo and the bench too, into target/programs
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { extname, join, relative } from 'node:path'
+import { dirname, extname, join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
+import ts from 'typescript'
 import { root, run, tool } from './command.ts'
 
 type Profile = 'release' | 'fast'
@@ -25,12 +26,12 @@ if (values.programs && (await buildPrograms())) writeStamp()
 
 async function buildNative(profile: Profile): Promise<boolean> {
   const hash = hashOf(['Cargo.toml', 'Cargo.lock', 'crates'], ['.rs', '.toml', '.lock', '.c', '.h'], ['tests', 'benches', 'target'])
-  const current = stamp.native?.hash === hash && binaryExists() && existsSync(join(root, 'index.js'))
+  const current = stamp.native?.hash === hash && binaryExists() && existsSync(join(root, 'native.d.ts'))
   if (current && (stamp.native?.profile === profile || profile === 'fast')) return false
   // The macros write the type definitions while they compile; a crate that cargo compiled without us in between has written none.
   rmSync(join(root, 'target', 'napi-rs'), { recursive: true, force: true })
   const { exitCode } = await run(process.execPath, [
-    tool('@napi-rs/cli', 'napi'), 'build', '--platform', '--esm', '--js', 'index.js', '--dts', 'index.d.ts',
+    tool('@napi-rs/cli', 'napi'), 'build', '--platform', '--no-js', '--dts', 'native.d.ts',
     '--manifest-path', 'crates/binding/Cargo.toml', '--output-dir', '.', '--profile', profile, '--', '--locked',
   ], 'show')
   if (exitCode !== 0) fail('the native binding does not build')
@@ -39,12 +40,33 @@ async function buildNative(profile: Profile): Promise<boolean> {
 }
 
 async function buildPackage(): Promise<boolean> {
-  const hash = hashOf(['src', 'index.d.ts', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'], ['.ts', '.json'], [])
+  const hash = hashOf(['src', 'native.d.ts', 'scripts/build.ts', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'], ['.ts', '.json'], [])
   const dist = join(root, 'dist')
   if (stamp.package === hash && existsSync(join(dist, 'index.js'))) return false
   await compile('tsconfig.build.json', dist)
+  writeCommonJs(dist)
   stamp.package = hash
   return true
+}
+
+/**
+ * The same sources as CommonJS, for what cannot `require` an ES module: Jest, and bundlers and runners that ask for the condition `require`. In one
+ * process with the ES modules they are another copy of the package, and copies work on the same stores.
+ */
+function writeCommonJs(dist: string): void {
+  const into = join(dist, 'cjs')
+  for (const file of filesBelow(dist, ['cjs'])) {
+    const target = join(into, relative(dist, file))
+    mkdirSync(dirname(target), { recursive: true })
+    writeFileSync(target, extname(file) === '.js' ? commonJs(readFileSync(file, 'utf8')) : readFileSync(file))
+  }
+  writeFileSync(join(into, 'package.json'), '{ "type": "commonjs" }\n')
+}
+
+/** CommonJS has no `import.meta`; a module that asks for it has another way to know. */
+function commonJs(source: string): string {
+  const compilerOptions = { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2023 }
+  return ts.transpileModule(source.replaceAll('import.meta.url', 'undefined'), { compilerOptions }).outputText
 }
 
 async function buildPrograms(): Promise<boolean> {

@@ -16,7 +16,7 @@ const checks: Record<string, Check> = {
   types: node('typescript', 'tsc', '-p', 'tsconfig.json'),
   knip: node('knip', 'knip', '--no-progress'),
   publint: node('publint', 'publint', 'run', '--strict'),
-  attw: node('@arethetypeswrong/cli', 'attw', '--pack', '.', '--profile', 'esm-only'),
+  attw: node('@arethetypeswrong/cli', 'attw', '--pack', '.', '--profile', 'node16'),
   typedoc: node('typedoc', 'typedoc', '--emit', 'none'),
   binding: generatedBinding,
   platforms: generatedPlatforms,
@@ -49,14 +49,14 @@ function program(file: string, ...args: string[]): Check {
   }
 }
 
-/** The build has just written index.js and index.d.ts anew; what it wrote must be what is committed. */
+/** The build has just written native.d.ts anew; what it wrote must be what is committed. */
 async function generatedBinding(): Promise<string | undefined> {
   if (!existsSync(join(root, '.git'))) {
-    console.log('       skipped: no git checkout to compare index.js and index.d.ts with')
+    console.log('       skipped: no git checkout to compare native.d.ts with')
     return undefined
   }
-  const { exitCode, output } = await run('git', ['diff', '--exit-code', '--stat', '--', 'index.js', 'index.d.ts'], 'keep')
-  return exitCode === 0 ? undefined : `${output}run \`npm run build\` and commit the generated files`
+  const { exitCode, output } = await run('git', ['diff', '--exit-code', '--stat', '--', 'native.d.ts'], 'keep')
+  return exitCode === 0 ? undefined : `${output}run \`npm run build\` and commit the generated file`
 }
 
 /** npm/ is what the generator makes of package.json, file by file. */

@@ -1,13 +1,13 @@
-// The boundary to native code: the only file that loads the generated loader. It declares what crosses and proves, once, that the binary is
-// there and belongs to this package. What the numbers mean is said here; what they are for is said by the rooms that call.
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import type * as Generated from '../index.js'
+// The boundary to native code: the only file that loads it. It declares what crosses and proves, once, that the binary is there and belongs to
+// this package, and joins the other copies of the package in the thread. What the numbers mean is said here; what they are for is said by the rooms that call.
+import type * as Generated from '../native.d.ts'
 import type { StoreMeta, StoreStats, VerifyReport } from './canonical-store/canonical-store.ts'
 import type { Durability } from './durability.ts'
 import type { EventLogStats, EventSegment } from './event-log/log-types.ts'
 import type { LockStats } from './lock-manager/locks.ts'
 import { type ErrorRecord, errorFromRecord, errorOf } from './errors.ts'
+import { loadNative } from './internal/native-file.ts'
+import { VERSION } from './internal/version.ts'
 
 /** `get`: no such key. */
 export const MISSING = -1
@@ -135,6 +135,8 @@ export interface NativeReport extends Omit<VerifyReport, 'ok'> { omitted: number
 /** The calls off the hot path. Those that fail throw what {@link nativeError} understands. */
 export interface ColdCalls {
   version(): string
+  /** The same for all copies of this package in the thread. */
+  threadHome(): unknown
   hotCalls(onWake: () => void): HotCalls
   /** The memory of `CallMemory`. */
   callMemory(): Uint8Array
@@ -209,6 +211,36 @@ export interface ColdCalls {
   handOver(): void
 }
 
+/**
+ * What the copies of this package in one thread share, however often its JavaScript is evaluated there. Native code makes it, in the thread's main
+ * realm, which outlives the contexts that test runners evaluate a copy in.
+ */
+export interface ThreadHome {
+  /** The native calls that all of them make: those that the first copy has loaded. */
+  joined: { readonly version: string; readonly cold: ColdCalls; readonly hot: HotCalls } | undefined
+  /** Called, one after the other, when native code has news: those of the copies that have something open. */
+  readonly wakes: Set<() => void>
+  /** Calls them. */
+  readonly wake: () => void
+  /** By the key of each open store, what of it there is one of in a thread; its type is the store's business. */
+  readonly stores: Map<number, unknown>
+}
+
+/** Where this copy is at home: its own thread, with the native calls of whichever copy came first. */
+export interface Thread { readonly home: ThreadHome; readonly cold: ColdCalls; readonly hot: HotCalls }
+
+/**
+ * Joins the other copies of this package in the thread, or is the first.
+ *
+ * @throws `ERR_NATIVE_MISSING`; `ERR_VERSION_MISMATCH` when native code, or another copy in this thread, is of another version
+ */
+export function joinThread(own: ColdCalls = binding()): Thread {
+  const home = own.threadHome() as ThreadHome
+  const { version, cold, hot } = (home.joined ??= { version: VERSION, cold: own, hot: own.hotCalls(home.wake) })
+  if (version !== VERSION) throw versionMismatch('another version of this package is in use in this thread', VERSION, version)
+  return { home, cold, hot }
+}
+
 let loaded: ColdCalls | undefined
 
 /**
@@ -222,23 +254,16 @@ export function binding(): ColdCalls {
 
 /** What a cold call threw, as an error of this package. Its message is the error record. */
 export function nativeError(thrown: unknown): unknown {
-  if (!(thrown instanceof Error) || !thrown.message.startsWith('{"code":')) return thrown
-  return errorFromRecord(JSON.parse(thrown.message) as ErrorRecord)
+  // By what it says, not by its class: native code throws the main realm's errors, whichever realm this is.
+  const message = (thrown as Partial<Error> | null | undefined)?.message
+  if (typeof message !== 'string' || !message.startsWith('{"code":')) return thrown
+  return errorFromRecord(JSON.parse(message) as ErrorRecord)
 }
 
 function load(): ColdCalls {
-  const require = createRequire(import.meta.url)
-  let calls: typeof Generated
-  try {
-    calls = require('../index.js') as typeof Generated
-  } catch (cause) {
-    throw missing(cause)
-  }
-  const { version: expected } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+  const calls = loadNative() as typeof Generated
   const actual = versionOf(calls)
-  if (actual !== expected) {
-    throw errorOf('ERR_VERSION_MISMATCH', `the native binary belongs to another version; reinstall the package: expected=${expected} actual=${actual}`, { expected, actual })
-  }
+  if (actual !== VERSION) throw versionMismatch('the native binary belongs to another version; reinstall the package', VERSION, actual)
   return calls
 }
 
@@ -246,18 +271,6 @@ function versionOf(calls: { version?(): string }): string {
   return calls.version?.() ?? 'unknown'
 }
 
-function missing(cause: unknown): Error {
-  const { platform, arch } = process
-  const libc = platform === 'linux' ? libcOf() : undefined
-  const abi = platform === 'win32' ? ['-msvc'] : platform === 'linux' ? [libc === 'musl' ? '-musl' : '-gnu'] : ['']
-  const packages = abi.map((suffix) => `ledgerstone-${platform}-${arch}${suffix}`)
-  const target = `platform=${platform} arch=${arch}${libc === undefined ? '' : ` libc=${libc}`}`
-  const remedy = 'reinstall with optional dependencies (npm install --include=optional; a lock file or node_modules made on another platform has to be made anew), or build from source'
-  const fields = { platform, arch, ...(libc === undefined ? {} : { libc }), packages }
-  return errorOf('ERR_NATIVE_MISSING', `no native binary for this platform: ${target} tried=${packages.join(',')}; ${remedy}`, fields, cause)
-}
-
-function libcOf(): 'glibc' | 'musl' {
-  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined
-  return report?.header?.glibcVersionRuntime === undefined ? 'musl' : 'glibc'
+function versionMismatch(what: string, expected: string, actual: string): Error {
+  return errorOf('ERR_VERSION_MISMATCH', `${what}: expected=${expected} actual=${actual}`, { expected, actual })
 }

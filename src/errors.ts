@@ -1,6 +1,7 @@
 // Every error of the package: one table of codes, and a class wherever a program would catch by class. Nothing else in `src` makes an error
 // that a caller sees; what a user's own function throws is never wrapped here.
 import type { StandardSchemaV1 } from './codecs/standard-schema.ts'
+import { brand } from './internal/brand.ts'
 
 /** The codes an error of this package can carry. They are stable: programs compare them. */
 export type ErrorCode =
@@ -19,7 +20,7 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 /**
  * What every error of this package is. `code` tells what happened, `retryable` whether the same call may succeed later without any change,
- * `cause` the error underneath, where there is one. Codes without a class of their own carry their fields as plain properties: `path` or
+ * `cause` the error underneath, where there is one. `instanceof` holds whichever copy of the package made the error, where it was loaded several times. Codes without a class of their own carry their fields as plain properties: `path` or
  * `name` (`ERR_NOT_FOUND`), `option` (`ERR_OPTIONS_MISMATCH`), `path` and `type` (`ERR_FILE_SYSTEM`), `collection` and, for a key, `key`
  * (`ERR_UNDECLARED_KEY`), `expected` and `actual` (`ERR_VERSION_MISMATCH`, `ERR_EVENT_ID_GAP`).
  */
@@ -76,6 +77,8 @@ export class CodecError extends LedgerstoneError {
   declare readonly codec?: string
   /** The collection's name; absent for events. */
   declare readonly collection?: string
+  /** `ERR_CODEC` of an event that is stored: its id. */
+  declare readonly eventId?: number
   /** `ERR_CODEC_MISMATCH`: the codec that is stored. */
   declare readonly expected?: string
   /** `ERR_CODEC_MISMATCH`: the codec that was given. */
@@ -126,11 +129,18 @@ export class PreflightRejectedError extends LedgerstoneError {
 }
 name(PreflightRejectedError, 'PreflightRejectedError')
 
-/** `ERR_CONFLICT` (retryable): what a preflight had read was changed each time before the transaction could apply. Nothing was written. */
+/**
+ * `ERR_CONFLICT`. Of a preflight (retryable): what it had read was changed each time before the transaction could apply; nothing was written. Of
+ * `after` (not retryable): the cursor is beyond the newest event, as after a restore of an older copy; the consumer has to begin anew.
+ */
 export class ConflictError extends LedgerstoneError {
   declare readonly code: 'ERR_CONFLICT'
   /** How often the preflight has run. */
-  declare readonly attempts: number
+  declare readonly attempts?: number
+  /** The cursor. */
+  declare readonly expected?: number
+  /** The newest event. */
+  declare readonly actual?: number
 }
 name(ConflictError, 'ConflictError')
 
@@ -293,6 +303,11 @@ export function lockTimeout(waitedMs: number, stripe: number, heldMs: number): L
   return errorOf('ERR_LOCK_TIMEOUT', message, { waitedMs, stripe, heldMs })
 }
 
+/** `ERR_CONFLICT` of a consumer whose cursor is of another history than the log's. Waiting does not help it. @internal */
+export function cursorBeyond(after: number, newest: number): LedgerstoneError {
+  return errorOf('ERR_CONFLICT', `the cursor is beyond the newest event: after=${after} newest=${newest}`, { expected: after, actual: newest, retryable: false })
+}
+
 /** `ERR_EVENTS_TRIMMED`. @internal */
 export function eventsTrimmed(requested: number, oldest: number): LedgerstoneError {
   return errorOf('ERR_EVENTS_TRIMMED', `the events asked for are no longer kept: requested=${requested} oldest=${oldest}`, { requested, oldest })
@@ -305,4 +320,5 @@ export function closed(what: string): LedgerstoneError {
 
 function name(of: { readonly prototype: object }, value: string): void {
   Object.defineProperty(of.prototype, 'name', { value, configurable: true, writable: true })
+  brand(of, value)
 }

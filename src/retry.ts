@@ -1,7 +1,7 @@
 // Trying again, for what may succeed unchanged: the errors whose `retryable` is true, and no others.
-import { setTimeout as sleep } from 'node:timers/promises'
 import { invalidArgument, LedgerstoneError } from './errors.ts'
 import { checkFunction, checkInteger, checkOptions, checkSignal } from './internal/validate.ts'
+import { sleep, throwIfAborted } from './internal/platform.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set(['attempts', 'minDelayMs', 'maxDelayMs', 'signal'])
 
@@ -37,7 +37,7 @@ export async function retry<T>(fn: () => T | PromiseLike<T>, options?: RetryOpti
   if (maxDelayMs > 2 ** 31 - 1) throw invalidArgument('maxDelayMs', 'an integer up to 2147483647 is needed')
   checkSignal(signal, 'signal')
   for (let attempt = 1; ; attempt++) {
-    signal?.throwIfAborted()
+    throwIfAborted(signal)
     try {
       return await fn()
     } catch (error) {
@@ -52,7 +52,7 @@ async function wait(ms: number, signal: AbortSignal | undefined): Promise<void> 
   try {
     await sleep(ms, undefined, signal === undefined ? {} : { signal })
   } catch (error) {
-    signal?.throwIfAborted() // with its reason; the timer's own error is another
+    throwIfAborted(signal) // with its reason; the timer's own error is another
     throw error
   }
 }

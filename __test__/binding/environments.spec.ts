@@ -10,7 +10,7 @@ import test, { type ExecutionContext } from 'ava'
 import { TYPESCRIPT } from '../support/typescript.ts'
 import { ended, startWorker } from '../support/workers.ts'
 import { FAILED, cold, commit, error, getText, hot, onWake, openIn, reached, writeSet } from './raw.ts'
-import type { ColdCalls } from '../../src/binding.ts'
+import { type ColdCalls, joinThread } from '../../src/binding.ts'
 import { Environment } from '../../src/canonical-store/environment.ts'
 import type { Task, Word } from './worker.ts'
 
@@ -232,6 +232,6 @@ for (const [ending, expected] of [
 }
 
 test('where native memory is copied instead of shared nothing is opened', (t) => {
-  const copies = { hotCalls: () => ({}), callMemory: () => new Uint8Array(64) } as unknown as ColdCalls
-  t.throws(() => new Environment(copies), { code: 'ERR_NATIVE_MISSING' })
+  const copies = { hotCalls: () => ({}), callMemory: () => new Uint8Array(64), threadHome: () => ({}) } as unknown as ColdCalls
+  t.throws(() => new Environment(joinThread(copies)), { code: 'ERR_NATIVE_MISSING', message: /reason=unsupported-runtime/ })
 })

@@ -3,15 +3,17 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ANSWER, CallMemory, ID, OFFSET, READER } from '../../src/canonical-store/call-memory.ts'
-import { type ColdCalls, type HotCalls, type NativeOptions, binding, nativeError } from '../../src/binding.ts'
+import { type ColdCalls, type HotCalls, type NativeOptions, joinThread, nativeError } from '../../src/binding.ts'
 import type { LedgerstoneError } from '../../src/errors.ts'
 
 export interface Counters extends Record<keyof HotCalls, number> { wakes: number }
-export const cold = binding() as ColdCalls & { counters(): Counters }
+const thread = joinThread()
+export const cold = thread.cold as ColdCalls & { counters(): Counters }
 
 const listeners = new Set<() => void>()
 /** The hot calls of this environment; they exist once, whoever asks. */
-export const hot: HotCalls = cold.hotCalls(() => {
+export const hot: HotCalls = thread.hot
+thread.home.wakes.add(() => {
   for (const listener of listeners) listener()
 })
 

@@ -14,10 +14,10 @@ test('a missing binary is ERR_NATIVE_MISSING with platform, tried packages and r
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'dir') // what compiles the sources
   const { stdout, stderr } = await runChild(new URL('missing.ts', import.meta.url), { args: [join(folder, 'src', 'index.ts'), join(folder, 'store')] })
   t.not(stdout, '', stderr)
-  const told = JSON.parse(stdout) as { code: string; message: string; packages: string[]; cause: boolean }
+  const told = JSON.parse(stdout) as { code: string; message: string; packages: string[]; reason: string }
   t.is(told.code, 'ERR_NATIVE_MISSING', stderr)
   t.true(told.message.includes(`platform=${process.platform} arch=${process.arch}`))
   t.true(told.packages.every((name) => name.startsWith(`ledgerstone-${process.platform}-${process.arch}`) && told.message.includes(name)))
   t.regex(told.message, /reinstall with optional dependencies/)
-  t.true(told.cause)
+  t.is(told.reason, 'not-installed')
 })

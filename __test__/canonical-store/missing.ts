@@ -8,6 +8,6 @@ json().encode({ works: 'without' })
 try {
   await open(path)
 } catch (error) {
-  const { code, message, packages, cause } = error as { code: string; message: string; packages: string[]; cause: unknown }
-  console.log(JSON.stringify({ code, message, packages, cause: cause instanceof Error }))
+  const { code, message, packages, reason } = error as { code: string; message: string; packages: string[]; reason: string }
+  console.log(JSON.stringify({ code, message, packages, reason }))
 }

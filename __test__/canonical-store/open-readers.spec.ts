@@ -22,7 +22,7 @@ class Scene {
       this.warnings.push(message.slice(message.indexOf('snapshots=')).replace(/oldestMs=.*/, ''))
     })
     t.teardown(() => mock.reset())
-    this.readers = new OpenReaders('/store', WARN_AFTER_MS, { now: () => this.#nowMs })
+    this.readers = new OpenReaders('/store', WARN_AFTER_MS, { now: () => this.#nowMs, setTimeout: (task, ms) => globalThis.setTimeout(task, ms) })
   }
 
   open(kind: LeaseKind): Lease {

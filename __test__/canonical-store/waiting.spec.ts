@@ -37,7 +37,7 @@ class Engine {
       throw errorFromRecord({ code: 'ERR_NO_SPACE', message: 'no space is left', details: {} })
     }
     const cold = { awaitEvents: (...ids: number[]): void => void this.awaited.push(ids), noRoom }
-    const environment = { cold, call: <T>(make: (calls: typeof cold) => T): T => make(cold), hot, stores: new Map(), turns: new Turns(() => 0), error: () => errorFromRecord(POISON) }
+    const environment = { cold, call: <T>(make: (calls: typeof cold) => T): T => make(cold), hot, addStore: (store: SharedStore) => ({ open: undefined, members: new Set([store]) }), removeStore: () => {}, turns: new Turns(() => 0), error: () => errorFromRecord(POISON) }
     this.store = new SharedStore(environment as unknown as Environment, 1, '/store')
     this.store.addHandle(7)
   }

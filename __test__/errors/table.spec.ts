@@ -212,10 +212,10 @@ test('ERR_CONFLICT has the number of attempts', async (t) => {
   expectError(t, error, { code: row('ERR_CONFLICT'), class: 'ConflictError', retryable: true, fields: { attempts: 3 } })
 })
 
-test('ERR_OPTIONS_MISMATCH has the option', async (t) => {
+test('ERR_OPTIONS_MISMATCH has the option and both values', async (t) => {
   const store = await openStore(t)
   const error = await errorOf(() => open(store.path, { segmentBytes: 1 << 20 }))
-  expectError(t, error, { code: row('ERR_OPTIONS_MISMATCH'), class: PLAIN, fields: { option: 'segmentBytes' } })
+  expectError(t, error, { code: row('ERR_OPTIONS_MISMATCH'), class: PLAIN, fields: { option: 'segmentBytes', expected: 64 << 20, actual: 1 << 20 } })
 })
 
 test('ERR_CLOSED', async (t) => {

@@ -55,8 +55,12 @@ test('every option of the store that contradicts is ERR_OPTIONS_MISMATCH by its 
     'events': { events: binary() as never },
   }
   for (const [option, options] of Object.entries(contradicting)) {
-    const error = await t.throwsAsync<Error & { code: string; option: string }>(open(path, options))
+    const error = await t.throwsAsync<Error & { code: string; option: string; expected: unknown; actual: unknown }>(open(path, options))
     t.deepEqual([error.code, error.option], ['ERR_OPTIONS_MISMATCH', option])
+    const asked = option === 'events' ? 'binary' : String(option.split('.').reduce<unknown>((value, name) => (value as Record<string, unknown>)[name], options))
+    t.is(String(error.actual), asked)
+    t.not(String(error.expected), asked)
+    t.true(error.message.endsWith(`option=${option} expected=${String(error.expected)} actual=${asked}`), error.message)
   }
   const options: OpenOptions[] = [{ durability: 'written' }, { create: false }, { signal: new AbortController().signal }, { limits: {}, flush: {} }, { inlineFlush: 'auto' }]
   for (const same of options) await (await open(path, same)).close()

@@ -1,8 +1,8 @@
 // Where the arguments of a hot read are put and its answer is found: memory that native code sees, one for each environment, laid out as
 // `crates/binding/src/call_memory.rs` has it. Between what is put here and the call nothing of the user's may run, which could read in between.
 import type { ColdCalls } from '../binding.ts'
-import { errorOf } from '../errors.ts'
-import { writeUtf8 } from '../internal/bytes.ts'
+import { lengthOf, writeUtf8 } from '../internal/bytes.ts'
+import { nativeMissing } from '../internal/native-file.ts'
 
 /** Into `numbers`: a store or a snapshot; an event's id. */
 export const READER = 0
@@ -32,8 +32,7 @@ export class CallMemory {
     this.words[ANSWER] = MARK
     const again = cold.callMemory()
     if (new Int32Array(again.buffer, again.byteOffset)[ANSWER] === MARK) return
-    const { platform, arch } = process
-    throw errorOf('ERR_NATIVE_MISSING', 'no native binary works here: this runtime does not share memory with native code', { platform, arch, packages: [] })
+    throw nativeMissing('unsupported-runtime', [])
   }
 
   /**
@@ -61,7 +60,7 @@ export class CallMemory {
 
   #putBytes(key: Uint8Array): number {
     const memory = this.#key
-    const { length } = key
+    const length = lengthOf(key)
     if (length > SHORT) memory.set(key)
     else for (let i = 0; i < length; i++) memory[i] = key[i] as number
     return length

@@ -7,6 +7,8 @@ import type { KeySpace } from './key-space.ts'
 import { EmbeddedRange } from './range.ts'
 import type { Writer } from './writer.ts'
 
+const SPACE: unique symbol = Symbol.for('ledgerstone.KeySpace') as never
+
 /** A collection of an embedded store. */
 export class EmbeddedCollection<K, V, In> implements Collection<K, V, In> {
   readonly name: string
@@ -19,9 +21,18 @@ export class EmbeddedCollection<K, V, In> implements Collection<K, V, In> {
     this.#writer = writer
   }
 
+  /** For the other copies of this package in the thread. @internal */
+  get [SPACE](): unknown {
+    return this.#space
+  }
+
   /** The key space behind a collection, if it is one of ours. */
   static spaceOf(collection: unknown): unknown {
-    if (typeof collection === 'object' && collection !== null && #space in collection) return (collection as EmbeddedCollection<unknown, unknown, unknown>).#space
+    if (typeof collection === 'object' && collection !== null) {
+      if (#space in collection) return (collection as EmbeddedCollection<unknown, unknown, unknown>).#space
+      const space = (collection as { readonly [SPACE]?: unknown })[SPACE]
+      if (space !== undefined) return space
+    }
     throw invalidArgument('collection', 'a collection is needed, as `store.collection()` or `store.state` gives it')
   }
 

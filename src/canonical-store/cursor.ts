@@ -7,7 +7,7 @@ import { Lease } from '../internal/lease.ts'
 import type { Environment } from './environment.ts'
 import type { KeyBounds } from './key-bounds.ts'
 import type { KeySpace } from './key-space.ts'
-import { allocate, PAGE_BYTES, view } from './pool.ts'
+import { allocate, checkKept, PAGE_BYTES, view } from './pool.ts'
 
 /** A pass over a range. `key`, `value` and `entry` are of the entry that `advance` has moved to; codecs may move it on. */
 export interface Cursor<K, V> {
@@ -72,6 +72,7 @@ export class NativeCursor<K, V> implements Cursor<K, V> {
 
   advance(): boolean {
     if (this.#left === 0 && !this.#load()) return false
+    if (!this.#reusesPages) checkKept(this.#memory as ArrayBufferLike, this.#used)
     this.#left--
     const at = this.#next
     const page = this.#data as DataView

@@ -25,7 +25,7 @@ export class DeclaredKeys {
   constructor(handle: StoreHandle, keys: unknown) {
     this.#handle = handle
     if (typeof keys !== 'object' || keys === null || Array.isArray(keys) || isThenable(keys)) throw invalidArgument('keys', 'an object with `read` and `write` is needed, or a function that returns one')
-    for (const name in keys) if (name !== 'read' && name !== 'write') throw invalidArgument(`keys.${name}`, 'unknown option')
+    for (const name of Object.keys(keys)) if (name !== 'read' && name !== 'write') throw invalidArgument(`keys.${name}`, 'unknown option')
     const { read, write } = keys as { read?: unknown; write?: unknown }
     if (read !== undefined) this.#addAll(read, 'keys.read', this.locks.read, this.readKeys)
     if (write !== undefined) this.#addAll(write, 'keys.write', this.locks.write, this.writeKeys)
@@ -54,7 +54,7 @@ export class DeclaredKeys {
     for (const ref of refs as readonly unknown[]) {
       if (!(ref instanceof EmbeddedKeyRef || ref instanceof EmbeddedKeySpan)) throw invalidArgument(argument, 'a key is what `collection.key()` gives')
       const { space } = ref
-      if (space.handle.shared !== this.#handle.shared) throw invalidArgument(argument, 'the key belongs to another store')
+      if (space.handle.shared.key !== this.#handle.shared.key) throw invalidArgument(argument, 'the key belongs to another store')
       const slot = this.#handle.slotOf(space)
       if (ref instanceof EmbeddedKeySpan) {
         if (locks === this.locks.write) throw invalidArgument(argument, 'a span of keys can be declared for reading only')

@@ -4,6 +4,7 @@ import type { Codec, Json, KeyCodec } from '../codecs/codec.ts'
 import { json } from '../codecs/json.ts'
 import { utf8 } from '../codecs/utf8.ts'
 import { invalidArgument, type LedgerstoneError } from '../errors.ts'
+import { throwIfAborted } from '../internal/platform.ts'
 import { checkInteger, checkOptions, checkSignal } from '../internal/validate.ts'
 import { LockManager } from '../lock-manager/lock-manager.ts'
 import type {
@@ -235,7 +236,7 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
   async verify(options?: SignalOptions): Promise<VerifyReport> {
     const signal = checkedSignal(options)
     this.#handle.check()
-    signal?.throwIfAborted()
+    throwIfAborted(signal)
     return verify(this.#handle, this.path, signal)
   }
 
@@ -265,7 +266,7 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
     return environment.turns.within(async () => {
       const signal = checkedSignal(options)
       this.#handle.check()
-      signal?.throwIfAborted()
+      throwIfAborted(signal)
       const seq = shared.applied
       const reached = shared.reached(level, seq)
       if (reached === undefined) return

@@ -1,9 +1,11 @@
 // What one Node environment (the main thread or a worker) shares between all its stores: the native calls, the memory that values pass
-// through, and the one callback that native code wakes it by.
-import { binding, nativeError, type ColdCalls, type HotCalls } from '../binding.ts'
+// through, and the callback that it is woken by. Where the package's JavaScript is evaluated several times in a thread each copy has an environment
+// of its own, and they share the native calls: see `ThreadHome`.
+import { joinThread, nativeError, type ColdCalls, type HotCalls, type Thread } from '../binding.ts'
 import { errorFromRecord, type LedgerstoneError } from '../errors.ts'
 import { Turns } from '../internal/turns.ts'
 import { CallMemory } from './call-memory.ts'
+import type { OpenTransaction } from './open-transaction.ts'
 import { allocate, ScratchPages, Slab } from './pool.ts'
 import { PackedKeys } from './reader.ts'
 import type { SharedStore } from './shared-store.ts'
@@ -17,9 +19,17 @@ const KEPT_BYTES = 1024 * 1024
 /** Somebody who has to see whether its locks were granted. */
 interface LockWaiter { look(): void }
 
+/** What there is one of in a thread for each open store, however many copies of this package have it open. */
+export interface ThreadStore {
+  /** The transaction that runs on this thread, if one does. */
+  open: OpenTransaction | undefined
+  /** The store as each copy sees it. */
+  readonly members: Set<SharedStore>
+}
+
 let current: Environment | undefined
 
-/** One per thread, made by the first store that is opened. */
+/** One per thread and copy, made by the first store that is opened. */
 export class Environment {
   readonly cold: ColdCalls
   readonly hot: HotCalls
@@ -27,10 +37,6 @@ export class Environment {
   readonly memory: CallMemory
   /** When the event loop has its turn: whatever settles asks. */
   readonly turns: Turns = new Turns()
-  /** The open stores, by the key that all handles of a store share. */
-  readonly stores: Map<number, SharedStore> = new Map()
-  /** Who waits for locks. */
-  readonly lockWaiters: Set<LockWaiter> = new Set()
   /** Values that users keep. */
   readonly slab: Slab = new Slab()
   /** Pages decoded on the spot. */
@@ -40,17 +46,63 @@ export class Environment {
   readonly scratchMemory: ArrayBuffer = this.scratch.buffer as ArrayBuffer
   readonly #writeSets: WriteSet[] = []
   #keys: PackedKeys | undefined
+  readonly #thread: Thread
+  /** The open stores, by the key that all handles of a store share. */
+  readonly #stores = new Map<number, SharedStore>()
+  /** Who waits for locks. */
+  readonly #lockWaiters = new Set<LockWaiter>()
+  /** Known to the thread only while there is somebody to wake: a copy that has closed all can be collected. */
+  readonly #wake = (): void => {
+    for (const store of this.#stores.values()) store.look()
+    for (const waiter of this.#lockWaiters) waiter.look()
+  }
 
-  constructor(cold: ColdCalls) {
-    this.cold = cold
-    this.hot = cold.hotCalls(() => this.#wake())
-    this.memory = new CallMemory(cold)
-    process.on('exit', () => cold.handOver())
+  constructor(thread: Thread) {
+    this.#thread = thread
+    this.cold = thread.cold
+    this.hot = thread.hot
+    this.memory = new CallMemory(thread.cold)
   }
 
   /** @throws `ERR_NATIVE_MISSING`, `ERR_VERSION_MISMATCH` */
   static current(): Environment {
-    return (current ??= new Environment(binding()))
+    return (current ??= new Environment(joinThread()))
+  }
+
+  /** A store that is open here. */
+  store(key: number): SharedStore | undefined {
+    return this.#stores.get(key)
+  }
+
+  /** From now on it is woken, and beside the other copies that have it open. */
+  addStore(store: SharedStore): ThreadStore {
+    const { home } = this.#thread
+    this.#stores.set(store.key, store)
+    home.wakes.add(this.#wake)
+    const shared = (home.stores.get(store.key) as ThreadStore | undefined) ?? { open: undefined, members: new Set() }
+    home.stores.set(store.key, shared)
+    shared.members.add(store)
+    return shared
+  }
+
+  removeStore(store: SharedStore): void {
+    if (this.#stores.get(store.key) !== store) return
+    this.#stores.delete(store.key)
+    const { stores } = this.#thread.home
+    const shared = stores.get(store.key) as ThreadStore
+    shared.members.delete(store)
+    if (shared.members.size === 0) stores.delete(store.key)
+    this.#settleWake()
+  }
+
+  addLockWaiter(waiter: LockWaiter): void {
+    this.#lockWaiters.add(waiter)
+    this.#thread.home.wakes.add(this.#wake)
+  }
+
+  removeLockWaiter(waiter: LockWaiter): void {
+    this.#lockWaiters.delete(waiter)
+    this.#settleWake()
   }
 
   /** The error that a hot call has left behind. */
@@ -99,8 +151,7 @@ export class Environment {
     this.#writeSets.push(set)
   }
 
-  #wake(): void {
-    for (const store of this.stores.values()) store.look()
-    for (const waiter of this.lockWaiters) waiter.look()
+  #settleWake(): void {
+    if (this.#stores.size === 0 && this.#lockWaiters.size === 0) this.#thread.home.wakes.delete(this.#wake)
   }
 }

@@ -1,10 +1,10 @@
 // Events of consecutive ids as native code hands them over: a packed page at a time, decoded one by one.
 import { TOO_BIG } from '../binding.ts'
-import type { PayloadCodec } from '../codecs/payload-codec.ts'
+import { ofEvent, type PayloadCodec } from '../codecs/payload-codec.ts'
 import { readLatin1, readUtf8 } from '../internal/bytes.ts'
 import type { EventId, EventRecord } from './canonical-store.ts'
 import type { Environment } from './environment.ts'
-import { allocate, PAGE_BYTES, view } from './pool.ts'
+import { allocate, checkKept, PAGE_BYTES, view } from './pool.ts'
 
 const PAGE_HEAD = 16
 const ENTRY_HEAD = 16
@@ -38,6 +38,8 @@ export class EventPass {
   #id = 0
   #left = 0
   #next = 0
+  /** Why {@link takeAll} has ended before the page did. */
+  #failure: { readonly reason: unknown } | undefined
 
   constructor(source: EventSource, from: EventId, to: EventId, reverse: boolean) {
     this.#source = source
@@ -46,9 +48,9 @@ export class EventPass {
     this.#to = to
   }
 
-  /** Whether the page at hand has another event. */
+  /** Whether the page at hand has another event, or what kept it from having one. */
   get isLoaded(): boolean {
-    return this.#left > 0
+    return this.#left > 0 || this.#failure !== undefined
   }
 
   /** How many events of the page are left. */
@@ -94,6 +96,7 @@ export class EventPass {
 
   /** The next event of the page. */
   take(): EventRecord<unknown> {
+    if (!this.#source.events.isText) checkKept(this.#memory as ArrayBufferLike, this.#left)
     const at = this.#next
     const data = this.#view as DataView
     const start = at + ENTRY_HEAD
@@ -102,11 +105,29 @@ export class EventPass {
     const id = this.#reverse ? this.#id-- : this.#id++
     this.#next = end + (-end & 7)
     this.#left--
-    return { id, timestamp, event: this.#payload(start, end) }
+    try {
+      return { id, timestamp, event: this.#payload(start, end) }
+    } catch (error) {
+      throw ofEvent(error, id)
+    }
+  }
+
+  /** The rest of the page, up to the first event that cannot be read: what is wrong with that is thrown when there was none before it. */
+  takeAll(): EventRecord<unknown>[] {
+    const events: EventRecord<unknown>[] = []
+    if (this.#failure !== undefined) throw this.#failure.reason
+    try {
+      while (this.#left > 0) events.push(this.take())
+    } catch (reason) {
+      if (events.length === 0) throw reason
+      this.#failure = { reason }
+    }
+    return events
   }
 
   close(): void {
     const page = this.#page
+    this.#failure = undefined
     this.#page = undefined
     this.#memory = undefined
     this.#left = 0

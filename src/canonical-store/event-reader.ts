@@ -1,6 +1,6 @@
 // The lazy view that `events()` gives. Events are contiguous, so a range of them is two ids; they are read by pages, each by its ids, and hold
 // nothing natively in between.
-import { eventsTrimmed, invalidArgument } from '../errors.ts'
+import { cursorBeyond, eventsTrimmed, invalidArgument } from '../errors.ts'
 import { checkBoolean, checkedLimit, checkInteger, checkOptions } from '../internal/validate.ts'
 import type { EventId, EventRange, EventReader, EventRecord } from './canonical-store.ts'
 import { EventPass, type EventSource } from './event-pass.ts'
@@ -24,7 +24,7 @@ export class EmbeddedEventReader<E> implements EventReader<E> {
     checkBoolean(reverse, 'range.reverse')
     this.#limit = checkedLimit(limit, 'range.limit')
     this.#source = source
-    this.#range = { from: after === undefined || after === 0 ? from : after + 1, to, since, reverse }
+    this.#range = { from, after, to, since, reverse }
   }
 
   [Symbol.iterator](): IterableIterator<EventRecord<E>> {
@@ -45,10 +45,8 @@ export class EmbeddedEventReader<E> implements EventReader<E> {
     this.#source.check()
     const pass = this.#pass()
     try {
-      while (pass.load()) {
-        const page: EventRecord<E>[] = []
-        while (pass.isLoaded) page.push(pass.take() as EventRecord<E>)
-        yield page
+      while (pass.isLoaded || pass.load()) {
+        yield pass.takeAll() as EventRecord<E>[]
         this.#source.check()
       }
     } finally {
@@ -65,8 +63,11 @@ export class EmbeddedEventReader<E> implements EventReader<E> {
   /** The ids of an iteration that starts now: from the first to the second, exclusive. */
   #ids(): { from: EventId; to: EventId } {
     const { environment, reader } = this.#source
-    const { from: first = 0, to: end = Infinity, since, reverse } = this.#range
-    let to = Math.min(end, this.#source.nextEventId())
+    const { from: start = 0, after = 0, to: end = Infinity, since, reverse } = this.#range
+    const first = after === 0 ? start : after + 1
+    const next = this.#source.nextEventId()
+    if (after >= next) throw cursorBeyond(after, next - 1)
+    let to = Math.min(end, next)
     const oldest = environment.call((cold) => cold.oldestEventId(reader))
     if (first > 0 && first < oldest) throw eventsTrimmed(first, oldest)
     let from = Math.max(first, oldest)

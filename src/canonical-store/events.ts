@@ -9,7 +9,7 @@ export type EventId = number
 export interface EventRange {
   /** Inclusive; 0 or nothing: the oldest. */
   from?: EventId | undefined
-  /** The last id consumed, 0 for none; not together with `from`. */
+  /** The last id consumed, 0 for none; not together with `from`. Beyond the newest event reading begins with `ERR_CONFLICT` (`expected`, `actual`): the log is not the one it was. */
   after?: EventId | undefined
   /** Exclusive. */
   to?: EventId | undefined
@@ -24,7 +24,7 @@ export interface EventRange {
 export interface EventRecord<E> { readonly id: EventId; readonly timestamp: number; readonly event: E }
 /** A repeatable view of events; each iteration fixes its end when it starts. */
 export interface EventReader<E> extends Iterable<EventRecord<E>> {
-  /** The same events, as many at a time as came in one read; never an empty page. */
+  /** The same events, as many at a time as came in one read; never an empty page. Events before one that cannot be decoded come first, then its `ERR_CODEC` with its `eventId`. */
   pages(): Iterable<EventRecord<E>[]>
   /** How many there are now. */
   count(): number
@@ -45,7 +45,10 @@ export interface EventSegments extends Iterable<EventSegment>, Disposable {
 export interface FollowOptions {
   /** The first event; 0 or nothing: the oldest. Below the oldest: `ERR_EVENTS_TRIMMED`. */
   from?: EventId | undefined
-  /** The last id consumed, what a consumer keeps as its cursor; 0: none. Not together with `from`. */
+  /**
+   * The last id consumed, what a consumer keeps as its cursor; 0: none. Not together with `from`. Beyond the newest event following begins with
+   * `ERR_CONFLICT` (`expected`: the cursor, `actual`: the newest event): an older copy of the store was put back, and the ids between will be given again.
+   */
   after?: EventId | undefined
   /** How far an event must have come to be seen; `durable` by default, so that no power loss undoes what a consumer has seen. */
   durability?: Durability | undefined
@@ -60,6 +63,6 @@ export interface FollowOptions {
  * failed and nothing more will come. It waits without keeping the main thread alive, but keeps a worker alive.
  */
 export interface Follower<E> extends AsyncIterable<EventRecord<E>> {
-  /** The same events, as many at a time as came in one read; never an empty page. */
+  /** The same events, as many at a time as came in one read; never an empty page. Events before one that cannot be decoded come first, then its `ERR_CODEC` with its `eventId`. */
   pages(): AsyncIterable<EventRecord<E>[]>
 }

@@ -1,7 +1,8 @@
 // `follow()`: the events that are there, then those that come, by one path only: both are read from the store by their ids, so nothing is lost or
 // repeated where the one ends and the other begins. Between two reads a follower holds at most one page and no native resource.
 import { RANK, rankOf } from '../durability.ts'
-import { eventsTrimmed, invalidArgument } from '../errors.ts'
+import { cursorBeyond, eventsTrimmed, invalidArgument } from '../errors.ts'
+import { setImmediate, throwIfAborted } from '../internal/platform.ts'
 import { checkInteger, checkOptions, checkSignal } from '../internal/validate.ts'
 import type { EventId, EventRecord, Follower, FollowOptions } from './canonical-store.ts'
 import { EventPass, type EventSource } from './event-pass.ts'
@@ -30,7 +31,7 @@ export class EmbeddedFollower<E> implements Follower<E> {
     this.#handle = handle
     this.#source = source
     // `after: 0` is none consumed: it begins with the oldest, whatever that is.
-    this.#options = { first: from ?? (after === undefined || after === 0 ? 0 : after + 1), level, signal, batch: batch ?? BATCH }
+    this.#options = { first: from ?? (after === undefined || after === 0 ? 0 : after + 1), after: after ?? 0, level, signal, batch: batch ?? BATCH }
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<EventRecord<E>> {
@@ -38,13 +39,15 @@ export class EmbeddedFollower<E> implements Follower<E> {
   }
 
   pages(): AsyncIterable<EventRecord<E>[]> {
-    return { [Symbol.asyncIterator]: () => new Following<EventRecord<E>[]>(this.#handle, this.#source, this.#options, takeAll<E>) }
+    return { [Symbol.asyncIterator]: () => new Following<EventRecord<E>[]>(this.#handle, this.#source, this.#options, (pass) => pass.takeAll() as EventRecord<E>[]) }
   }
 }
 
 interface Plan {
   /** The first id, 0 for the oldest. */
   readonly first: EventId
+  /** The cursor that it was told by; 0 for none. */
+  readonly after: EventId
   readonly level: EventLevel
   readonly signal: AbortSignal | undefined
   readonly batch: number
@@ -96,7 +99,7 @@ class Following<T> implements AsyncIterableIterator<T> {
       const pause = this.#source.environment.turns.pause()
       if (pause !== undefined) await pause
       while (!this.#isDone && !this.#handle.isClosed) {
-        this.#plan.signal?.throwIfAborted()
+        throwIfAborted(this.#plan.signal)
         if (this.#pass?.isLoaded === true || this.#load()) return { value: this.#take(this.#pass as EventPass), done: false }
         await this.#wait()
       }
@@ -131,6 +134,8 @@ class Following<T> implements AsyncIterableIterator<T> {
   /** Where to read on. */
   #begin(): EventId {
     if (this.#next !== this.#plan.first) return this.#next
+    const { after } = this.#plan
+    if (after > 0 && after >= this.#source.nextEventId()) throw cursorBeyond(after, this.#source.nextEventId() - 1)
     const oldest = this.#source.environment.call((cold) => cold.oldestEventId(this.#source.reader))
     if (this.#next === 0) this.#next = oldest
     else if (this.#next < oldest) throw eventsTrimmed(this.#next, oldest)
@@ -166,10 +171,4 @@ class Following<T> implements AsyncIterableIterator<T> {
     this.#pass = undefined
     this.#endWaiting?.()
   }
-}
-
-function takeAll<E>(pass: EventPass): EventRecord<E>[] {
-  const page: EventRecord<E>[] = []
-  while (pass.isLoaded) page.push(pass.take() as EventRecord<E>)
-  return page
 }

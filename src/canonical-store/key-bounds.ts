@@ -3,7 +3,7 @@
 import type { KeyRange } from './canonical-store.ts'
 import type { KeySpace } from './key-space.ts'
 import { invalidArgument } from '../errors.ts'
-import { readLatin1, utf8AsLatin1, writeLatin1 } from '../internal/bytes.ts'
+import { lengthOf, readLatin1, utf8AsLatin1, writeLatin1 } from '../internal/bytes.ts'
 import { checkBoolean, checkedLimit, checkOptions } from '../internal/validate.ts'
 
 /** What a range may say, and what `deleteRange` may. */
@@ -174,5 +174,5 @@ function behind(prefix: string): string | undefined {
 
 /** A key as a string of bytes. */
 export function bytesOf(key: string | Uint8Array): string {
-  return typeof key === 'string' ? utf8AsLatin1(key) : readLatin1(key, 0, key.length)
+  return typeof key === 'string' ? utf8AsLatin1(key) : readLatin1(key, 0, lengthOf(key))
 }

@@ -1,6 +1,7 @@
 // A key of a collection that is named without being read: for locks, and for what is declared beforehand. Its lock's name is the same for all handles
 // and threads that have the store open: the store's number in this process, the collection's name, the key.
-import { isBytes, owned, writeUtf8 } from '../internal/bytes.ts'
+import { brand } from '../internal/brand.ts'
+import { isBytes, lengthOf, owned, writeBytes, writeUtf8 } from '../internal/bytes.ts'
 import type { KeyRange, KeyRef } from './canonical-store.ts'
 import type { KeyBounds } from './key-bounds.ts'
 import type { KeySpace } from './key-space.ts'
@@ -22,7 +23,7 @@ export class EmbeddedKeyRef<K = unknown, V = unknown> {
 
   /** How much room {@link writeName} may need. */
   get maxNameBytes(): number {
-    return this.space.lockPrefix.length + this.key.length * 3
+    return this.space.lockPrefix.length + lengthOf(this.key) * 3
   }
 
   /** Writes the name of the key's lock and returns its length. The caller has made room. */
@@ -31,10 +32,10 @@ export class EmbeddedKeyRef<K = unknown, V = unknown> {
     to.set(lockPrefix, offset)
     const at = offset + lockPrefix.length
     if (typeof this.key === 'string') return lockPrefix.length + writeUtf8(to, this.key, at)
-    to.set(this.key, at)
-    return lockPrefix.length + this.key.length
+    return lockPrefix.length + writeBytes(to, this.key, at)
   }
 }
+brand(EmbeddedKeyRef, 'EmbeddedKeyRef')
 
 /** What `collection.keys()` gives; opaque to users. It names no lock. */
 export class EmbeddedKeySpan<K = unknown, V = unknown> {
@@ -53,3 +54,4 @@ export class EmbeddedKeySpan<K = unknown, V = unknown> {
     return new EmbeddedKeySpan(space, bounds, range) as unknown as KeyRef
   }
 }
+brand(EmbeddedKeySpan, 'EmbeddedKeySpan')

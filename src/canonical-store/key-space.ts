@@ -3,9 +3,9 @@ import type { KeyCodec, KeyPrefix } from '../codecs/codec.ts'
 import { BinaryCodec } from '../codecs/binary.ts'
 import { codecFailed, type PayloadCodec } from '../codecs/payload-codec.ts'
 import { TextCodec } from '../codecs/text-codec.ts'
-import { UTF8 } from '../codecs/utf8.ts'
+import { Utf8Codec } from '../codecs/utf8.ts'
 import { InvalidArgumentError, invalidArgument } from '../errors.ts'
-import { isBytes, isWellFormed, owned } from '../internal/bytes.ts'
+import { copyOf, isBytes, isWellFormed, lengthOf, owned } from '../internal/bytes.ts'
 import type { StoreHandle } from './store-handle.ts'
 
 /** A named key space, as one handle of the store sees it. */
@@ -32,7 +32,7 @@ export class KeySpace<K, V> {
     this.keyName = keys.name
     this.keysAreText = keys instanceof TextCodec
     this.#keys = keys
-    this.#isUtf8 = (keys as unknown) === UTF8
+    this.#isUtf8 = keys instanceof Utf8Codec
     this.#isBinary = keys instanceof BinaryCodec
   }
 
@@ -62,7 +62,7 @@ export class KeySpace<K, V> {
   /** The same of a key that is encoded. */
   readable(encoded: string | Uint8Array): string | Uint8Array | undefined {
     const { keyBytes } = this.handle.limits
-    const units = encoded.length
+    const units = lengthOf(encoded)
     if (units === 0 || units > keyBytes || (typeof encoded === 'string' && units * 3 > keyBytes && isLonger(encoded, keyBytes))) return undefined
     return encoded
   }
@@ -76,7 +76,7 @@ export class KeySpace<K, V> {
   /** A key from its own encoding. */
   keyOf(encoded: string | Uint8Array): K {
     if (typeof encoded === 'string' && this.keysAreText) return this.keyFromText(encoded)
-    return this.keyFromBytes(typeof encoded === 'string' ? Buffer.from(encoded, 'utf8') : Buffer.from(encoded))
+    return this.keyFromBytes(typeof encoded === 'string' ? Buffer.from(encoded, 'utf8') : copyOf(encoded))
   }
 
   /** A key from text, if {@link keysAreText}. */

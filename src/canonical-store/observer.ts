@@ -1,5 +1,6 @@
 // Publishes what native code does in one store to whoever listens on this thread. Native code keeps nothing, and is not called, while nobody does.
 import type { Happenings } from '../binding.ts'
+import { queueMicrotask, wallClockMs } from '../internal/platform.ts'
 import { commitGroups, flushes, fullDevices, isObserved } from './diagnostics.ts'
 import { nobodysContext } from '../internal/context.ts'
 import type { Environment } from './environment.ts'
@@ -92,13 +93,13 @@ export class Observer {
 
   #spaceIsLacking(): void {
     if (this.#noSpaceSince !== undefined) return
-    this.#noSpaceSince = Date.now()
+    this.#noSpaceSince = wallClockMs()
     this.#tellOfSpace({ path: this.#path, since: this.#noSpaceSince })
   }
 
   #spaceIsFound(): void {
     if (this.#noSpaceSince === undefined) return
-    this.#tellOfSpace({ path: this.#path, since: this.#noSpaceSince, until: Date.now() })
+    this.#tellOfSpace({ path: this.#path, since: this.#noSpaceSince, until: wallClockMs() })
     this.#noSpaceSince = undefined
   }
 

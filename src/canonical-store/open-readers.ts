@@ -2,9 +2,10 @@
 // reusing pages, and flushed memory alive. One timer at most, only while something is open; it keeps no process alive.
 import { nobodysContext } from '../internal/context.ts'
 import type { Lease } from '../internal/lease.ts'
+import { performance, setTimeout } from '../internal/platform.ts'
 
 /** What is known of the time; replaced in tests. */
-export interface Clock { now(): number }
+export interface Clock { now(): number; setTimeout(task: () => void, ms: number): NodeJS.Timeout }
 
 /** The leases of a handle's snapshots and iterations. */
 export class OpenReaders extends Set<Lease> {
@@ -14,7 +15,7 @@ export class OpenReaders extends Set<Lease> {
   readonly #warned = new WeakSet<Lease>()
   #timer: NodeJS.Timeout | undefined
 
-  constructor(path: string, warnAfterMs: number, clock: Clock = performance) {
+  constructor(path: string, warnAfterMs: number, clock: Clock = { now: performance.now, setTimeout }) {
     super()
     this.#path = path
     this.#warnAfterMs = warnAfterMs
@@ -28,7 +29,7 @@ export class OpenReaders extends Set<Lease> {
 
   #wakeIn(ms: number): void {
     // Who is warned of it is nobody in particular.
-    this.#timer = nobodysContext(() => setTimeout(() => this.#look(), Math.max(1, Math.ceil(ms))))
+    this.#timer = nobodysContext(() => this.#clock.setTimeout(() => this.#look(), Math.max(1, Math.ceil(ms))))
     this.#timer.unref()
   }
 

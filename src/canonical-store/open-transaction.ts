@@ -3,6 +3,7 @@
 // user's code: what they give is taken first, then it is looked whether the transaction is still open, then it is written.
 import { errorOf, hasCode, type LedgerstoneError } from '../errors.ts'
 import type { Lease } from '../internal/lease.ts'
+import { performance } from '../internal/platform.ts'
 import type { Commit, CommitInfo, EventId } from './canonical-store.ts'
 import { commitWith, commitWrites } from './commit.ts'
 import { type Cursor, NativeCursor } from './cursor.ts'

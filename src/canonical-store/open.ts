@@ -7,6 +7,7 @@ import { json } from '../codecs/json.ts'
 import { rankOf } from '../durability.ts'
 import { invalidArgument } from '../errors.ts'
 import { AbortWatch } from '../internal/abort.ts'
+import { throwIfAborted } from '../internal/platform.ts'
 import { checkBoolean, checkedPath, checkInteger, checkOptions, checkPowerOfTwo, checkSignal } from '../internal/validate.ts'
 import type { CanonicalStore, OpenOptions } from './canonical-store.ts'
 import { recoveries } from './diagnostics.ts'
@@ -53,7 +54,7 @@ export async function open<E = Json, In = E>(path: string | URL, options?: OpenO
   const rank = rankOf(durability, 'durability')
   const native = nativeOptions(options ?? {}, events)
   checkSignal(signal, 'signal')
-  signal?.throwIfAborted()
+  throwIfAborted(signal)
 
   const environment = Environment.current()
   const opening = environment.callAsync((cold) => cold.openStore(folder, native))
@@ -62,7 +63,7 @@ export async function open<E = Json, In = E>(path: string | URL, options?: OpenO
     opening.then(({ store }) => environment.cold.closeStore(store)).catch(() => {})
     throw error
   })
-  const shared = environment.stores.get(opened.storeKey) ?? new SharedStore(environment, opened.storeKey, folder)
+  const shared = environment.store(opened.storeKey) ?? new SharedStore(environment, opened.storeKey, folder)
   const handle = new StoreHandle(environment, shared, { id: opened.store, path: folder, limits: opened.limits, readersWarnAfterMs: opened.readersWarnAfterMs, events, rank })
   if (opened.isFirst && recoveries.hasSubscribers) {
     recoveries.publish({ path: folder, ...environment.call((cold) => cold.storeStats(opened.store)).recovery })

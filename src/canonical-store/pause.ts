@@ -2,6 +2,7 @@
 import { closed, errorOf } from '../errors.ts'
 import { Deferred } from '../internal/deferred.ts'
 import type { Lease } from '../internal/lease.ts'
+import { clearTimeout, performance, setTimeout, throwIfAborted } from '../internal/platform.ts'
 import { checkInteger, checkOptions, checkSignal } from '../internal/validate.ts'
 import type { Pause, PauseOptions } from './canonical-store.ts'
 import { heldLease } from './held-lease.ts'
@@ -19,7 +20,7 @@ export async function pause(handle: StoreHandle, options: PauseOptions | undefin
   checkInteger(timeoutMs, 0, 'timeoutMs')
   checkSignal(signal, 'signal')
   handle.checkWhole()
-  signal?.throwIfAborted()
+  throwIfAborted(signal)
   const { environment, shared } = handle
   const held = new HeldPause(handle, environment.call((cold) => cold.pauseStore(handle.id)))
   const ending = new Deferred<never>()

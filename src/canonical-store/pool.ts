@@ -1,6 +1,8 @@
 // Memory that values come out in. Two kinds, never mixed: what is handed out to users is written once and never again (fresh), what is decoded
-// on the spot is used over and over (scratch). Neither can be transferred away under our feet.
+// on the spot is used over and over (scratch). Neither is given away by `postMessage`; `ArrayBuffer.prototype.transfer` can take the first kind, and new memory
+// takes its place.
 import { markAsUntransferable } from 'node:worker_threads'
+import { invalidArgument } from '../errors.ts'
 
 const SLAB_BYTES = 64 * 1024
 /** A slab with less left than this is given up; a value of this size always finds room in one. */
@@ -12,7 +14,13 @@ const FastBuffer = (Buffer as unknown as { readonly [Symbol.species]: ViewOf })[
 
 /** A view, which the memory's owner promises not to write to again. */
 export function view(memory: ArrayBufferLike, offset: number, length: number): Buffer {
+  if (memory.byteLength === 0) checkKept(memory, length)
   return new FastBuffer(memory, offset, length)
+}
+
+/** @throws `ERR_INVALID_ARGUMENT` when a user has given away the memory of a value, and with it that of the values beside it, before they were read */
+export function checkKept(memory: ArrayBufferLike, length: number): void {
+  if (length > 0 && memory.byteLength === 0) throw invalidArgument('buffer', 'the memory of a value was transferred while others in it were being read; transfer a copy')
 }
 
 /** A Buffer of its own, not zeroed, that cannot be transferred. */
@@ -32,7 +40,8 @@ export class Slab {
 
   /** Makes room for a small value, before native code is given `memory` and `offset`. */
   prepare(): void {
-    if (this.offset > SLAB_BYTES - SMALL_BYTES) this.#renew()
+    // What `ArrayBuffer.prototype.transfer` takes, no mark keeps back.
+    if (this.offset > SLAB_BYTES - SMALL_BYTES || this.memory.byteLength === 0) this.#renew()
   }
 
   /** On its own, as it is rare: what is called often is compiled into its callers as far as there is room. */

@@ -1,6 +1,7 @@
 // What a preflight works with, as long as its attempt lasts: reads of declared keys, a signal, and the way to say no.
 import { errorOf, invalidArgument, type LedgerstoneError } from '../errors.ts'
 import { type Context, currentContext } from '../internal/context.ts'
+import { AbortController } from '../internal/platform.ts'
 import type { Collection, KeyRange, Range } from './canonical-store.ts'
 import { spaceOf } from './collection.ts'
 import type { Cursor } from './cursor.ts'

@@ -2,6 +2,7 @@
 // is no longer wanted, and that the locks go back whatever happens; what the result is for it does not know.
 import { closed, conflict, type PreflightRejectedError } from '../errors.ts'
 import { Deferred } from '../internal/deferred.ts'
+import { performance } from '../internal/platform.ts'
 import { isThenable } from '../internal/thenable.ts'
 import type { LockGuard } from '../lock-manager/locks.ts'
 import { DeclaredKeys } from './declared-keys.ts'
@@ -72,7 +73,7 @@ export class Preflight<P> {
     this.#limits.enter()
     const declared = new DeclaredKeys(handle, typeof keys === 'function' ? keys() : keys)
     const locked = this.#lock(declared)
-    const guard = locked instanceof Promise ? await locked : locked
+    const guard = isThenable(locked) ? await locked : locked
     const attempt = new Attempt(handle, declared, new PreflightReads(handle))
     this.#last = attempt
     try {
@@ -84,7 +85,7 @@ export class Preflight<P> {
       if (attempt.reads.isStale) return CHANGED
       if (handle.shared.open !== undefined) await this.#outsideTransactions()
       const finished = finish(checked, attempt)
-      return finished instanceof Promise ? await finished : finished // the locks go back in the turn of the commit
+      return isThenable(finished) ? await finished : finished // the locks go back in the turn of the commit
     } catch (error) {
       if (error === CHANGED || attempt.reads.isStale) return CHANGED
       throw error
@@ -103,7 +104,7 @@ export class Preflight<P> {
     if (!declared.needsLocks) return undefined
     const { timeoutMs, signal } = this.#limits
     const granted = this.#handle.locks.acquire(declared.locks, Math.max(0, Math.ceil(timeoutMs - this.#waitedMs)), signal)
-    if (!(granted instanceof Promise)) return granted
+    if (!isThenable(granted)) return granted
     const sinceMs = performance.now()
     return granted.finally(() => (this.#waitedMs += performance.now() - sinceMs))
   }

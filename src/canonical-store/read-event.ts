@@ -1,5 +1,6 @@
 // One event by its id: one native call. Text is decoded from memory used over and over, bytes come out in memory that the user keeps.
 import { MISSING, TOO_BIG } from '../binding.ts'
+import { ofEvent } from '../codecs/payload-codec.ts'
 import { readUtf8 } from '../internal/bytes.ts'
 import type { EventId, EventRecord } from './canonical-store.ts'
 import { ANSWER, ID, OFFSET, READER } from './call-memory.ts'
@@ -10,6 +11,14 @@ const HEAD_BYTES = 8
 
 /** The event of a store; `undefined` when it is not there, also when it was trimmed. */
 export function readEvent(source: EventSource, id: EventId): EventRecord<unknown> | undefined {
+  try {
+    return read(source, id)
+  } catch (error) {
+    throw ofEvent(error, id)
+  }
+}
+
+function read(source: EventSource, id: EventId): EventRecord<unknown> | undefined {
   const { environment, reader, events } = source
   const { hot, scratch, scratchMemory, slab, memory } = environment
   if (!events.isText) slab.prepare()

@@ -2,7 +2,7 @@
 import { MISSING, TOO_BIG } from '../binding.ts'
 import type { PayloadCodec } from '../codecs/payload-codec.ts'
 import { invalidArgument } from '../errors.ts'
-import { readLatin1, readUtf8, writeBytes, writeUtf8 } from '../internal/bytes.ts'
+import { isBytes, lengthOf, readLatin1, readUtf8, writeBytes, writeUtf8 } from '../internal/bytes.ts'
 import { ANSWER, OFFSET } from './call-memory.ts'
 import type { Environment } from './environment.ts'
 import type { KeySpace } from './key-space.ts'
@@ -200,15 +200,15 @@ export class PackedKeys {
     let looked = 0
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i]
-      if (key instanceof Uint8Array) looked = (looked + (key[0] as number)) | 0
-      else if (typeof key === 'string') looked = (looked + key.charCodeAt(0)) | 0
+      if (typeof key === 'string') looked = (looked + key.charCodeAt(0)) | 0
+      else if (isBytes(key)) looked = (looked + (key[0] as number)) | 0
     }
     this.looked = looked
   }
 
   #add(key: string | Uint8Array): void {
     const start = this.length
-    const room = start + LENGTH_BYTES + key.length * 3 + 3
+    const room = start + LENGTH_BYTES + lengthOf(key) * 3 + 3
     if (room > this.buffer.length) {
       const larger = Buffer.allocUnsafeSlow(Math.max(room, this.buffer.length * 2))
       this.buffer.copy(larger, 0, 0, start)

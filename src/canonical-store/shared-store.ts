@@ -3,10 +3,11 @@
 import { errorOf, type LedgerstoneError } from '../errors.ts'
 import { AbortWatch } from '../internal/abort.ts'
 import { nobodysContext } from '../internal/context.ts'
+import { performance, queueMicrotask, setTimeout } from '../internal/platform.ts'
 import { Admission, type PAUSED } from './admission.ts'
 import type { CommitInfo, EventId } from './canonical-store.ts'
 import { failures, stalls } from './diagnostics.ts'
-import type { Environment } from './environment.ts'
+import type { Environment, ThreadStore } from './environment.ts'
 import { EVENT_LEVELS, EventWaiters, type EventLevel } from './event-waiters.ts'
 import { Observer } from './observer.ts'
 import type { OpenTransaction } from './open-transaction.ts'
@@ -47,8 +48,6 @@ export class SharedStore {
   readonly path: string
   readonly aborts: AbortWatch = new AbortWatch()
   readonly observer: Observer
-  /** The transaction that runs on this thread, if one does. */
-  open: OpenTransaction | undefined
   /** Too much is waiting to be flushed, or ingestion is paused, as far as this environment has heard. */
   crowded = false
   readonly #marks = new Float64Array(8)
@@ -59,6 +58,8 @@ export class SharedStore {
   readonly #admission = new Admission()
   readonly #eventWaiters = new EventWaiters()
   readonly #stall = new Stall(this)
+  /** What the copies of this package share; while no handle is open here, nothing does. */
+  #thread: ThreadStore = { open: undefined, members: new Set([this]) }
   #failure: LedgerstoneError | undefined
   #turnIsScheduled = false
   #pace: NodeJS.Timeout | undefined
@@ -72,11 +73,20 @@ export class SharedStore {
     this.#waiters = new Waiters(environment)
   }
 
+  /** The transaction that runs on this thread, whichever copy of this package has begun it. */
+  get open(): OpenTransaction | undefined {
+    return this.#thread.open
+  }
+
+  set open(transaction: OpenTransaction | undefined) {
+    this.#thread.open = transaction
+  }
+
   /** The error that stopped writing, if one did. */
   get failure(): LedgerstoneError | undefined {
     if (this.#failure === undefined) return undefined
     const { cause } = this.#failure
-    return cause instanceof Error ? (cause as LedgerstoneError) : this.#failure
+    return cause === undefined ? this.#failure : (cause as LedgerstoneError)
   }
 
   /** The newest applied commit, of any thread. */
@@ -107,9 +117,9 @@ export class SharedStore {
   }
 
   addHandle(id: number): void {
+    if (this.#handles.size === 0) this.#thread = this.environment.addStore(this)
     this.#handles.add(id)
     this.#usable.add(id)
-    this.environment.stores.set(this.key, this)
     this.observe()
   }
 
@@ -136,7 +146,7 @@ export class SharedStore {
       this.#scheduleTurn()
       return
     }
-    if (this.environment.stores.get(this.key) === this) this.environment.stores.delete(this.key)
+    this.environment.removeStore(this)
     if (failure === undefined) {
       this.#marks.fill(Infinity, 0, FLAGS) // closing has made all durable and flushed it, or left that to the next open
       this.#settle()
@@ -172,6 +182,11 @@ export class SharedStore {
   closeTransaction(transaction: OpenTransaction): void {
     if (this.open !== transaction) return
     this.open = undefined
+    for (const member of this.#thread.members) member.letIn()
+  }
+
+  /** No transaction is in the way of those who wait any longer. */
+  letIn(): void {
     if (!this.#admission.isEmpty) this.#scheduleTurn()
   }
 

@@ -145,7 +145,7 @@ export class StoreHandle implements RangeSource {
   }
 
   #slotOfOther<K, V>(space: KeySpace<K, V>): number {
-    if (space.handle.shared !== this.shared) throw invalidArgument('collection', 'the collection belongs to another store')
+    if (space.handle.shared.key !== this.shared.key) throw invalidArgument('collection', 'the collection belongs to another store')
     return this.slot(space.name, space.keyName, space.values.name)
   }
 

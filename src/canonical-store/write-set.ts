@@ -4,7 +4,7 @@
 //   head, 64 bytes   f64 seq | f64 timestamp | f64 first event id (0: none) | u32 events | u32 keys written | u32 keys deleted | u32 flags
 //   record           u8 kind | u8 0 | u16 key length | u32 slot | u32 value length | key | value, padded to 4
 import { invalidArgument, limitExceeded } from '../errors.ts'
-import { readLatin1, writeBytes, writeUtf8 } from '../internal/bytes.ts'
+import { copyOf, lengthOf, readLatin1, writeBytes, writeUtf8 } from '../internal/bytes.ts'
 
 export const HEAD_BYTES = 64
 const RECORD_BYTES = 12
@@ -192,12 +192,13 @@ export class WriteSet {
 /** A key as messages show it: text as JSON, bytes as hex, cut at 32 characters. */
 export function keyText(key: string | Uint8Array): string {
   if (typeof key === 'string') return key.length > 32 ? `${JSON.stringify(key.slice(0, 32))}…` : JSON.stringify(key)
-  return key.length > 16 ? `${Buffer.from(key.subarray(0, 16)).toString('hex')}…` : Buffer.from(key).toString('hex')
+  const hex = copyOf(key).toString('hex', 0, 16)
+  return lengthOf(key) > 16 ? `${hex}…` : hex
 }
 
 /** @throws `ERR_INVALID_ARGUMENT` for an empty key, `ERR_LIMIT` for one that is too long */
 export function checkKey(key: string | Uint8Array, limits: Limits): void {
-  checkKeySize(key, typeof key === 'string' ? Buffer.byteLength(key, 'utf8') : key.length, limits)
+  checkKeySize(key, typeof key === 'string' ? Buffer.byteLength(key, 'utf8') : lengthOf(key), limits)
 }
 
 function checkKeySize(key: string | Uint8Array, bytes: number, limits: Limits): void {
@@ -207,14 +208,16 @@ function checkKeySize(key: string | Uint8Array, bytes: number, limits: Limits): 
 
 /** At least as many bytes as the key takes; one that is certainly too long is refused before any room is made. */
 function keySizeBound(key: string | Uint8Array, limits: Limits): number {
-  if (key.length > limits.keyBytes) checkKey(key, limits)
-  return typeof key === 'string' ? key.length * 3 : key.length
+  const length = lengthOf(key)
+  if (length > limits.keyBytes) checkKey(key, limits)
+  return typeof key === 'string' ? length * 3 : length
 }
 
 function checkedSize(bytes: string | Uint8Array, max: number, what: string, limit: string): number {
   if (typeof bytes !== 'string') {
-    if (bytes.length > max) throw limitExceeded(`the ${what}`, limit, bytes.length, max)
-    return bytes.length
+    const length = lengthOf(bytes)
+    if (length > max) throw limitExceeded(`the ${what}`, limit, length, max)
+    return length
   }
   if (bytes.length <= UNCOUNTED_UNITS) return bytes.length * 3
   const size = Buffer.byteLength(bytes, 'utf8')

@@ -1,11 +1,11 @@
 // How writes get in: checked, held back while there is no room, run or committed at once otherwise, and then awaited. The only place that
 // knows what may not happen while a transaction is open. Options, keys, values and events are taken before anything is done: that may run code of the
 // user's. Whether a pause came in between is a result, PAUSED; an error with that code may be another store's, which a user's function passes on.
-import { types } from 'node:util'
 import { rankOf } from '../durability.ts'
 import type { ColdCalls } from '../binding.ts'
 import { errorOf, hasCode, invalidArgument } from '../errors.ts'
 import { owned } from '../internal/bytes.ts'
+import { isPromise, throwIfAborted } from '../internal/platform.ts'
 import { isThenable } from '../internal/thenable.ts'
 import { checkFunction, checkOptions, checkSignal } from '../internal/validate.ts'
 import { checkedTimeout, DEFAULT_LOCK_TIMEOUT_MS } from '../lock-manager/lock-manager.ts'
@@ -83,7 +83,7 @@ export class Writer {
     this.#enter(signal)
     const enter = (): void => {
       handle.checkWritable()
-      signal?.throwIfAborted()
+      throwIfAborted(signal)
     }
     const committed = await new Preflight(handle, { keys, preflight }, { timeoutMs, signal, enter }).run((checked, { reads }) => {
       const work = (open: OpenTransaction): T => {
@@ -112,7 +112,7 @@ export class Writer {
     const handle = this.#handle
     const enter = (): void => {
       handle.check()
-      signal?.throwIfAborted()
+      throwIfAborted(signal)
     }
     enter()
     this.#enterNoTransaction()
@@ -174,7 +174,7 @@ export class Writer {
   /** A commit that is applied, or will be, when it has reached its level. */
   #awaited<C extends CommitInfo>(rank: 0 | 1 | 2, admitted: C | Promise<C>): Promise<C> {
     const { shared } = this.#handle
-    return admitted instanceof Promise ? committedLater(shared, rank, admitted) : shared.committed(rank, admitted)
+    return isThenable(admitted) ? committedLater(shared, rank, admitted) : shared.committed(rank, admitted)
   }
 
   #commitOrHold(writes: WriteSet, signal: AbortSignal | undefined): CommitInfo | Promise<CommitInfo> {
@@ -300,7 +300,7 @@ export class Writer {
     handle.check()
     this.#enterNoTransaction()
     handle.checkWritable()
-    signal?.throwIfAborted()
+    throwIfAborted(signal)
   }
 
   #enterNoTransaction(): void {
@@ -351,6 +351,6 @@ function synchronous<T>(result: T): T {
 
 function asyncTransaction(result: unknown): Error {
   // It is going to fail, because its transaction has ended; that must not become an unhandled rejection beside the error it gets here.
-  if (types.isPromise(result)) result.catch(() => {})
+  if (isPromise(result)) result.catch(() => {})
   return errorOf('ERR_ASYNC_TRANSACTION', 'the callback of a transaction returned a promise; the transaction is aborted')
 }

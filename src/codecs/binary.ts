@@ -1,5 +1,6 @@
 // Bytes as they are, as a key or as a value.
 import { invalidArgument } from '../errors.ts'
+import { brand } from '../internal/brand.ts'
 import { isBytes } from '../internal/bytes.ts'
 import type { Codec, KeyCodec } from './codec.ts'
 
@@ -29,6 +30,8 @@ export class BinaryCodec {
     return bytes
   }
 }
+
+brand(BinaryCodec, 'BinaryCodec')
 
 /** The one instance. @internal */
 export const BINARY: BinaryCodec = Object.freeze(new BinaryCodec())

@@ -2,6 +2,7 @@
 // brought up to the current one while it is read; nothing is ever rewritten.
 import { errorOf, invalidArgument, type LedgerstoneError } from '../errors.ts'
 import { isBytes, owned } from '../internal/bytes.ts'
+import { isThenable } from '../internal/thenable.ts'
 import { checkFunction, checkInteger, checkOptions } from '../internal/validate.ts'
 import { checkCodec } from './check-codec.ts'
 import type { Codec } from './codec.ts'
@@ -140,7 +141,7 @@ class Envelopes {
     } catch (cause) {
       throw this.#error('an upcaster has failed', type, `from=${from}`, cause)
     }
-    if (next === undefined || next instanceof Promise) throw this.#error('an upcaster gives data, at once', type, `from=${from}`)
+    if (next === undefined || isThenable(next)) throw this.#error('an upcaster gives data, at once', type, `from=${from}`)
     return next
   }
 
@@ -152,7 +153,7 @@ class Envelopes {
     if (of === undefined) throw this.#error('there is no such type of events', type)
     if (data === undefined) throw this.#error('the event has no data', type)
     if (metadata !== undefined && (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata))) throw this.#error('metadata is an object', type)
-    for (const part in event) if (!PARTS.has(part)) throw this.#error('an event has a type, data, a version and metadata, nothing else', type, `part=${part}`)
+    for (const part of Object.keys(event)) if (!PARTS.has(part)) throw this.#error('an event has a type, data, a version and metadata, nothing else', type, `part=${part}`)
     return { type, version, data, metadata: metadata as EventMetadata | undefined, of }
   }
 

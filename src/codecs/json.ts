@@ -1,5 +1,7 @@
 // The default codec of values and events: JSON text, checked against a schema on the way in where one is given.
 import { errorOf, invalidArgument } from '../errors.ts'
+import { brand } from '../internal/brand.ts'
+import { isThenable } from '../internal/thenable.ts'
 import type { Codec, Json } from './codec.ts'
 import type { StandardSchemaV1 } from './standard-schema.ts'
 import { TextCodec } from './text-codec.ts'
@@ -55,6 +57,8 @@ export class JsonCodec extends TextCodec<unknown> {
   }
 }
 
+brand(JsonCodec, 'JsonCodec')
+
 const PLAIN = Object.freeze(new JsonCodec(undefined))
 
 /** A schema of Standard Schema v1. @internal */
@@ -66,8 +70,8 @@ export function checkSchema(schema: unknown, argument: string): asserts schema i
 /** What the schema makes of a value; `ERR_VALIDATION`. @internal */
 export function validate(schema: StandardSchemaV1, value: unknown): unknown {
   const result = schema['~standard'].validate(value)
-  if (result instanceof Promise) {
-    result.catch(() => {}) // refused below; its own outcome is nobody's
+  if (isThenable(result)) {
+    result.then(undefined, () => {}) // refused below; its own outcome is nobody's
     throw new TypeError('the schema validates asynchronously')
   }
   if (result.issues === undefined) return result.value

@@ -1,7 +1,7 @@
 // A codec at work on the values of a collection or on events: what it throws or wrongly gives becomes an error that names the codec and the
 // place.
-import { CodecError, errorOf, ValidationError, type LedgerstoneError } from '../errors.ts'
-import { isAscii, isBytes, isWellFormed, readUtf8 } from '../internal/bytes.ts'
+import { CodecError, errorOf, invalidArgument, ValidationError, type LedgerstoneError } from '../errors.ts'
+import { isAscii, isBytes, isDetached, isWellFormed, lengthOf, readUtf8 } from '../internal/bytes.ts'
 import type { Codec } from './codec.ts'
 import { BinaryCodec } from './binary.ts'
 import { TextCodec } from './text-codec.ts'
@@ -41,7 +41,10 @@ export class PayloadCodec<T = unknown> {
       if (isWellFormed(encoded)) return encoded
       throw this.#error('encode', new TypeError('the text has a lone surrogate'))
     }
-    if (isBytes(encoded)) return encoded
+    if (isBytes(encoded)) {
+      if (lengthOf(encoded) > 0 || !isDetached(encoded)) return encoded
+      throw invalidArgument(this.#collection === undefined ? 'event' : 'value', 'the memory of the bytes was given away')
+    }
     throw this.#error('encode', new TypeError('a codec encodes to bytes or a string'))
   }
 
@@ -87,6 +90,13 @@ export class PayloadCodec<T = unknown> {
     }
     return codecFailed(what, this.#collection === undefined ? 'an event' : 'a value', this.name, this.#collection, cause)
   }
+}
+
+/** What went wrong with the payload of a stored event: an `ERR_CODEC` says of which. */
+export function ofEvent(error: unknown, eventId: number): unknown {
+  if (!(error instanceof CodecError)) return error
+  const { codec } = error
+  return errorOf('ERR_CODEC', `${error.message} eventId=${eventId}`, { codec, eventId }, error.cause)
 }
 
 /** `ERR_CODEC`. */

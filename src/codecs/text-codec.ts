@@ -1,6 +1,7 @@
 // The built-in codecs whose bytes are text. Readers decode them from a string they have at hand already (a page decoded once, a reused
 // buffer) instead of a Buffer made for one value.
 
+import { brand } from '../internal/brand.ts'
 import { readUtf8 } from '../internal/bytes.ts'
 
 /** A codec that can start from the decoded text. @internal */
@@ -12,3 +13,4 @@ export abstract class TextCodec<T> {
     return this.decodeText(readUtf8(bytes, 0, bytes.length))
   }
 }
+brand(TextCodec, 'TextCodec')

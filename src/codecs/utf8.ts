@@ -1,5 +1,6 @@
 // Text, as a key or as a value. UTF-8 bytes compare as code points do, so it keeps its order.
 import { invalidArgument } from '../errors.ts'
+import { brand } from '../internal/brand.ts'
 import { isWellFormed } from '../internal/bytes.ts'
 import type { Codec, KeyCodec } from './codec.ts'
 import { TextCodec } from './text-codec.ts'
@@ -31,6 +32,8 @@ export class Utf8Codec extends TextCodec<string> {
     return text
   }
 }
+
+brand(Utf8Codec, 'Utf8Codec')
 
 /** The one instance. @internal */
 export const UTF8: Utf8Codec = Object.freeze(new Utf8Codec())

@@ -1,6 +1,6 @@
 // What an event and its id have to be, before anything happens to them.
 import { invalidArgument, limitExceeded } from '../errors.ts'
-import { isBytes } from '../internal/bytes.ts'
+import { isBytes, isDetached, lengthOf } from '../internal/bytes.ts'
 
 /** An id: a safe integer from 0 on. */
 export function checkId(id: unknown, argument: string): asserts id is number {
@@ -10,5 +10,7 @@ export function checkId(id: unknown, argument: string): asserts id is number {
 /** Bytes within the limit. */
 export function checkEvent(event: unknown, maxEventBytes: number, argument: string): asserts event is Uint8Array {
   if (!isBytes(event)) throw invalidArgument(argument, 'an event is a Uint8Array')
-  if (event.length > maxEventBytes) throw limitExceeded('the event', 'maxEventBytes', event.length, maxEventBytes)
+  const length = lengthOf(event)
+  if (length > maxEventBytes) throw limitExceeded('the event', 'maxEventBytes', length, maxEventBytes)
+  if (length === 0 && isDetached(event)) throw invalidArgument(argument, 'the memory of the bytes was given away')
 }

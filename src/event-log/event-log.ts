@@ -4,6 +4,7 @@ import { MISSING, TOO_BIG } from '../binding.ts'
 import type { EventId, VerifyReport } from '../canonical-store/canonical-store.ts'
 import { outcomeOf, reportOf } from '../canonical-store/verification.ts'
 import { invalidArgument } from '../errors.ts'
+import { copyOf, isShared } from '../internal/bytes.ts'
 import { checkEvent, checkId } from './check-event.ts'
 import { EventRun } from './event-run.ts'
 import type { LogHandle } from './log-handle.ts'
@@ -90,7 +91,7 @@ export class EventLog implements AsyncDisposable {
     checkId(id, 'id')
     checkEvent(bytes, maxEventBytes, 'bytes')
     // Native code reads the memory in place, so nobody else may write to it.
-    const own = bytes.buffer instanceof SharedArrayBuffer ? Buffer.from(bytes) : bytes
+    const own = isShared(bytes) ? copyOf(bytes) : bytes
     this.#handle.answer(environment.hot.logAppend(this.#handle.id, id, own))
   }
 

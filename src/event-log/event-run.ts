@@ -2,7 +2,7 @@
 // trimmed before it is reached is an error, never a gap.
 import { TOO_BIG } from '../binding.ts'
 import type { EventId } from '../canonical-store/canonical-store.ts'
-import { allocate, PAGE_BYTES, view } from '../canonical-store/pool.ts'
+import { allocate, checkKept, PAGE_BYTES, view } from '../canonical-store/pool.ts'
 import type { LogHandle } from './log-handle.ts'
 
 const PAGE_HEAD = 16
@@ -82,6 +82,7 @@ export class EventRun implements IterableIterator<[EventId, Buffer]> {
   }
 
   #take(): [EventId, Buffer] {
+    checkKept(this.#memory as ArrayBufferLike, this.#left)
     const start = this.#next + ENTRY_HEAD
     const end = start + (this.#view as DataView).getUint32(this.#next, true)
     this.#next = end + (-end & 7)

@@ -1,5 +1,6 @@
 // A batch of events as it crosses to native code: `[u32 length][bytes]` one after another, in one piece of memory that nobody else has.
 import { limitExceeded } from '../errors.ts'
+import { lengthOf, writeBytes } from '../internal/bytes.ts'
 import { checkEvent } from './check-event.ts'
 
 const HEAD = 4
@@ -11,15 +12,15 @@ export function packEvents(events: readonly Uint8Array[], maxEventBytes: number)
   let bytes = 0
   for (const event of events) {
     checkEvent(event, maxEventBytes, 'events')
-    bytes += HEAD + event.length
+    bytes += HEAD + lengthOf(event)
   }
   if (bytes > MAX_BATCH_BYTES) throw limitExceeded('the batch', 'batchBytes', bytes, MAX_BATCH_BYTES)
   const packed = Buffer.allocUnsafeSlow(bytes)
   let at = 0
   for (const event of events) {
-    packed.writeUInt32LE(event.length, at)
-    packed.set(event, at + HEAD)
-    at += HEAD + event.length
+    const length = writeBytes(packed, event, at + HEAD)
+    packed.writeUInt32LE(length, at)
+    at += HEAD + length
   }
   return packed
 }

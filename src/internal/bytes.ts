@@ -1,5 +1,6 @@
 // Text and bytes, by Node's own fast paths of Buffer, which its public types leave out (Bun and Deno have them too). `Buffer.write` and
 // `toString` go through them after sorting out their optional arguments. Where they are missing the public ones serve.
+import { types } from 'node:util'
 
 interface FastPaths {
   utf8Write?(text: string, offset: number, length: number): number
@@ -41,7 +42,7 @@ export function writeUtf8(to: Buffer, text: string, offset: number): number {
 
 /** Writes bytes and returns how many. The caller has made room. */
 export function writeBytes(to: Uint8Array, bytes: Uint8Array, offset: number): number {
-  const length = bytes.length
+  const length = lengthOf(bytes)
   if (length > SHORT) to.set(bytes, offset)
   else for (let i = 0; i < length; i++) to[offset + i] = bytes[i] as number
   return length
@@ -78,16 +79,53 @@ export function isWellFormed(text: string): boolean {
   return (text as string & { isWellFormed(): boolean }).isWellFormed()
 }
 
+// What a Uint8Array says of itself may be another's word: a subclass or the object itself can have a `length`, a `buffer`, a tag of its own. So the
+// getters of the language are asked, which know only what is there.
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object
+const tagGetter = getterOf<string | undefined>(typedArray, Symbol.toStringTag)
+const lengthGetter = getterOf<number>(typedArray, 'length')
+const bufferGetter = getterOf<ArrayBufferLike>(typedArray, 'buffer')
+const setBytes = Uint8Array.prototype.set
+
+function getterOf<T>(of: object, name: PropertyKey): (this: unknown) => T {
+  return (Object.getOwnPropertyDescriptor(of, name) as { readonly get: (this: unknown) => T }).get
+}
+
 /** A Uint8Array of any realm. */
 export function isBytes(value: unknown): value is Uint8Array {
-  return value instanceof Uint8Array || isForeignBytes(value)
+  return tagGetter.call(value) === 'Uint8Array'
 }
 
-function isForeignBytes(value: unknown): boolean {
-  return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]'
+/** How many bytes there are, or code units of a string. */
+export function lengthOf(bytes: Uint8Array | string): number {
+  return typeof bytes === 'string' ? bytes.length : lengthGetter.call(bytes)
 }
 
-/** A copy that nobody else writes to; text is immutable as it is. */
-export function owned<T extends Uint8Array | string>(bytes: T): Uint8Array | string {
-  return typeof bytes === 'string' ? bytes : Uint8Array.prototype.slice.call(bytes)
+/** Whether their memory was given away (`transfer`, `postMessage`): then there are none, and nobody meant that. */
+export function isDetached(bytes: Uint8Array): boolean {
+  if (lengthGetter.call(bytes) > 0) return false
+  try {
+    return new Uint8Array(bufferGetter.call(bytes)).length < 0
+  } catch {
+    return true // there are no views of what is gone
+  }
+}
+
+/** Whether other threads may write to them. */
+export function isShared(bytes: Uint8Array): boolean {
+  return types.isSharedArrayBuffer(bufferGetter.call(bytes))
+}
+
+/** A copy that nobody else writes to. */
+export function copyOf(bytes: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafeSlow(lengthOf(bytes))
+  // Of a buffer that grows meanwhile as many as there were: `set` would refuse.
+  if (isShared(bytes)) for (let i = 0; i < copy.length; i++) copy[i] = bytes[i] as number
+  else setBytes.call(copy, bytes)
+  return copy
+}
+
+/** The same, if there is anything to copy; text is immutable as it is. */
+export function owned(bytes: Uint8Array | string): Uint8Array | string {
+  return typeof bytes === 'string' ? bytes : copyOf(bytes)
 }

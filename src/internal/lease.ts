@@ -1,6 +1,7 @@
 // What native code keeps for a JavaScript object, and who gives it back when the object is forgotten. A lease is closed once, by its holder,
 // by its owner's end or, when the holder was garbage-collected, in the background with one warning per kind.
 import { nobodysContext } from './context.ts'
+import { performance } from './platform.ts'
 
 /** What a forgotten lease was for, as the warning says it. */
 export type LeaseKind = 'store' | 'snapshot' | 'range' | 'lock' | 'log' | 'segments' | 'pause'

@@ -1,10 +1,7 @@
 // When the event loop is given a turn. A wait that has been answered settles in a microtask, and a program that awaits one after another would run for
 // seconds without sockets, timers or signals being looked at. So everything that settles asks here: when the loop is known to have had no turn for a
 // while, it settles in the loop's next turn, in order. Knows nothing of stores.
-
-/** Taken at load: a test's faked timers turn no loop. */
-const nextTurnOfLoop = setImmediate
-const clock = performance.now.bind(performance)
+import { performance, setImmediate } from './platform.ts'
 
 /** A turn is looked for when none is known for so long, and waited for when it has not come for as long again: in ms. */
 const STEP_MS = 1
@@ -27,7 +24,7 @@ export class Turns {
   #isDue = false
   #later: (() => void)[] = []
 
-  constructor(now: () => number = clock, nextTurn: (callback: () => void) => unknown = nextTurnOfLoop) {
+  constructor(now: () => number = performance.now, nextTurn: (callback: () => void) => unknown = setImmediate) {
     this.#now = now
     this.#nextTurn = nextTurn
   }

@@ -1,12 +1,13 @@
 // Checks of arguments. Each says which argument is wrong and what it should have been, and happens before anything else does.
 import { fileURLToPath } from 'node:url'
 import { invalidArgument } from '../errors.ts'
+import { isAbortSignal, urlText } from './platform.ts'
 
 /** An options object with none but the `known` names; `undefined` is an empty one. */
 export function checkOptions<T extends object>(value: T | undefined, known: ReadonlySet<string>, argument: string): void {
   if (value === undefined) return
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidArgument(argument, 'options are an object')
-  for (const name in value) if (!known.has(name)) throw invalidArgument(argument === 'options' ? name : `${argument}.${name}`, 'unknown option')
+  for (const name of Object.keys(value)) if (!known.has(name)) throw invalidArgument(argument === 'options' ? name : `${argument}.${name}`, 'unknown option')
 }
 
 /** A safe integer from `min` on, or left out. */
@@ -35,7 +36,7 @@ export function checkBoolean(value: unknown, argument: string): void {
 
 /** An AbortSignal, or left out. */
 export function checkSignal(value: unknown, argument: string): void {
-  if (value !== undefined && !(value instanceof AbortSignal)) throw invalidArgument(argument, 'an AbortSignal is needed')
+  if (value !== undefined && !isAbortSignal(value)) throw invalidArgument(argument, 'an AbortSignal is needed')
 }
 
 /** A function. */
@@ -46,10 +47,11 @@ export function checkFunction(value: unknown, argument: string): void {
 /** A path in the file system, given as a string or a `file:` URL. */
 export function checkedPath(value: unknown, argument: string): string {
   let path = value
-  if (value instanceof URL) {
-    if (value.protocol !== 'file:') throw invalidArgument(argument, 'a URL of the file system begins with file:')
+  const url = urlText(value)
+  if (url !== undefined) {
+    if (!/^file:/i.test(url)) throw invalidArgument(argument, 'a URL of the file system begins with file:')
     try {
-      path = fileURLToPath(value)
+      path = fileURLToPath(url)
     } catch {
       throw invalidArgument(argument, 'the URL names no path of this system')
     }

@@ -5,6 +5,7 @@ import type { SharedStore } from '../canonical-store/shared-store.ts'
 import { closed, lockTimeout } from '../errors.ts'
 import { AbortWatch } from '../internal/abort.ts'
 import { Deferred } from '../internal/deferred.ts'
+import { clearTimeout, queueMicrotask, setTimeout, throwIfAborted } from '../internal/platform.ts'
 import type { Turns } from '../internal/turns.ts'
 import { EmbeddedLockGuard, type LockHolder } from './lock-guard.ts'
 import type { LockGuard, LockSet, LockStats } from './locks.ts'
@@ -63,7 +64,7 @@ export class LockClient implements LockHolder {
    */
   acquire(keys: LockSet, timeoutMs: number, signal: AbortSignal | undefined): LockGuard | Promise<LockGuard> {
     const packed = this.#pack(keys)
-    signal?.throwIfAborted()
+    throwIfAborted(signal)
     const token = this.#lock(packed, timeoutMs === 0 ? TIME_OUT : WAIT)
     if (token > 0) return new EmbeddedLockGuard(this, token)
     if (token === FAILED) throw this.#environment.error()
@@ -135,7 +136,7 @@ export class LockClient implements LockHolder {
     const timer = setTimeout(() => this.#timeIsOver(token), timeoutMs)
     const forget = signal === undefined ? undefined : this.#aborts.add(signal, (reason) => this.#abort(token, reason))
     this.#waiting.set(token, { granted, timer, forget })
-    this.#environment.lockWaiters.add(this)
+    this.#environment.addLockWaiter(this)
     return granted.promise
   }
 
@@ -160,7 +161,7 @@ export class LockClient implements LockHolder {
     const waiting = this.#waiting.get(token)
     if (waiting === undefined) return undefined
     this.#waiting.delete(token)
-    if (this.#waiting.size === 0) this.#environment.lockWaiters.delete(this)
+    if (this.#waiting.size === 0) this.#environment.removeLockWaiter(this)
     clearTimeout(waiting.timer)
     waiting.forget?.()
     return waiting

@@ -2,6 +2,7 @@
 // background. Most guards live for a moment, so only those that have outlived a while are worth the price of being watched by the collector.
 import { closed } from '../errors.ts'
 import { warnForgotten } from '../internal/lease.ts'
+import { setTimeout } from '../internal/platform.ts'
 import type { LockGuard } from './locks.ts'
 
 /** Who holds the sets: what a guard needs of the client that acquired it. */

@@ -1,6 +1,7 @@
 // The lock manager as its users hold it: it checks the arguments and passes on.
 import { Environment } from '../canonical-store/environment.ts'
 import { invalidArgument } from '../errors.ts'
+import { isThenable } from '../internal/thenable.ts'
 import { checkFunction, checkOptions, checkPowerOfTwo, checkSignal } from '../internal/validate.ts'
 import { LockClient } from './lock-client.ts'
 import type { LockGuard, LockManagerOptions, LockOptions, LockSet, LockStats } from './locks.ts'
@@ -62,7 +63,7 @@ export class LockManager {
     const { turns } = this.#client
     try {
       const granted = this.#acquire(keys, options)
-      return granted instanceof Promise ? await granted : granted
+      return isThenable(granted) ? await granted : granted
     } finally {
       const pause = turns.pause() // it may have been granted, or refused, at once
       if (pause !== undefined) await pause

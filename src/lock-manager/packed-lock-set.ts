@@ -4,7 +4,7 @@ import { EmbeddedKeyRef } from '../canonical-store/key-ref.ts'
 import { allocate } from '../canonical-store/pool.ts'
 import type { SharedStore } from '../canonical-store/shared-store.ts'
 import { invalidArgument, limitExceeded } from '../errors.ts'
-import { isBytes, writeUtf8 } from '../internal/bytes.ts'
+import { isBytes, lengthOf, writeBytes, writeUtf8 } from '../internal/bytes.ts'
 import type { LockKey, LockSet } from './locks.ts'
 
 const INITIAL_BYTES = 4096
@@ -29,7 +29,7 @@ export class PackedLockSet {
    */
   fill(keys: LockSet, store: SharedStore | undefined): void {
     if (typeof keys !== 'object' || keys === null) throw invalidArgument('keys', 'an object with `read` and `write` is needed')
-    for (const name in keys) if (name !== 'read' && name !== 'write') throw invalidArgument(`keys.${name}`, 'unknown option')
+    for (const name of Object.keys(keys)) if (name !== 'read' && name !== 'write') throw invalidArgument(`keys.${name}`, 'unknown option')
     // First, because a getter of the caller's could come back here.
     const { read, write } = keys
     this.length = 0
@@ -45,13 +45,12 @@ export class PackedLockSet {
         this.#reserve(key.length * 3)
         this.#close(mode, OWN_NAME, writeUtf8(this.buffer, key, this.length + HEAD_BYTES), argument)
       } else if (key instanceof EmbeddedKeyRef) {
-        if (store !== undefined && key.space.handle.shared !== store) throw invalidArgument(argument, 'the key belongs to another store')
+        if (store !== undefined && key.space.handle.shared.key !== store.key) throw invalidArgument(argument, 'the key belongs to another store')
         this.#reserve(key.maxNameBytes)
         this.#close(mode, COLLECTION_KEY, key.writeName(this.buffer, this.length + HEAD_BYTES), argument)
       } else if (isBytes(key)) {
-        this.#reserve(key.length)
-        this.buffer.set(key, this.length + HEAD_BYTES)
-        this.#close(mode, OWN_NAME, key.length, argument)
+        this.#reserve(lengthOf(key))
+        this.#close(mode, OWN_NAME, writeBytes(this.buffer, key, this.length + HEAD_BYTES), argument)
       } else {
         throw invalidArgument(argument, 'a key is a string, bytes, or what `collection.key()` gives')
       }

@@ -68,6 +68,29 @@ pub fn version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
 }
 
+/// What all copies of the package's JavaScript in this thread find each other by: an object of the thread's main realm, which is
+/// none of theirs. A copy may have been evaluated in a context of its own that is torn down long before the thread ends.
+const THREAD_HOME: &str = "(() => {
+  const key = Symbol.for('ledgerstone.thread')
+  if (globalThis[key] === undefined) {
+    const home = {
+      joined: undefined,
+      wakes: new Set(),
+      stores: new Map(),
+      wake() { for (const wake of home.wakes) wake() },
+    }
+    Object.defineProperty(globalThis, key, { value: home })
+    globalThis.process?.on?.('exit', () => home.joined?.cold.handOver())
+  }
+  return globalThis[key]
+})()";
+
+/// The same object for every copy of this package in the thread, whichever file of native code each has loaded.
+#[napi(catch_unwind, ts_return_type = "any")]
+pub fn thread_home(env: &Env) -> napi::Result<Unknown<'_>> {
+    env.run_script(THREAD_HOME)
+}
+
 /// Makes the hot calls of this environment, once; `onWake` is called when what it waits for has happened.
 #[napi(catch_unwind, ts_args_type = "onWake: () => void", ts_return_type = "any")]
 pub fn hot_calls<'env>(env: &'env Env, on_wake: Unknown<'env>) -> napi::Result<Unknown<'env>> {

@@ -134,11 +134,16 @@ impl EventPage {
     ) -> Result<Page, Failure> {
         let mut page = Self::new(pool)?;
         let mut done = true;
-        read(&mut |id, timestamp_ms, payload| {
+        let outcome = read(&mut |id, timestamp_ms, payload| {
             done = page.put(id, timestamp_ms, payload);
             if done { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })?;
-        Ok(page.finish(done))
+        });
+        match outcome {
+            // What was read before the failure comes first; whoever reads on begins with what failed.
+            Err(failure) if page.filling.count == 0 => Err(failure),
+            Err(_) => Ok(page.finish(false)),
+            Ok(()) => Ok(page.finish(done)),
+        }
     }
 
     /// `false`: this event does not fit and was not taken.

@@ -69,8 +69,15 @@ pub enum Error {
     #[error("the store is open in another process: path={} pid={}", path.display(), pid.map_or("unknown".to_owned(), |pid| pid.to_string()))]
     Locked { path: PathBuf, pid: Option<u32> },
     /// The store is open in this process with another value of this option.
-    #[error("the store is open with another value of an option: option={option}")]
-    OptionsMismatch { option: &'static str },
+    #[error("the store is open with another value of an option: option={option} expected={expected} actual={actual}")]
+    OptionsMismatch {
+        /// Its name, as in the options.
+        option: &'static str,
+        /// The value in force.
+        expected: String,
+        /// The value that was asked for.
+        actual: String,
+    },
     /// The handle has been closed or released.
     #[error("{what} is closed")]
     Closed { what: &'static str },
@@ -136,7 +143,7 @@ fn since(oldest_reader_ms: Option<u64>) -> String {
 }
 
 /// A version's number, or what was found instead of one.
-fn version(found: &str) -> Detail {
+fn number_or_text(found: &str) -> Detail {
     found.parse().map_or_else(|_| Detail::Text(found.to_owned()), Detail::Number)
 }
 
@@ -191,7 +198,13 @@ impl Error {
                 details.extend(pid.map(|pid| ("pid", Detail::Number(u64::from(pid)))));
                 details
             }
-            Self::OptionsMismatch { option } => vec![("option", text(option))],
+            Self::OptionsMismatch { option, expected, actual } => {
+                vec![
+                    ("option", text(option)),
+                    ("expected", number_or_text(expected)),
+                    ("actual", number_or_text(actual)),
+                ]
+            }
             Self::Backpressure { pending_bytes, .. } => vec![("pendingBytes", Detail::Number(*pending_bytes))],
             Self::Busy { waited_ms } | Self::Changing { waited_ms } => vec![("waitedMs", Detail::Number(*waited_ms))],
             Self::Sealed { event_id } => vec![("eventId", Detail::Number(*event_id))],
@@ -201,7 +214,9 @@ impl Error {
             Self::Corrupt { file, offset, .. } => {
                 vec![("file", text(&file.display())), ("offset", Detail::Number(*offset))]
             }
-            Self::Format { found, supported } => vec![("found", version(found)), ("supported", version(supported))],
+            Self::Format { found, supported } => {
+                vec![("found", number_or_text(found)), ("supported", number_or_text(supported))]
+            }
             Self::Foreign { found, .. } => {
                 vec![("found", text(found)), ("supported", Detail::Number(u64::from(crate::FORMAT_VERSION)))]
             }

@@ -157,43 +157,54 @@ impl OpenOptions {
     pub(crate) fn agree_with(&self, open: &Settings) -> Result<()> {
         let limits = open.limits;
         let interval = u64::try_from(open.flush_interval.as_millis()).unwrap_or(u64::MAX);
-        let pairs: [(&'static str, Option<u64>, u64); 10] = [
-            ("limits.keyBytes", self.key_bytes, limits.key_bytes),
-            ("limits.valueBytes", self.value_bytes, limits.value_bytes),
-            ("limits.eventBytes", self.event_bytes, limits.event_bytes),
-            ("limits.transactionBytes", self.transaction_bytes, limits.transaction_bytes),
-            ("flush.bytes", self.flush_bytes, open.flush_bytes),
-            ("flush.intervalMs", self.flush_interval_ms, interval),
-            ("mapSizeBytes", self.map_size_bytes, open.map_size_bytes),
-            ("segmentBytes", self.segment_bytes, open.segment_bytes),
-            ("readers.warnAfterMs", self.readers_warn_after_ms, open.readers_warn_after_ms),
-            ("stripes", self.stripes, open.stripes),
+        let kept = [open.retention.max_events, open.retention.max_age_ms, open.retention.max_bytes];
+        let [max_events, max_age_ms, max_bytes] = kept.map(or_none);
+        let pairs: [(&'static str, Option<String>, String); 16] = [
+            ("limits.keyBytes", text(self.key_bytes), limits.key_bytes.to_string()),
+            ("limits.valueBytes", text(self.value_bytes), limits.value_bytes.to_string()),
+            ("limits.eventBytes", text(self.event_bytes), limits.event_bytes.to_string()),
+            ("limits.transactionBytes", text(self.transaction_bytes), limits.transaction_bytes.to_string()),
+            ("flush.bytes", text(self.flush_bytes), open.flush_bytes.to_string()),
+            ("flush.intervalMs", text(self.flush_interval_ms), interval.to_string()),
+            ("mapSizeBytes", text(self.map_size_bytes), open.map_size_bytes.to_string()),
+            ("segmentBytes", text(self.segment_bytes), open.segment_bytes.to_string()),
+            ("readers.warnAfterMs", text(self.readers_warn_after_ms), open.readers_warn_after_ms.to_string()),
+            ("stripes", text(self.stripes), open.stripes.to_string()),
+            ("inlineFlush", self.inline_flush.map(when), when(open.inline_flush)),
+            (
+                "allowNetworkFileSystem",
+                text(self.allow_network_file_system),
+                open.allow_network_file_system.to_string(),
+            ),
+            ("eventCompression", self.event_compression.map(name), name(open.event_compression)),
+            ("retention.maxEvents", text(self.retention.max_events), max_events),
+            ("retention.maxAgeMs", text(self.retention.max_age_ms), max_age_ms),
+            ("retention.maxBytes", text(self.retention.max_bytes), max_bytes),
         ];
         self.settings()?;
-        for (option, asked, actual) in pairs {
-            if asked.is_some_and(|asked| asked != actual) {
-                return Err(Error::OptionsMismatch { option });
+        for (option, asked, in_force) in pairs {
+            if let Some(actual) = asked.filter(|asked| *asked != in_force) {
+                return Err(Error::OptionsMismatch { option, expected: in_force, actual });
             }
-        }
-        let switches = [
-            ("inlineFlush", self.inline_flush, open.inline_flush),
-            ("allowNetworkFileSystem", self.allow_network_file_system, open.allow_network_file_system),
-        ];
-        for (option, asked, actual) in switches {
-            if asked.is_some_and(|asked| asked != actual) {
-                return Err(Error::OptionsMismatch { option });
-            }
-        }
-        if self.event_compression.is_some_and(|asked| asked != open.event_compression) {
-            return Err(Error::OptionsMismatch { option: "eventCompression" });
-        }
-        let bounds = |policy: &RetentionPolicy| [policy.max_events, policy.max_age_ms, policy.max_bytes];
-        let agrees = |(asked, actual): (Option<u64>, Option<u64>)| asked.is_none() || asked == actual;
-        if !bounds(&self.retention).into_iter().zip(bounds(&open.retention)).all(agrees) {
-            return Err(Error::OptionsMismatch { option: "retention" });
         }
         Ok(())
     }
+}
+
+fn text<T: ToString>(asked: Option<T>) -> Option<String> {
+    asked.map(|value| value.to_string())
+}
+
+fn or_none(bound: Option<u64>) -> String {
+    text(bound).unwrap_or_else(|| "none".into())
+}
+
+fn when(inline: bool) -> String {
+    if inline { "auto" } else { "never" }.into()
+}
+
+fn name(compression: Compression) -> String {
+    format!("{compression:?}").to_lowercase()
 }
 
 #[cfg(test)]
@@ -217,6 +228,8 @@ mod tests {
         let open = OpenOptions { flush_bytes: Some(1 << 20), ..OpenOptions::default() }.settings().unwrap();
         OpenOptions::default().agree_with(&open).unwrap();
         let other = OpenOptions { flush_bytes: Some(1 << 21), ..OpenOptions::default() };
-        assert_eq!(other.agree_with(&open).unwrap_err().code(), "ERR_OPTIONS_MISMATCH");
+        let error = other.agree_with(&open).unwrap_err();
+        assert_eq!(error.code(), "ERR_OPTIONS_MISMATCH");
+        assert!(error.to_string().ends_with("option=flush.bytes expected=1048576 actual=2097152"), "{error}");
     }
 }

@@ -220,7 +220,11 @@ fn agree_on_event_codec(store: &Store, options: &OpenOptions) -> Result<()> {
             expected: stored.clone(),
             actual: options.event_codec.clone(),
         }),
-        None if store.event_codec != options.event_codec => Err(Error::OptionsMismatch { option: "events" }),
+        None if store.event_codec != options.event_codec => Err(Error::OptionsMismatch {
+            option: "events",
+            expected: store.event_codec.clone(),
+            actual: options.event_codec.clone(),
+        }),
         _ => Ok(()),
     }
 }

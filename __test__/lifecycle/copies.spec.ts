@@ -1,0 +1,33 @@
+// Bug: the second evaluation of the package in a thread (Jest's test files, vi.resetModules, hot reload, a copy for each dependant) could open nothing:
+// "the hot calls of this environment exist already". Mechanism: native code had one environment and one wake-up function for the first who came, known
+// to its module alone. Fix: copies find each other by an object of the thread, share calls, wake-ups and the open transaction, and know each other's
+// classes by a mark.
+import test from 'ava'
+import { runChild } from '../support/child.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
+
+const TOGETHER = [
+  'reads "of one"',
+  'events 50 50',
+  'in the transaction: ERR_TRANSACTION_OPEN',
+  'refused ERR_TRANSACTION_OPEN, reads "of one"',
+  '"the collection of two"',
+  'locked undefined',
+  'true true false false',
+  'none',
+  'log ERR_LOCKED',
+  'left 0 0',
+]
+
+for (const [scene, what, expected] of [
+  ['two-graphs', 'two evaluations over one binary work together', TOGETHER],
+  ['two-binaries', 'two installations with a binary each work together', TOGETHER],
+  ['module-and-commonjs', 'the ES modules and the CommonJS build work together', TOGETHER],
+  ['two-versions', 'another version in the same thread is refused', ['ERR_VERSION_MISMATCH true 0.0.1']],
+] as const) {
+  test(what, async (t) => {
+    const { code, stderr, reports } = await runChild(new URL('copy-scenes.ts', import.meta.url), { args: [scene, temporaryFolder(t)], limitMs: 120_000 })
+    t.is(code, 0, stderr)
+    t.deepEqual(reports, [...expected])
+  })
+}
