@@ -1,8 +1,8 @@
-//! Which collections there are, from which commit to which. Replaced as a whole by each change, so that a reader never waits;
-//! changed only under the commit lock. Ids are never used again.
+//! Which collections there are, from which commit to which. Changed in place, only under the commit lock; what a change, a flush or a
+//! look-up costs depends on what changed, not on how many collections there are or were. Ids are never used again.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -52,14 +52,17 @@ impl CatalogEntry {
     }
 }
 
-/// All collections, the dropped ones included until a flush has forgotten them.
-#[derive(Clone, Debug)]
+/// All collections, the dropped ones included until nothing is left of them that anybody could read.
+#[derive(Debug)]
 pub(crate) struct Catalog {
     pub(crate) version: u32,
     pub(crate) next_id: u32,
-    entries: Vec<Arc<CatalogEntry>>,
-    /// Index into `entries` of the living one.
-    living: HashMap<String, usize>,
+    entries: HashMap<u32, Arc<CatalogEntry>>,
+    /// The living ones by name.
+    living: HashMap<String, u32>,
+    dropped: BTreeSet<u32>,
+    /// Made or dropped since the last flush took them.
+    changed: BTreeSet<u32>,
 }
 
 impl Catalog {
@@ -73,30 +76,38 @@ impl Catalog {
             created_seq: 0,
             dropped_seq: 0,
         };
-        let mut catalog =
-            Self { version: 1, next_id: next_id.max(STATE_ID + 1), entries: Vec::new(), living: HashMap::new() };
+        let mut catalog = Self {
+            version: 1,
+            next_id: next_id.max(STATE_ID + 1),
+            entries: HashMap::new(),
+            living: HashMap::new(),
+            dropped: BTreeSet::new(),
+            changed: BTreeSet::new(),
+        };
         for entry in std::iter::once(state).chain(stored) {
-            catalog.next_id = catalog.next_id.max(entry.id.saturating_add(1));
             catalog.insert(entry);
         }
         catalog
     }
 
     fn insert(&mut self, entry: CatalogEntry) {
+        self.next_id = self.next_id.max(entry.id.saturating_add(1));
         if entry.dropped_seq == 0 {
-            self.living.insert(entry.name.clone(), self.entries.len());
+            self.living.insert(entry.name.clone(), entry.id);
+        } else {
+            self.dropped.insert(entry.id);
         }
-        self.entries.push(Arc::new(entry));
+        self.entries.insert(entry.id, Arc::new(entry));
     }
 
     pub(crate) fn living(&self, name: &str) -> Option<&Arc<CatalogEntry>> {
-        self.entries.get(*self.living.get(name)?)
+        self.entries.get(self.living.get(name)?)
     }
 
     pub(crate) fn at(&self, name: &str, seq: u64) -> Option<&Arc<CatalogEntry>> {
         match self.living(name) {
             Some(entry) if entry.created_seq <= seq => Some(entry),
-            _ => self.entries.iter().find(|entry| entry.name == name && entry.lives_at(seq)),
+            _ => self.dropped().find(|entry| entry.name == name && entry.lives_at(seq)),
         }
     }
 
@@ -106,25 +117,43 @@ impl Catalog {
         names
     }
 
-    /// What a flush stores: all entries but `state`.
-    pub(crate) fn stored(&self) -> impl Iterator<Item = &Arc<CatalogEntry>> {
-        self.entries.iter().filter(|entry| entry.id != STATE_ID)
+    /// The ids of all that are known.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = u32> {
+        self.entries.keys().copied()
+    }
+
+    /// Those of which something may be left.
+    pub(crate) fn dropped(&self) -> impl Iterator<Item = &Arc<CatalogEntry>> {
+        self.dropped.iter().filter_map(|id| self.entries.get(id))
     }
 
     pub(crate) fn create(&mut self, entry: CatalogEntry) {
         self.version = self.version.wrapping_add(1);
-        self.next_id = self.next_id.max(entry.id.saturating_add(1));
+        self.changed.insert(entry.id);
         self.insert(entry);
     }
 
     /// The one with `id` lives no longer from `seq` on.
     pub(crate) fn drop_at(&mut self, id: u32, seq: u64) {
         self.version = self.version.wrapping_add(1);
-        for entry in &mut self.entries {
-            if entry.id == id && entry.dropped_seq == 0 {
-                self.living.remove(&entry.name);
-                *entry = Arc::new(CatalogEntry { dropped_seq: seq, ..(**entry).clone() });
-            }
+        if let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.dropped_seq == 0) {
+            self.living.remove(&entry.name);
+            *entry = Arc::new(CatalogEntry { dropped_seq: seq, ..(**entry).clone() });
+            self.dropped.insert(id);
+            self.changed.insert(id);
+        }
+    }
+
+    /// What a flush has to store: taken once, by the freeze before it.
+    pub(crate) fn take_changed(&mut self) -> Vec<Arc<CatalogEntry>> {
+        let changed = std::mem::take(&mut self.changed);
+        changed.iter().filter_map(|id| self.entries.get(id).cloned()).collect()
+    }
+
+    /// Nothing is left of a dropped one, and nobody reads at a time when it lived.
+    pub(crate) fn forget(&mut self, id: u32) {
+        if self.dropped.remove(&id) {
+            self.entries.remove(&id);
         }
     }
 }
@@ -132,32 +161,31 @@ impl Catalog {
 /// The catalogue of an open store, shared by all its threads.
 #[derive(Debug)]
 pub(crate) struct SharedCatalog {
-    current: RwLock<Arc<Catalog>>,
+    current: RwLock<Catalog>,
     version: AtomicU64,
 }
 
 impl SharedCatalog {
     pub(crate) fn new(catalog: Catalog) -> Self {
-        Self { version: AtomicU64::new(u64::from(catalog.version)), current: RwLock::new(Arc::new(catalog)) }
+        Self { version: AtomicU64::new(u64::from(catalog.version)), current: RwLock::new(catalog) }
     }
 
-    pub(crate) fn current(&self) -> Arc<Catalog> {
-        Arc::clone(&self.current.read())
+    /// Looks something up. Whoever holds the gate finds the same until it gives it back.
+    pub(crate) fn with<R>(&self, look: impl FnOnce(&Catalog) -> R) -> R {
+        look(&self.current.read())
     }
 
-    /// The version of [`current`](Self::current) without taking it.
+    /// The version of what [`with`](Self::with) shows, without looking.
     pub(crate) fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
 
     /// Under the commit lock.
-    pub(crate) fn change(&self, change: impl FnOnce(&mut Catalog)) {
-        let mut slot = self.current.write();
-        let mut catalog = (**slot).clone();
-        change(&mut catalog);
-        let version = u64::from(catalog.version);
-        *slot = Arc::new(catalog);
-        self.version.store(version, Ordering::Release);
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Catalog) -> R) -> R {
+        let mut catalog = self.current.write();
+        let changed = change(&mut catalog);
+        self.version.store(u64::from(catalog.version), Ordering::Release);
+        changed
     }
 }
 
@@ -201,7 +229,7 @@ impl CollectionRef {
     pub(crate) fn id_now(&self, catalog: &SharedCatalog) -> Result<Option<u32>> {
         let id = match self.id_in(catalog.version()) {
             Some(id) => id,
-            None => self.look_up(&catalog.current())?,
+            None => catalog.with(|current| self.look_up(current))?,
         };
         Ok((id != 0).then_some(id))
     }
@@ -211,14 +239,15 @@ impl CollectionRef {
         if let Some(id) = self.id_in(version) {
             return Ok((id != 0).then_some(id));
         }
-        let current = catalog.current();
-        if u64::from(current.version) == version {
-            let id = self.look_up(&current)?;
-            return Ok((id != 0).then_some(id));
-        }
-        let Some(entry) = current.at(&self.name, seq) else { return Ok(None) };
-        entry.check_codecs(&self.key_codec, &self.value_codec)?;
-        Ok(Some(entry.id))
+        catalog.with(|current| {
+            if u64::from(current.version) == version {
+                let id = self.look_up(current)?;
+                return Ok((id != 0).then_some(id));
+            }
+            let Some(entry) = current.at(&self.name, seq) else { return Ok(None) };
+            entry.check_codecs(&self.key_codec, &self.value_codec)?;
+            Ok(Some(entry.id))
+        })
     }
 
     /// What is kept, if it is from the catalogue of this version; 0: there is no such collection.

@@ -9,6 +9,7 @@ use ledgerstone_write_coordinator::{Delta as _, FlushFailure, Flusher};
 
 use crate::{
     Error, Store,
+    catalog::CatalogEntry,
     checkpoint::{Batch, Part},
     delta::{FrozenAt, StoreDelta},
     error::Result,
@@ -66,9 +67,9 @@ impl Store {
         self.write_events(frozen)?;
         self.at(FlushStage::EventsWritten);
         self.go_on()?;
-        let purged = self.purged.lock().clone();
-        let catalog: Vec<_> = at.catalog.stored().filter(|entry| !purged.contains(&entry.id)).cloned().collect();
-        let dropped = catalog.iter().filter(|entry| entry.dropped_seq != 0).map(|entry| entry.id);
+        let collections = at.collections.iter();
+        let dropped = collections.clone().filter(|collection| collection.dropped_seq != 0).map(|dropped| dropped.id);
+        let catalog: Vec<_> = collections.filter(|collection| !at.is_fleeting(collection)).cloned().collect();
         let batch = Batch {
             delta: frozen,
             meta: MetaRecord {
@@ -79,7 +80,7 @@ impl Store {
                 oldest_event_id: at.oldest_event_id,
                 sealed_event_id: at.sealed_event_id,
                 last_timestamp_ms: at.last_timestamp_ms,
-                next_collection_id: at.catalog.next_id,
+                next_collection_id: at.next_collection_id,
                 schema_version: 0,
                 created_at_ms: self.identity.created_at_ms,
                 updated_at_ms: at.last_timestamp_ms,
@@ -131,21 +132,41 @@ impl Store {
         })
     }
 
+    /// Clears the checkpoint of some of what dropped collections have left, and the memory of those of which nothing is left.
     fn purge_slice(&self) -> Result<bool> {
         let flushed = self.coordinator.flushed_seq();
-        let catalog = self.catalog.current();
         let due = {
-            let purged = self.purged.lock();
-            catalog
-                .stored()
-                .find(|entry| entry.dropped_seq != 0 && entry.dropped_seq <= flushed && !purged.contains(&entry.id))
-                .map(|entry| entry.id)
+            let mut purged = self.purged.lock();
+            if !purged.is_empty() {
+                self.forget_purged(&mut purged);
+            }
+            self.catalog.with(|catalog| {
+                let is_due = |entry: &CatalogEntry| entry.dropped_seq <= flushed && !purged.contains(&entry.id);
+                catalog.dropped().find(|entry| is_due(entry)).map(|entry| entry.id)
+            })
         };
         let Some(id) = due else { return Ok(false) };
         if !self.checkpoint.purge(id)? {
             self.purged.lock().insert(id);
         }
         Ok(true)
+    }
+
+    /// Whoever reads at a time when a collection lived still looks it up by its name.
+    fn forget_purged(&self, purged: &mut HashSet<u32>) {
+        let _commit = self.commit.lock();
+        let oldest_seq = self.readers.oldest_seq();
+        self.catalog.change(|catalog| {
+            let done: Vec<_> = catalog
+                .dropped()
+                .filter(|entry| purged.contains(&entry.id) && oldest_seq.is_none_or(|seq| entry.dropped_seq <= seq))
+                .map(|entry| entry.id)
+                .collect();
+            for id in done {
+                catalog.forget(id);
+                purged.remove(&id);
+            }
+        });
     }
 
     fn classify(&self, error: Error) -> FlushFailure<Error> {
@@ -166,6 +187,8 @@ impl Flusher<StoreDelta> for Store {
         let fresh = StoreDelta::new(0, self.settings.flush_bytes);
         let mut state = self.commit.lock();
         let fresh = Arc::new(fresh.beginning_at(state.next_event_id));
+        let (collections, next_collection_id) =
+            self.catalog.change(|catalog| (catalog.take_changed(), catalog.next_id));
         let frozen_at = FrozenAt {
             seq: state.last_seq,
             position: state.position,
@@ -173,7 +196,9 @@ impl Flusher<StoreDelta> for Store {
             oldest_event_id: state.oldest_event_id,
             sealed_event_id: state.sealed_event_id,
             last_timestamp_ms: state.last_timestamp_ms,
-            catalog: self.catalog.current(),
+            collections,
+            next_collection_id,
+            flushed_seq: self.coordinator.flushed_seq(),
             event_codec: self.stored_event_codec.get().cloned().unwrap_or_default(),
             epoch: self.coordinator.view().epoch,
         };
@@ -198,6 +223,8 @@ impl Flusher<StoreDelta> for Store {
         };
         if let Some(at) = frozen.frozen_at() {
             self.flushed_events.fetch_max(at.next_event_id, Ordering::AcqRel);
+            let fleeting = at.collections.iter().filter(|collection| at.is_fleeting(collection));
+            self.purged.lock().extend(fleeting.map(|collection| collection.id));
             // A failure is poison, which whoever waits is told of.
             let _ = self.free_trimmed(at.oldest_event_id);
         }

@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 
 use crate::{
     CollectionRef, Error, Listener, ListenerId,
-    catalog::SharedCatalog,
+    catalog::{Catalog, SharedCatalog},
     checkpoint::Checkpoint,
     clean_mark::CleanMark,
     delta::StoreDelta,
@@ -120,7 +120,7 @@ pub struct Store {
     /// 0 while not sealed, otherwise one more than the newest event of then.
     pub(crate) sealed: AtomicU64,
     pub(crate) catalog: SharedCatalog,
-    /// Dropped collections of which nothing is left in the checkpoint.
+    /// Dropped collections of which nothing is left in the checkpoint, as long as somebody may still look one up.
     pub(crate) purged: Mutex<std::collections::HashSet<u32>>,
     pub(crate) caches: Arc<ReadCaches>,
     pub(crate) readers: Readers,
@@ -163,7 +163,7 @@ impl Store {
     /// The names of the collections, sorted; `state` is always one.
     pub fn collections(&self) -> Result<Vec<String>> {
         self.check_open()?;
-        Ok(self.catalog.current().names())
+        Ok(self.catalog.with(Catalog::names))
     }
 
     /// The locks of this store, for all its handles and threads.

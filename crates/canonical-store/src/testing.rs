@@ -176,6 +176,11 @@ pub fn step_flusher(store: &Store) -> Step {
     store.coordinator.step(store)
 }
 
+/// How many collections a store keeps in memory, `state` and those that were dropped included.
+pub fn known_collections(store: &Store) -> usize {
+    store.catalog.with(|catalog| catalog.ids().count())
+}
+
 /// Looks the checkpoint of an open store through.
 pub fn verify_checkpoint(store: &Store) -> Result<Report> {
     let mut report = Report::default();

@@ -16,8 +16,10 @@ pub(super) const STATE: &str = "state";
 
 /// A map begins and ends with whole pieces of this size, whatever the size of the system's pages.
 const MAP_PIECE_BYTES: u64 = 1 << 16;
-/// A map that grows grows by this much or more.
+/// A map that grows grows by an eighth or more, and by this much.
 const LEAST_GROWTH_BYTES: u64 = 1 << 20;
+/// So much address space is left to everybody else: a process that finds none for its heap dies.
+const HEADROOM_BYTES: u64 = 128 << 20;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Databases {
@@ -131,9 +133,9 @@ impl Life {
             Self::Open(_) => {}
         }
         let mut more = map_bytes;
-        while !can_be_mapped(more) {
+        while !can_be_mapped(more.saturating_add(HEADROOM_BYTES)) {
             more = (more / 2).next_multiple_of(MAP_PIECE_BYTES);
-            if more < LEAST_GROWTH_BYTES {
+            if more < LEAST_GROWTH_BYTES.max(map_bytes / 8) {
                 return refused();
             }
         }

@@ -19,7 +19,7 @@ use super::{
     log::Log,
     ordered::Ordered,
 };
-use crate::catalog::Catalog;
+use crate::catalog::CatalogEntry;
 
 /// What an entry costs beside the bytes it refers to: 48 in the log, 11 to 22 in the table, and what both keep in reserve.
 const ENTRY_BYTES: u64 = 80;
@@ -37,9 +37,20 @@ pub(crate) struct FrozenAt {
     pub(crate) oldest_event_id: u64,
     pub(crate) sealed_event_id: Option<u64>,
     pub(crate) last_timestamp_ms: u64,
-    pub(crate) catalog: Arc<Catalog>,
+    /// The collections that were made or dropped since the delta before this one was frozen.
+    pub(crate) collections: Vec<Arc<CatalogEntry>>,
+    pub(crate) next_collection_id: u32,
+    /// What was flushed by then.
+    pub(crate) flushed_seq: u64,
     pub(crate) event_codec: String,
     pub(crate) epoch: u64,
+}
+
+impl FrozenAt {
+    /// A collection that was made and dropped within the delta: the checkpoint never hears of it.
+    pub(crate) fn is_fleeting(&self, collection: &CatalogEntry) -> bool {
+        collection.dropped_seq != 0 && collection.created_seq > self.flushed_seq
+    }
 }
 
 /// What a generation knows about a key.

@@ -36,6 +36,8 @@ struct Held {
     holder: Holder,
     /// Whoever took it waits for nothing that only its release would bring.
     thread: ThreadId,
+    /// At most what it shows.
+    seq: u64,
     /// Nothing as long as it is being made.
     snapshot: Weak<Snapshot>,
 }
@@ -54,7 +56,7 @@ pub(crate) struct Readers {
 
 impl Readers {
     /// Takes a place, before anything is captured.
-    fn enter(&self, since: Duration, holder: Holder) -> Result<u64> {
+    fn enter(&self, since: Duration, holder: Holder, seq: u64) -> Result<u64> {
         let mut registry = self.registry.lock();
         let max = match holder {
             Holder::Snapshot => MAX_SNAPSHOTS,
@@ -65,7 +67,7 @@ impl Readers {
         }
         registry.next += 1;
         let number = registry.next;
-        let held = Held { since, holder, thread: thread::current().id(), snapshot: Weak::new() };
+        let held = Held { since, holder, thread: thread::current().id(), seq, snapshot: Weak::new() };
         registry.open.insert(number, held);
         Ok(number)
     }
@@ -85,6 +87,11 @@ impl Readers {
         let registry = self.registry.lock();
         let snapshots = registry.open.values().filter(|held| held.holder == Holder::Snapshot).count();
         (snapshots as u64, registry.open.values().next().map(|held| held.since))
+    }
+
+    /// Nobody reads at an earlier commit; `None`: nobody reads but now.
+    pub(crate) fn oldest_seq(&self) -> Option<u64> {
+        self.registry.lock().open.values().map(|held| held.seq).min()
     }
 
     /// Whether this thread has one open.
@@ -123,7 +130,7 @@ impl Store {
 
     pub(super) fn hold(self: &Arc<Self>, holder: Holder) -> Result<Arc<Snapshot>> {
         self.check_open()?;
-        let number = self.readers.enter(self.clock.monotonic(), holder)?;
+        let number = self.readers.enter(self.clock.monotonic(), holder, self.applied_seq())?;
         let capture = self.capture().inspect_err(|_| self.readers.leave(number))?;
         let snapshot = Arc::new(Snapshot {
             store: Arc::clone(self),

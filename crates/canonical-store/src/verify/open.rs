@@ -2,14 +2,14 @@
 //! its turn comes, in an order that leaves no gap: a commit that is flushed after the journal's turn is in the log and in
 //! the checkpoint when theirs comes.
 
-use std::sync::atomic::Ordering;
+use std::{collections::HashSet, sync::atomic::Ordering};
 
 use super::{
     Problem, ProblemKind, Report,
     identity::{verify_clean_mark, verify_identity},
     keys::unknown_collection,
 };
-use crate::{Store, catalog::STATE_ID, error::Result};
+use crate::{Store, error::Result};
 
 impl Store {
     /// Reads and checks everything. Damage is in the report; an error says that the store has been closed. Once `cancelled`
@@ -84,10 +84,11 @@ impl Store {
                 report.contradiction(&self.layout.events(), what);
             }
         }
+        // Before the transaction is begun and after: what was forgotten meanwhile may be seen by it, and so may what was made.
+        let mut ids: HashSet<u32> = self.catalog.with(|catalog| catalog.ids().collect());
         let read = self.checkpoint.begin()?;
-        // Loaded after the transaction was begun: it knows every collection that the transaction can see.
-        let catalog = self.catalog.current();
-        let known = |id| id == STATE_ID || catalog.stored().any(|entry| entry.id == id);
+        ids.extend(self.catalog.with(|catalog| catalog.ids().collect::<Vec<_>>()));
+        let known = |id| ids.contains(&id);
         match unknown_collection(&*read, &known) {
             Ok(None) => {}
             Ok(Some(id)) => report.contradiction(&state, format!("keys of an unknown collection: id={id}")),

@@ -14,7 +14,7 @@ use ledgerstone_write_coordinator::{Crowding, Delta as _, Full};
 use super::{Owner, Record, RecordKind, Summary, events, gate::Rank, ops, summarize};
 use crate::{
     CollectionRef, Error, Store,
-    catalog::{Catalog, CatalogEntry, STATE_COLLECTION},
+    catalog::{CatalogEntry, STATE_COLLECTION},
     delta::{Expected, Inserted, StoreDelta},
     error::{Result, WaitsFor},
     sealed_record::put_text,
@@ -223,10 +223,9 @@ impl Store {
         if summary.records == 0 {
             return Ok(self.empty_commit());
         }
-        let catalog = self.catalog.current();
-        let mut creations = Creations { first_id: catalog.next_id, made: Vec::new() };
+        let mut creations = Creations { first_id: self.catalog.with(|catalog| catalog.next_id), made: Vec::new() };
         let mut expected = Expected::default();
-        let (builder, dropped) = match Self::drop_of(write_set, &summary, collections, &catalog)? {
+        let (builder, dropped) = match self.drop_of(write_set, &summary, collections)? {
             Some(id) => {
                 let frame_bytes = FrameBuilder::frame_bytes(0, 0, 1, 0);
                 let mut builder = self.journal.frame(FrameKind::Commit, frame_bytes, std::iter::empty())?;
@@ -254,12 +253,7 @@ impl Store {
     }
 
     /// The collection that a write set drops; such a write set has nothing else in it.
-    fn drop_of(
-        write_set: &[u8],
-        summary: &Summary,
-        collections: &[Arc<CollectionRef>],
-        catalog: &Catalog,
-    ) -> Result<Option<u32>> {
+    fn drop_of(&self, write_set: &[u8], summary: &Summary, collections: &[Arc<CollectionRef>]) -> Result<Option<u32>> {
         if !summary.drops {
             return Ok(None);
         }
@@ -271,8 +265,8 @@ impl Store {
             let message = format!("the collection cannot be dropped: name={name}");
             return Err(Error::InvalidArgument { argument: "name", message });
         }
-        match catalog.living(&name) {
-            Some(entry) => Ok(Some(entry.id)),
+        match self.catalog.with(|catalog| catalog.living(&name).map(|entry| entry.id)) {
+            Some(id) => Ok(Some(id)),
             None => Err(Error::CollectionNotFound { name }),
         }
     }
