@@ -111,6 +111,6 @@ fn a_flush_that_does_not_record_how_far_it_goes_is_found() {
 #[test]
 fn the_lives_with_lmdb_find_defects_too() {
     for fault in [PlantedFault::JournalNotFlushed, PlantedFault::EventsNotFlushed, PlantedFault::RecycledTooEarly] {
-        find_on(On::Lmdb, fault, 200);
+        find_on(On::Lmdb, fault, SEEDS);
     }
 }

@@ -122,6 +122,7 @@ fn lmdb_in_place_of_its_twin_keeps_the_same_promises() {
 const FLOORS: &[(&str, u64)] = &[
     ("opening: done", 40_000),
     ("opening: failed", 2_500),
+    ("opening: failed three times in a row", 150),
     ("opening: with a torn tail", 1_000),
     ("opening: unacknowledged commits lost", 7_000),
     ("opening: frames replayed", 100_000),

@@ -46,12 +46,18 @@ fn options(retention: RetentionPolicy) -> OpenOptions {
 /// Opens the store, through cuts, failing calls and full disks; the `last` opening is left alone.
 fn open(world: &Shared, last: bool) -> Check {
     let mut world = world.lock();
+    let mut failed = 0;
     loop {
-        if !last && world.chance.one_in(4) {
+        // Recovery from a recovery that failed, from one that failed, and so on.
+        let often = if world.style.restless { 2 } else { 4 };
+        if !last && world.chance.one_in(often) {
             world.plan_cut();
         }
-        if !last && world.chance.one_in(4) {
-            world.plan_fault();
+        let most = if world.style.restless { 3 } else { 1 };
+        for _ in 0..most {
+            if !last && world.chance.one_in(4) {
+                world.plan_fault();
+            }
         }
         if !last && world.chance.one_in(12) {
             world.fill_up();
@@ -68,6 +74,8 @@ fn open(world: &Shared, last: bool) -> Check {
             Ok(store) => return world.adopt(store),
             Err(error) if world.may_fail(&error) => {
                 world.census.one("opening: failed");
+                failed += 1;
+                world.census.add("opening: failed three times in a row", u64::from(failed == 3));
                 world.tell(|| format!("opening failed: {error}"));
                 world.recover_power_or_process();
             }
@@ -223,7 +231,8 @@ fn heal(world: &Shared, store: &Store) -> Check {
 /// How a session ends: closed, killed, or with the power.
 fn end(world: &Shared, trace: &mut u64) -> Check {
     let mut guard = world.lock();
-    let closes = !guard.disk.is_cut() && guard.chance.one_in(3);
+    let seldom = if guard.style.restless { 2 } else { 3 };
+    let closes = !guard.disk.is_cut() && guard.chance.one_in(seldom);
     let Some(session) = guard.session.take() else { return Ok(()) };
     let Session { store, slots, mut snapshots, syncs_at_failure, .. } = session;
     let held = snapshots.pop();

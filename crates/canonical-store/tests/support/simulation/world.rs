@@ -30,6 +30,8 @@ pub(crate) struct Style {
     pub(super) large_values: bool,
     pub(super) large_events: bool,
     pub(super) retains: bool,
+    /// Openings are interrupted again and again, by several troubles at once, and closed cleanly all the more in between.
+    pub(super) restless: bool,
 }
 
 /// An open store, and what only lives as long.
@@ -103,8 +105,9 @@ impl World {
             fills_up: chance.one_in(6),
             rots: chance.one_in(6),
             large_values: chance.one_in(4),
-            large_events: chance.one_in(6),
+            large_events: chance.one_in(4),
             retains: chance.one_in(3),
+            restless: chance.one_in(6),
         };
         let disk = SimDisk::new(chance.next());
         let tells_calls = std::env::var("LEDGERSTONE_STORY").is_ok_and(|what| what == "calls");
