@@ -31,7 +31,7 @@ fn a_store_whose_making_was_cut_off_is_finished() {
             if made.is_ok() && !disk.is_cut() {
                 break;
             }
-            for after in [disk.crash(), disk.power_cut(), disk.power_cut_seeded(seed ^ 77)] {
+            for after in [disk.crash(), disk.power_cut(), disk.power_cut_seeded(seed ^ 0x77)] {
                 // Cut off once more, at a place of its own.
                 after.cut_after(cut * 7 % 23);
                 let _ = attempt(&after);
