@@ -105,9 +105,10 @@ impl World {
             fills_up: chance.one_in(6),
             rots: chance.one_in(6),
             large_values: chance.one_in(4),
-            large_events: chance.one_in(4),
+            large_events: chance.one_in(6),
             retains: chance.one_in(3),
-            restless: chance.one_in(6),
+            // Not drawn: what the other lives draw stays as it was.
+            restless: seed % 6 == 5,
         };
         let disk = SimDisk::new(chance.next());
         let tells_calls = std::env::var("LEDGERSTONE_STORY").is_ok_and(|what| what == "calls");
