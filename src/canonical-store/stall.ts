@@ -1,5 +1,6 @@
 // The end of waiting for room. Whoever waits is refused when nothing has come forward for a while: a queue that moves is never cut off, however
 // long it is, and one that stands still has an end. One timer, only while somebody waits; it keeps no process alive.
+import { setTimeout } from '../internal/platform.ts'
 
 /** Without any progress for so long, writes that wait for the flusher are refused; `PATIENCE` in Rust. */
 const STALL_MS = 30_000
