@@ -153,7 +153,7 @@ const FLOORS: &[(&str, u64)] = &[
     ("power cut: SyncDir", 600),
     ("power cut: Rename", 500),
     ("power cut: Create", 700),
-    ("power cut: Remove", 250),
+    ("power cut: Remove", 120),
     ("power cut: SetLen", 10),
     ("power cut while opening", 1_500),
     ("power cut in a session", 800),
