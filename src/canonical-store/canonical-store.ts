@@ -288,7 +288,11 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
   appendAll(events: readonly In[], options?: WriteOptions): Promise<CommitInfo>
   /** A view of events. */
   events(range?: EventRange): EventReader<E>
-  /** Events that are there and those that come. */
+  /**
+   * Events that are there and those that come. A follower that waits keeps a worker alive, whose events another thread may write, but not a process
+   * whose main thread has nothing else to do: nobody could write what it waits for. Where a module's top-level `await` waits for it, Node ends such a
+   * process with code 13, and a line on stderr says why. `close()`, a signal or `break` ends it earlier, with code 0.
+   */
   follow(options?: FollowOptions): Follower<E>
   /** One event; `undefined` when there is none with this id. */
   event(id: EventId): EventRecord<E> | undefined

@@ -7,6 +7,7 @@ import { CallMemory } from './call-memory.ts'
 import { allocate, ScratchPages, Slab } from './pool.ts'
 import { PackedKeys } from './reader.ts'
 import type { SharedStore } from './shared-store.ts'
+import { tellOfUnsettledEnd } from './unsettled-end.ts'
 import { WriteSet } from './write-set.ts'
 
 const SCRATCH_BYTES = 64 * 1024
@@ -45,7 +46,10 @@ export class Environment {
     this.cold = cold
     this.hot = cold.hotCalls(() => this.#wake())
     this.memory = new CallMemory(cold)
-    process.on('exit', () => cold.handOver())
+    process.on('exit', () => {
+      cold.handOver()
+      tellOfUnsettledEnd(this.stores.values())
+    })
   }
 
   /** @throws `ERR_NATIVE_MISSING`, `ERR_VERSION_MISMATCH` */

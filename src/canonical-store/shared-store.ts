@@ -106,6 +106,11 @@ export class SharedStore {
     return this.#admission.admitted + (this.#marks[FLUSHED] as number)
   }
 
+  /** A follower waits for an event of this store. */
+  get isFollowed(): boolean {
+    return !this.#eventWaiters.isEmpty
+  }
+
   addHandle(id: number): void {
     this.#handles.add(id)
     this.#usable.add(id)

@@ -9,6 +9,7 @@ import type { Turns } from '../internal/turns.ts'
 import { EmbeddedLockGuard, type LockHolder } from './lock-guard.ts'
 import type { LockGuard, LockSet, LockStats } from './locks.ts'
 import { PackedLockSet } from './packed-lock-set.ts'
+import { TimeLimits } from './time-limits.ts'
 
 /** What becomes of a set that cannot be had at once: the third argument of the native call. */
 const REFUSE = 0
@@ -24,7 +25,6 @@ const FAILED = -3
 
 interface Waiting {
   readonly granted: Deferred<LockGuard>
-  readonly timer: NodeJS.Timeout
   /** Ends the watching of the signal. */
   readonly forget: (() => void) | undefined
 }
@@ -41,6 +41,7 @@ export class LockClient implements LockHolder {
   readonly #store: { readonly shared: SharedStore } | undefined
   readonly #aborts: AbortWatch
   readonly #waiting = new Map<number, Waiting>()
+  readonly #limits = new TimeLimits((token) => this.#timeIsOver(token))
   #isClosed = false
   #looksSoon = false
 
@@ -131,10 +132,9 @@ export class LockClient implements LockHolder {
 
   #wait(token: number, timeoutMs: number, signal: AbortSignal | undefined): Promise<LockGuard> {
     const granted = new Deferred<LockGuard>()
-    // Referenced: as long as somebody waits, the process does too.
-    const timer = setTimeout(() => this.#timeIsOver(token), timeoutMs)
+    this.#limits.add(token, timeoutMs)
     const forget = signal === undefined ? undefined : this.#aborts.add(signal, (reason) => this.#abort(token, reason))
-    this.#waiting.set(token, { granted, timer, forget })
+    this.#waiting.set(token, { granted, forget })
     this.#environment.lockWaiters.add(this)
     return granted.promise
   }
@@ -161,7 +161,7 @@ export class LockClient implements LockHolder {
     if (waiting === undefined) return undefined
     this.#waiting.delete(token)
     if (this.#waiting.size === 0) this.#environment.lockWaiters.delete(this)
-    clearTimeout(waiting.timer)
+    this.#limits.delete(token)
     waiting.forget?.()
     return waiting
   }

@@ -15,9 +15,13 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1
 
 /**
  * Locks for names: shared or exclusive, any number at once. Every name is hashed to one of a fixed number of stripes, and the stripes are what is
- * locked, first come first served on each; names on the same stripe wait for each other needlessly, and rarely.
+ * locked; names on the same stripe wait for each other needlessly, and rarely.
  *
- * **Acquire all that you need at once.** The stripes of one set are taken in one order by everybody, so sets never wait for each other in a
+ * First come first served holds for sets: of two that have a stripe in common, and do not both only read it, the one that was asked for first is granted first,
+ * however wide it is. It takes its place on all of its stripes when it is asked for, so those who come later and want one of them wait behind it, also
+ * while that stripe is free. A narrow set is had sooner than a wide one; a stream of narrow ones keeps no wide one from its turn.
+ *
+ * **Acquire all that you need at once.** Sets never wait for each other in a
  * circle. Who holds one set and waits for another can: such a dead-lock lasts until the first time limit of those in it. The same set asked for again
  * while it is held waits for itself.
  *

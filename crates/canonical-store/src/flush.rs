@@ -115,7 +115,7 @@ impl Store {
             });
             if let Err(error) = self.log.append(&mut events, next) {
                 let error = Error::from(error);
-                if matches!(error, Error::NoSpace(_)) {
+                if error.can_heal() {
                     self.log.restore_end()?;
                 }
                 return Err(error);
@@ -126,7 +126,7 @@ impl Store {
         }
         self.log.sync().map_err(|error| match Error::from(error) {
             // A failed flush is never tried again, whatever its code (I5).
-            Error::NoSpace(error) => Error::Io(error),
+            error if error.can_heal() => Error::Poisoned(Arc::new(error)),
             other => other,
         })
     }

@@ -311,9 +311,13 @@ impl Store {
         if self.marked_clean.load(Ordering::Acquire) {
             CleanMark::remove(&*self.vfs, &self.layout.clean_mark())?;
             // A failed flush is never tried again (I5): the next one would succeed and store nothing.
-            self.vfs
-                .sync_dir(&self.layout.root)
-                .map_err(|error| self.stop_writing(ledgerstone_journal::Error::Io(error)))?;
+            self.vfs.sync_dir(&self.layout.root).map_err(|error| {
+                if error.is_before_flush() {
+                    error.into()
+                } else {
+                    self.stop_writing(ledgerstone_journal::Error::Io(error))
+                }
+            })?;
             self.marked_clean.store(false, Ordering::Release);
         }
         Ok(())
@@ -357,7 +361,7 @@ impl Store {
         let mark = CleanMark { seq, next_event_id };
         match mark.write(&*self.vfs, &self.layout.clean_mark(), self.identity.store_id) {
             // Without room there is no mark: the next open looks closer, nothing is lost.
-            Err(Error::NoSpace(_)) => Ok(()),
+            Err(error) if error.can_heal() => Ok(()),
             done => done,
         }
     }

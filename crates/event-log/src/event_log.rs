@@ -115,7 +115,7 @@ impl EventLog {
             options,
             segments: RwLock::new(segments),
             appender: Mutex::new(Appender::new(tail, next_id, last_ms, sealed_bytes)),
-            readers: ReaderCache::default(),
+            readers: ReaderCache::new(),
             pins: Pins::default(),
             trim: Mutex::default(),
             horizon: AtomicU64::new(horizon.map_or(0, |horizon| horizon.id).max(first_id)),

@@ -126,11 +126,12 @@ impl LockClient {
         let now = self.manager.now();
         let mut state = self.manager.state();
         let Some(request) = state.requests.of(token, self.id) else { return NOTHING };
-        let (since, next) = (request.since, request.claims.get(request.taken).copied());
-        let blocked = match (request.phase, next) {
-            (Phase::Waiting, Some(claim)) => Some(blocked_on(&state, claim.stripe(), since, now)),
+        let since = request.since;
+        let waits_for = match request.phase {
+            Phase::Waiting => state.waits_for(token, &request.claims),
             _ => None,
         };
+        let blocked = waits_for.map(|claim| blocked_on(&state, claim.stripe(), since, now));
         if blocked.is_none() && why == GiveUp::TimeOut {
             return NOTHING;
         }

@@ -1,5 +1,5 @@
-//! What one caller wants to lock at once: stripes, each shared or exclusive. Ordered before it is asked for: that all sets take their
-//! stripes in the same order is why they cannot dead-lock.
+//! What one caller wants to lock at once: stripes, each shared or exclusive. Ordered before it is asked for, so that each stripe is
+//! claimed once and sets that cannot be had at once are told the same stripe.
 
 /// A place of a lock manager's table; made by [`LockManager::stripe_of`](crate::LockManager::stripe_of).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -37,7 +37,7 @@ impl Token {
 pub(crate) enum Phase {
     /// The place is free.
     Ended,
-    /// Stripes up to `taken` are held, the next one is waited for.
+    /// Some stripes are held; it stands in the queues of the `missing` others.
     Waiting,
     /// All stripes are held, and the owner does not know: its mailbox has the token.
     Granted,
@@ -51,7 +51,8 @@ pub(crate) struct Request {
     pub(crate) phase: Phase,
     pub(crate) owner: u64,
     pub(crate) claims: Vec<Claim>,
-    pub(crate) taken: usize,
+    /// How many of the claims it has yet to get.
+    pub(crate) missing: usize,
     /// When it began to wait; from the grant on, when it was granted. Nanoseconds of the clock.
     pub(crate) since: u64,
 }
@@ -69,7 +70,7 @@ impl Requests {
             Some(index) => index,
             None if self.places.len() < MAX_REQUESTS => {
                 let claims = Vec::new();
-                self.places.push(Request { generation: 0, phase: Phase::Ended, owner, claims, taken: 0, since: 0 });
+                self.places.push(Request { generation: 0, phase: Phase::Ended, owner, claims, missing: 0, since: 0 });
                 u32::try_from(self.places.len() - 1).ok()?
             }
             None => return None,
@@ -79,7 +80,7 @@ impl Requests {
         request.phase = phase;
         request.owner = owner;
         request.claims.extend_from_slice(claims);
-        request.taken = if phase == Phase::Held { claims.len() } else { 0 };
+        request.missing = 0;
         request.since = now;
         Some(Token(request.generation << INDEX_BITS | u64::from(index)))
     }

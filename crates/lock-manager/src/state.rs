@@ -1,5 +1,9 @@
 //! All that changes, under the manager's one mutex. Every operation is a single step: it leaves no stripe free that its queue's front
 //! could have, and no request holding more than it may.
+//!
+//! A request takes its place on all of its stripes in the step in which it comes. So all queues have the same order, that of the
+//! coming, and of two sets with a stripe in common the earlier one is granted first; and the earliest that waits waits only for
+//! those that hold, so nobody waits in a circle.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -64,25 +68,38 @@ impl State {
         Some(token)
     }
 
-    /// Takes the claims before the first blocked one, and waits for that. `None`: too many requests are open.
+    /// Takes its place on all of its stripes in this one step: those that are free it has, in the queues of the others it stands
+    /// from now on. So whoever comes later and wants one of them comes behind it. `None`: too many requests are open.
     pub(crate) fn wait_for(&mut self, owner: u64, claims: &[Claim], now: u64) -> Option<Token> {
         let token = self.requests.begin(owner, claims, Phase::Waiting, now)?;
         self.stats.waiting += 1;
-        let granted = self.advance(token.index(), now);
-        debug_assert!(!granted, "a set that was blocked is not granted at once");
+        let mut missing = 0;
+        for claim in claims {
+            if self.stripes.is_free_for(*claim) {
+                self.stripes.take(*claim, now);
+            } else {
+                self.stripes.enqueue(*claim, token.index());
+                missing += 1;
+            }
+        }
+        debug_assert!(missing > 0, "a set that was blocked is not granted at once");
+        if let Some(request) = self.requests.at(token.index()) {
+            request.missing = missing;
+        }
         Some(token)
     }
 
-    /// Takes one stripe after the other until one is not free; whether all of them are had.
+    /// The first of its stripes that a request waits for.
+    pub(crate) fn waits_for(&self, token: Token, claims: &[Claim]) -> Option<Claim> {
+        claims.iter().copied().find(|claim| self.stripes.is_queued(*claim, token.index()))
+    }
+
+    /// A request has got one more of its stripes; whether it has all of them now.
     fn advance(&mut self, index: u32, now: u64) -> bool {
         let Some(request) = self.requests.at(index) else { return false };
-        while let Some(claim) = request.claims.get(request.taken).copied() {
-            if !self.stripes.is_free_for(claim) {
-                self.stripes.enqueue(claim, index);
-                return false;
-            }
-            self.stripes.take(claim, now);
-            request.taken += 1;
+        request.missing = request.missing.saturating_sub(1);
+        if request.missing > 0 {
+            return false;
         }
         request.phase = Phase::Granted;
         self.stats.longest_wait = self.stats.longest_wait.max(nanos(request.since, now));
@@ -98,7 +115,7 @@ impl State {
         let index = token.index();
         let Some(request) = self.requests.at(index) else { return Told::default() };
         let claims = std::mem::take(&mut request.claims);
-        let (phase, has, since, owner) = (request.phase, request.taken, request.since, request.owner);
+        let (phase, since, owner) = (request.phase, request.since, request.owner);
         let lasted = nanos(since, now);
         match phase {
             Phase::Ended => return Told::default(),
@@ -117,12 +134,11 @@ impl State {
                 self.stats.longest_wait = self.stats.longest_wait.max(lasted);
             }
         }
-        let (had, rest) = claims.split_at_checked(has).unwrap_or((&claims, &[]));
-        for claim in had {
-            self.stripes.give_back(*claim, now, &mut self.ready);
-        }
-        if let Some(next) = rest.first() {
-            self.stripes.leave(*next, index, now, &mut self.ready);
+        for claim in &claims {
+            let waits = phase == Phase::Waiting && self.stripes.leave(*claim, index, now, &mut self.ready);
+            if !waits {
+                self.stripes.give_back(*claim, now, &mut self.ready);
+            }
         }
         self.requests.end(index, claims);
         self.let_go_on(now, by)
@@ -132,9 +148,6 @@ impl State {
     fn let_go_on(&mut self, now: u64, by: u64) -> Told {
         let mut told = Told::default();
         while let Some(index) = self.ready.pop_front() {
-            if let Some(request) = self.requests.at(index) {
-                request.taken += 1;
-            }
             if self.advance(index, now) {
                 self.deliver(index, by, &mut told);
             }

@@ -83,15 +83,19 @@ impl Stripes {
         }
     }
 
-    /// A request waits for it no longer. Those behind it may have waited for nobody else.
-    pub(crate) fn leave(&mut self, claim: Claim, request: u32, now: u64, ready: &mut VecDeque<u32>) {
+    /// Whether a request stands in the queue.
+    pub(crate) fn is_queued(&self, claim: Claim, request: u32) -> bool {
+        self.queues.get(&claim.stripe()).is_some_and(|queue| queue.iter().any(|waiter| waiter.request == request))
+    }
+
+    /// A request waits for it no longer, if it did. Those behind it may have waited for nobody else.
+    pub(crate) fn leave(&mut self, claim: Claim, request: u32, now: u64, ready: &mut VecDeque<u32>) -> bool {
         let stripe = claim.stripe();
-        if let Some(queue) = self.queues.get_mut(&stripe)
-            && let Some(place) = queue.iter().position(|waiter| waiter.request == request)
-        {
-            queue.remove(place);
-            self.hand_over(stripe, now, ready);
-        }
+        let Some(queue) = self.queues.get_mut(&stripe) else { return false };
+        let Some(place) = queue.iter().position(|waiter| waiter.request == request) else { return false };
+        queue.remove(place);
+        self.hand_over(stripe, now, ready);
+        true
     }
 
     /// Gives the stripe to the front of its queue: to one that wants it alone, or to all that share it up to the next such one.

@@ -228,6 +228,10 @@ fn threads_exclude_each_other_and_no_wake_up_is_lost() {
                     };
                     assert!(before == 0 || (*mode == Mode::Shared && before > 0), "not alone with stripe {stripe}");
                 }
+                if random(8) == 0 {
+                    // So that others meet a set that is held, also where all threads share one processor.
+                    std::thread::yield_now();
+                }
                 for (stripe, mode) in &claims {
                     let step = if *mode == Mode::Exclusive { 1 } else { -1 };
                     inside[*stripe as usize].fetch_add(step, Ordering::SeqCst);

@@ -101,6 +101,7 @@ impl Pair {
     }
 
     fn check(&self) {
+        self.model.assert_nobody_was_overtaken();
         for (place, task) in self.tasks.iter().enumerate() {
             let (Some(client), Some(token)) = (&task.client, task.token) else { continue };
             assert_eq!(client.held(token).is_some(), self.model.is_granted(place), "task {place}");
@@ -254,6 +255,69 @@ fn random_sets_are_granted_as_the_rules_say_and_never_dead_lock() {
         }
         assert_eq!(pair.model.waiting(), 0, "seed {seed}: those that are left wait for each other");
         pair.check_idle();
+    }
+}
+
+/// A wide set among a stream of narrow ones that never ends: it has its turn after those that came before it, and no other.
+///
+/// Bug: a set took its stripes one after another and stood in one queue at a time, so that narrow sets that came later went before
+/// it on each stripe that it had not got to. Mechanism: first come first served was kept for each stripe and promised for sets. Fix:
+/// a set takes its place on all of its stripes in the step in which it comes.
+#[test]
+fn a_wide_set_waits_for_those_before_it_and_for_nobody_else() {
+    const STRIPES: u32 = 16;
+    let manager = Arc::new(LockManager::new(u64::from(STRIPES), Arc::new(SystemClock::new())).unwrap());
+    let client = manager.client(Arc::new(Unheard));
+    for seed in 0..50 {
+        let mut random = Random(seed);
+        let ask = |stripes: std::ops::Range<u32>| {
+            let mut set = LockSet::default();
+            stripes.for_each(|stripe| set.add(manager.stripe(stripe).unwrap(), Mode::Exclusive));
+            match client.acquire(&mut set, Otherwise::Wait) {
+                Acquired::Granted(token) => (token, true),
+                Acquired::Waiting(token) => (token, false),
+                other => panic!("{other:?}"),
+            }
+        };
+        let mut held = Vec::new();
+        let mut ahead = 0;
+        for _ in 0..40 {
+            let stripe = u32::try_from(random.below(u64::from(STRIPES))).unwrap();
+            let (token, is_granted) = ask(stripe..stripe + 1);
+            ahead += 1;
+            if is_granted {
+                held.push(token);
+            }
+        }
+        let (wide, is_granted) = ask(0..STRIPES);
+        assert!(!is_granted);
+        let mut ended = 0;
+        loop {
+            // For each that ends two others come.
+            for _ in 0..2 {
+                let stripe = u32::try_from(random.below(u64::from(STRIPES))).unwrap();
+                assert!(!ask(stripe..stripe + 1).1, "seed {seed}: it came behind the wide set");
+            }
+            let place = usize::try_from(random.below(held.len() as u64)).unwrap();
+            assert!(client.release(held.swap_remove(place)).released);
+            ended += 1;
+            client.take_grants(|token| {
+                held.push(token);
+                true
+            });
+            if held.contains(&wide) {
+                break;
+            }
+        }
+        assert_eq!((ended, held.len()), (ahead, 1), "seed {seed}");
+        while let Some(token) = held.pop() {
+            assert!(client.release(token).released);
+            client.take_grants(|token| {
+                held.push(token);
+                true
+            });
+        }
+        assert_eq!(manager.stats().waiting, 0);
     }
 }
 

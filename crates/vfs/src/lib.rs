@@ -6,6 +6,7 @@ mod clock;
 mod error;
 mod file;
 mod file_system;
+pub mod handle_budget;
 mod os;
 #[cfg(feature = "sim")]
 pub mod sim;

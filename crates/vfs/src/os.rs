@@ -16,6 +16,7 @@ use std::{
 
 use crate::{FileError, FileLock, FileSystem, OpenHow, Result, Vfs, VfsFile};
 use direct::DirectHandle;
+use handles::Share;
 
 /// The real disk.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,6 +32,8 @@ struct OsFile {
 #[derive(Debug)]
 struct OsLock {
     file: File,
+    /// Whoever has a store or log open has its lock.
+    _share: Share,
 }
 
 impl FileLock for OsLock {}
@@ -109,10 +112,11 @@ impl Vfs for OsVfs {
 
     fn try_lock(&self, path: &Path) -> Result<Option<Box<dyn FileLock>>> {
         let mut options = OpenOptions::new();
+        let share = Share::take().map_err(failed("open", path))?;
         let file =
             options.read(true).write(true).create(true).truncate(false).open(path).map_err(failed("open", path))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(OsLock { file }))),
+            Ok(()) => Ok(Some(Box::new(OsLock { file, _share: share }))),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(FileError::new("flock", path, error)),
         }

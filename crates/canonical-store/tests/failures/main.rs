@@ -23,6 +23,7 @@ mod no_space;
 mod poison;
 mod process_lock;
 mod rig;
+mod shortage;
 mod slow_device;
 mod stalls;
 mod verify;

@@ -309,7 +309,7 @@ impl OwnedLog {
         let mark = CleanMark { next_event_id: self.next_event_id(), closed_at_ms: self.clock.wall_ms() };
         match mark.write(&*self.vfs, &self.dir, self.log_id) {
             // A witness less: the events are flushed.
-            Err(Error::NoSpace(_)) => Ok(()),
+            Err(error) if error.can_heal() => Ok(()),
             done => done,
         }
     }

@@ -1,8 +1,6 @@
 //! The rules of the locks, told as simply as they can be: for each stripe the list of all who have it or want it, in the order of
 //! their coming. Nothing is counted, nothing is kept ready; every question is answered by reading the lists.
 
-use std::collections::VecDeque;
-
 /// A stripe's number, and whether it is wanted alone. In ascending order, each stripe once.
 pub(crate) type Claims = Vec<(u32, bool)>;
 
@@ -18,21 +16,48 @@ struct Task {
     claims: Claims,
     /// How many of the claims it has.
     has: usize,
+    /// The how-manieth it was to come.
+    came: u64,
 }
 
 pub(crate) struct Model {
     stripes: Vec<Vec<Entry>>,
     tasks: Vec<Option<Task>>,
+    came: u64,
 }
 
 impl Model {
     pub(crate) fn new(stripes: usize, tasks: usize) -> Self {
-        Self { stripes: vec![Vec::new(); stripes], tasks: vec![None; tasks] }
+        Self { stripes: vec![Vec::new(); stripes], tasks: vec![None; tasks], came: 0 }
     }
 
     pub(crate) fn begin(&mut self, task: usize, claims: Claims) {
-        self.tasks[task] = Some(Task { claims, has: 0 });
-        self.advance(task);
+        let mut has = 0;
+        for (stripe, alone) in &claims {
+            let list = &mut self.stripes[*stripe as usize];
+            let has_it = may_have(list, *alone);
+            list.push(Entry { task, alone: *alone, has_it });
+            has += usize::from(has_it);
+        }
+        self.came += 1;
+        self.tasks[task] = Some(Task { claims, has, came: self.came });
+    }
+
+    /// The promise, for sets: nobody has all that it asked for while somebody waits who came before and wants a stripe of it, unless
+    /// both only share what they have in common.
+    pub(crate) fn assert_nobody_was_overtaken(&self) {
+        let conflict = |one: &Task, other: &Task| {
+            one.claims.iter().any(|(stripe, alone)| {
+                other.claims.iter().any(|(others, others_alone)| stripe == others && (*alone || *others_alone))
+            })
+        };
+        let tasks = || self.tasks.iter().flatten();
+        for waiting in tasks().filter(|task| task.has < task.claims.len()) {
+            for granted in tasks().filter(|task| task.has == task.claims.len()) {
+                let overtook = granted.came > waiting.came && conflict(granted, waiting);
+                assert!(!overtook, "{:?} was granted before {:?}", granted.claims, waiting.claims);
+            }
+        }
     }
 
     /// Whether the task has all that it asked for.
@@ -55,33 +80,15 @@ impl Model {
     /// The task gives back what it has and wants nothing more.
     pub(crate) fn end(&mut self, task: usize) {
         let Some(ended) = self.tasks[task].take() else { return };
-        let mut go_on = VecDeque::new();
         for (stripe, _) in ended.claims {
             let list = &mut self.stripes[stripe as usize];
             list.retain(|entry| entry.task != task);
             for place in 0..list.len() {
                 if !list[place].has_it && may_have(&list[..place], list[place].alone) {
                     list[place].has_it = true;
-                    go_on.push_back(list[place].task);
+                    self.tasks[list[place].task].as_mut().unwrap().has += 1;
                 }
             }
-        }
-        while let Some(next) = go_on.pop_front() {
-            self.tasks[next].as_mut().unwrap().has += 1;
-            self.advance(next);
-        }
-    }
-
-    fn advance(&mut self, task: usize) {
-        let state = self.tasks[task].as_mut().unwrap();
-        while let Some((stripe, alone)) = state.claims.get(state.has).copied() {
-            let list = &mut self.stripes[stripe as usize];
-            let has_it = may_have(list, alone);
-            list.push(Entry { task, alone, has_it });
-            if !has_it {
-                return;
-            }
-            state.has += 1;
         }
     }
 }
