@@ -201,7 +201,11 @@ export interface StoreMeta {
 export interface StoreStats {
   /** The newest commit at each level; `flushed` is in LMDB and in the event log. */
   levels: { applied: Seq; written: Seq; durable: Seq; flushed: Seq }
-  events: { count: number; oldest: EventId; next: EventId; bytes: number; segments: number }
+  /**
+   * `leadMs`: how far the newest timestamp is ahead of the wall clock. Timestamps never go back: more than 0 means that a clock was ahead when
+   * something was written, and what is written until it has caught up bears that same timestamp.
+   */
+  events: { count: number; oldest: EventId; next: EventId; bytes: number; segments: number; leadMs: number }
   state: { bytes: number; mapBytes: number }
   /** What is applied and not yet flushed. */
   delta: { bytes: number; entries: number }

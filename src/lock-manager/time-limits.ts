@@ -52,6 +52,6 @@ export class TimeLimits {
       else if (endMs < earliestMs) earliestMs = endMs
     }
     if (earliestMs < Infinity) this.#set(earliestMs, earliestMs - nowMs)
-    for (const [, token] of over.sort(([one], [other]) => one - other)) if (this.#ends.delete(token)) this.#isOver(token)
+    for (const [, token] of over.toSorted(([one], [other]) => one - other)) if (this.#ends.delete(token)) this.#isOver(token)
   }
 }

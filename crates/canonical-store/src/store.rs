@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use ledgerstone_event_log::EventLog;
+use ledgerstone_event_log::{EventLog, RetentionClock};
 use ledgerstone_format::Durability;
 use ledgerstone_journal::{Journal, Led, Poison};
 use ledgerstone_lock_manager::LockManager;
@@ -106,6 +106,9 @@ pub struct Store {
     pub(crate) poison: Arc<Poison>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) log: Arc<EventLog>,
+    pub(crate) retention_clock: RetentionClock,
+    /// When retention by age is looked at next if nothing is flushed before, by the monotonic clock.
+    pub(crate) retention_due: Mutex<Duration>,
     pub(crate) checkpoint: Arc<dyn Checkpoint>,
     pub(crate) coordinator: Arc<Coordinator<StoreDelta, Error>>,
     pub(crate) gate: Gate,

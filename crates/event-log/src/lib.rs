@@ -37,6 +37,7 @@ mod owned_log;
 mod pin;
 mod recovery;
 mod retention;
+mod retention_clock;
 mod rotate;
 mod segment;
 mod segment_info;
@@ -54,7 +55,8 @@ pub use owned_log::{
 };
 pub use pin::Pin;
 pub use recovery::{Scan, TornTail, holds_events, scan};
-pub use retention::RetentionPolicy;
+pub use retention::{Kept, RetentionPolicy};
+pub use retention_clock::RetentionClock;
 pub use segment_info::SegmentInfo;
 pub use stats::EventLogStats;
 pub use verify::{Verified, verify};

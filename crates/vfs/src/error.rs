@@ -56,7 +56,7 @@ impl FileError {
     }
 }
 
-/// Out of handles: this process (EMFILE, on Windows ERROR_TOO_MANY_OPEN_FILES) or the whole system (ENFILE).
+/// Out of handles: this process (EMFILE, on Windows `ERROR_TOO_MANY_OPEN_FILES`) or the whole system (ENFILE).
 pub(crate) fn is_out_of_handles(error: &io::Error) -> bool {
     match error.raw_os_error() {
         Some(23 | 24) => cfg!(unix),

@@ -4,6 +4,8 @@ mod direct;
 mod file_system;
 mod handles;
 #[cfg(target_os = "linux")]
+mod magic;
+#[cfg(target_os = "linux")]
 mod mount_table;
 
 use std::{

@@ -1,8 +1,9 @@
 //! One budget for the process: whoever keeps handles gives way by when they were used, whosever they are.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use ledgerstone_vfs::handle_budget::{HandleCache, give_way, join, keep_within, use_number};
+use parking_lot::Mutex;
 
 /// Only the numbers of the uses.
 #[derive(Default)]
@@ -17,12 +18,12 @@ impl Cache {
     }
 
     fn keep(&self) {
-        self.0.lock().unwrap().push(use_number());
+        self.0.lock().push(use_number());
         keep_within();
     }
 
     fn count(&self) -> usize {
-        self.0.lock().unwrap().len()
+        self.0.lock().len()
     }
 }
 
@@ -32,11 +33,11 @@ impl HandleCache for Cache {
     }
 
     fn oldest_use(&self) -> Option<u64> {
-        self.0.lock().unwrap().first().copied()
+        self.0.lock().first().copied()
     }
 
     fn close_oldest(&self) -> bool {
-        let mut uses = self.0.lock().unwrap();
+        let mut uses = self.0.lock();
         let is_there = !uses.is_empty();
         uses.drain(..usize::from(is_there));
         is_there
@@ -55,7 +56,7 @@ fn caches_share_one_budget_and_the_oldest_gives_way() {
     assert!((8..=512).contains(&(a + b)), "{a} and {b} are kept");
     assert!(a.abs_diff(b) <= 1, "{a} and {b}: by use, not by cache");
 
-    for _ in 0..(a + b) / 2 {
+    for _ in 0..a.midpoint(b) {
         second.keep();
     }
     assert_eq!(first.count() + second.count(), a + b);

@@ -114,7 +114,9 @@ impl Store {
     /// What retention allows to go, goes. On the flusher's thread, before each attempt to flush: a full device may be what keeps
     /// that from succeeding.
     pub(crate) fn retain(&self) -> Result<()> {
-        let Some(oldest) = self.log.horizon_for(&self.settings.retention, self.clock.wall_ms()) else { return Ok(()) };
+        let retention = &self.settings.retention;
+        let now_ms = self.retention_clock.now_ms(&*self.clock, retention.max_age_ms.unwrap_or(u64::MAX));
+        let Some(oldest) = self.log.horizon_for(retention, now_ms) else { return Ok(()) };
         let trimmed = match self.try_trim_events(oldest) {
             Ok(Some(trimmed)) => trimmed,
             Ok(None) => return Ok(()),

@@ -22,6 +22,7 @@ mod gate;
 mod no_space;
 mod poison;
 mod process_lock;
+mod retention;
 mod rig;
 mod shortage;
 mod slow_device;

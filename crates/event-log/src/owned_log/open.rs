@@ -14,7 +14,7 @@ use super::{
     record::{CleanMark, Identity},
 };
 use crate::{
-    Error, EventLog, Result, Scan,
+    Error, EventLog, Result, RetentionClock, Scan,
     horizon::{HORIZON_NAME, HorizonFile},
     recovery::{holds_events, owner_of_segments, scan},
 };
@@ -52,9 +52,7 @@ impl OwnedLog {
             Opening::CreateOrOpen | Opening::Existing => at.for_writing()?,
         };
         let log = at.assemble(opened);
-        if options.opening != Opening::ReadOnly
-            && log.log.horizon_for(&options.retention, ground.clock.wall_ms()).is_some()
-        {
+        if options.opening != Opening::ReadOnly && log.horizon().is_some() {
             log.apply_retention()?;
         }
         Ok(log)
@@ -176,6 +174,7 @@ impl Opener<'_> {
             options: self.options,
             recovery,
             last_timestamp_ms: Mutex::new(log.last_timestamp_ms()),
+            retention_clock: RetentionClock::new(&*self.ground.clock, log.last_timestamp_ms()),
             log,
             life: RwLock::new(Life { lock, marked }),
             closed: AtomicBool::new(false),

@@ -16,6 +16,9 @@ const RESERVED: usize = 8;
 /// So many more for each store or log that is open: what it may come to need, over what it has open already.
 const RESERVED_FOR_EACH: usize = 4;
 
+/// So many must be left for a store or log to be opened: what opening takes, and some for whoever else is in the process.
+const NEEDED_TO_OPEN: usize = 16;
+
 static RESERVE: Mutex<Reserve> = Mutex::new(Reserve { files: Vec::new(), shares: 0 });
 
 #[derive(Debug)]
@@ -29,6 +32,10 @@ impl Reserve {
     fn fill(&mut self) -> io::Result<()> {
         let wanted = RESERVED + RESERVED_FOR_EACH * self.shares;
         self.files.truncate(wanted);
+        self.fill_to(wanted)
+    }
+
+    fn fill_to(&mut self, wanted: usize) -> io::Result<()> {
         while cfg!(unix) && self.files.len() < wanted {
             match OpenOptions::new().read(true).open("/dev/null") {
                 Ok(file) => self.files.push(file),
@@ -53,10 +60,13 @@ impl Share {
     pub(super) fn take() -> io::Result<Self> {
         let mut reserve = reserve();
         reserve.shares += 1;
-        let filled = reserve.fill();
+        let needed = RESERVED + RESERVED_FOR_EACH * reserve.shares + NEEDED_TO_OPEN;
+        let filled = reserve.fill_to(needed);
+        // What is too much is closed again.
+        let share = filled.and_then(|()| reserve.fill());
         drop(reserve);
-        let share = Self(());
-        filled.map(|()| share)
+        let taken = Self(());
+        share.map(|()| taken)
     }
 }
 
