@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use ledgerstone_event_log::EventLog;
+use ledgerstone_event_log::{EventLog, RetentionClock};
 use ledgerstone_format::Durability;
 use ledgerstone_journal::{Journal, Led, Poison};
 use ledgerstone_lock_manager::LockManager;
@@ -106,6 +106,9 @@ pub struct Store {
     pub(crate) poison: Arc<Poison>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) log: Arc<EventLog>,
+    pub(crate) retention_clock: RetentionClock,
+    /// When retention by age is looked at next if nothing is flushed before, by the monotonic clock.
+    pub(crate) retention_due: Mutex<Duration>,
     pub(crate) checkpoint: Arc<dyn Checkpoint>,
     pub(crate) coordinator: Arc<Coordinator<StoreDelta, Error>>,
     pub(crate) gate: Gate,
@@ -311,9 +314,13 @@ impl Store {
         if self.marked_clean.load(Ordering::Acquire) {
             CleanMark::remove(&*self.vfs, &self.layout.clean_mark())?;
             // A failed flush is never tried again (I5): the next one would succeed and store nothing.
-            self.vfs
-                .sync_dir(&self.layout.root)
-                .map_err(|error| self.stop_writing(ledgerstone_journal::Error::Io(error)))?;
+            self.vfs.sync_dir(&self.layout.root).map_err(|error| {
+                if error.is_before_flush() {
+                    error.into()
+                } else {
+                    self.stop_writing(ledgerstone_journal::Error::Io(error))
+                }
+            })?;
             self.marked_clean.store(false, Ordering::Release);
         }
         Ok(())
@@ -392,7 +399,7 @@ impl Store {
         let mark = CleanMark { seq, next_event_id };
         match mark.write(&*self.vfs, &self.layout.clean_mark(), self.identity.store_id) {
             // Without room there is no mark: the next open looks closer, nothing is lost.
-            Err(Error::NoSpace(_)) => Ok(()),
+            Err(error) if error.can_heal() => Ok(()),
             done => done,
         }
     }
