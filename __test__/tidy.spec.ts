@@ -130,7 +130,7 @@ test('errors are told apart by code or class only where nothing of the user\'s h
     'src/canonical-store/shared-store.ts': 3, // native code's own record
     'src/canonical-store/writer.ts': 2, // a blind commit, a change of the store's condition
     'src/canonical-store/key-space.ts': 1, // a codec's argument mistake is handed on
-    'src/codecs/payload-codec.ts': 3, // a codec's own refusal is handed on, with its event
+    'src/codecs/payload-codec.ts': 3, // a codec's own refusal is handed on, and gets the event's id
   }
   const looks = /hasCode\(|\.code [!=]==|instanceof \w+Error\b/g
   const found = sources.filter((file) => file.startsWith('src/')).map((file) => [file, text(file).match(looks)?.length ?? 0] as const).filter(([file, count]) => count !== (known[file] ?? 0))

@@ -87,7 +87,7 @@ test.serial('ranges of a transaction over long runs of its own deletions show wh
             tx.put(jobs, key(KEYS + 1), 0)
             tx.get(jobs, key(KEYS + 1))
           }
-          if (JSON.stringify(found) !== JSON.stringify(within.slice(0, limit))) throw new Error(`${JSON.stringify(step)}: ${found}`)
+          if (JSON.stringify(found) !== JSON.stringify(within.slice(0, limit))) throw new Error(`${JSON.stringify(step)}: ${found.join(', ')}`)
         }
       }
     } finally {

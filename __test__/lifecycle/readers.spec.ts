@@ -77,12 +77,16 @@ test('who waits for a map that a snapshot keeps from growing is told so, and not
  * for the new one. Fix: what cannot be mapped is not tried, and is `ERR_NO_SPACE` until it can.
  */
 test('without address space for a larger map writes are refused, reads go on, and it heals', async (t) => {
-  if (process.platform !== 'linux') return void t.pass('SKIPPED: needs prlimit, which only Linux has')
+  if (process.platform !== 'linux') {
+    t.pass('SKIPPED: needs prlimit, which only Linux has')
+    return
+  }
   const { code, signal, reports, stderr } = await runChild(SCENES, { args: ['without-address-space', storePath(t)], limitMs: 120_000 })
   t.deepEqual([code, signal, stderr], [0, null, ''])
   if (reports[0]?.startsWith('skipped')) {
     t.log(`SKIPPED: ${reports[0]}`)
-    return void t.pass()
+    t.pass()
+    return
   }
   const { refusal, ...rest } = JSON.parse(reports[0] as string) as { refusal: Refusal }
   t.deepEqual([refusal.code, refusal.retryable, rest], ['ERR_NO_SPACE', true, { before: true, healed: true, after: true }])
