@@ -118,6 +118,7 @@ export interface NativeEventStats {
   next: number
   bytes: number
   segments: number
+  leadMs: number
 }
 
 /** Flushes to LMDB and the event log. */

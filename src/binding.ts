@@ -222,6 +222,8 @@ export interface ThreadHome {
   readonly wakes: Set<() => void>
   /** Calls them. */
   readonly wake: () => void
+  /** Called when the thread ends, after what is applied has gone to the operating system: those of the copies that have stores open. */
+  readonly ends: Set<() => void>
   /** By the key of each open store, what of it there is one of in a thread; its type is the store's business. */
   readonly stores: Map<number, unknown>
 }

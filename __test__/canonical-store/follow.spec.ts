@@ -230,7 +230,7 @@ async function followOne(t: ExecutionContext, store: CanonicalStore, random: Ran
 // `nothing-else`. Bug: a process ended with code 13 although the event that its follower waited for was durable.
 // Mechanism: a lone durable commit is flushed on the calling thread; the follower was told by a wake, and a wake keeps no event loop alive.
 // Fix: what was flushed in the turn is told to the followers within the turn.
-for (const scene of ['worker-follows', 'main-follows', 'followers-exit', 'nothing-else'] as const) {
+for (const scene of ['worker-follows', 'main-follows', 'followers-exit', 'nothing-else', 'closes-in-time'] as const) {
   test(`across threads and at the end: ${scene}`, async (t) => {
     const reports: string[] = []
     const child = new Child(SCENES, { args: [scene, storePath(t)], onReport: (line) => reports.push(line) })
@@ -238,5 +238,16 @@ for (const scene of ['worker-follows', 'main-follows', 'followers-exit', 'nothin
     t.false(hung, stderr)
     t.is(code, 0, stderr)
     t.deepEqual(reports, ['all there'])
+    t.is(stderr, '')
   })
 }
+
+test('a program that only follows ends with the reason', async (t) => {
+  const path = storePath(t)
+  const { code, stderr, hung, reports } = await new Child(SCENES, { args: ['only-follows', path] }).ended
+  t.false(hung, stderr)
+  t.deepEqual(reports, ['all there'])
+  t.is(code, 13, stderr)
+  t.regex(stderr, /LEDGERSTONE_FOLLOWER_LEFT.*a follower waits/)
+  t.true(stderr.includes(path), stderr)
+})

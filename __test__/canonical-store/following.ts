@@ -37,6 +37,18 @@ async function main(scene: string, path: string): Promise<void> {
     report('all there')
     return
   }
+  if (scene === 'only-follows') {
+    report('all there')
+    for await (const { id } of store.follow()) report(String(id))
+    report('never')
+    return
+  }
+  if (scene === 'closes-in-time') {
+    setTimeout(() => void store.close(), 1)
+    for await (const { id } of store.follow()) report(String(id))
+    report('all there')
+    return
+  }
   if (scene === 'nothing-else') {
     // The follower's event comes with the flush that ends the last work of the process.
     const events = store.follow()[Symbol.asyncIterator]()

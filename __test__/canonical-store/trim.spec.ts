@@ -195,6 +195,7 @@ test('retention drops whole segments at a flush, by count, bytes and age', async
     await store.flush()
     t.true(keeps(store), `${name}: ${JSON.stringify(store.stats().events)}`)
     t.is(store.nextEventId, 1001)
+    t.is(store.stats().events.leadMs, 0)
     t.deepEqual(ids(store.events()), upTo(store.oldestEventId, 1000))
     const { oldestEventId } = store
     await store.seal()

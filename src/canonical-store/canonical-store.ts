@@ -201,7 +201,11 @@ export interface StoreMeta {
 export interface StoreStats {
   /** The newest commit at each level; `flushed` is in LMDB and in the event log. */
   levels: { applied: Seq; written: Seq; durable: Seq; flushed: Seq }
-  events: { count: number; oldest: EventId; next: EventId; bytes: number; segments: number }
+  /**
+   * `leadMs`: how far the newest timestamp is ahead of the wall clock. Timestamps never go back: more than 0 means that a clock was ahead when
+   * something was written, and what is written until it has caught up bears that same timestamp.
+   */
+  events: { count: number; oldest: EventId; next: EventId; bytes: number; segments: number; leadMs: number }
   state: { bytes: number; mapBytes: number }
   /** What is applied and not yet flushed. */
   delta: { bytes: number; entries: number }
@@ -288,7 +292,11 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
   appendAll(events: readonly In[], options?: WriteOptions): Promise<CommitInfo>
   /** A view of events. */
   events(range?: EventRange): EventReader<E>
-  /** Events that are there and those that come. */
+  /**
+   * Events that are there and those that come. A follower that waits keeps a worker alive, whose events another thread may write, but not a process
+   * whose main thread has nothing else to do: nobody could write what it waits for. Where a module's top-level `await` waits for it, Node ends such a
+   * process with code 13, and a line on stderr says why. `close()`, a signal or `break` ends it earlier, with code 0.
+   */
   follow(options?: FollowOptions): Follower<E>
   /** One event; `undefined` when there is none with this id. */
   event(id: EventId): EventRecord<E> | undefined

@@ -9,6 +9,7 @@ import type { OpenTransaction } from './open-transaction.ts'
 import { allocate, ScratchPages, Slab } from './pool.ts'
 import { PackedKeys } from './reader.ts'
 import type { SharedStore } from './shared-store.ts'
+import { tellOfUnsettledEnd } from './unsettled-end.ts'
 import { WriteSet } from './write-set.ts'
 
 const SCRATCH_BYTES = 64 * 1024
@@ -56,6 +57,7 @@ export class Environment {
     for (const store of this.#stores.values()) store.look()
     for (const waiter of this.#lockWaiters) waiter.look()
   }
+  readonly #end = (): void => tellOfUnsettledEnd(this.#stores.values())
 
   constructor(thread: Thread) {
     this.#thread = thread
@@ -79,6 +81,7 @@ export class Environment {
     const { home } = this.#thread
     this.#stores.set(store.key, store)
     home.wakes.add(this.#wake)
+    home.ends.add(this.#end)
     const shared = (home.stores.get(store.key) as ThreadStore | undefined) ?? { open: undefined, members: new Set() }
     home.stores.set(store.key, shared)
     shared.members.add(store)
@@ -88,7 +91,8 @@ export class Environment {
   removeStore(store: SharedStore): void {
     if (this.#stores.get(store.key) !== store) return
     this.#stores.delete(store.key)
-    const { stores } = this.#thread.home
+    const { stores, ends } = this.#thread.home
+    if (this.#stores.size === 0) ends.delete(this.#end)
     const shared = stores.get(store.key) as ThreadStore
     shared.members.delete(store)
     if (shared.members.size === 0) stores.delete(store.key)

@@ -116,6 +116,11 @@ export class SharedStore {
     return this.#admission.admitted + (this.#marks[FLUSHED] as number)
   }
 
+  /** A follower waits for an event of this store. */
+  get isFollowed(): boolean {
+    return !this.#eventWaiters.isEmpty
+  }
+
   addHandle(id: number): void {
     if (this.#handles.size === 0) this.#thread = this.environment.addStore(this)
     this.#handles.add(id)

@@ -5,11 +5,12 @@ import type { SharedStore } from '../canonical-store/shared-store.ts'
 import { closed, lockTimeout } from '../errors.ts'
 import { AbortWatch } from '../internal/abort.ts'
 import { Deferred } from '../internal/deferred.ts'
-import { clearTimeout, queueMicrotask, setTimeout, throwIfAborted } from '../internal/platform.ts'
+import { queueMicrotask, throwIfAborted } from '../internal/platform.ts'
 import type { Turns } from '../internal/turns.ts'
 import { EmbeddedLockGuard, type LockHolder } from './lock-guard.ts'
 import type { LockGuard, LockSet, LockStats } from './locks.ts'
 import { PackedLockSet } from './packed-lock-set.ts'
+import { TimeLimits } from './time-limits.ts'
 
 /** What becomes of a set that cannot be had at once: the third argument of the native call. */
 const REFUSE = 0
@@ -25,7 +26,6 @@ const FAILED = -3
 
 interface Waiting {
   readonly granted: Deferred<LockGuard>
-  readonly timer: NodeJS.Timeout
   /** Ends the watching of the signal. */
   readonly forget: (() => void) | undefined
 }
@@ -42,6 +42,7 @@ export class LockClient implements LockHolder {
   readonly #store: { readonly shared: SharedStore } | undefined
   readonly #aborts: AbortWatch
   readonly #waiting = new Map<number, Waiting>()
+  readonly #limits = new TimeLimits((token) => this.#timeIsOver(token))
   #isClosed = false
   #looksSoon = false
 
@@ -132,10 +133,9 @@ export class LockClient implements LockHolder {
 
   #wait(token: number, timeoutMs: number, signal: AbortSignal | undefined): Promise<LockGuard> {
     const granted = new Deferred<LockGuard>()
-    // Referenced: as long as somebody waits, the process does too.
-    const timer = setTimeout(() => this.#timeIsOver(token), timeoutMs)
+    this.#limits.add(token, timeoutMs)
     const forget = signal === undefined ? undefined : this.#aborts.add(signal, (reason) => this.#abort(token, reason))
-    this.#waiting.set(token, { granted, timer, forget })
+    this.#waiting.set(token, { granted, forget })
     this.#environment.addLockWaiter(this)
     return granted.promise
   }
@@ -162,7 +162,7 @@ export class LockClient implements LockHolder {
     if (waiting === undefined) return undefined
     this.#waiting.delete(token)
     if (this.#waiting.size === 0) this.#environment.removeLockWaiter(this)
-    clearTimeout(waiting.timer)
+    this.#limits.delete(token)
     waiting.forget?.()
     return waiting
   }

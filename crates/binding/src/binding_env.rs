@@ -76,11 +76,15 @@ const THREAD_HOME: &str = "(() => {
     const home = {
       joined: undefined,
       wakes: new Set(),
+      ends: new Set(),
       stores: new Map(),
       wake() { for (const wake of home.wakes) wake() },
     }
     Object.defineProperty(globalThis, key, { value: home })
-    globalThis.process?.on?.('exit', () => home.joined?.cold.handOver())
+    globalThis.process?.on?.('exit', () => {
+      home.joined?.cold.handOver()
+      for (const end of home.ends) end()
+    })
   }
   return globalThis[key]
 })()";

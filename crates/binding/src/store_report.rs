@@ -54,6 +54,7 @@ pub struct NativeEventStats {
     pub next: f64,
     pub bytes: f64,
     pub segments: f64,
+    pub lead_ms: f64,
 }
 
 /// LMDB.
@@ -173,6 +174,7 @@ impl From<Stats> for NativeStats {
                 next: number(stats.next_event_id),
                 bytes: number(stats.event_bytes),
                 segments: number(stats.event_segments),
+                lead_ms: number(stats.event_lead_ms),
             },
             state: NativeStateStats { bytes: number(stats.state_bytes), map_bytes: number(stats.map_bytes) },
             delta: NativeDeltaStats { bytes: number(stats.delta_bytes), entries: number(stats.delta_entries) },

@@ -152,6 +152,15 @@ fn describe(collection: Option<&str>) -> String {
 }
 
 impl Error {
+    /// Whether it passes by itself: there is room on the device again, or handles and memory for the process.
+    pub(crate) fn can_heal(&self) -> bool {
+        match self {
+            Self::NoSpace(_) => true,
+            Self::Io(error) => error.is_shortage(),
+            _ => false,
+        }
+    }
+
     /// The stable code, `ERR_…`.
     pub fn code(&self) -> &'static str {
         match self {

@@ -1,7 +1,11 @@
 //! A flush of the store, in the order that keeps I2: freeze, journal durable to the end of the frozen delta, its events in
 //! the log, its state in the checkpoint with the account last, then the view, then recycling.
 
-use std::{collections::HashSet, sync::Arc, sync::atomic::Ordering};
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use ledgerstone_event_log::EventIn;
 use ledgerstone_format::{PlantedFault, planted};
@@ -104,6 +108,7 @@ impl Store {
 
     /// Appends what the log does not have yet: an attempt that ran out of space may have left whole frames.
     fn write_events(&self, frozen: &StoreDelta) -> Result<()> {
+        self.log.set_wall_ms(self.clock.wall_ms());
         let next = self.log.next_event_id();
         let frames = frozen.events().frames_from(next);
         if !frames.is_empty() {
@@ -116,7 +121,7 @@ impl Store {
             });
             if let Err(error) = self.log.append(&mut events, next) {
                 let error = Error::from(error);
-                if matches!(error, Error::NoSpace(_)) {
+                if error.can_heal() {
                     self.log.restore_end()?;
                 }
                 return Err(error);
@@ -127,7 +132,7 @@ impl Store {
         }
         self.log.sync().map_err(|error| match Error::from(error) {
             // A failed flush is never tried again, whatever its code (I5).
-            Error::NoSpace(error) => Error::Io(error),
+            error if error.can_heal() => Error::Poisoned(Arc::new(error)),
             other => other,
         })
     }
@@ -247,7 +252,13 @@ impl Flusher<StoreDelta> for Store {
         if self.closing.load(Ordering::Acquire) {
             return Ok(false);
         }
-        self.go_on().and_then(|()| self.purge_slice()).map_err(|error| self.classify(error))
+        let work = self.go_on().and_then(|()| self.retain_when_due()).and_then(|()| self.purge_slice());
+        work.map_err(|error| self.classify(error))
+    }
+
+    /// Events grow old also where nothing is written.
+    fn rest(&self) -> Option<Duration> {
+        self.settings.retention.max_age_ms.map(looks_each)
     }
 
     fn failed(&self, why: Option<Error>, what: &str) -> Error {
@@ -255,7 +266,25 @@ impl Flusher<StoreDelta> for Store {
     }
 }
 
+/// How often retention by age is looked at in a store that is idle.
+fn looks_each(max_age_ms: u64) -> Duration {
+    Duration::from_millis(max_age_ms / 10).clamp(Duration::from_secs(1), Duration::from_secs(60))
+}
+
 impl Store {
+    fn retain_when_due(&self) -> Result<()> {
+        let Some(max_age_ms) = self.settings.retention.max_age_ms else { return Ok(()) };
+        let now = self.clock.monotonic();
+        {
+            let mut due = self.retention_due.lock();
+            if now < *due {
+                return Ok(());
+            }
+            *due = now.saturating_add(looks_each(max_age_ms));
+        }
+        self.retain()
+    }
+
     /// Writing has come to its end because of a part of the store that has failed.
     pub(crate) fn stop_writing_for(&self, why: Error) -> Error {
         // A part that has poisoned itself says so with the cause; the store as a whole may not know of it yet.

@@ -10,6 +10,7 @@ mod catalog;
 mod checkpoint;
 mod clean_mark;
 mod delta;
+mod ending;
 mod error;
 mod flush;
 mod identity;

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use ledgerstone_event_log::{EventLog, EventLogOptions, FolderKind};
+use ledgerstone_event_log::{EventLog, EventLogOptions, FolderKind, RetentionClock};
 use ledgerstone_format::StoreId;
 use ledgerstone_journal::{Journal, JournalOptions, Poison, Promise, ScanFrom};
 use ledgerstone_lock_manager::LockManager;
@@ -260,6 +260,7 @@ impl Ground {
         checkpoint.share_with(Arc::clone(&caches) as Arc<dyn Idle>);
         let locks = LockManager::new(settings.stripes, Arc::clone(&self.clock))
             .ok_or_else(|| Error::internal("the number of stripes was checked"))?;
+        let retention_clock = RetentionClock::new(&*self.clock, replayed.last_timestamp_ms);
         let store = Arc::new(Store {
             path: layout.root.clone(),
             layout,
@@ -272,6 +273,8 @@ impl Ground {
             poison,
             journal,
             log,
+            retention_clock,
+            retention_due: Mutex::default(),
             checkpoint,
             coordinator: Arc::new(coordinator),
             gate: Gate::default(),

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use ledgerstone_event_log::EventLog;
+use ledgerstone_event_log::{EventLog, RetentionClock};
 use ledgerstone_format::Durability;
 use ledgerstone_journal::{Journal, Led, Poison};
 use ledgerstone_lock_manager::LockManager;
@@ -106,6 +106,9 @@ pub struct Store {
     pub(crate) poison: Arc<Poison>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) log: Arc<EventLog>,
+    pub(crate) retention_clock: RetentionClock,
+    /// When retention by age is looked at next if nothing is flushed before, by the monotonic clock.
+    pub(crate) retention_due: Mutex<Duration>,
     pub(crate) checkpoint: Arc<dyn Checkpoint>,
     pub(crate) coordinator: Arc<Coordinator<StoreDelta, Error>>,
     pub(crate) gate: Gate,
@@ -311,9 +314,13 @@ impl Store {
         if self.marked_clean.load(Ordering::Acquire) {
             CleanMark::remove(&*self.vfs, &self.layout.clean_mark())?;
             // A failed flush is never tried again (I5): the next one would succeed and store nothing.
-            self.vfs
-                .sync_dir(&self.layout.root)
-                .map_err(|error| self.stop_writing(ledgerstone_journal::Error::Io(error)))?;
+            self.vfs.sync_dir(&self.layout.root).map_err(|error| {
+                if error.is_before_flush() {
+                    error.into()
+                } else {
+                    self.stop_writing(ledgerstone_journal::Error::Io(error))
+                }
+            })?;
             self.marked_clean.store(false, Ordering::Release);
         }
         Ok(())
@@ -333,67 +340,5 @@ impl Store {
         self.coordinator
             .spawn(flusher)
             .map_err(|error| Error::Io(FileError::new("pthread_create", "ledgerstone-flusher", error)))
-    }
-
-    /// An opening has failed at its last step: what it has started ends, and everything is given back.
-    pub(crate) fn give_up_opening(&self) {
-        self.coordinator.close();
-        // Nothing was appended, so there is nothing that could fail to be kept.
-        let _ = self.journal.close();
-        self.closing.store(true, Ordering::Release);
-        self.checkpoint.close();
-        *self.lock.lock() = None;
-    }
-
-    /// Ends everything, in this order: intake, verifications, flusher, journal, mark, checkpoint, lock. Everything is freed whatever
-    /// happens; the first failure is told.
-    pub(crate) fn shut_down(&self) -> Result<()> {
-        self.gate.close(Duration::from_secs(5));
-        self.verifications.end();
-        self.coordinator.close();
-        let journal = self.journal.close().map_err(Error::from);
-        self.closing.store(true, Ordering::Release);
-        self.readers.release_all();
-        self.caches.take_back(u64::MAX);
-        let outcome = match self.failure() {
-            Some(failure) => Err(failure),
-            None => journal.and_then(|()| self.check_in_place()).and_then(|()| self.leave_clean_mark()),
-        };
-        self.checkpoint.close();
-        *self.lock.lock() = None;
-        outcome
-    }
-
-    /// Whether the folder is still where the next opening looks for it. If not, writing has come to its end.
-    pub(crate) fn check_in_place(&self) -> Result<()> {
-        let checked = self.vfs.check_in_place();
-        checked.map_err(|error| self.stop_writing(ledgerstone_journal::Error::Io(error)))
-    }
-
-    /// Another folder is where this store's was: it writes no more, and gives LMDB's environment back, which there can be one of
-    /// for a path. Reading ends too.
-    pub(crate) fn give_way(&self) {
-        self.stop_writing(ledgerstone_journal::Error::Io(FileError::gone(&self.path)));
-        self.verifications.end();
-        self.readers.release_all();
-        self.caches.take_back(u64::MAX);
-        self.checkpoint.close();
-    }
-
-    fn leave_clean_mark(&self) -> Result<()> {
-        let (seq, next_event_id) = {
-            let state = self.commit.lock();
-            (state.last_seq, state.next_event_id)
-        };
-        let whole = self.coordinator.flushed_seq() == seq;
-        if !whole || self.marked_clean.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        let mark = CleanMark { seq, next_event_id };
-        match mark.write(&*self.vfs, &self.layout.clean_mark(), self.identity.store_id) {
-            // Without room there is no mark: the next open looks closer, nothing is lost.
-            Err(Error::NoSpace(_)) => Ok(()),
-            done => done,
-        }
     }
 }

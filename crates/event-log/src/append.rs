@@ -3,7 +3,7 @@
 //! Frames are written many at a time, and published as soon as they are; an append that fails half way has appended the
 //! events below `next_event_id` and no others.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use ledgerstone_vfs::remove_leftovers;
 use parking_lot::MutexGuard;
@@ -274,7 +274,8 @@ impl EventLog {
     }
 
     pub(crate) fn start_segment(&self, appender: &mut Appender, timestamp_ms: u64) -> Result<(), WriteFailure> {
-        let header = SegmentHeader::new(self.store_id, appender.next_id, timestamp_ms);
+        let header = SegmentHeader::new(self.store_id, appender.next_id, timestamp_ms)
+            .begun_at(self.wall_ms.load(Ordering::Relaxed));
         let writer = SegmentWriter::create(&*self.vfs, &self.dir, header, appender.last_timestamp_ms)?;
         self.segments.write().push(Arc::clone(writer.segment()));
         appender.tail = Tail::Active(writer);

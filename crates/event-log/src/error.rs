@@ -126,6 +126,15 @@ impl Error {
         Self::Foreign { path: path.into(), found: found.to_owned(), expected: expected.to_owned() }
     }
 
+    /// Whether it passes by itself: there is room on the device again, or handles and memory for the process.
+    pub fn can_heal(&self) -> bool {
+        match self {
+            Self::NoSpace(_) => true,
+            Self::Io(error) => error.is_shortage(),
+            _ => false,
+        }
+    }
+
     /// The stable code, `ERR_…`.
     pub const fn code(&self) -> &'static str {
         match self {
@@ -166,12 +175,12 @@ pub(crate) struct WriteFailure {
 
 impl WriteFailure {
     pub(crate) fn flush(error: FileError) -> Self {
-        Self { error: error.into(), in_flush: true }
+        Self { in_flush: !error.is_before_flush(), error: error.into() }
     }
 
-    /// Whether the same write may be tried again once there is room.
+    /// Whether the same write may be tried again once there is room, or whatever else is short.
     pub(crate) fn can_heal(&self) -> bool {
-        !self.in_flush && matches!(self.error, Error::NoSpace(_))
+        !self.in_flush && self.error.can_heal()
     }
 }
 

@@ -60,6 +60,8 @@ pub struct EventLog {
     pub(crate) doomed_segments: AtomicU64,
     next_event_id: AtomicU64,
     bytes: AtomicU64,
+    /// What segments say that they were begun at.
+    pub(crate) wall_ms: AtomicU64,
 }
 
 /// What a log is assembled from.
@@ -116,7 +118,7 @@ impl EventLog {
             options,
             segments: RwLock::new(segments),
             appender: Mutex::new(Appender::new(tail, next_id, last_ms, sealed_bytes)),
-            readers: ReaderCache::default(),
+            readers: ReaderCache::new(),
             pins: Pins::default(),
             trim: Mutex::default(),
             horizon: AtomicU64::new(horizon.map_or(0, |horizon| horizon.id).max(first_id)),
@@ -124,6 +126,7 @@ impl EventLog {
             doomed_segments: AtomicU64::new(0),
             next_event_id: AtomicU64::new(next_id),
             bytes: AtomicU64::new(0),
+            wall_ms: AtomicU64::new(0),
         };
         log.publish(&log.appender.lock());
         log
@@ -144,6 +147,11 @@ impl EventLog {
     /// does not hold yet.
     pub fn oldest_event_id(&self) -> u64 {
         self.horizon.load(Ordering::Acquire)
+    }
+
+    /// What the wall clock shows, for the segments that are begun from now on; it may jump.
+    pub fn set_wall_ms(&self, wall_ms: u64) {
+        self.wall_ms.store(wall_ms, Ordering::Relaxed);
     }
 
     /// The timestamp of the last event in milliseconds, trimmed or not; 0 when there was none.

@@ -39,6 +39,7 @@ mod pin;
 mod recovery;
 mod remains;
 mod retention;
+mod retention_clock;
 mod rotate;
 mod segment;
 mod segment_info;
@@ -58,7 +59,8 @@ pub use owned_log::{
 pub use pin::Pin;
 pub use recovery::{Scan, TornTail, holds_events, scan};
 pub use remains::Remains;
-pub use retention::RetentionPolicy;
+pub use retention::{Kept, RetentionPolicy};
+pub use retention_clock::RetentionClock;
 pub use segment_info::SegmentInfo;
 pub use stats::EventLogStats;
 pub use verify::{Verified, verify};

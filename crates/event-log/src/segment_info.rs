@@ -23,6 +23,8 @@ pub struct SegmentInfo {
     pub last_timestamp_ms: u64,
     /// The file's length.
     pub bytes: u64,
+    /// What the wall clock showed when it was begun, in milliseconds; 0 where that is not known.
+    pub begun_ms: u64,
 }
 
 impl SegmentInfo {
@@ -34,6 +36,7 @@ impl SegmentInfo {
             last_id: end.id.saturating_sub(1),
             last_timestamp_ms: end.timestamp_ms,
             bytes: segment.known_bytes(),
+            begun_ms: segment.header.begun_ms,
         }
     }
 }
@@ -74,5 +77,10 @@ impl EventLog {
         let segments = self.segments.read();
         let closed = segments.len().saturating_sub(1);
         segments.iter().take(closed).map(|segment| SegmentInfo::of(segment)).collect()
+    }
+
+    /// What the wall clock showed when the newest segment was begun, in ms; 0 where that is not known.
+    pub(crate) fn newest_begun_ms(&self) -> u64 {
+        self.segments.read().last().map_or(0, |newest| newest.header.begun_ms)
     }
 }

@@ -71,7 +71,7 @@ impl EventLog {
             let horizon = Horizon { id, unlinkable, next_id, last_timestamp_ms };
             match self.persist(horizon) {
                 // On a full device the horizon finds room only where something goes.
-                Err(Error::NoSpace(_)) if self.unlink_oldest(&mut trim, unlinkable) => self.persist(horizon)?,
+                Err(error) if error.can_heal() && self.unlink_oldest(&mut trim, unlinkable) => self.persist(horizon)?,
                 done => done?,
             }
             self.begin_anew(unlinkable)?;
@@ -124,7 +124,7 @@ impl EventLog {
         }
         match self.close_newest(&mut appender) {
             // Then the newest segment stays a while longer.
-            Err(Error::NoSpace(_)) => Ok(()),
+            Err(error) if error.can_heal() => Ok(()),
             done => done,
         }
     }

@@ -11,7 +11,7 @@ mod support;
 
 use std::{ops::ControlFlow, sync::Arc};
 
-use ledgerstone_event_log::{Direction, Error, EventLog, RetentionPolicy, SegmentInfo};
+use ledgerstone_event_log::{Direction, Error, EventLog, Kept, RetentionPolicy, SegmentInfo};
 use ledgerstone_format::checksum::crc32c;
 use ledgerstone_vfs::sim::{Fault, SimDisk, SimOp};
 use support::{
@@ -298,7 +298,7 @@ fn a_damaged_horizon_file_is_noticed_wherever_the_damage_is() {
 }
 
 fn closed(first_id: u64, last_id: u64, last_timestamp_ms: u64) -> SegmentInfo {
-    SegmentInfo { path: "s".into(), first_id, last_id, last_timestamp_ms, bytes: 1_000 }
+    SegmentInfo { path: "s".into(), first_id, last_id, last_timestamp_ms, bytes: 1_000, begun_ms: 0 }
 }
 
 #[test]
@@ -306,7 +306,8 @@ fn retention_takes_whole_closed_segments_from_the_oldest_end() {
     // 35 events, of which five are in the active segment; 3,500 bytes.
     let segments = [closed(1, 10, 100), closed(11, 20, 200), closed(21, 30, 300)];
     let none = RetentionPolicy::default();
-    let horizon = |policy: RetentionPolicy, now_ms| policy.horizon(&segments, 36, 3_500, now_ms);
+    let kept = Kept { closed: &segments, newest_begun_ms: 0, next_id: 36, total_bytes: 3_500, now_ms: 0 };
+    let horizon = |policy: RetentionPolicy, now_ms| policy.horizon(&Kept { now_ms, ..kept });
     assert_eq!(horizon(none, u64::MAX), None);
     for (max_events, expected) in
         [(36, None), (26, None), (25, Some(11)), (16, Some(11)), (15, Some(21)), (5, Some(31)), (0, Some(31))]

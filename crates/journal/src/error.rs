@@ -94,14 +94,14 @@ impl Failure {
         Self::Refused(error.into())
     }
 
-    /// A failed write or rename: lack of space can heal, everything else is poison.
+    /// A failed write or rename: lack of space, or of what the process shares, can heal; everything else is poison.
     pub(crate) fn of_write(error: FileError) -> Self {
-        if error.is_no_space() { Self::Refused(Error::NoSpace(error)) } else { Self::Fatal(Error::Io(error)) }
+        if error.can_heal() { Self::Refused(error.into()) } else { Self::Fatal(Error::Io(error)) }
     }
 
-    /// A failed flush: always poison, whatever its code. It is never repeated.
+    /// A failed flush: always poison, whatever its code, and never repeated, but one that could not begin.
     pub(crate) fn of_flush(error: FileError) -> Self {
-        Self::Fatal(Error::Io(error))
+        if error.is_before_flush() { Self::refused(error) } else { Self::Fatal(Error::Io(error)) }
     }
 
     pub(crate) fn into_error(self) -> Error {

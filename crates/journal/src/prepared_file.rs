@@ -210,8 +210,9 @@ impl Pool {
             return Ok(false);
         }
         let (path, capacity) = (unfinished.aside.path().to_path_buf(), unfinished.capacity);
-        let spare = self.put_in_place(&path, capacity)?;
+        // Its handle first: where there is one only, what follows can be done by it.
         self.unfinished = None;
+        let spare = self.put_in_place(&path, capacity)?;
         self.spares.push_back(spare);
         Ok(true)
     }
@@ -222,9 +223,15 @@ impl Pool {
         self.vfs.rename(path, &target).map_err(Failure::of_write)?;
         self.next_number = number.saturating_add(1);
         self.counts.flushes += 1;
-        self.vfs.sync_dir(&self.dir).map_err(Failure::of_flush)?;
-        let handle = self.vfs.open(&target, OpenHow::ReadWrite).map_err(Failure::refused)?;
-        Ok(PreparedFile { number, capacity, handle })
+        let flushed = self.vfs.sync_dir(&self.dir).map_err(Failure::of_flush);
+        match flushed.and_then(|()| self.vfs.open(&target, OpenHow::ReadWrite).map_err(Failure::refused)) {
+            Ok(handle) => Ok(PreparedFile { number, capacity, handle }),
+            Err(failure) => {
+                // Nobody would use it, and it takes room. Best effort: the next opening removes it too.
+                let _ = self.vfs.remove_file(&target);
+                Err(failure)
+            }
+        }
     }
 
     /// Keeps the largest spares.

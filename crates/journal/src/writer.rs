@@ -41,7 +41,7 @@ pub(crate) enum Flushing {
 pub(crate) struct Round {
     /// Something was written or flushed.
     pub(crate) progress: bool,
-    /// Something still waits for space.
+    /// Something still waits for space, or for memory of the system.
     pub(crate) no_space: Option<FileError>,
     /// The group that was written, if one was.
     pub(crate) group: Option<WrittenGroup>,
@@ -129,7 +129,7 @@ impl Io {
                     group.bytes += bytes;
                     round.progress = true;
                 }
-                Err(error) if error.is_no_space() => {
+                Err(error) if error.can_heal() => {
                     round.no_space = Some(error);
                     break;
                 }

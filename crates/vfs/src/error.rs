@@ -61,13 +61,39 @@ impl FileError {
         self.source.raw_os_error()
     }
 
-    /// Whether the device or the quota is full (ENOSPC, EDQUOT): the one failure that can heal by itself.
+    /// Whether the device or the quota is full (ENOSPC, EDQUOT).
     pub fn is_no_space(&self) -> bool {
         matches!(self.source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
+
+    /// Whether the process or the system is short of what it shares with everybody else in it: file handles, memory, threads
+    /// (EMFILE, ENFILE, ENOMEM, EAGAIN). Others give them back.
+    pub fn is_shortage(&self) -> bool {
+        is_out_of_handles(&self.source)
+            || matches!(self.source.kind(), io::ErrorKind::OutOfMemory | io::ErrorKind::WouldBlock)
+    }
+
+    /// Whether the same call can succeed later, without anything being opened anew: the device is full, or something is short.
+    pub fn can_heal(&self) -> bool {
+        self.is_no_space() || self.is_shortage()
+    }
+
+    /// Whether a flush failed because there was no handle to flush by: nothing was flushed, and nothing is lost by that.
+    pub fn is_before_flush(&self) -> bool {
+        self.syscall == "open" && self.is_shortage()
     }
 
     /// Whether there is no such file.
     pub fn is_not_found(&self) -> bool {
         self.source.kind() == io::ErrorKind::NotFound
+    }
+}
+
+/// Out of handles: this process (EMFILE, on Windows `ERROR_TOO_MANY_OPEN_FILES`) or the whole system (ENFILE).
+pub(crate) fn is_out_of_handles(error: &io::Error) -> bool {
+    match error.raw_os_error() {
+        Some(23 | 24) => cfg!(unix),
+        Some(4) => cfg!(windows),
+        _ => false,
     }
 }

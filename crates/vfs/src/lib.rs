@@ -8,6 +8,7 @@ mod error;
 mod file;
 mod file_system;
 mod folder_lock;
+pub mod handle_budget;
 mod os;
 #[cfg(feature = "sim")]
 pub mod sim;

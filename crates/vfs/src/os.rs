@@ -7,6 +7,8 @@ mod file_system;
 mod handles;
 mod identity;
 #[cfg(target_os = "linux")]
+mod magic;
+#[cfg(target_os = "linux")]
 mod mount_table;
 #[cfg_attr(not(unix), path = "os/place_by_path.rs")]
 mod place;
@@ -21,6 +23,7 @@ use std::{
 
 use crate::{FileError, FileLock, FileSystem, OpenHow, Result, Vfs, VfsFile};
 use direct::DirectHandle;
+use handles::Share;
 use identity::Identity;
 use place::Place;
 
@@ -49,6 +52,8 @@ impl OsFile {
 #[derive(Debug)]
 struct OsLock {
     file: File,
+    /// Whoever has a store or log open has the lock of its file.
+    _share: Option<Share>,
 }
 
 impl FileLock for OsLock {}
@@ -72,9 +77,14 @@ impl FileLock for NoLock {
     }
 }
 
-fn lock_file(file: File, path: &Path) -> Result<Option<Box<dyn FileLock>>> {
+fn lock_file(place: &Place<'_>, path: &Path) -> Result<Option<Box<dyn FileLock>>> {
+    let share = Share::take().map_err(failed("open", path))?;
+    locked(place.open_lock()?, Some(share), path)
+}
+
+fn locked(file: File, share: Option<Share>, path: &Path) -> Result<Option<Box<dyn FileLock>>> {
     match file.try_lock() {
-        Ok(()) => Ok(Some(Box::new(OsLock { file }))),
+        Ok(()) => Ok(Some(Box::new(OsLock { file, _share: share }))),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(FileError::new("flock", path, error)),
     }
@@ -82,10 +92,10 @@ fn lock_file(file: File, path: &Path) -> Result<Option<Box<dyn FileLock>>> {
 
 #[cfg(unix)]
 fn lock_folder(folder: File, path: &Path) -> Result<Option<Box<dyn FileLock>>> {
-    match lock_file(folder, path) {
+    match locked(folder, None, path) {
         // Network file systems may lock only what was opened for writing, or nothing.
         Err(error) if !matches!(error.source.kind(), io::ErrorKind::Interrupted) => Ok(Some(Box::new(NoLock))),
-        locked => locked,
+        outcome => outcome,
     }
 }
 
@@ -136,7 +146,7 @@ impl Vfs for OsVfs {
     }
 
     fn try_lock(&self, path: &Path) -> Result<Option<Box<dyn FileLock>>> {
-        lock_file(Place::anywhere(path).open_lock()?, path)
+        lock_file(&Place::anywhere(path), path)
     }
 
     #[cfg(unix)]

@@ -1,6 +1,6 @@
 //! What the caller does for a flush; the coordinator decides when.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// Why a flush did not come to its end.
 #[derive(Clone, Debug)]
@@ -25,6 +25,10 @@ pub trait Flusher<D>: Send + Sync {
     fn published(&self, frozen: Arc<D>);
     /// One slice of background work when nothing is due. Whether there is more.
     fn chore(&self) -> Result<bool, FlushFailure<Self::Error>>;
+    /// How long the flusher may sleep at most before the next [`chore`](Self::chore). `None`: until there is something to flush.
+    fn rest(&self) -> Option<Duration> {
+        None
+    }
     /// Writing has stopped for good; called once, also for a panic (`what`).
     fn failed(&self, why: Option<Self::Error>, what: &str) -> Self::Error;
 }

@@ -58,7 +58,7 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
                     if self.overlooked(&state, left.is_some()) {
                         continue;
                     }
-                    match left {
+                    match [left, flusher.rest()].into_iter().flatten().min() {
                         Some(left) => {
                             self.work.wait_for(&mut state, left);
                         }

@@ -372,7 +372,7 @@ impl Checkpoint for LmdbCheckpoint {
     }
 
     fn can_retry(&self, error: &Error) -> bool {
-        matches!(error, Error::NoSpace(_))
+        error.can_heal()
     }
 
     fn verify(&self, report: &mut Report, cancelled: &dyn Fn() -> bool) -> Result<()> {

@@ -190,7 +190,8 @@ impl Checkpoint for TwinCheckpoint {
 
     fn can_retry(&self, error: &Error) -> bool {
         // A failed flush is never tried again, whatever its code (I5).
-        matches!(error, Error::NoSpace(error) if !matches!(error.syscall, "fsync" | "fdatasync"))
+        let (Error::NoSpace(failure) | Error::Io(failure)) = error else { return false };
+        failure.can_heal() && !matches!(failure.syscall, "fsync" | "fdatasync")
     }
 
     fn verify(&self, report: &mut Report, _cancelled: &dyn Fn() -> bool) -> Result<()> {

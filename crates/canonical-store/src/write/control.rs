@@ -105,7 +105,8 @@ impl Store {
         };
         match self.log.drop_below(durable_oldest, flushed_events) {
             // It is tried again after the next flush.
-            Ok(()) | Err(ledgerstone_event_log::Error::NoSpace(_)) => Ok(()),
+            Ok(()) => Ok(()),
+            Err(error) if error.can_heal() => Ok(()),
             Err(error) => Err(self.stop_writing_for(Error::from(error))),
         }
     }
@@ -113,16 +114,19 @@ impl Store {
     /// What retention allows to go, goes. On the flusher's thread, before each attempt to flush: a full device may be what keeps
     /// that from succeeding.
     pub(crate) fn retain(&self) -> Result<()> {
-        let Some(oldest) = self.log.horizon_for(&self.settings.retention, self.clock.wall_ms()) else { return Ok(()) };
+        let retention = &self.settings.retention;
+        let now_ms = self.retention_clock.now_ms(&*self.clock, retention.max_age_ms.unwrap_or(u64::MAX));
+        let Some(oldest) = self.log.horizon_for(retention, now_ms) else { return Ok(()) };
         let trimmed = match self.try_trim_events(oldest) {
             Ok(Some(trimmed)) => trimmed,
-            Ok(None) | Err(Error::NoSpace(_)) => return Ok(()),
+            Ok(None) => return Ok(()),
+            Err(error) if error.can_heal() => return Ok(()),
             Err(error) => return Err(error),
         };
-        match self.journal.flush_to(trimmed.seq) {
+        match self.journal.flush_to(trimmed.seq).map_err(Error::from) {
             Ok(()) => self.free_trimmed(trimmed.outcome.oldest_event_id),
-            Err(ledgerstone_journal::Error::NoSpace(_)) => Ok(()),
-            Err(error) => Err(error.into()),
+            Err(error) if error.can_heal() => Ok(()),
+            Err(error) => Err(error),
         }
     }
 

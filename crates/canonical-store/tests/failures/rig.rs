@@ -87,6 +87,14 @@ impl Rig {
         self.try_content(commits).unwrap();
     }
 
+    /// So many commits are applied; events may be out of reach for want of a handle.
+    pub(crate) fn assert_known(&self, commits: u64) {
+        let cache = self.store.new_read_cache();
+        for number in 1..=commits {
+            assert!(self.store.get(&cache, &self.slots[0], &key(number), |_| ()).unwrap().is_some());
+        }
+    }
+
     pub(crate) fn try_content(&self, commits: u64) -> Result<(), Error> {
         assert_eq!(self.store.marks().applied, commits);
         let bounds = KeyBounds {

@@ -29,7 +29,7 @@ use ledgerstone_vfs::{Clock, FolderLock, Vfs};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 use crate::{
-    Direction, Error, EventIn, EventLog, Pin, Result, SegmentInfo, TornTail, Verified,
+    Direction, Error, EventIn, EventLog, Pin, Result, RetentionClock, SegmentInfo, TornTail, Verified,
     frame::MAX_EVENT_ID,
     iterate::Visit,
     verify::{look_at_horizon, of_error},
@@ -79,6 +79,7 @@ pub struct OwnedLog {
     life: RwLock<Life>,
     /// The last timestamp in milliseconds; held while appending.
     last_timestamp_ms: Mutex<u64>,
+    retention_clock: RetentionClock,
     closed: AtomicBool,
 }
 
@@ -112,7 +113,9 @@ impl OwnedLog {
         let files_before = self.log.stats().segments;
         {
             let mut last_timestamp_ms = self.last_timestamp_ms.lock();
-            let timestamp_ms = self.clock.wall_ms().max(*last_timestamp_ms);
+            let wall_ms = self.clock.wall_ms();
+            self.log.set_wall_ms(wall_ms);
+            let timestamp_ms = wall_ms.max(*last_timestamp_ms);
             // Also when it fails half way.
             *last_timestamp_ms = timestamp_ms;
             let mut events = events.iter().map(|bytes| EventIn { timestamp_ms, bytes: bytes.as_ref() });
@@ -170,8 +173,15 @@ impl OwnedLog {
         self.retain()
     }
 
+    /// The id below which retention wants events gone; `None`: nothing.
+    fn horizon(&self) -> Option<u64> {
+        let max_age_ms = self.options.retention.max_age_ms.unwrap_or(u64::MAX);
+        let now_ms = self.retention_clock.now_ms(&*self.clock, max_age_ms);
+        self.log.horizon_for(&self.options.retention, now_ms)
+    }
+
     fn retain(&self) -> Result<u64> {
-        match self.log.horizon_for(&self.options.retention, self.clock.wall_ms()) {
+        match self.horizon() {
             Some(horizon) => self.log.delete_range(0, horizon.saturating_sub(1)),
             None => Ok(0),
         }
@@ -313,7 +323,7 @@ impl OwnedLog {
         let mark = CleanMark { next_event_id: self.next_event_id(), closed_at_ms: self.clock.wall_ms() };
         match mark.write(&*self.vfs, &self.dir, self.log_id) {
             // A witness less: the events are flushed.
-            Err(Error::NoSpace(_)) => Ok(()),
+            Err(error) if error.can_heal() => Ok(()),
             done => done,
         }
     }

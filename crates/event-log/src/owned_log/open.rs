@@ -15,7 +15,7 @@ use super::{
     record::{CleanMark, Identity},
 };
 use crate::{
-    Error, EventLog, FolderKind, Result, Scan,
+    Error, EventLog, FolderKind, Result, RetentionClock, Scan,
     horizon::{HORIZON_NAME, HorizonFile},
     recovery::{holds_events, owner_of_segments, scan},
 };
@@ -57,9 +57,7 @@ impl OwnedLog {
                 at.assemble(at.for_writing(&*ground.vfs)?)
             }
         };
-        if options.opening != Opening::ReadOnly
-            && log.log.horizon_for(&options.retention, ground.clock.wall_ms()).is_some()
-        {
+        if options.opening != Opening::ReadOnly && log.horizon().is_some() {
             log.apply_retention()?;
         }
         Ok(log)
@@ -206,6 +204,7 @@ impl Opener<'_> {
             options: self.options,
             recovery,
             last_timestamp_ms: Mutex::new(log.last_timestamp_ms()),
+            retention_clock: RetentionClock::new(&*self.ground.clock, log.last_timestamp_ms()),
             log,
             life: RwLock::new(Life { lock, marked }),
             closed: AtomicBool::new(false),

@@ -1,8 +1,12 @@
 //! The first page of a segment: whose it is and which ids follow.
 //!
 //! ```text
-//! 0 magic "LGST-EVT" | 8 format u16 | 10 zero u16 | 12 store id 16 bytes | 28 first id u64 | 36 salt u64 | 44 crc32c u32 | zeros to 4096
+//! 0 magic "LGST-EVT" | 8 format u16 | 10 zero u16 | 12 store id 16 bytes | 28 first id u64 | 36 salt u64 | 44 crc32c u32
+//! 48 begun u64 | 56 crc32c u32 of bytes 0..56 | zeros to 4096
 //! ```
+//! Begun is what the wall clock showed, in ms: a witness beside the events' timestamps, which never go back. Where it does not
+//! verify, as in segments of before, it is not known.
+//!
 //! It is durable before the file gets its name: a segment without a header is damaged.
 
 use std::path::Path;
@@ -17,6 +21,7 @@ pub(crate) const SEGMENT_HEADER_BYTES: u64 = PAGE_BYTES;
 const MAGIC: &[u8; 8] = b"LGST-EVT";
 const FORMAT: u16 = 1;
 const FIELD_BYTES: usize = 48;
+const ALL_FIELD_BYTES: usize = 60;
 
 /// The identity of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +30,8 @@ pub(crate) struct SegmentHeader {
     pub(crate) first_id: u64,
     /// Goes into every checksum of the segment.
     pub(crate) salt: u64,
+    /// What the wall clock showed when the segment was begun, in ms; 0 where that is not known.
+    pub(crate) begun_ms: u64,
 }
 
 impl SegmentHeader {
@@ -35,7 +42,12 @@ impl SegmentHeader {
         let salt = [low, high].into_iter().fold(mix(first_id) ^ mix(!timestamp_ms), |salt, half| {
             mix(salt ^ ByteReader::new(half).u64().unwrap_or_default())
         });
-        Self { store_id, first_id, salt }
+        Self { store_id, first_id, salt, begun_ms: 0 }
+    }
+
+    /// The same, begun when the wall clock showed that.
+    pub(crate) const fn begun_at(self, begun_ms: u64) -> Self {
+        Self { begun_ms, ..self }
     }
 
     /// The whole page.
@@ -48,13 +60,17 @@ impl SegmentHeader {
         page.extend_from_slice(&self.first_id.to_le_bytes());
         page.extend_from_slice(&self.salt.to_le_bytes());
         page.extend_from_slice(&crc32c(&page).to_le_bytes());
-        page.resize(page.capacity().max(FIELD_BYTES), 0);
+        if self.begun_ms != 0 {
+            page.extend_from_slice(&self.begun_ms.to_le_bytes());
+            page.extend_from_slice(&crc32c(&page).to_le_bytes());
+        }
+        page.resize(page.capacity().max(ALL_FIELD_BYTES), 0);
         page
     }
 
     /// Reads the header of `file`. `Ok(None)`: there is none that verifies.
     pub(crate) fn read(file: &dyn VfsFile) -> Result<Option<Self>> {
-        let mut bytes = [0; FIELD_BYTES];
+        let mut bytes = [0; ALL_FIELD_BYTES];
         let read = file.read_full_at(&mut bytes, 0)?;
         Self::decode(bytes.get(..read).unwrap_or_default(), file.path())
     }
@@ -85,7 +101,14 @@ impl SegmentHeader {
         let store_id = StoreId::from_bytes(reader.array()?);
         let (first_id, salt) = (reader.u64()?, reader.u64()?);
         let covered = bytes.get(..reader.position())?;
-        (reader.u32()? == crc32c(covered)).then_some(Self { store_id, first_id, salt })
+        let verifies = reader.u32()? == crc32c(covered);
+        verifies.then(|| Self { store_id, first_id, salt, begun_ms: Self::begun(bytes).unwrap_or_default() })
+    }
+
+    fn begun(bytes: &[u8]) -> Option<u64> {
+        let mut reader = ByteReader::new(bytes.get(FIELD_BYTES..)?);
+        let (begun_ms, checksum) = (reader.u64()?, reader.u32()?);
+        (checksum == crc32c(bytes.get(..ALL_FIELD_BYTES - 4)?)).then_some(begun_ms)
     }
 }
 

@@ -1,22 +1,30 @@
-//! The segments that were read last, opened: a handle and, for a sealed one, its index. Bounds both.
+//! The segments that were read last, opened: a handle and, for a sealed one, its index. The handles are bounded together with
+//! those of the whole process, the indexes here.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use ledgerstone_vfs::Vfs;
+use ledgerstone_vfs::{
+    Vfs,
+    handle_budget::{HandleCache, join, keep_within, use_number},
+};
 use parking_lot::Mutex;
 
 use super::{Segment, reader::SegmentReader};
 use crate::Result;
 
-/// Handles that stay open.
-const MAX_READERS: usize = 128;
 /// Memory for stored indexes: 24 bytes for about 4 KiB of frames, so that 10 GiB of segments stay at hand. One index is kept
 /// whatever its size.
 const MAX_INDEX_BYTES: u64 = 64 << 20;
 
 /// Opened segments by their first ids.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ReaderCache {
+    shared: Arc<Shared>,
+}
+
+/// What the process may have closed.
+#[derive(Debug, Default)]
+struct Shared {
     opened: Mutex<Opened>,
 }
 
@@ -24,52 +32,75 @@ pub(crate) struct ReaderCache {
 struct Opened {
     readers: BTreeMap<u64, Used>,
     index_bytes: u64,
-    /// Grows with each use.
-    now: u64,
 }
 
 #[derive(Debug)]
 struct Used {
     reader: Arc<SegmentReader>,
+    /// By the numbers of the process.
     at: u64,
 }
 
+impl HandleCache for Shared {
+    fn handles(&self) -> u64 {
+        self.opened.lock().readers.len() as u64
+    }
+
+    fn oldest_use(&self) -> Option<u64> {
+        self.opened.lock().oldest().map(|(at, _)| at)
+    }
+
+    fn close_oldest(&self) -> bool {
+        let mut opened = self.opened.lock();
+        let oldest = opened.oldest().and_then(|(_, first_id)| opened.remove(first_id));
+        drop(opened); // a file is closed outside the lock
+        oldest.is_some()
+    }
+}
+
 impl ReaderCache {
+    pub(crate) fn new() -> Self {
+        let shared = Arc::<Shared>::default();
+        let cache: Arc<dyn HandleCache> = Arc::clone(&shared) as _;
+        join(&cache);
+        Self { shared }
+    }
+
     /// A reader of `segment`. Files are opened and indexes are read outside the lock.
     pub(crate) fn reader(&self, vfs: &dyn Vfs, segment: &Arc<Segment>) -> Result<Arc<SegmentReader>> {
         if let Some(found) = self.opened(segment) {
             return Ok(found);
         }
         let opened = Arc::new(SegmentReader::open(vfs, Arc::clone(segment))?);
-        self.opened.lock().add(Arc::clone(&opened));
+        self.shared.opened.lock().add(Arc::clone(&opened));
+        keep_within();
         Ok(opened)
     }
 
     /// A reader of `segment`, if there is one already.
     pub(crate) fn opened(&self, segment: &Arc<Segment>) -> Option<Arc<SegmentReader>> {
-        self.opened.lock().find(segment)
+        self.shared.opened.lock().find(segment)
     }
 
     /// Closes the handle on a segment that goes away, once nobody is using it: an open file keeps its space.
     pub(crate) fn forget(&self, first_id: u64) {
-        self.opened.lock().remove(first_id);
+        self.shared.opened.lock().remove(first_id);
     }
 
     /// Closes all handles that nobody is using.
     pub(crate) fn clear(&self) {
-        *self.opened.lock() = Opened::default();
+        *self.shared.opened.lock() = Opened::default();
     }
 }
 
 impl Opened {
     fn find(&mut self, segment: &Arc<Segment>) -> Option<Arc<SegmentReader>> {
-        self.now += 1;
         let used = self.readers.get_mut(&segment.first_id())?;
         // What was opened while this segment was still the active one is of no more use.
         if !Arc::ptr_eq(used.reader.segment(), segment) {
             return None;
         }
-        used.at = self.now;
+        used.at = use_number();
         Some(Arc::clone(&used.reader))
     }
 
@@ -77,19 +108,22 @@ impl Opened {
         let first_id = reader.segment().first_id();
         self.remove(first_id);
         let index_bytes = reader.index_bytes();
-        while self.readers.len() >= MAX_READERS
-            || (!self.readers.is_empty() && self.index_bytes.saturating_add(index_bytes) > MAX_INDEX_BYTES)
-        {
-            let oldest = self.readers.iter().min_by_key(|(_, used)| used.at).map(|(first_id, _)| *first_id);
+        while !self.readers.is_empty() && self.index_bytes.saturating_add(index_bytes) > MAX_INDEX_BYTES {
+            let oldest = self.oldest().map(|(_, first_id)| first_id);
             self.remove(oldest.unwrap_or_default());
         }
         self.index_bytes = self.index_bytes.saturating_add(index_bytes);
-        self.readers.insert(first_id, Used { reader, at: self.now });
+        self.readers.insert(first_id, Used { reader, at: use_number() });
     }
 
-    fn remove(&mut self, first_id: u64) {
-        if let Some(removed) = self.readers.remove(&first_id) {
-            self.index_bytes = self.index_bytes.saturating_sub(removed.reader.index_bytes());
-        }
+    /// When the one that was used longest ago was used, and its first id.
+    fn oldest(&self) -> Option<(u64, u64)> {
+        self.readers.iter().map(|(first_id, used)| (used.at, *first_id)).min()
+    }
+
+    fn remove(&mut self, first_id: u64) -> Option<Used> {
+        let removed = self.readers.remove(&first_id)?;
+        self.index_bytes = self.index_bytes.saturating_sub(removed.reader.index_bytes());
+        Some(removed)
     }
 }

@@ -64,7 +64,7 @@ impl Journal {
         if self.starved.load(Ordering::Acquire)
             && let Some(error) = self.no_space()
         {
-            return Err(Error::NoSpace(error));
+            return Err(error.into());
         }
         let (need_bytes, used_bytes, unfit) = {
             let mut group = self.group.lock();

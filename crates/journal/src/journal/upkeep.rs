@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::Journal;
-use crate::{Error, JournalStats, Result, file_name::journal_path, prepared_file::Pool, writer::Flushing};
+use crate::{JournalStats, Result, file_name::journal_path, prepared_file::Pool, writer::Flushing};
 
 impl Journal {
     /// One round of the thread's work: what is pending is written, and flushed if somebody wants it; then, if there is no
@@ -101,7 +101,7 @@ impl Journal {
             let _ = thread.join();
         }
         match drained?.no_space {
-            Some(error) => Err(Error::NoSpace(error)),
+            Some(error) => Err(error.into()),
             None => Ok(()),
         }
     }

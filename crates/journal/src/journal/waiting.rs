@@ -55,7 +55,7 @@ impl Journal {
         let round = self.round(self.io.lock(), Flushing::IfWanted)?;
         match round.no_space {
             _ if self.marks.reached(Durability::Durable, seq) => Ok(()),
-            Some(error) => Err(Error::NoSpace(error)),
+            Some(error) => Err(error.into()),
             None => Err(Error::Internal("a flush of a seq that was never appended")),
         }
     }

@@ -94,7 +94,7 @@ impl Vfs for AnchoredVfs {
     }
 
     fn try_lock(&self, path: &Path) -> Result<Option<Box<dyn FileLock>>> {
-        lock_file(self.place(path)?.open_lock()?, path)
+        lock_file(&self.place(path)?, path)
     }
 
     fn try_lock_folder(&self, path: &Path) -> Result<Option<Box<dyn FileLock>>> {

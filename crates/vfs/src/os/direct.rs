@@ -55,10 +55,11 @@ impl DirectHandle {
 fn open(file: &File, path: &Path) -> Option<File> {
     use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt};
 
-    use super::{handles::with_reserve, identity::Identity};
+    use super::identity::Identity;
 
     let flags = libc::O_DIRECT | libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    let direct = with_reserve(|| OpenOptions::new().write(true).custom_flags(flags).open(path)).ok()?;
+    // Not from the reserve: it is for what cannot be done without.
+    let direct = OpenOptions::new().write(true).custom_flags(flags).open(path).ok()?;
     let (ours, opened) = (file.metadata().ok()?, direct.metadata().ok()?);
     (Identity::of(&ours) == Identity::of(&opened)).then_some(direct)
 }

@@ -1,5 +1,4 @@
-//! Asking the operating system what a folder is on. A folder of which nothing can be told is taken as local: refusing it
-//! would lock out whoever runs without `/proc`.
+//! Asking the operating system what a folder is on. A folder of which nothing can be told is taken as local.
 
 use std::path::Path;
 
@@ -11,9 +10,23 @@ pub(super) fn file_system(path: &Path) -> FileSystem {
     asked(&folder).unwrap_or(FileSystem::Local)
 }
 
+/// By name where there is `/proc`, which tells more, else by number.
+#[cfg(target_os = "linux")]
+fn asked(folder: &Path) -> Option<FileSystem> {
+    by_name(folder).or_else(|| by_number(folder))
+}
+
+#[cfg(target_os = "linux")]
+fn by_number(folder: &Path) -> Option<FileSystem> {
+    // The kernel's numbers have 32 bits, whatever the type of the field.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "as the comment says")]
+    let number = rustix::fs::statfs(folder).ok()?.f_type as u32;
+    Some(super::magic::name_of(number).map_or(FileSystem::Local, FileSystem::of_kind))
+}
+
 #[cfg(target_os = "linux")]
 #[allow(clippy::disallowed_methods, reason = "files of the kernel, not of a store")]
-fn asked(folder: &Path) -> Option<FileSystem> {
+fn by_name(folder: &Path) -> Option<FileSystem> {
     use std::os::{fd::AsRawFd, unix::fs::OpenOptionsExt};
 
     use super::mount_table::{kind_of, mount_of};
@@ -54,4 +67,22 @@ fn asked(folder: &Path) -> Option<FileSystem> {
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 fn asked(_folder: &Path) -> Option<FileSystem> {
     None
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::path::Path;
+
+    use super::{by_name, by_number};
+
+    #[test]
+    fn name_and_number_say_the_same_of_what_is_here() {
+        for folder in ["/", "/tmp", "/dev/shm", "/proc"].map(Path::new) {
+            let (name, number) = (by_name(folder), by_number(folder));
+            assert!(number.is_some());
+            // Behind FUSE a name tells more.
+            let is_fuse = number == Some(crate::FileSystem::of_kind("fuse"));
+            assert!(name.is_none() || name == number || is_fuse, "{}", folder.display());
+        }
+    }
 }

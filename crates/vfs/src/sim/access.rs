@@ -105,6 +105,7 @@ fn sync_dir(state: &mut State, path: &Path) -> Result<()> {
     let folder = folder.ok_or_else(|| call.failed(io::ErrorKind::NotFound.into()))?;
     match step {
         Step::Proceeds => state.tree.sync_folder(folder),
+        Step::Fails(Fault::NoHandles) => return Err(FileError::new("open", path, Fault::NoHandles.error())),
         Step::Fails(fault) => {
             state.tree.fail_sync_folder(folder);
             return Err(call.failed(fault.error()));

@@ -43,6 +43,8 @@ pub enum Fault {
     Io,
     /// ENOSPC; nothing has happened, but a flush fails as with `SyncFails`. Reads are passed over.
     NoSpace,
+    /// EMFILE from whatever opens a file or a folder, also to flush it; nothing has happened.
+    NoHandles,
     /// No error, but fewer bytes written (or read) than asked for. Only writes and reads.
     ShortWrite,
     /// EIO from a flush, and the kernel forgets that the pages were dirty: reads still show them, a later flush succeeds
@@ -56,6 +58,7 @@ impl Fault {
         match self {
             Self::Io => true,
             Self::NoSpace => op.changes(),
+            Self::NoHandles => matches!(op, SimOp::Open | SimOp::Create | SimOp::List | SimOp::SyncDir),
             Self::ShortWrite => matches!(op, SimOp::Read | SimOp::Write),
             Self::SyncFails => matches!(op, SimOp::Sync | SimOp::SyncDir),
         }
@@ -64,6 +67,7 @@ impl Fault {
     pub(super) fn error(self) -> io::Error {
         match self {
             Self::NoSpace => no_space(),
+            Self::NoHandles => os_error(24, 4),
             Self::Io | Self::ShortWrite | Self::SyncFails => os_error(5, 1117),
         }
     }

@@ -27,6 +27,7 @@ impl Census {
                 Mishap::PowerCut => "power cut",
                 Mishap::Failed(Fault::Io) => "EIO",
                 Mishap::Failed(Fault::NoSpace) => "ENOSPC",
+                Mishap::Failed(Fault::NoHandles) => "EMFILE",
                 Mishap::Failed(Fault::ShortWrite) => "short",
                 Mishap::Failed(Fault::SyncFails) => "lost pages",
                 Mishap::NoRoom => "full disk",

@@ -1,0 +1,72 @@
+//! How a store ends: by closing, by an opening that fails at its last step, or because its folder is not where it was. Everything is
+//! given back in each case.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use ledgerstone_vfs::FileError;
+
+use crate::{Error, Store, clean_mark::CleanMark, error::Result};
+
+impl Store {
+    /// An opening has failed at its last step: what it has started ends, and everything is given back.
+    pub(crate) fn give_up_opening(&self) {
+        self.coordinator.close();
+        // Nothing was appended, so there is nothing that could fail to be kept.
+        let _ = self.journal.close();
+        self.closing.store(true, Ordering::Release);
+        self.checkpoint.close();
+        *self.lock.lock() = None;
+    }
+
+    /// Ends everything, in this order: intake, verifications, flusher, journal, mark, checkpoint, lock. Everything is freed whatever
+    /// happens; the first failure is told.
+    pub(crate) fn shut_down(&self) -> Result<()> {
+        self.gate.close(Duration::from_secs(5));
+        self.verifications.end();
+        self.coordinator.close();
+        let journal = self.journal.close().map_err(Error::from);
+        self.closing.store(true, Ordering::Release);
+        self.readers.release_all();
+        self.caches.take_back(u64::MAX);
+        let outcome = match self.failure() {
+            Some(failure) => Err(failure),
+            None => journal.and_then(|()| self.check_in_place()).and_then(|()| self.leave_clean_mark()),
+        };
+        self.checkpoint.close();
+        *self.lock.lock() = None;
+        outcome
+    }
+
+    /// Whether the folder is still where the next opening looks for it. If not, writing has come to its end.
+    pub(crate) fn check_in_place(&self) -> Result<()> {
+        let checked = self.vfs.check_in_place();
+        checked.map_err(|error| self.stop_writing(ledgerstone_journal::Error::Io(error)))
+    }
+
+    /// Another folder is where this store's was: it writes no more, and gives LMDB's environment back, which there can be one of
+    /// for a path. Reading ends too.
+    pub(crate) fn give_way(&self) {
+        self.stop_writing(ledgerstone_journal::Error::Io(FileError::gone(&self.path)));
+        self.verifications.end();
+        self.readers.release_all();
+        self.caches.take_back(u64::MAX);
+        self.checkpoint.close();
+    }
+
+    fn leave_clean_mark(&self) -> Result<()> {
+        let (seq, next_event_id) = {
+            let state = self.commit.lock();
+            (state.last_seq, state.next_event_id)
+        };
+        let whole = self.coordinator.flushed_seq() == seq;
+        if !whole || self.marked_clean.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let mark = CleanMark { seq, next_event_id };
+        match mark.write(&*self.vfs, &self.layout.clean_mark(), self.identity.store_id) {
+            // Without room there is no mark: the next open looks closer, nothing is lost.
+            Err(error) if error.can_heal() => Ok(()),
+            done => done,
+        }
+    }
+}
