@@ -203,8 +203,8 @@ export class FormatError extends LedgerstoneError {
   declare readonly code: 'ERR_FORMAT'
   /** The version found, or what was found instead of one. */
   declare readonly found: number | string
-  /** The newest version this build reads. */
-  declare readonly supported: number
+  /** The newest version this build reads, or what has to be there. */
+  declare readonly supported: number | string
 }
 name(FormatError, 'FormatError')
 

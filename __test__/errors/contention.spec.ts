@@ -2,7 +2,7 @@
 import test from 'ava'
 import { binary } from '../../src/index.ts'
 import { openStore } from '../support/store.ts'
-import { ended, startWorker } from '../support/workers.ts'
+import { ended, startWorker, told } from '../support/workers.ts'
 import { ANY_NUMBER, errorOf, expectError } from './expect-error.ts'
 
 const FLUSH_BYTES = 64 * 1024
@@ -28,13 +28,19 @@ test.serial('ERR_BACKPRESSURE: apply finds no room for 5 s, transact goes on wai
   const store = await openStore(t, { flush: { bytes: FLUSH_BYTES, intervalMs: 3_600_000 } })
   const values = store.collection('values', { value: binary() })
   // What is flushed stays in memory as long as a snapshot needs it, and counts. Each transaction is a little smaller than what makes the store
-  // flush by itself, so that the snapshot comes first; four of them are below four times that, the fifth is let in and is too much.
-  const snapshots = []
+  // flush by itself, so that the snapshot comes first; four of them are below four times that, the fifth is let in and is too much. Another thread
+  // has the snapshots: who has them itself is not made to wait for them.
+  const holder = startWorker(new URL('snapshot-holder.ts', import.meta.url), { path: store.path })
+  await told(holder)
+  const tell = async (what: 'take' | 'release' | 'end'): Promise<void> => {
+    holder.postMessage(what)
+    await told(holder)
+  }
   for (let n = 0; n < 5; n++) {
     await store.transact((tx) => {
       for (let i = 0; i < 17; i++) tx.put(values, `key ${n} ${i}`, Buffer.alloc(3500, n))
     })
-    snapshots.push(store.snapshot())
+    await tell('take')
     await store.flush()
   }
   // A flush is published a moment before what readers hold of it is counted; looking counts it.
@@ -48,10 +54,12 @@ test.serial('ERR_BACKPRESSURE: apply finds no room for 5 s, transact goes on wai
   await new Promise((resolve) => setTimeout(resolve, 300))
   t.false(isIn)
   t.false(values.has('one more'))
-  for (const snapshot of snapshots) snapshot.release()
+  await tell('release')
   await waiting
   store.apply((tx) => tx.put(values, 'one more', Buffer.alloc(1)))
   t.true(values.has('patient') && values.has('one more'))
+  await tell('end')
+  await ended(holder)
 })
 
 // Bug: an address space that was used up while a snapshot was open was told as a full device. Mechanism: both are lack of space to the flusher.

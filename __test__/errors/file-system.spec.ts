@@ -37,8 +37,8 @@ test('a network file system is ERR_FILE_SYSTEM with path and type before anythin
     code: 'ERR_FILE_SYSTEM', retryable: false, path, type: 'nfs4', name: 'LedgerstoneError',
     message: `a network file system is not allowed, unless by \`allowNetworkFileSystem\`: path=${path} type=nfs4`,
   })}`
-  const mismatch = { code: 'ERR_OPTIONS_MISMATCH', retryable: false, option: 'allowNetworkFileSystem', name: 'LedgerstoneError' }
-  const contradiction = JSON.stringify({ ...mismatch, message: 'the store is open with another value of an option: option=allowNetworkFileSystem' })
+  const mismatch = { code: 'ERR_OPTIONS_MISMATCH', retryable: false, option: 'allowNetworkFileSystem', expected: 'true', actual: 'false', name: 'LedgerstoneError' }
+  const contradiction = JSON.stringify({ ...mismatch, message: 'the store is open with another value of an option: option=allowNetworkFileSystem expected=true actual=false' })
   t.deepEqual(ended.reports, [
     refused('a folder to be made', missing),
     refused('a folder that is there', folder),

@@ -311,7 +311,7 @@ test('ERR_FORMAT has what was found and what is supported', async (t) => {
   rmSync(file)
   mkdirSync(file)
   const folder = await errorOf(() => open(path))
-  expectError(t, folder, { code: 'ERR_FORMAT', class: 'FormatError', fields: { found: 'a folder', supported: 1 } })
+  expectError(t, folder, { code: 'ERR_FORMAT', class: 'FormatError', fields: { found: 'a folder', supported: 'a regular file' } })
   t.regex(folder.message, /^found a folder, expected a regular file: path=.*IDENTITY$/)
 })
 

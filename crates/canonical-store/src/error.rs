@@ -226,9 +226,7 @@ impl Error {
             Self::Format { found, supported } => {
                 vec![("found", number_or_text(found)), ("supported", number_or_text(supported))]
             }
-            Self::Foreign { found, .. } => {
-                vec![("found", text(found)), ("supported", Detail::Number(u64::from(crate::FORMAT_VERSION)))]
-            }
+            Self::Foreign { found, expected, .. } => vec![("found", text(found)), ("supported", text(expected))],
             Self::FileSystem { path, kind } => vec![("path", text(&path.display())), ("type", text(kind))],
             Self::NoSpace(error) | Self::Io(error) => {
                 let mut details = vec![("syscall", text(&error.syscall)), ("path", text(&error.path.display()))];
