@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { open, type Snapshot } from '../../src/index.ts'
 
 const store = await open((workerData as { path: string }).path)
-const snapshots: Snapshot[] = []
+const snapshots: Snapshot<unknown>[] = []
 parentPort?.on('message', (what: 'take' | 'release' | 'end') => {
   if (what === 'take') snapshots.push(store.snapshot())
   else for (const snapshot of snapshots.splice(0)) snapshot.release()
