@@ -203,7 +203,7 @@ impl Flusher<StoreDelta> for Store {
             last_timestamp_ms: state.last_timestamp_ms,
             collections,
             next_collection_id,
-            flushed_seq: self.coordinator.flushed_seq(),
+            begun_seq: self.coordinator.flushed_seq().max(self.unfinished_seq),
             event_codec: self.stored_event_codec.get().cloned().unwrap_or_default(),
             epoch: self.coordinator.view().epoch,
         };

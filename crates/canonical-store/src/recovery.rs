@@ -244,6 +244,7 @@ impl Ground {
         let Opened { identity, journal, log, checkpoint, loaded, replayed, bytes_cut, marked_clean } = opened;
         let epoch = loaded.meta.as_ref().map_or(0, |meta| meta.epoch) + 1;
         let flushed_seq = loaded.meta.as_ref().map_or(0, |meta| meta.applied_seq);
+        let unfinished_seq = loaded.unfinished_seq;
         let flushed_events = loaded.meta.as_ref().map_or(1, |meta| meta.next_event_id);
         log.set_horizon(replayed.oldest_event_id);
         let position = journal.end().position.or_else(|| loaded.meta.and_then(|meta| meta.position));
@@ -298,6 +299,7 @@ impl Ground {
             readers: Readers::default(),
             listeners,
             applied_watchers: AtomicUsize::new(0),
+            unfinished_seq,
             recovery: RecoveryReport { epoch, frames: replayed.frames, bytes_cut },
             marked_clean: AtomicBool::new(marked_clean),
             closing: AtomicBool::new(false),

@@ -15,7 +15,7 @@ use std::{
 };
 
 use ledgerstone_journal::JournalOptions;
-use ledgerstone_vfs::{Clock as _, OsVfs, SystemClock, Vfs};
+use ledgerstone_vfs::{Clock as _, FileError, OsVfs, SystemClock, Vfs as _};
 use parking_lot::{Condvar, Mutex};
 
 use crate::{
@@ -188,19 +188,33 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<StoreHandle> {
         Found::Joined(handle) => return Ok(handle),
         Found::Nothing(change) => change,
     };
-    for displaced in open_at(path) {
+    for displaced in displaced_from(path) {
         displaced.give_way();
     }
     let store = ground().open(path, options)?;
+    check_place(path, &place, &store)?;
     let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
     change.becomes = Some(Slot::Open(Entry { store: Arc::clone(&store), handles: 1, key }));
     drop(change);
     Ok(StoreHandle { store, place, key, is_first: true, closed: AtomicBool::new(false) })
 }
 
+/// Between the first look and the opening, which may have waited for another one, the path may have come to lead elsewhere. A store must
+/// not be found at a place where it is not.
+fn check_place(path: &Path, place: &Place, store: &Store) -> Result<()> {
+    let is_there = Place::of(path).is_ok_and(|found| found == *place) && store.vfs.check_in_place().is_ok();
+    if is_there {
+        return Ok(());
+    }
+    // Nothing was written to it yet.
+    let _ = store.shut_down();
+    Err(Error::Io(FileError::gone(path)))
+}
+
 /// The stores that were opened by that path, and whose folder is no longer there: another one is.
-fn open_at(path: &Path) -> Vec<Arc<Store>> {
-    all_open().into_iter().filter(|store| store.path == *path).collect()
+fn displaced_from(path: &Path) -> Vec<Arc<Store>> {
+    let is_displaced = |store: &Arc<Store>| store.path == *path && store.vfs.check_in_place().is_err();
+    all_open().into_iter().filter(is_displaced).collect()
 }
 
 /// A store that is being opened or closed is none of them.
@@ -311,6 +325,39 @@ mod tests {
         open(&stuck, &options).unwrap().close().unwrap();
         drop(change(&place));
         for path in [stuck, other] {
+            std::fs::remove_dir_all(path).unwrap();
+        }
+    }
+
+    /// Bug: a folder that was exchanged while an opening waited for another one was registered as the one before: whoever opened that where
+    /// it was by then got this one. Mechanism: the place was looked up once, before the wait. Fix: it is looked at again behind the opening.
+    #[test]
+    #[cfg(unix)]
+    #[allow(clippy::disallowed_methods, reason = "somebody else moves the folder")]
+    fn a_folder_that_is_exchanged_while_an_opening_waits_is_not_taken_for_the_one_before() {
+        let (path, moved) = (folder("exchanged"), folder("exchanged").with_extension("moved"));
+        let options = OpenOptions { create: true, event_codec: "json".into(), ..OpenOptions::default() };
+        let first = change(&Place::of(&path).unwrap());
+        let outcome = std::thread::scope(|scope| {
+            let opening = scope.spawn(|| open(&path, &options));
+            // It waits, or comes later and finds the other folder: both must end well.
+            std::thread::sleep(Duration::from_millis(50));
+            std::fs::rename(&path, &moved).unwrap();
+            std::fs::create_dir(&path).unwrap();
+            drop(first);
+            opening.join().unwrap()
+        });
+        match outcome {
+            Ok(store) => assert_eq!(store.place, Place::of(&path).unwrap()),
+            Err(error) => assert_eq!(error.code(), "ERR_IO"),
+        }
+        let stores = [&path, &moved].map(|path| open(path, &options).unwrap());
+        assert_ne!(stores[0].key(), stores[1].key());
+        for (store, path) in stores.iter().zip([&path, &moved]) {
+            assert_eq!(store.path(), path.canonicalize().unwrap());
+            store.close().unwrap();
+        }
+        for path in [path, moved] {
             std::fs::remove_dir_all(path).unwrap();
         }
     }

@@ -131,6 +131,8 @@ pub struct Store {
     /// How many listeners are to be told of commits, not only of groups.
     pub(crate) applied_watchers: AtomicUsize,
     pub(crate) recovery: RecoveryReport,
+    /// How far the flush went that opening has found unfinished; 0: there was none.
+    pub(crate) unfinished_seq: u64,
     /// A clean mark is on disk that the next write makes untrue.
     pub(crate) marked_clean: AtomicBool,
     pub(crate) closing: AtomicBool,

@@ -9,7 +9,10 @@
 
 mod support;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use ledgerstone_event_log::Direction;
+use ledgerstone_format::{PlantedFault, plant};
 use ledgerstone_vfs::sim::SimDisk;
 use support::{Event, SMALL, append, create, open, read, scan_of, segments};
 
@@ -82,6 +85,23 @@ fn a_log_cut_anywhere_in_what_was_not_flushed_goes_on_and_keeps_what_comes() {
             }
         }
     }
+}
+
+/// The lives of a store never meet it: what its log holds beyond the last flush, which ended with a page, is cut at every opening.
+#[test]
+fn a_left_over_that_is_kept_is_found() {
+    let (disk, next) = written(8, &vec![(10, Vec::new()); 6]);
+    let file = segments(&disk).pop().unwrap();
+    let bytes = disk.read_file(&file).unwrap();
+    let ends = || {
+        let disk = SimDisk::new(2);
+        disk.write_file(&file, &bytes[..bytes.len() - 5]);
+        catch_unwind(AssertUnwindSafe(|| goes_on(&disk, next, 1, "a left-over"))).is_ok()
+    };
+    plant(Some(PlantedFault::LeftOverKept));
+    let kept = ends();
+    plant(None);
+    assert_eq!((kept, ends()), (false, true));
 }
 
 /// What stood behind the page is cut off, so it is zeros that come to stand there and not what made the frame torn.

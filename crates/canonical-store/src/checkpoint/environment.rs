@@ -4,9 +4,9 @@
 use std::{io, path::Path};
 
 use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions, MdbError, WithoutTls, types::Bytes};
-use ledgerstone_vfs::FileError;
+use ledgerstone_vfs::{FileError, VfsFile};
 
-use super::{MAX_READERS, close_on_exec::close_on_exec, mapping::can_be_mapped};
+use super::{MAX_READERS, close_on_exec::close_on_exec, lmdb::failed, mapping::can_be_mapped};
 use crate::{Error, error::Result};
 
 pub(super) type Bytewise = Database<'static, Bytes, Bytes>;
@@ -47,9 +47,19 @@ pub(super) enum Life {
 }
 
 impl Environment {
-    /// Opens the environment in `dir` with a map of so many bytes; makes it when there is none.
+    /// Opens the environment whose file is `data`, which may be empty, with a map of so many bytes.
+    pub(super) fn open(data: &dyn VfsFile, map_bytes: u64) -> Result<Self> {
+        let dir = data.path().parent().unwrap_or(data.path());
+        in_place(data, || Self::open_at(dir, map_bytes))
+    }
+
+    /// Opens the file once more, for reading alone, beside an environment in which nothing is written any more.
+    pub(super) fn open_beside(data: &dyn VfsFile, map_bytes: u64) -> Result<Self> {
+        in_place(data, || Self::open_beside_at(data.path(), map_bytes))
+    }
+
     #[allow(unsafe_code, reason = "LMDB maps a file")]
-    pub(super) fn open(dir: &Path, map_bytes: u64) -> heed::Result<Self> {
+    fn open_at(dir: &Path, map_bytes: u64) -> heed::Result<Self> {
         let mut options = EnvOpenOptions::new().read_txn_without_tls();
         options.max_dbs(3).max_readers(MAX_READERS).map_size(usize::try_from(map_bytes).unwrap_or(usize::MAX));
         // SAFETY: the store's lock file keeps other processes out, the registry keeps this process from opening a path
@@ -68,9 +78,8 @@ impl Environment {
         Self::with(env, &opened)
     }
 
-    /// Opens the file once more, for reading alone, beside an environment in which nothing is written any more.
     #[allow(unsafe_code, reason = "LMDB maps a file")]
-    pub(super) fn open_beside(path: &Path, map_bytes: u64) -> heed::Result<Self> {
+    fn open_beside_at(path: &Path, map_bytes: u64) -> heed::Result<Self> {
         let mut options = EnvOpenOptions::new().read_txn_without_tls();
         options.max_dbs(3).map_size(usize::try_from(map_bytes).unwrap_or(usize::MAX));
         // SAFETY: without locks, as nobody writes: LMDB has refused every transaction in the other environment since the
@@ -109,6 +118,20 @@ impl Environment {
     }
 }
 
+/// LMDB goes by the path, whatever is there by now: it is asked only while that leads to the file that is `data`, and what it has opened counts
+/// only if it still does.
+fn in_place(data: &dyn VfsFile, open: impl FnOnce() -> heed::Result<Environment>) -> Result<Environment> {
+    data.check_in_place()?;
+    let environment = open().map_err(failed(data.path(), "mdb_env_open"))?;
+    match data.check_in_place() {
+        Ok(()) => Ok(environment),
+        Err(gone) => {
+            environment.close();
+            Err(gone.into())
+        }
+    }
+}
+
 impl Life {
     pub(super) fn environment(&self, path: &Path) -> Result<&Environment> {
         match self {
@@ -125,11 +148,11 @@ impl Life {
     ///
     /// No transaction is open, and none can begin.
     #[allow(unsafe_code, reason = "LMDB moves its map")]
-    pub(super) unsafe fn grow(&mut self, path: &Path, map_bytes: u64) -> Result<u64> {
-        let refused = || Err(no_address_space(path));
+    pub(super) unsafe fn grow(&mut self, data: &dyn VfsFile, map_bytes: u64) -> Result<u64> {
+        let refused = || Err(no_address_space(data.path()));
         match self {
             Self::Closed => return Err(Error::Closed { what: "the store" }),
-            Self::Lost => self.reopen(path, map_bytes)?,
+            Self::Lost => self.reopen(data, map_bytes)?,
             Self::Open(_) => {}
         }
         let mut more = map_bytes;
@@ -140,7 +163,7 @@ impl Life {
             }
         }
         // SAFETY: the caller's promise.
-        if unsafe { self.remap(path, map_bytes, map_bytes.saturating_add(more)) } {
+        if unsafe { self.remap(data, map_bytes, map_bytes.saturating_add(more)) } {
             Ok(map_bytes.saturating_add(more))
         } else {
             refused()
@@ -154,7 +177,7 @@ impl Life {
     ///
     /// As for [`grow`](Self::grow).
     #[allow(unsafe_code, reason = "LMDB moves its map")]
-    unsafe fn remap(&mut self, path: &Path, before: u64, after: u64) -> bool {
+    unsafe fn remap(&mut self, data: &dyn VfsFile, before: u64, after: u64) -> bool {
         let Self::Open(environment) = self else { return false };
         // SAFETY: the caller's promise.
         if unsafe { environment.env.resize(usize::try_from(after).unwrap_or(usize::MAX)) }.is_ok() {
@@ -164,13 +187,13 @@ impl Life {
             lost.close();
         }
         // What fails here is tried again with the next flush.
-        let _ = self.reopen(path, before);
+        let _ = self.reopen(data, before);
         false
     }
 
-    fn reopen(&mut self, path: &Path, map_bytes: u64) -> Result<()> {
-        let dir = path.parent().unwrap_or(path);
-        *self = Self::Open(Environment::open(dir, map_bytes).map_err(|_| no_address_space(path))?);
+    fn reopen(&mut self, data: &dyn VfsFile, map_bytes: u64) -> Result<()> {
+        data.check_in_place()?;
+        *self = Self::Open(Environment::open(data, map_bytes).map_err(|_| no_address_space(data.path()))?);
         Ok(())
     }
 }
@@ -188,9 +211,42 @@ pub(super) fn map_bytes_for(wanted: u64, file_bytes: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, path::Path, sync::Arc};
+
+    use ledgerstone_vfs::{OpenHow, OsVfs, Vfs as _, VfsFile};
 
     use super::{Environment, Life};
+
+    /// An environment in a new folder.
+    fn made(dir: &Path) -> (Arc<dyn VfsFile>, Life) {
+        fs::create_dir_all(dir).unwrap();
+        let data = OsVfs.open(&dir.join("data.mdb"), OpenHow::CreateNew).unwrap();
+        let life = Life::Open(Environment::open(&*data, 1 << 20).unwrap());
+        (data, life)
+    }
+
+    /// Bug: where the map was lost and the folder had been replaced, the state went on in whatever folder was there by then. Mechanism: LMDB
+    /// was opened anew by the path. Fix: it is opened only where the path leads to the file that was opened first.
+    #[test]
+    #[cfg(unix)]
+    #[allow(unsafe_code, clippy::disallowed_methods, reason = "what is tested, and a folder that somebody else moves")]
+    fn an_environment_is_never_opened_anew_in_another_folder() {
+        let dir = std::env::temp_dir().join(format!("ledgerstone-environment-moved-{}", std::process::id()));
+        let elsewhere = dir.with_extension("elsewhere");
+        let (data, mut life) = made(&dir);
+        fs::rename(&dir, &elsewhere).unwrap();
+        fs::create_dir(&dir).unwrap();
+        // SAFETY: no transaction is open. No address space has room for this.
+        assert!(!unsafe { life.remap(&*data, 1 << 20, 1 << 60) });
+        assert_eq!(life.environment(data.path()).unwrap_err().code(), "ERR_NO_SPACE");
+        // SAFETY: no transaction is open.
+        assert_eq!(unsafe { life.grow(&*data, 1 << 20) }.unwrap_err().code(), "ERR_IO");
+        assert_eq!(Environment::open_beside(&*data, 1 << 20).unwrap_err().code(), "ERR_IO");
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
+        for folder in [dir, elsewhere] {
+            fs::remove_dir_all(folder).unwrap();
+        }
+    }
 
     /// Bug: a map that could not be made larger left the environment without any, and the next read ended the process (SIGSEGV).
     /// Mechanism: LMDB unmaps before it maps. Fix: what is not sure to be mapped is not tried, and an environment that has lost
@@ -199,31 +255,29 @@ mod tests {
     #[allow(unsafe_code, reason = "what is tested")]
     fn an_environment_that_loses_its_map_is_opened_anew_as_it_was() {
         let dir = std::env::temp_dir().join(format!("ledgerstone-environment-{}", std::process::id()));
-        fs::create_dir_all(&dir).unwrap();
-        let path = dir.join("data.mdb");
-        let mut life = Life::Open(Environment::open(&dir, 1 << 20).unwrap());
+        let (data, mut life) = made(&dir);
         let put = |life: &Life, key: &[u8]| {
-            let Environment { env, databases } = life.environment(&path).unwrap();
+            let Environment { env, databases } = life.environment(data.path()).unwrap();
             let mut transaction = env.write_txn().unwrap();
             databases.state.put(&mut transaction, key, b"value").unwrap();
             transaction.commit().unwrap();
         };
         let len = |life: &Life| {
-            let Environment { env, databases } = life.environment(&path).unwrap();
+            let Environment { env, databases } = life.environment(data.path()).unwrap();
             databases.state.len(&env.read_txn().unwrap()).unwrap()
         };
         put(&life, b"first");
         // SAFETY: no transaction is open. No address space has room for this.
-        assert!(!unsafe { life.remap(&path, 1 << 20, 1 << 60) });
+        assert!(!unsafe { life.remap(&*data, 1 << 20, 1 << 60) });
         assert_eq!(len(&life), 1);
         put(&life, b"second");
         // SAFETY: no transaction is open.
-        assert_eq!(unsafe { life.grow(&path, 1 << 20) }.unwrap(), 2 << 20);
+        assert_eq!(unsafe { life.grow(&*data, 1 << 20) }.unwrap(), 2 << 20);
         assert_eq!(len(&life), 2);
         if let Life::Open(environment) = std::mem::replace(&mut life, Life::Closed) {
             environment.close();
         }
-        assert_eq!(life.environment(&path).unwrap_err().code(), "ERR_CLOSED");
+        assert_eq!(life.environment(data.path()).unwrap_err().code(), "ERR_CLOSED");
         fs::remove_dir_all(dir).unwrap();
     }
 }

@@ -113,8 +113,7 @@ impl LmdbCheckpoint {
         check_open_file(&*data)?;
         fill_lock_file(&**vfs, dir)?;
         let map_bytes = map_bytes_for(map_bytes, data.len()?);
-        let environment = Environment::open(dir, map_bytes).map_err(failed(&path, "mdb_env_open"))?;
-        data.check_in_place()?;
+        let environment = Environment::open(&*data, map_bytes)?;
         let page_bytes = environment.env.unnamed_database_stat().page_size as usize;
         if is_new {
             // LMDB flushes its file, never the name: the journal must not be recycled for a file that a power cut takes away.
@@ -164,7 +163,7 @@ impl LmdbCheckpoint {
         }
         // SAFETY: no transaction is active: this is the only thread that writes, the count of readers is 0, and none
         // can begin while the lock is held for writing.
-        let bytes = unsafe { life.grow(&self.path, self.map_bytes.load(Ordering::Relaxed)) }?;
+        let bytes = unsafe { life.grow(&*self.data, self.map_bytes.load(Ordering::Relaxed)) }?;
         self.map_bytes.store(bytes, Ordering::Relaxed);
         Ok(())
     }
@@ -290,13 +289,12 @@ impl LmdbCheckpoint {
     /// After a failed flush of its own meta page LMDB begins nothing any more in that environment. What was flushed before is as readable as
     /// it was, in one of its own.
     fn begin_beside(&self) -> Result<LmdbRead> {
-        let failed = failed(&self.path, "mdb_env_open");
         let mut beside = self.beside.lock();
         let environment = match beside.take() {
             Some(environment) => environment,
-            None => Environment::open_beside(&self.path, self.map_bytes.load(Ordering::Relaxed)).map_err(&failed)?,
+            None => Environment::open_beside(&*self.data, self.map_bytes.load(Ordering::Relaxed))?,
         };
-        self.begin_in(beside.insert(environment)).map_err(&failed)
+        self.begin_in(beside.insert(environment)).map_err(failed(&self.path, "mdb_txn_begin"))
     }
 }
 

@@ -40,8 +40,8 @@ pub(crate) struct FrozenAt {
     /// The collections that were made or dropped since the delta before this one was frozen.
     pub(crate) collections: Vec<Arc<CatalogEntry>>,
     pub(crate) next_collection_id: u32,
-    /// What was flushed by then.
-    pub(crate) flushed_seq: u64,
+    /// The checkpoint may have something of all commits up to here: of the last flush, or of one before the opening that came to no end.
+    pub(crate) begun_seq: u64,
     pub(crate) event_codec: String,
     pub(crate) epoch: u64,
 }
@@ -49,7 +49,7 @@ pub(crate) struct FrozenAt {
 impl FrozenAt {
     /// A collection that was made and dropped within the delta: the checkpoint never hears of it.
     pub(crate) fn is_fleeting(&self, collection: &CatalogEntry) -> bool {
-        collection.dropped_seq != 0 && collection.created_seq > self.flushed_seq
+        collection.dropped_seq != 0 && collection.created_seq > self.begun_seq
     }
 }
 

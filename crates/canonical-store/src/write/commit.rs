@@ -14,7 +14,7 @@ use ledgerstone_write_coordinator::{Crowding, Delta as _, Full};
 use super::{Owner, Record, RecordKind, Summary, events, gate::Rank, ops, summarize};
 use crate::{
     CollectionRef, Error, Store,
-    catalog::{CatalogEntry, STATE_COLLECTION},
+    catalog::{CatalogEntry, MAX_COLLECTION_ID, STATE_COLLECTION},
     delta::{Expected, Inserted, StoreDelta},
     error::{Result, WaitsFor},
     sealed_record::put_text,
@@ -292,10 +292,14 @@ impl Store {
         }
         let names_event_codec = summary.events > 0 && self.stored_event_codec.get().is_none();
         let next_event_id = self.next_event_id().saturating_add(u64::from(summary.events));
-        for (limit, size) in [("eventId", next_event_id), ("seq", self.applied_seq() + 1)] {
-            if size > MAX_ID {
-                return Err(Error::Limit { what: "there are no numbers left", limit, size, max: MAX_ID });
-            }
+        let last_collection_id = u64::from(creations.first_id) + (creations.made.len() as u64).saturating_sub(1);
+        let numbers = [
+            ("eventId", next_event_id, MAX_ID),
+            ("seq", self.applied_seq() + 1, MAX_ID),
+            ("collectionId", last_collection_id, u64::from(MAX_COLLECTION_ID) + u64::from(creations.made.is_empty())),
+        ];
+        if let Some((limit, size, max)) = numbers.into_iter().find(|(_, size, max)| size > max) {
+            return Err(Error::Limit { what: "there are no numbers left", limit, size, max });
         }
         // What a creation and the codec's name take is a guess: only an allocation hangs on it.
         let extra = creations.made.len() + usize::from(names_event_codec);

@@ -92,7 +92,7 @@ impl Opener<'_> {
     /// `around`: the files around the folder too.
     fn for_writing(&self, around: &dyn Vfs) -> Result<Opened> {
         let (vfs, dir) = (&*self.ground.vfs, self.dir);
-        FolderKind::Log.check(around, dir)?;
+        FolderKind::Log.check(vfs, dir)?;
         FolderKind::check_not_part_of_store(around, dir)?;
         if self.options.opening == Opening::Existing
             && !vfs.exists(&dir.join(Identity::NAME))?
