@@ -13,6 +13,8 @@ import { codeOf, openStore } from '../support/store.ts'
 const THING: fc.Arbitrary<unknown> = fc.oneof(
   fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withTypedArray: true, withBoxedValues: true, withSparseArray: true, withNullPrototype: true }),
   fc.constantFrom<unknown>(undefined, () => 1, Symbol('x'), Number.NaN, new Date(0), new Date(Number.NaN), Object('text'), '\ud800', Object('\udfff')),
+  fc.string(),
+  fc.uint8Array(),
   fc.anything().map((given) => ({ toJSON: () => given })),
   fc.anything().map((given) => ({ inner: { toJSON: () => given } })),
 )
