@@ -283,7 +283,9 @@ impl Scan {
         }
         let comes_back = self.torn_comes_back && !planted(PlantedFault::LeftOverKept);
         let parts = self.parts(options, |newest| {
-            if comes_back {
+            // What is cut off below needs no copy, for which a full device has no room: nothing is written before the cut.
+            let is_cut_off = truncate_from.is_some_and(|id| id < newest.end().id);
+            if comes_back && !is_cut_off {
                 // Its page holds flushed frames, which are not written over.
                 newest.rewrite(&*vfs, &dir, newest.end().offset, &[])?;
             }

@@ -104,6 +104,29 @@ fn a_left_over_that_is_kept_is_found() {
     assert_eq!((kept, ends()), (false, true));
 }
 
+/// Bug: a store on a full device did not open when its last flush had ended within a frame. Mechanism: the left-over was destroyed, which takes a copy of the
+/// segment, although all of that flush was to be cut off. Fix: what is cut off anyway is not copied before.
+#[test]
+fn a_left_over_behind_what_is_cut_off_anyway_needs_no_room() {
+    let disk = SimDisk::new(1);
+    let log = create(&disk, SMALL).unwrap();
+    append(&log, &[(5, vec![1; 8])]).unwrap();
+    log.sync().unwrap();
+    append(&log, &[(5, vec![2; 8])]).unwrap();
+    append(&log, &vec![(10, Vec::new()); 6]).unwrap();
+    let next = log.next_event_id();
+    let file = segments(&disk).pop().unwrap();
+    let bytes = disk.crash().read_file(&file).unwrap();
+    let disk = SimDisk::new(2);
+    disk.write_file(&file, &bytes[..bytes.len() - 5]);
+    assert_eq!(scan_of(&disk).unwrap().next_event_id(), 3);
+    disk.set_capacity(Some(disk.used_bytes()));
+    assert!(open(&disk, SMALL, None).is_err(), "here it has to be destroyed");
+    assert_eq!(open(&disk, SMALL, Some(2)).unwrap().next_event_id(), 2);
+    disk.set_capacity(None);
+    goes_on(&disk, next, 1, "behind the cut");
+}
+
 /// What stood behind the page is cut off, so it is zeros that come to stand there and not what made the frame torn.
 #[test]
 fn garbage_behind_the_page_does_not_hide_a_frame_that_zeros_would_make_whole() {
