@@ -66,7 +66,7 @@ function writeCommonJs(dist: string): void {
 /** CommonJS has no `import.meta`; a module that asks for it has another way to know. */
 function commonJs(source: string): string {
   const compilerOptions = { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2023 }
-  return ts.transpileModule(source.replaceAll('import.meta.url', 'undefined'), { compilerOptions }).outputText
+  return ts.transpileModule(source.replaceAll(/import\.meta\.(?:filename|url)\b/g, 'undefined'), { compilerOptions }).outputText
 }
 
 async function buildPrograms(): Promise<boolean> {

@@ -15,13 +15,13 @@ export interface CommandResult {
 /** `show`: the output goes straight to the terminal. `tee`: that, and it is kept. `keep`: kept only. */
 export type Output = 'show' | 'tee' | 'keep'
 
-/** Where a program runs (the repository's root), and what is changed in its environment. */
-export interface Surroundings { readonly cwd?: string; readonly env?: Readonly<NodeJS.ProcessEnv> }
+/** Where a program runs (the repository's root), what is changed in its environment, and after how many milliseconds it is killed (never). */
+export interface Surroundings { readonly cwd?: string; readonly env?: Readonly<NodeJS.ProcessEnv>; readonly limitMs?: number }
 
-export function run(program: string, args: readonly string[], output: Output, { cwd = root, env = {} }: Surroundings = {}): Promise<CommandResult> {
+export function run(program: string, args: readonly string[], output: Output, { cwd = root, env = {}, limitMs = 0 }: Surroundings = {}): Promise<CommandResult> {
   const stdio = output === 'show' ? 'inherit' : 'pipe'
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd, stdio: ['ignore', stdio, stdio], env: { ...process.env, ...colour(output), ...env } })
+    const child = spawn(program, args, { cwd, stdio: ['ignore', stdio, stdio], env: { ...process.env, ...colour(output), ...env }, timeout: limitMs, killSignal: 'SIGKILL' })
     const chunks: Buffer[] = []
     const take = (to: NodeJS.WriteStream) => (chunk: Buffer) => {
       chunks.push(chunk)

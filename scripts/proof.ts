@@ -12,6 +12,7 @@ import { run } from './command.ts'
 import { close, fails, type Outcome, passes, step, sum } from './outcome.ts'
 import { NODES, onNode, type NodeMajor } from './proof/nodes.ts'
 import { inFolderWithSpace } from './proof/space.ts'
+import { withTools } from './proof/tools.ts'
 import { setSeedBase } from './seed-base.ts'
 
 interface Part { readonly title: string; readonly run: () => Promise<Outcome> }
@@ -45,6 +46,7 @@ const parts: Readonly<Record<string, Part>> = {
   torture: { title: 'a minute of torture', run: torture },
   ...Object.fromEntries(Object.keys(NODES).map((major) => [`node-${major}`, { title: `the package's tests on Node ${major}`, run: () => onNode(Number(major) as NodeMajor, onNodes) }])),
   space: { title: 'the commands of the README in a folder named "sp äce"', run: inFolderWithSpace },
+  tools: { title: 'bundlers and test runners', run: withTools },
 }
 
 const selected = positionals.filter((argument) => !isSpec(argument)).flatMap((name) => (name === 'nodes' ? Object.keys(NODES).map((major) => `node-${major}`) : [name]))

@@ -64,6 +64,22 @@ test('bundled: nothing around it is this package', async (t) => {
   isMissing(t, told, 'bundled', /mark `ledgerstone` as external/)
 })
 
+// Bug: in a bundle of webpack no remedy helped. Mechanism: it puts `undefined` in place of a call of what is imported as `createRequire`, and the file's URL on the
+// machine that built the bundle in place of `import.meta.url`. Fix: `createRequire` is called through its module, and the URL is asked last.
+test('bundled as webpack does it, with the binary beside', async (t) => {
+  const told = await openIn(t, (folder) => {
+    const rewrite = (name: string, from: RegExp, to: string): void => {
+      const file = join(folder, 'dist', 'internal', name)
+      writeFileSync(file, readFileSync(file, 'utf8').replaceAll(from, to))
+    }
+    rewrite('native-file.js', /(?<!\.)\bcreateRequire\(/g, '(() => undefined)(')
+    rewrite('location.js', /import\.meta\.url/g, "'file:///where/it/was/built/location.js'")
+    writeFileSync(join(folder, 'package.json'), '{"name":"an-application","type":"module"}')
+    cpSync(join(root, BINARY), join(folder, BINARY))
+  })
+  t.deepEqual(told, {}, 'nothing is reported: the store opened')
+})
+
 test('the file that the environment names is the only one', async (t) => {
   const there = (folder: string): void => cpSync(join(root, BINARY), join(folder, BINARY))
   const told = await openIn(t, there, { env: { NAPI_RS_NATIVE_LIBRARY_PATH: '/nowhere/at-all.node' } })

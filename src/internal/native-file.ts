@@ -1,7 +1,8 @@
 // Finding and loading the file with the native code, and saying what really was in the way. It is looked for beside this file and above it (a checkout,
 // a bundle with the binary copied beside it), then in the package for this platform, as this package sees it and as a bundle's place does.
 import { existsSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+// Not by its name: webpack puts `undefined` in place of what is called `createRequire`.
+import * as modules from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { errorOf } from '../errors.ts'
@@ -98,7 +99,7 @@ function nameIn(folder: string): unknown {
 }
 
 function requireFrom(place: string | undefined): NodeJS.Require | undefined {
-  return place === undefined ? createRequire(join(process.cwd(), 'index.js')) : createRequire(place)
+  return modules.createRequire(place ?? join(process.cwd(), 'index.js'))
 }
 
 /** Where a package's file is, as seen from there. */
