@@ -87,7 +87,16 @@ test('what a value lies in can be transferred: reading goes on in new memory', a
   const things = store.collection('things', { key: binary(), value: binary() })
   for (const key of ['a', 'b', 'c']) await things.put(Buffer.from(key), plain)
   await store.appendAll([plain, plain])
-  const give = (bytes: Uint8Array | undefined): void => void transfer.call(bytes?.buffer as ArrayBufferLike)
+  // The memory is marked untransferable. Later Nodes refuse to transfer such memory, earlier ones give it away all the same.
+  let isRefused = false
+  const give = (bytes: Uint8Array | undefined): void => {
+    try {
+      transfer.call(bytes?.buffer as ArrayBufferLike)
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error
+      isRefused = true
+    }
+  }
   for (const read of [
     () => things.get(Buffer.from('a')),
     () => things.getMany([Buffer.from('a'), Buffer.from('b')])[1],
@@ -98,8 +107,13 @@ test('what a value lies in can be transferred: reading goes on in new memory', a
     give(read())
     t.deepEqual(read(), plain)
   }
-  // In the middle of a page there is nothing left of it, which is said.
-  t.throws(() => { for (const [, value] of things.range()) give(value) }, { code: 'ERR_INVALID_ARGUMENT' })
-  t.throws(() => { for (const { event } of store.events()) give(event) }, { code: 'ERR_INVALID_ARGUMENT' })
+  if (isRefused) {
+    for (const [, value] of things.range()) give(value)
+    for (const { event } of store.events()) give(event)
+  } else {
+    // There is nothing left of the page, which is said.
+    t.throws(() => { for (const [, value] of things.range()) give(value) }, { code: 'ERR_INVALID_ARGUMENT' })
+    t.throws(() => { for (const { event } of store.events()) give(event) }, { code: 'ERR_INVALID_ARGUMENT' })
+  }
   t.is(things.range().toArray().length, 3)
 })
