@@ -2,6 +2,7 @@
 import { type Outcome, skips, step, sum } from '../outcome.ts'
 import { bundles } from './tools/bundlers.ts'
 import { install, type Tool, type ToolName } from './tools/installation.ts'
+import { nextRuns } from './tools/next.ts'
 import { testsRun } from './tools/runners.ts'
 
 const CLAIMS: Record<ToolName, (name: ToolName, tool: Tool) => Promise<Outcome>> = {
@@ -9,6 +10,7 @@ const CLAIMS: Record<ToolName, (name: ToolName, tool: Tool) => Promise<Outcome>>
   rollup: bundles,
   vite: bundles,
   webpack: bundles,
+  next: nextRuns,
   jest: testsRun,
   vitest: testsRun,
   ava: testsRun,

@@ -201,7 +201,7 @@ const FLOORS: &[(&str, u64)] = &[
     ("flipped bit: harmless", 1_000),
     ("flipped bit: a torn tail", 60),
     ("flipped bit: refused by the opening", 1_000),
-    ("flipped bit: told by a reader", 30),
+    ("flipped bit: told by a reader", 15),
     ("flipped bit: horizon", 50),
     ("control: trimmed", 10_000),
     ("control: trimmed beyond the end", 3_000),

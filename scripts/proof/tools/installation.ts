@@ -10,6 +10,7 @@ const PACKAGES = {
   rollup: ['rollup@4.68.8', '@rollup/plugin-node-resolve@16.0.3'],
   vite: ['vite@8.4.0'],
   webpack: ['webpack@5.113.0'],
+  next: ['next@16.4.6', 'react@19.3.1', 'react-dom@19.3.1'],
   jest: ['jest@30.5.2'],
   vitest: ['vitest@4.1.12'],
   ava: ['ava@7.0.0'],
