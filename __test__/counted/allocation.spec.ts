@@ -1,11 +1,11 @@
-// What a read or a transaction allocates, in bytes, counted over a million of them in a process of its own: on the JavaScript heap, and outside of
+// What a read or a transaction allocates, in bytes, counted over some millions of them in a process of its own: on the JavaScript heap, and outside of
 // it for bytes that are handed out. The bounds are what V8's objects take and a little: one object more for each does not fit. They
 // were measured on V8 11.3, 12.4, 13.6 and 14.6 (Node 20, 22, 24, 26).
 import test from 'ava'
 import { runChild } from '../support/child.ts'
 import { storePath } from '../support/store.ts'
 
-const READS = 1_000_000
+const READS = 4_000_000
 const V8 = Number.parseFloat(process.versions.v8)
 /** A Buffer over memory that is there. */
 const VIEW = V8 >= 13 ? 104 : 96
