@@ -169,8 +169,8 @@ fn opened(env: &Env, handle: Arc<StoreHandle>) -> Result<OpenedStore, Failure> {
     Ok(OpenedStore { store, store_key, is_first, store_id, limits, readers_warn_after_ms })
 }
 
-/// Closes a handle. At once it takes no work any more and its snapshots and ranges are released; who waits is served until the
-/// promise settles. It resolves with what was observed and not yet taken.
+/// Closes a handle. At once it takes no work any more and its snapshots and ranges are released; `poll` answers until the promise
+/// settles, which may come before the last wake: whoever waits is served by either. It resolves with what was observed and not yet taken.
 #[napi(catch_unwind, ts_return_type = "Promise<NativeHappenings>")]
 pub fn close_store(env: &Env, store: f64) -> napi::Result<Object<'_>> {
     let store = Handle::from_number(store);

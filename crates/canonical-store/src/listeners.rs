@@ -1,12 +1,15 @@
 //! Who wants to know when a mark has moved, room has come or writing has stopped. Called outside all locks of the engine.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use ledgerstone_journal::WrittenGroup;
-use parking_lot::RwLock;
+use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::FlushReport;
 
@@ -24,12 +27,21 @@ pub trait Listener: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListenerId(u64);
 
+/// Up to where listeners have been told what was done. The marks move first, so that this may be behind them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) written: u64,
+    pub(crate) flushed: u64,
+}
+
 #[derive(Default)]
 pub(crate) struct Listeners {
     next: AtomicU64,
     /// How many want to know what was done, and not only that something was.
     observers: AtomicU64,
     all: RwLock<Vec<(ListenerId, Arc<dyn Listener>)>>,
+    told: Mutex<Told>,
+    more_is_told: Condvar,
 }
 
 impl std::fmt::Debug for Listeners {
@@ -54,9 +66,32 @@ impl Listeners {
     }
 
     pub(crate) fn flushed(&self, flush: &FlushReport) {
-        if self.observers.load(Ordering::Acquire) > 0 {
+        if self.is_observed() {
             self.each(|listener| listener.flushed(flush));
         }
+        self.tell(|told| told.flushed = flush.seq);
+    }
+
+    pub(crate) fn is_observed(&self) -> bool {
+        self.observers.load(Ordering::Acquire) > 0
+    }
+
+    /// Waits until listeners have been told of all up to `until`: at most for `patience`, and no longer once `is_over`, when there may be
+    /// nothing more to tell.
+    pub(crate) fn wait_until_told(&self, until: Told, patience: Duration, is_over: impl Fn() -> bool) {
+        let end = Instant::now() + patience;
+        let mut told = self.told.lock();
+        while (told.written < until.written || told.flushed < until.flushed) && !is_over() {
+            if self.more_is_told.wait_until(&mut told, end).timed_out() {
+                return;
+            }
+        }
+    }
+
+    /// Also called when a store begins, of what earlier ones did.
+    pub(crate) fn tell(&self, change: impl FnOnce(&mut Told)) {
+        change(&mut self.told.lock());
+        self.more_is_told.notify_all();
     }
 
     pub(crate) fn begin_observing(&self) {
@@ -78,12 +113,14 @@ impl Listeners {
 /// Passes on what the journal says.
 impl ledgerstone_journal::Listener for Listeners {
     fn advanced(&self) {
+        self.more_is_told.notify_all(); // also the end of writing comes this way
         Self::advanced(self);
     }
 
     fn wrote(&self, group: &WrittenGroup) {
-        if self.observers.load(Ordering::Acquire) > 0 {
+        if self.is_observed() {
             self.each(|listener| listener.wrote(group));
         }
+        self.tell(|told| told.written = group.last_seq);
     }
 }

@@ -24,7 +24,7 @@ use crate::{
     error::Result,
     identity::Identity,
     layout::Layout,
-    listeners::Listeners,
+    listeners::{Listeners, Told},
     options::{OpenOptions, Settings},
     read::{ReadCaches, Readers},
     replay::Replayed,
@@ -256,6 +256,7 @@ impl Ground {
         let pacing = Pacing { flush_bytes: settings.flush_bytes, flush_interval: settings.flush_interval };
         let coordinator = Coordinator::new(Arc::clone(&self.clock), pacing, Arc::clone(&active), epoch, flushed_seq);
         let listeners = Arc::new(Listeners::default());
+        listeners.tell(|told| *told = Told { written: journal.written(), flushed: flushed_seq });
         journal.add_listener(Arc::clone(&listeners) as Arc<dyn ledgerstone_journal::Listener>);
         let caches = Arc::new(ReadCaches::default());
         checkpoint.share_with(Arc::clone(&caches) as Arc<dyn Idle>);

@@ -254,7 +254,8 @@ impl StoreHandle {
         self.is_first
     }
 
-    /// Gives the handle back. The last one makes everything durable, flushes it and ends the store. Blocks; harmless twice.
+    /// Gives the handle back. The last one makes everything durable, flushes it and ends the store; after any other, listeners have been
+    /// told of all that was written and flushed when it began, as long as somebody observes. Blocks; harmless twice.
     pub fn close(&self) -> Result<()> {
         if self.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
@@ -264,10 +265,13 @@ impl StoreHandle {
             let Some(slot) = places.get_mut(&self.place) else { return Ok(()) };
             let Slot::Open(entry) = slot else { return Ok(()) };
             entry.handles -= 1;
-            if entry.handles > 0 {
+            if entry.handles == 0 {
+                *slot = Slot::Changing;
+            } else {
+                drop(places);
+                self.store.tell_of_what_is_done();
                 return Ok(());
             }
-            *slot = Slot::Changing;
         }
         let _change = Change { place: self.place.clone(), becomes: None };
         self.store.shut_down()

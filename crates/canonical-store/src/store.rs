@@ -27,7 +27,7 @@ use crate::{
     flush::FlushProbes,
     identity::Identity,
     layout::Layout,
-    listeners::Listeners,
+    listeners::{Listeners, Told},
     options::{Limits, Settings},
     read::{ReadCaches, Readers},
     stats::RecoveryReport,
@@ -47,6 +47,9 @@ pub enum Level {
     /// Room for the next transaction; the sequence number does not count.
     Room,
 }
+
+/// So long a handle that is closed waits for listeners to be told: far longer than telling takes, which never blocks.
+const PATIENCE_FOR_LISTENERS: Duration = Duration::from_secs(10);
 
 /// How far the store has come. Each number only grows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -278,6 +281,15 @@ impl Store {
     /// Has the listeners told what is written and flushed, until as many [`end_observing`](Self::end_observing).
     pub fn begin_observing(&self) {
         self.listeners.begin_observing();
+    }
+
+    /// Whoever observes has been told of what is written and flushed. The marks move first; a handle that is closed between the two would
+    /// miss what everybody else already relies on.
+    pub(crate) fn tell_of_what_is_done(&self) {
+        if self.listeners.is_observed() {
+            let until = Told { written: self.journal.written(), flushed: self.coordinator.flushed_seq() };
+            self.listeners.wait_until_told(until, PATIENCE_FOR_LISTENERS, || self.poison.get().is_some());
+        }
     }
 
     /// See [`begin_observing`](Self::begin_observing).

@@ -11,13 +11,18 @@ mod support;
 
 use std::{
     ops::{Bound, ControlFlow},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use ledgerstone_canonical_store::{
-    Direction, Fill, GateEntry, KeyBatch, KeyBounds, Level, OpenOptions, Owner, ShowValue, Stall, StoreHandle, open,
-    testing::WriteSet,
+    Direction, Fill, GateEntry, KeyBatch, KeyBounds, Level, Listener, OpenOptions, Owner, ShowValue, Stall,
+    StoreHandle, WrittenGroup, open, testing::WriteSet,
 };
+use parking_lot::Mutex;
 use support::TempDir;
 
 fn all(reverse: bool) -> KeyBounds {
@@ -234,6 +239,54 @@ fn a_second_handle_is_the_same_store_and_the_last_one_closes_it() {
     assert_eq!(open(dir.path(), &clash).unwrap_err().code(), "ERR_CODEC_MISMATCH");
     let third = open(dir.path(), &OpenOptions::default()).unwrap();
     assert_eq!(third.next_event_id(), 2);
+}
+
+/// Counts the commits it is told of, and may hold up whoever tells.
+#[derive(Default)]
+struct Heard {
+    commits: AtomicU64,
+    reached: AtomicBool,
+    held: Mutex<()>,
+}
+
+impl Listener for Heard {
+    fn advanced(&self) {}
+
+    fn wrote(&self, group: &WrittenGroup) {
+        self.reached.store(true, Ordering::Release);
+        let _held = self.held.lock();
+        self.commits.fetch_add(group.commits, Ordering::Relaxed);
+    }
+}
+
+// Bug: a thread that listened to commits and closed its store missed some that were durable already. Mechanism: the marks move before listeners are
+// told, and only the last handle's closing waited for those who tell. Fix: every closing does.
+#[test]
+fn whoever_closes_has_been_told_of_all_that_was_durable() {
+    let dir = TempDir::new("told");
+    let store = open(dir.path(), &OpenOptions::default()).unwrap();
+    let other = open(dir.path(), &OpenOptions::default()).unwrap();
+    let (slow, listener) = (Arc::new(Heard::default()), Arc::new(Heard::default()));
+    store.add_listener(Arc::clone(&slow) as Arc<dyn Listener>);
+    other.add_listener(Arc::clone(&listener) as Arc<dyn Listener>);
+    other.begin_observing();
+    let held = slow.held.lock();
+    let owner = Owner::new();
+    let set = WriteSet::default().event(b"one");
+    let committed = store.commit(owner, GateEntry::Blind, set.bytes(), &[]).unwrap();
+    store.want(Level::Durable, committed.seq);
+    while !slow.reached.load(Ordering::Acquire) {
+        std::thread::yield_now();
+    }
+    assert!(store.marks().durable >= committed.seq, "everybody can see it");
+    let closing = std::thread::spawn(move || {
+        other.close().unwrap();
+        listener.commits.load(Ordering::Relaxed)
+    });
+    std::thread::sleep(Duration::from_millis(20)); // gives a closing that does not wait the time to show it
+    drop(held);
+    assert_eq!(closing.join().unwrap(), 1);
+    store.close().unwrap();
 }
 
 #[test]
