@@ -220,7 +220,7 @@ export class Writer {
     try {
       return { result: synchronous(fn(new EmbeddedTransaction(open))), commit: open.commit() }
     } catch (error) {
-      open.fail(error)
+      open.fail()
       throw error
     }
   }
@@ -334,7 +334,7 @@ function signalOf(options: WriteOptions | undefined): AbortSignal | undefined {
 
 /** What a transaction that was not committed comes to. Kept out by a pause it runs again, whatever its function has made of that. */
 function pausedOr(open: OpenTransaction, error: unknown): typeof PAUSED {
-  open.fail(error)
+  open.fail()
   if (open.wasPaused) return PAUSED
   throw error
 }
