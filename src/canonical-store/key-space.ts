@@ -2,6 +2,7 @@
 import type { KeyCodec, KeyPrefix } from '../codecs/codec.ts'
 import { BinaryCodec } from '../codecs/binary.ts'
 import { codecFailed, type PayloadCodec } from '../codecs/payload-codec.ts'
+import { takeRefusal } from '../codecs/refusal.ts'
 import { TextCodec } from '../codecs/text-codec.ts'
 import { Utf8Codec } from '../codecs/utf8.ts'
 import { InvalidArgumentError, invalidArgument } from '../errors.ts'
@@ -104,7 +105,7 @@ export class KeySpace<K, V> {
     try {
       encoded = encode()
     } catch (cause) {
-      if (cause instanceof InvalidArgumentError) throw cause
+      if (takeRefusal(cause) && cause instanceof InvalidArgumentError) throw cause
       throw codecFailed('encode', 'a key', this.keyName, this.name, cause)
     }
     if (typeof encoded === 'string' ? isWellFormed(encoded) : isBytes(encoded)) return encoded

@@ -8,6 +8,7 @@ import { checkCodec } from './check-codec.ts'
 import type { Codec } from './codec.ts'
 import type { Envelope, EnvelopeInput, EnvelopeOptions, EventMetadata, EventTypeOptions } from './envelope-types.ts'
 import { checkSchema, json, validate } from './json.ts'
+import { refusal } from './refusal.ts'
 import { TextCodec } from './text-codec.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set(['types', 'codec'])
@@ -159,7 +160,7 @@ class Envelopes {
 
   #error(what: string, type?: string, variables?: string, cause?: unknown): LedgerstoneError {
     const parts = [type === undefined ? undefined : `type=${JSON.stringify(type)}`, variables, `codec=${this.name}`]
-    return errorOf('ERR_CODEC', `${what}: ${parts.filter((part) => part !== undefined).join(' ')}`, { codec: this.name }, cause)
+    return refusal(errorOf('ERR_CODEC', `${what}: ${parts.filter((part) => part !== undefined).join(' ')}`, { codec: this.name }, cause))
   }
 }
 

@@ -3,6 +3,7 @@ import { errorOf, invalidArgument } from '../errors.ts'
 import { brand } from '../internal/brand.ts'
 import { isThenable } from '../internal/thenable.ts'
 import type { Codec, Json } from './codec.ts'
+import { refusal } from './refusal.ts'
 import type { StandardSchemaV1 } from './standard-schema.ts'
 import { TextCodec } from './text-codec.ts'
 
@@ -76,7 +77,7 @@ export function validate(schema: StandardSchemaV1, value: unknown): unknown {
   }
   if (result.issues === undefined) return result.value
   const [first] = result.issues
-  throw errorOf('ERR_VALIDATION', `the schema refused the value: issues=${result.issues.length} path=${pathOf(first)}`, { issues: result.issues })
+  throw refusal(errorOf('ERR_VALIDATION', `the schema refused the value: issues=${result.issues.length} path=${pathOf(first)}`, { issues: result.issues }))
 }
 
 /** Where the first issue is, as one would write it: `lines[0].n`; `.` is the value itself. */

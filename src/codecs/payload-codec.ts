@@ -3,6 +3,7 @@
 import { CodecError, errorOf, invalidArgument, ValidationError, type LedgerstoneError } from '../errors.ts'
 import { isAscii, isBytes, isDetached, isWellFormed, lengthOf, readUtf8 } from '../internal/bytes.ts'
 import type { Codec } from './codec.ts'
+import { takeRefusal } from './refusal.ts'
 import { BinaryCodec } from './binary.ts'
 import { TextCodec } from './text-codec.ts'
 import { Utf8Codec } from './utf8.ts'
@@ -34,7 +35,6 @@ export class PayloadCodec<T = unknown> {
     try {
       encoded = this.#codec.encode(value)
     } catch (cause) {
-      if (cause instanceof ValidationError) throw cause
       throw this.#error('encode', cause)
     }
     if (typeof encoded === 'string') {
@@ -83,10 +83,11 @@ export class PayloadCodec<T = unknown> {
 
   #error(what: 'encode' | 'decode', cause: unknown): LedgerstoneError {
     // A codec of ours has said it better.
-    if (cause instanceof CodecError) {
+    if (takeRefusal(cause)) {
+      if (cause instanceof ValidationError && what === 'encode') return cause
       const { name: codec } = this
       const collection = this.#collection
-      return collection === undefined ? cause : errorOf('ERR_CODEC', `${cause.message} collection=${JSON.stringify(collection)}`, { codec, collection }, cause.cause)
+      if (cause instanceof CodecError) return collection === undefined ? cause : errorOf('ERR_CODEC', `${cause.message} collection=${JSON.stringify(collection)}`, { codec, collection }, cause.cause)
     }
     return codecFailed(what, this.#collection === undefined ? 'an event' : 'a value', this.name, this.#collection, cause)
   }
