@@ -7,7 +7,7 @@ import { openStore } from '../support/store.ts'
 
 interface Told { code: string; cause?: unknown; issues?: unknown; codec?: string; collection?: string }
 
-const refuseAll: StandardSchemaV1<unknown> = { '~standard': { version: 1, vendor: 'test', validate: () => ({ issues: [{ message: 'no' }] }) } }
+const refuseAll: StandardSchemaV1 = { '~standard': { version: 1, vendor: 'test', validate: () => ({ issues: [{ message: 'no' }] }) } }
 
 function thrown(work: () => unknown): unknown {
   try {
@@ -39,7 +39,7 @@ test('an error of another store is the cause, in keys, values, events, schemas, 
     const store = await openStore(t, { events: throwing(error) })
     const values = store.collection('values', { key: utf8(), value: throwing(error) })
     const keys = store.collection('keys', { key: throwing(error), value: json<unknown>() })
-    const validated = store.collection('validated', { key: utf8(), value: json({ '~standard': { version: 1, vendor: 'test', validate: () => { throw error } } } as StandardSchemaV1<unknown>) })
+    const validated = store.collection('validated', { key: utf8(), value: json({ '~standard': { version: 1, vendor: 'test', validate: () => { throw error } } } as StandardSchemaV1) })
     const upcast = envelope<{ a: unknown }>({ types: { a: { version: 2, upcast: { 1: () => { throw error } } } } })
     const calls: Record<string, () => unknown> = {
       value: () => store.apply((tx) => tx.put(values, 'a', 1)),

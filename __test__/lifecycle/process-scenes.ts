@@ -95,14 +95,15 @@ const scenes: Record<string, () => Promise<void> | void> = {
     let rounds = 0
     process.on('beforeExit', () => {
       if (rounds++ > 0) return
-      setTimeout(async () => {
+      const goOn = async (): Promise<void> => {
         const before = store.stats().journal.flushes
         for (let round = 0; round < 20; round++) {
           commitAll(store)
           await turn()
         }
         report(`${store.stats().journal.flushes - before} flushes`)
-      }, 10)
+      }
+      setTimeout(() => void goOn(), 10)
     })
   },
   'the pool is taken': async () => {

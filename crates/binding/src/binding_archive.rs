@@ -49,12 +49,7 @@ pub fn release_segments(env: &Env, store: f64, held: f64) -> napi::Result<()> {
 
 /// CRC-32C over the file of the held segment that begins with this event.
 #[napi(catch_unwind, ts_return_type = "Promise<number>")]
-pub fn segment_checksum(
-    env: &Env,
-    store: f64,
-    held: f64,
-    first_event_id: f64,
-) -> napi::Result<Object<'_>> {
+pub fn segment_checksum(env: &Env, store: f64, held: f64, first_event_id: f64) -> napi::Result<Object<'_>> {
     let find = |state: &EnvState| {
         let held =
             state.with_store(Handle::from_number(store), |entry| entry.held_segments(Handle::from_number(held)))?;

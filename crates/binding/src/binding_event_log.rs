@@ -7,10 +7,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use ledgerstone_event_log::{Ground, Opening, OwnedLog, OwnedLogOptions, SegmentInfo};
 use ledgerstone_format::Durability;
-use napi::{
-    Env,
-    bindgen_prelude::Object,
-};
+use napi::{Env, bindgen_prelude::Object};
 use napi_derive::napi;
 
 use crate::{

@@ -8,10 +8,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use ledgerstone_canonical_store::{Report, Verification, verify_closed};
 use ledgerstone_event_log::{LogReport, LogVerification};
-use napi::{
-    Env,
-    bindgen_prelude::Object,
-};
+use napi::{Env, bindgen_prelude::Object};
 use napi_derive::napi;
 
 use crate::{

@@ -156,7 +156,8 @@ mod tests {
 
     #[test]
     fn a_hint_is_told_from_what_somebody_has_written() {
-        let hints: [&[u8]; 6] = [b"", b"12\n17000\n", b"12\n17000\n0.1.0\n99\n", b"12\n17\n1.0.0-rc.1+b\n9\n", b"12\n1\0\0\0", b"\0\0"];
+        let hints: [&[u8]; 6] =
+            [b"", b"12\n17000\n", b"12\n17000\n0.1.0\n99\n", b"12\n17\n1.0.0-rc.1+b\n9\n", b"12\n1\0\0\0", b"\0\0"];
         for found in hints {
             assert!(is_hint(found), "{found:?}");
         }
