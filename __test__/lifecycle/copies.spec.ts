@@ -42,7 +42,7 @@ for (const [scene, what, expected] of [
   ]],
 ] as const) {
   test(what, async (t) => {
-    const { code, signal, hung, stderr, reports } = await runChild(new URL('copy-scenes.ts', import.meta.url), { args: [scene, temporaryFolder(t)] })
+    const { code, signal, stderr, reports, hung } = await runChild(new URL('copy-scenes.ts', import.meta.url), { args: [scene, temporaryFolder(t)] })
     t.deepEqual({ code, signal, hung, stderr, reports }, { code: 0, signal: null, hung: false, stderr: '', reports: [...expected] })
   })
 }

@@ -63,20 +63,19 @@ async function together(one: Copy, two: Copy): Promise<void> {
   report(`events ${followed} ${a.events().count()}`)
 
   // A transaction of one is the thread's: the other reads in it, and may not write beside it.
-  let refused: Promise<string> | undefined
+  let refusal: Promise<string> | undefined
   let inside: unknown
   try {
     a.apply((tx) => {
       tx.put(a.state, 'key', 'in the transaction')
       inside = b.state.get('key')
       tx.put(b.state, 'by', 'the collection of two')
-      refused = b.state.put('key', 'beside').then(() => 'nothing', (error: unknown) => (error as { code: string }).code)
+      refusal = b.state.put('key', 'beside').then(() => 'written', (error: unknown) => (error as { code: string }).code)
     })
   } catch (error) {
     report(`${String(inside)}: ${(error as { code: string }).code}`)
   }
-  // However soon it is told: when the loop has had no turn for a while that is in its next one.
-  report(`refused ${await refused}, reads ${JSON.stringify(b.state.get('key'))}`)
+  report(`refused ${await refusal}, reads ${JSON.stringify(b.state.get('key'))}`)
   a.apply((tx) => tx.put(b.state, 'by', 'the collection of two'))
   report(JSON.stringify(a.state.get('by')))
 

@@ -53,9 +53,24 @@ impl Census {
         lines.join("\n")
     }
 
-    /// The floors, each for 10,000 lives, that these lives stay below.
+    /// The floors, each for 10,000 lives, that these lives stay below by more than chance explains: four times the square root of a count.
     pub(crate) fn below(&self, floors: &[(&str, u64)], lives: u64) -> Vec<String> {
-        let missed = |(what, floor): &&(&str, u64)| self.of(what) * 10_000 < floor * lives;
-        floors.iter().filter(missed).map(|(what, floor)| format!("{what}: {} of {floor}", self.of(what))).collect()
+        let missed = floors.iter().filter_map(|(what, floor)| {
+            let expected = floor * lives / 10_000;
+            let least = expected.saturating_sub(4 * expected.isqrt()).max(u64::from(expected >= 4));
+            (self.of(what) < least).then(|| format!("{what}: {} of {least}", self.of(what)))
+        });
+        missed.collect()
     }
+}
+
+#[test]
+fn a_floor_forgives_what_chance_explains_and_no_more() {
+    let mut census = Census::default();
+    let floors = &[("a power cut", 120)];
+    census.add("a power cut", 40);
+    assert_eq!(census.below(floors, 5_000), Vec::<String>::new(), "60 are expected; 40 may happen");
+    assert_eq!(census.below(floors, 10_000), ["a power cut: 40 of 80"]);
+    assert_eq!(Census::default().below(&[("rare", 3)], 10_000), Vec::<String>::new());
+    assert_eq!(Census::default().below(&[("rare", 3)], 15_000), ["rare: 0 of 1"]);
 }
