@@ -128,8 +128,8 @@ test('nor is one beside which the function throws an error of its own', async (t
     }
     for (const [name, run] of Object.entries(FORMS)) t.is(await run(store, fn).catch((error: unknown) => error), own, name)
     t.is(t.throws(() => store.apply(fn)), own)
-    const isAsynchronous = t.throws(() => store.apply((async () => void write()) as never))
-    t.is((isAsynchronous as { code?: string }).code, 'ERR_ASYNC_TRANSACTION')
+    const asynchronous = async (): Promise<void> => void write()
+    t.throws(() => store.apply(asynchronous as never), { code: 'ERR_ASYNC_TRANSACTION' })
     await turn()
   }
 })

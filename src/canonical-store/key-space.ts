@@ -7,6 +7,7 @@ import { TextCodec } from '../codecs/text-codec.ts'
 import { Utf8Codec } from '../codecs/utf8.ts'
 import { InvalidArgumentError, invalidArgument } from '../errors.ts'
 import { copyOf, isBytes, isWellFormed, lengthOf, owned } from '../internal/bytes.ts'
+import { leaveUnheard } from '../internal/thenable.ts'
 import type { StoreHandle } from './store-handle.ts'
 
 /** A named key space, as one handle of the store sees it. */
@@ -109,6 +110,7 @@ export class KeySpace<K, V> {
       throw codecFailed('encode', 'a key', this.keyName, this.name, cause)
     }
     if (typeof encoded === 'string' ? isWellFormed(encoded) : isBytes(encoded)) return encoded
+    leaveUnheard(encoded)
     throw codecFailed('encode', 'a key', this.keyName, this.name, new TypeError('a codec encodes to bytes, or a string without lone surrogates'))
   }
 }

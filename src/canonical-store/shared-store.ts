@@ -3,7 +3,7 @@
 import { errorOf, type LedgerstoneError } from '../errors.ts'
 import { AbortWatch } from '../internal/abort.ts'
 import { nobodysContext } from '../internal/context.ts'
-import { performance, queueMicrotask, setTimeout } from '../internal/platform.ts'
+import { clearTimeout, performance, queueMicrotask, setTimeout } from '../internal/platform.ts'
 import { Admission, type PAUSED } from './admission.ts'
 import type { CommitInfo, EventId } from './canonical-store.ts'
 import { failures, stalls } from './diagnostics.ts'
@@ -30,6 +30,8 @@ const IS_PAUSED = 16
 /** How often those are let in who are paced, in ms: the coordinator's slice. */
 const PACE_MS = 4
 const CROWDED_AND_FULL = 1 | IS_FULL
+/** An event that a follower waits for, and nobody else, is made durable after so long, in ms. */
+const SOON_MS = 1000
 
 /**
  * So many waiters may be served by a flush on this thread (docs/decisions/0005). It costs them two changes of threads less, which is more than the
@@ -63,6 +65,7 @@ export class SharedStore {
   #failure: LedgerstoneError | undefined
   #turnIsScheduled = false
   #pace: NodeJS.Timeout | undefined
+  #soon: NodeJS.Timeout | undefined
   readonly #atItsEnd = (): void => this.#endTurn()
 
   constructor(environment: Environment, key: number, path: string) {
@@ -158,6 +161,7 @@ export class SharedStore {
     } else {
       this.#stop(failure as LedgerstoneError)
       this.#waiters.fail(failure)
+      this.#expectEvents()
     }
   }
 
@@ -269,7 +273,31 @@ export class SharedStore {
   awaitEvent(level: EventLevel, id: EventId, settle: (failure?: Error) => void): () => void {
     const forget = this.#eventWaiters.add(level, id, settle)
     this.#scheduleTurn()
-    return forget
+    this.#expectEvents()
+    return () => {
+      forget()
+      this.#expectEvents()
+    }
+  }
+
+  /** The events below `end` are applied, by this thread. */
+  appended(end: EventId): void {
+    if (this.#eventWaiters.isEmpty) return
+    if (end > this.eventsEnd(APPLIED)) this.#marks[EVENTS] = end
+    this.#expectEvents()
+  }
+
+  /** A follower may wait for an event that is on its way, and nobody else may: the event loop waits with it, and not for longer than that takes. */
+  #expectEvents(): void {
+    if (this.#failure !== undefined || this.#handles.size === 0 || !this.#eventWaiters.awaitsBelow(this.eventsEnd(APPLIED))) {
+      clearTimeout(this.#soon)
+      this.#soon = undefined
+      return
+    }
+    this.#soon ??= setTimeout(() => {
+      this.#soon = undefined
+      void this.reached(DURABLE, this.applied)
+    }, SOON_MS)
   }
 
   /** @throws the failure that {@link reached} told of, unless this commit was there before it */
@@ -362,6 +390,7 @@ export class SharedStore {
   #settle(): void {
     for (const level of LEVELS) this.#waiters.settle(level, this.#marks[level] as number)
     for (const level of EVENT_LEVELS) this.#eventWaiters.settle(level, this.eventsEnd(level))
+    if (this.#soon !== undefined) this.#expectEvents()
   }
 
   #fail(): void {
@@ -370,6 +399,7 @@ export class SharedStore {
     if (this.#failure === undefined) return
     this.#waiters.fail(this.#poisoned())
     this.#eventWaiters.fail(() => this.#poisoned())
+    this.#expectEvents()
     this.#admission.refuse(() => this.#poisoned())
   }
 

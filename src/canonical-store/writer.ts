@@ -5,8 +5,8 @@ import { rankOf } from '../durability.ts'
 import type { ColdCalls } from '../binding.ts'
 import { errorOf, hasCode, invalidArgument } from '../errors.ts'
 import { owned } from '../internal/bytes.ts'
-import { isPromise, throwIfAborted } from '../internal/platform.ts'
-import { isThenable } from '../internal/thenable.ts'
+import { throwIfAborted } from '../internal/platform.ts'
+import { isThenable, leaveUnheard } from '../internal/thenable.ts'
 import { checkFunction, checkOptions, checkSignal } from '../internal/validate.ts'
 import { checkedTimeout, DEFAULT_LOCK_TIMEOUT_MS } from '../lock-manager/lock-manager.ts'
 import type { Commit, CommitInfo, Transaction, WriteOptions, WriteTxn } from './canonical-store.ts'
@@ -350,7 +350,6 @@ function synchronous<T>(result: T): T {
 }
 
 function asyncTransaction(result: unknown): Error {
-  // It is going to fail, because its transaction has ended; that must not become an unhandled rejection beside the error it gets here.
-  if (isPromise(result)) result.catch(() => {})
+  leaveUnheard(result) // it is going to fail, because its transaction has ended
   return errorOf('ERR_ASYNC_TRANSACTION', 'the callback of a transaction returned a promise; the transaction is aborted')
 }

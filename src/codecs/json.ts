@@ -1,7 +1,7 @@
 // The default codec of values and events: JSON text, checked against a schema on the way in where one is given.
 import { errorOf, invalidArgument } from '../errors.ts'
 import { brand } from '../internal/brand.ts'
-import { isThenable } from '../internal/thenable.ts'
+import { isThenable, leaveUnheard } from '../internal/thenable.ts'
 import type { Codec, Json } from './codec.ts'
 import { refusal } from './refusal.ts'
 import type { StandardSchemaV1 } from './standard-schema.ts'
@@ -72,7 +72,7 @@ export function checkSchema(schema: unknown, argument: string): asserts schema i
 export function validate(schema: StandardSchemaV1, value: unknown): unknown {
   const result = schema['~standard'].validate(value)
   if (isThenable(result)) {
-    result.then(undefined, () => {}) // refused below; its own outcome is nobody's
+    leaveUnheard(result)
     throw new TypeError('the schema validates asynchronously')
   }
   if (result.issues === undefined) return result.value

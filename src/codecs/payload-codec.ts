@@ -2,6 +2,7 @@
 // place.
 import { CodecError, errorOf, invalidArgument, ValidationError, type LedgerstoneError } from '../errors.ts'
 import { isAscii, isBytes, isDetached, isWellFormed, lengthOf, readUtf8 } from '../internal/bytes.ts'
+import { leaveUnheard } from '../internal/thenable.ts'
 import type { Codec } from './codec.ts'
 import { takeRefusal } from './refusal.ts'
 import { BinaryCodec } from './binary.ts'
@@ -45,6 +46,7 @@ export class PayloadCodec<T = unknown> {
       if (lengthOf(encoded) > 0 || !isDetached(encoded)) return encoded
       throw invalidArgument(this.#collection === undefined ? 'event' : 'value', 'the memory of the bytes was given away')
     }
+    leaveUnheard(encoded)
     throw this.#error('encode', new TypeError('a codec encodes to bytes or a string'))
   }
 

@@ -207,7 +207,7 @@ impl Error {
                 let mut details = vec![("path", text(&path.display()))];
                 match by.versions() {
                     Some((expected, actual)) => {
-                        details.extend([("expected", text(&expected)), ("actual", text(&actual))])
+                        details.extend([("expected", text(&expected)), ("actual", text(&actual))]);
                     }
                     None => details.extend(by.pid().map(|pid| ("pid", Detail::Number(u64::from(pid))))),
                 }
