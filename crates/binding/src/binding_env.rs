@@ -84,7 +84,7 @@ const THREAD_HOME: &str = "(() => {
     Object.defineProperty(globalThis, key, { value: home })
     globalThis.process?.on?.('beforeExit', () => {
       home.joined?.cold.loopEnds(true)
-      setImmediate(() => home.joined?.cold.loopEnds(false)).unref()
+      setImmediate?.(() => home.joined?.cold.loopEnds(false))?.unref?.()
     })
     globalThis.process?.on?.('exit', () => {
       home.joined?.cold.handOver()
