@@ -22,13 +22,13 @@ test('a promise that is refused is nobody\'s unhandled rejection', async (t) => 
   const calls: Record<string, () => unknown> = {
     keys: () => store.transact({ keys: failing as never, preflight: () => {}, apply: () => {} }),
     value: () => store.collection('value', { key: utf8(), value: asynchronous }).put('a', 1),
-    key: () => store.collection('key', { key: asynchronous as never, value: utf8() }).put('a' as never, 'b'),
-    'key to read': () => store.collection('key', { key: asynchronous as never, value: utf8() }).get('a' as never),
+    key: () => store.collection('key', { key: asynchronous as never, value: utf8() }).put('a', 'b'),
+    'key to read': () => store.collection('key', { key: asynchronous as never, value: utf8() }).get('a'),
     transact: () => store.transact(failing as never),
-    apply: () => store.apply(failing as never),
+    apply: () => store.apply(failing),
     upcaster: () => envelope<{ a: number }>({ types: { a: { version: 2, upcast: { 1: failing } } } }).decode(Buffer.from('{"type":"a","version":1,"data":1}')),
-    schema: () => envelope<{ a: unknown }>({ types: { a: { schema: schema as never } } }).encode({ type: 'a', data: 1 } as never),
-    'codec inside': () => envelope<{ a: number }>({ types: { a: {} }, codec: asynchronous as never }).decode(Buffer.from('x')),
+    schema: () => envelope<{ a: unknown }>({ types: { a: { schema: schema } } }).encode({ type: 'a', data: 1 } as never),
+    'codec inside': () => envelope<{ a: number }>({ types: { a: {} }, codec: asynchronous }).decode(Buffer.from('x')),
   }
   for (const [name, call] of Object.entries(calls)) {
     const thrown: unknown = await (async () => call())().then(() => undefined, (error: unknown) => error)
@@ -42,7 +42,7 @@ test('a promise that is refused is nobody\'s unhandled rejection', async (t) => 
 test('closing from what closing ends is the same closing', async (t) => {
   const store = await openStore(t)
   let inner: Promise<void> | undefined
-  const phases = store.transact({ keys: {}, preflight: ({ signal }) => new Promise<void>(() => signal.addEventListener('abort', () => (inner = store.close()))), apply: () => {} })
+  const phases = store.transact({ keys: {}, preflight: ({ signal }) => new Promise<void>(() => signal.addEventListener('abort', () => { inner = store.close() })), apply: () => {} })
   await turn()
   const outer = store.close()
   t.is(inner, outer)
@@ -85,7 +85,7 @@ for (const [what, made] of Object.entries(SIGNALS)) {
     ]
     for (const call of calls) {
       const outcome = await told(call)
-      t.true(outcomes.has(outcome), `${call}: ${outcome}`)
+      t.true(outcomes.has(outcome), `${String(call)}: ${outcome}`)
     }
     t.false(store.isPaused)
     const following = store.follow({ from: 1, signal })[Symbol.asyncIterator]()

@@ -5,7 +5,7 @@ export const APPLIED = 0
 export const FLAGS = 4
 export const EVENTS = 5
 /** Crowded or paused: new writes have to queue. */
-export const HAS_NO_ROOM = 1 | 16
+export const HAS_NO_ROOM: number = 1 | 16
 export const HAS_FAILED = 2
 export const IS_SEALED = 8
 export const IS_FULL = 4
@@ -15,4 +15,4 @@ export const IS_PACED = 32
 export const WAITS_FOR_READERS = 64
 /** Writers are kept out for a while. */
 export const IS_PAUSED = 16
-export const CROWDED_AND_FULL = 1 | IS_FULL
+export const CROWDED_AND_FULL: number = 1 | IS_FULL
