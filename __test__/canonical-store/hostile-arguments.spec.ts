@@ -17,6 +17,7 @@ test('a promise that is refused is nobody\'s unhandled rejection', async (t) => 
   const path = storePath(t)
   const store = await openStore(t, { events: envelope<{ a: number }>({ types: { a: {} } }) }, path)
   await store.append({ type: 'a', data: 1 })
+  const unfit: unknown = failing
   const asynchronous = { name: 'asynchronous', ordered: true, encode: failing, decode: failing } as unknown as Codec<unknown>
   const schema: StandardSchemaV1 = { '~standard': { version: 1, vendor: 'test', validate: failing } }
   const calls: Record<string, () => unknown> = {
@@ -25,7 +26,7 @@ test('a promise that is refused is nobody\'s unhandled rejection', async (t) => 
     key: () => store.collection('key', { key: asynchronous as never, value: utf8() }).put('a', 'b'),
     'key to read': () => store.collection('key', { key: asynchronous as never, value: utf8() }).get('a'),
     transact: () => store.transact(failing as never),
-    apply: () => store.apply(failing),
+    apply: () => store.apply(unfit as never),
     upcaster: () => envelope<{ a: number }>({ types: { a: { version: 2, upcast: { 1: failing } } } }).decode(Buffer.from('{"type":"a","version":1,"data":1}')),
     schema: () => envelope<{ a: unknown }>({ types: { a: { schema: schema } } }).encode({ type: 'a', data: 1 } as never),
     'codec inside': () => envelope<{ a: number }>({ types: { a: {} }, codec: asynchronous }).decode(Buffer.from('x')),

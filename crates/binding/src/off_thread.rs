@@ -45,11 +45,11 @@ where
 }
 
 /// The same for something that is found now. When it is not there that is a rejection, as whatever else goes wrong.
-pub(crate) fn promised_of<'env, T, R>(
-    env: &'env Env,
+pub(crate) fn promised_of<T, R>(
+    env: &Env,
     find: impl FnOnce(&EnvState) -> Result<T, Failure>,
     work: impl FnOnce(&T) -> Result<R, Failure> + Send + 'static,
-) -> napi::Result<Object<'env>>
+) -> napi::Result<Object<'_>>
 where
     T: Send + 'static,
     R: ToNapiValue + Send + 'static,
