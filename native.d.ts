@@ -97,6 +97,12 @@ export declare function logStats(log: number): NativeLogStats
 /** Flushes what was appended. */
 export declare function logSync(log: number): Promise<void>
 
+/**
+ * Nothing keeps the event loop alive any more: commits that are not yet durable do until they are, also those that are made before
+ * this is taken back.
+ */
+export declare function loopEnds(ends: boolean): void
+
 /** How much was looked at. */
 export interface NativeChecked {
   files: number

@@ -318,7 +318,7 @@ impl Ground {
 
 /// What [`FolderLock`] says, as an error of the store.
 pub(crate) fn owned(taken: std::result::Result<FolderLock, Taken>, layout: &Layout) -> Result<FolderLock> {
-    taken.map_err(|Taken { pid }| Error::Locked { path: layout.root.clone(), pid })
+    taken.map_err(|by| Error::Locked { path: layout.root.clone(), by })
 }
 
 /// Where to read the journal from, and what must be in it.

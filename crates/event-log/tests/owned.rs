@@ -13,7 +13,10 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use ledgerstone_event_log::{Error, Event, Ground, Opening, OwnedLog, OwnedLogOptions, Result, RetentionPolicy};
 use ledgerstone_format::{Durability, StoreId, compression::Compression};
-use ledgerstone_vfs::sim::{Fault, SimClock, SimDisk, SimOp};
+use ledgerstone_vfs::{
+    Taken,
+    sim::{Fault, SimClock, SimDisk, SimOp},
+};
 use support::{event, vfs};
 
 const SMALL: OwnedLogOptions = OwnedLogOptions {
@@ -89,7 +92,7 @@ fn one_owner_at_a_time_and_the_second_is_told_who() {
     let disk = SimDisk::new(1);
     let log = open(&disk, SMALL).unwrap();
     let refused = open(&disk, SMALL);
-    assert!(matches!(&refused, Err(Error::Locked { pid: Some(pid), .. }) if *pid == std::process::id()), "{refused:?}");
+    assert!(matches!(&refused, Err(Error::Locked { by: Taken::Here, .. })), "{refused:?}");
     log.close().unwrap();
     open(&disk, SMALL).unwrap();
 }

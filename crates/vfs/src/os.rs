@@ -12,6 +12,7 @@ mod magic;
 mod mount_table;
 #[cfg_attr(not(unix), path = "os/place_by_path.rs")]
 mod place;
+mod process;
 
 use std::{
     ffi::OsString,
@@ -26,6 +27,7 @@ use direct::DirectHandle;
 use handles::Share;
 use identity::Identity;
 use place::Place;
+pub(crate) use process::process_birth;
 
 /// The real disk.
 #[derive(Clone, Copy, Debug, Default)]
