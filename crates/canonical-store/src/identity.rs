@@ -56,6 +56,15 @@ impl Identity {
         Ok(None)
     }
 
+    /// Reads the integers of a record that [`seal`] made, be it this or the mark of a clean close.
+    #[cfg(all(feature = "sim", feature = "planted-faults"))]
+    pub(crate) fn integers(record: &[u8]) -> Option<u64> {
+        let Unsealed::Fields(mut fields) = unseal(*record.first_chunk()?, FORMAT_VERSION, record) else { return None };
+        fields.take(16)?;
+        while fields.u64().is_some() {}
+        None
+    }
+
     /// `None` when there is no such file.
     pub(crate) fn read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Self>> {
         let Some(bytes) = read_small_file(vfs, path, LIMIT_BYTES)? else { return Ok(None) };

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use ledgerstone_event_log::{EventLog, EventLogOptions, FolderKind, RetentionClock};
+use ledgerstone_event_log::{EventLog, EventLogOptions, FolderKind, RetentionClock, Scan};
 use ledgerstone_format::StoreId;
 use ledgerstone_journal::{Journal, JournalOptions, Poison, Promise, ScanFrom};
 use ledgerstone_lock_manager::LockManager;
@@ -209,6 +209,7 @@ impl Ground {
         let from = scan_from(&loaded, mark, log_end);
         let journal = ledgerstone_journal::scan(Arc::clone(vfs), &layout.journal(), id, from)?;
         judge(layout, next_event_id, log_end, journal.next_event_id)?;
+        judge_time(layout, &loaded, &log)?;
         let mut replayed = Replayed::start(&loaded, settings);
         for frame in &journal.frames {
             replayed.add(frame, layout)?;
@@ -351,6 +352,18 @@ pub(crate) fn judge_trim(layout: &Layout, oldest_event_id: u64, next_event_id: u
     }
     let what = format!("the journal lost what was trimmed: next={next_event_id} oldest={oldest_event_id}");
     Err(Error::corrupt(layout.journal(), 0, what))
+}
+
+/// An event is no later than the commit that it came with, and the next one gets no earlier time than either.
+fn judge_time(layout: &Layout, loaded: &Loaded, log: &Scan) -> Result<()> {
+    let meta = loaded.meta.as_ref();
+    let (next_event_id, committed) = meta.map_or((1, 0), |meta| (meta.next_event_id, meta.last_timestamp_ms));
+    let appended = log.last_timestamp_ms();
+    if log.next_event_id() > next_event_id || appended <= committed {
+        return Ok(());
+    }
+    let what = format!("the last event is later than the last commit: event_ms={appended} commit_ms={committed}");
+    Err(Error::corrupt(layout.events(), 0, what))
 }
 
 /// The log's end is a promise too: what it holds beyond the account must stand in the journal, and it must not fall short.

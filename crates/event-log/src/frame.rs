@@ -24,6 +24,9 @@ use ledgerstone_format::{
 pub(crate) const FRAME_HEADER_BYTES: u64 = FRAME_HEADER_LEN as u64;
 /// The same, as a length in memory.
 pub(crate) const FRAME_HEADER_LEN: usize = 44;
+/// Where its checksum is.
+#[cfg(feature = "planted-faults")]
+pub(crate) const CRC_AT: usize = 4;
 /// Frames start at multiples of this.
 pub(crate) const FRAME_ALIGNMENT: u64 = 8;
 /// The most that the table and the payloads of several events take: where earlier versions cut. A larger event is a frame of
