@@ -104,7 +104,7 @@ mod tests {
         let file = [1, 0, 9, 9, 2, 0, 0, 0, 3];
         let places = integers_read(&file, |bytes| {
             let mut reader = ByteReader::new(bytes);
-            (reader.u16(), reader.take(2), reader.u32(), ByteReader::new(bytes).u16(), reader.u64())
+            (reader.u16(), reader.take(2).map(<[u8]>::len), reader.u32(), ByteReader::new(bytes).u16(), reader.u64())
         });
         assert_eq!(places, [0..2, 4..8]);
         assert!(integers_read(&file, |_| ByteReader::new(&[7; 8]).u64()).is_empty(), "of other bytes");

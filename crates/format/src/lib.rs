@@ -7,6 +7,7 @@ mod damage;
 mod durability;
 #[cfg(feature = "planted-faults")]
 mod fields;
+pub mod memory;
 mod planted;
 mod store_id;
 

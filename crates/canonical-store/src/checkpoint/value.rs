@@ -47,7 +47,8 @@ fn checksum(seq: [u8; 8], key: &[u8], value: &[u8]) -> u32 {
     crc32c(all)
 }
 
-const HEAD_BYTES: usize = 12;
+/// Of an entry before its value.
+pub(super) const HEAD_BYTES: usize = 12;
 
 /// Checks what is too large to be looked at as a whole.
 pub(super) struct Check {
