@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ledgerstone_format::StoreId;
-use ledgerstone_vfs::{Aside, Vfs, aside_paths, read_small_file};
+use ledgerstone_vfs::{Aside, Vfs, asides_of, read_small_file};
 
 use crate::{
     Error,
@@ -44,10 +44,10 @@ impl Identity {
 
     /// The one that was prepared by an attempt to make the store, and where it is.
     pub(crate) fn prepared(vfs: &dyn Vfs, identity: &Path) -> Result<Option<(Self, PathBuf)>> {
-        for path in aside_paths(identity) {
+        for path in asides_of(vfs, identity)? {
             match Self::read(vfs, &path) {
                 Ok(Some(identity)) => return Ok(Some((identity, path))),
-                Ok(None) => break,
+                Ok(None) => {}
                 // Torn, or not ours.
                 Err(Error::Corrupt { .. } | Error::Foreign { .. } | Error::Format { .. }) => {}
                 Err(error) => return Err(error),
