@@ -9,7 +9,7 @@ use std::{
 };
 
 use ledgerstone_event_log::{EventLog, EventLogOptions, FolderKind, RetentionClock, Scan};
-use ledgerstone_format::StoreId;
+use ledgerstone_format::{PlantedFault, StoreId, planted};
 use ledgerstone_journal::{Journal, JournalOptions, Poison, Promise, ScanFrom};
 use ledgerstone_lock_manager::LockManager;
 use ledgerstone_vfs::{Clock, FileSystem, FolderLock, OsVfs, Taken, Vfs};
@@ -226,6 +226,9 @@ impl Ground {
             });
         }
         // Everything has passed. From here on files are changed.
+        if !from.promised.is_end {
+            flush_names(&**vfs, layout)?;
+        }
         let bytes_cut = journal.bytes_cut + log.torn_bytes();
         let log = log.open(Self::log_options(settings), Some(next_event_id))?;
         let journal = journal.open(Arc::clone(&self.clock), self.journal, Arc::clone(poison))?;
@@ -315,6 +318,18 @@ impl Ground {
         }
         Ok(store)
     }
+}
+
+/// A process may have died between giving a name and flushing its folder: what is found is durable before anything is built on it.
+/// Behind the mark of a clean close all names are.
+fn flush_names(vfs: &dyn Vfs, layout: &Layout) -> Result<()> {
+    if planted(PlantedFault::NamesNotFlushed) {
+        return Ok(());
+    }
+    for folder in [&layout.root, &layout.journal(), &layout.events(), &layout.state()] {
+        vfs.sync_dir(folder)?;
+    }
+    Ok(())
 }
 
 /// What [`FolderLock`] says, as an error of the store.

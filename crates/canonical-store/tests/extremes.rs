@@ -235,7 +235,7 @@ fn tried(sound: &Sound, parts: &[&str]) {
                     }
                     match sound.check(&path, &lying, vouched) {
                         Ok(outcome) => {
-                            *met.entry(format!("{} vouched={vouched}: {outcome}", field.part)).or_default() += 1
+                            *met.entry(format!("{} vouched={vouched}: {outcome}", field.part)).or_default() += 1;
                         }
                         // One of a kind is enough to read.
                         Err(what) => {

@@ -114,7 +114,7 @@ mod tests {
     fn a_field_takes_its_extremes() {
         let reseal: Reseal = Rc::new(|file| file[0] = 0xaa);
         let mut file = [0, 0, 0x34, 0x12, 0];
-        let field = FileField::of_part("a part", vec![2..4], &reseal).remove(0);
+        let field = FileField::of_part("a part", vec![2..4, 0..1], &reseal).remove(0);
         assert_eq!(field.get(&file), 0x1234);
         let extremes = field.extremes(&file);
         for value in [0, 1, 0x1233, 0x1235, 0x7fff, 0x8000, 0xfffe, 0xffff, 4, 5, 6] {

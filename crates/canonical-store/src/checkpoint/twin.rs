@@ -104,7 +104,7 @@ impl Committed {
 /// The integers of a twin's file, of the meta record and of the catalog in it, for tests that set each to its extremes.
 #[cfg(feature = "planted-faults")]
 pub(crate) fn file_fields(file: &[u8]) -> Vec<FileField> {
-    let seal_file: Reseal = Rc::new(|file| reseal_end(file));
+    let seal_file: Reseal = Rc::new(reseal_end);
     let mut fields = FileField::of_part("twin", integers_read(file, Committed::decode), &seal_file);
     let mut reader = ByteReader::new(file);
     reader.take(MAGIC.len());

@@ -83,9 +83,9 @@ fn every_number_of_a_page_at_its_extremes_ends_the_walk_with_a_report() {
                 let memory = walked.unwrap_or_else(|_| panic!("it panics with {}", what()));
                 assert!(memory <= bound, "it takes {memory} bytes with {}", what());
                 if is_told {
-                    told += 1
+                    told += 1;
                 } else {
-                    passed += 1
+                    passed += 1;
                 }
                 flip(&disk, at, bytes, now ^ value);
             }
