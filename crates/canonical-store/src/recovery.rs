@@ -148,7 +148,8 @@ impl Ground {
         let vfs = &self.vfs;
         // An attempt before this one may have made the folder and failed to flush its name. The names in it are flushed with
         // the identity file's.
-        if let Some(parent) = layout.root.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        let parent = layout.root.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if let Some(parent) = parent.filter(|_| !planted(PlantedFault::ParentNotFlushed)) {
             vfs.sync_dir(parent)?;
         }
         let (identity, prepared) = if let Some(Unfinished { identity, prepared }) = unfinished {

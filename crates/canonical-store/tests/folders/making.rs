@@ -3,9 +3,10 @@
 use std::{fs, path::Path};
 
 use ledgerstone_canonical_store::{
-    Error, OpenOptions, open,
-    testing::{close_stepped, open_simulated},
+    Error, GateEntry, Level, OpenOptions, Owner, open,
+    testing::{WriteSet, close_stepped, open_simulated},
 };
+use ledgerstone_format::{PlantedFault, plant};
 use ledgerstone_vfs::sim::{SimClock, SimDisk};
 
 use crate::{
@@ -83,4 +84,41 @@ fn an_identity_in_the_making_is_found_behind_a_name_that_is_free() {
     commit(&store, "a").unwrap();
     store.close().unwrap();
     assert!(!dir.path().join("IDENTITY.tmp3").exists());
+}
+
+/// Killed anywhere in the making, finished by the next opening, committed to, and then without power: whether what was acknowledged is there.
+fn keeps_what_is_acknowledged() -> bool {
+    let open = |disk: &SimDisk| {
+        open_simulated(disk, &SimClock::new(1_000), Path::new("/store"), &OpenOptions::default()).unwrap()
+    };
+    (0..40).all(|cut| {
+        let disk = SimDisk::new(cut);
+        disk.cut_after(cut);
+        let _ = attempt(&disk);
+        let disk = disk.crash();
+        let store = open(&disk);
+        let set = WriteSet::default().event(b"acknowledged");
+        let seq = store.commit(Owner::new(), GateEntry::Blind, set.bytes(), &[]).unwrap().seq;
+        store.wait(Level::Durable, seq).unwrap();
+        (0..8).all(|outcome| {
+            let disk = disk.power_cut_seeded(outcome);
+            let options = OpenOptions { create: false, ..OpenOptions::default() };
+            let opened = open_simulated(&disk, &SimClock::new(2_000), Path::new("/store"), &options);
+            opened.is_ok_and(|store| store.marks().applied >= seq)
+        })
+    })
+}
+
+/// Bug: a process died after it had given a name and before its folder was flushed; the next opening built on that name, and a power cut
+/// took it away with what had been acknowledged since. Mechanism: whoever gives a name flushes it, and nobody else. Fix: an opening
+/// flushes what it finds, unless the store was closed cleanly.
+#[test]
+fn names_that_a_process_has_given_and_not_flushed_are_not_built_on() {
+    assert!(keeps_what_is_acknowledged());
+    for fault in [PlantedFault::NamesNotFlushed, PlantedFault::ParentNotFlushed] {
+        plant(Some(fault));
+        let keeps = keeps_what_is_acknowledged();
+        plant(None);
+        assert!(!keeps, "{fault:?} was not noticed");
+    }
 }
