@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use ledgerstone_vfs::remove_leftovers;
+use ledgerstone_vfs::{FileError, remove_leftovers};
 use parking_lot::MutexGuard;
 
 use crate::{
@@ -220,7 +220,8 @@ impl EventLog {
 
     /// Adds a frame to the batch, which is written when it is full and where the segment ends.
     fn add_frame(&self, appender: &mut Appender, frame: &FrameBuilder<'_>) -> Result<(), WriteFailure> {
-        let mut packed = frame.pack(&mut appender.batch);
+        let no_memory = || FileError::no_memory("pwrite", &self.dir);
+        let mut packed = frame.pack(&mut appender.batch).ok_or_else(no_memory)?;
         if let Appender { tail: Tail::Active(writer), batch, .. } = appender {
             let offset = batch.settle(&mut packed, writer.next_place().offset);
             let end = offset.saturating_add(packed.stored_bytes());

@@ -74,6 +74,15 @@ impl HorizonFile {
         Ok(read_small_file(vfs, &dir.join(HORIZON_NAME), MAGIC.len())?.is_some_and(|head| head == MAGIC))
     }
 
+    /// Reads the integers, of whatever log.
+    #[cfg(feature = "planted-faults")]
+    pub(crate) fn read_fields(bytes: &[u8]) -> Option<Horizon> {
+        let mut reader = ByteReader::new(bytes);
+        reader.take(MAGIC.len())?;
+        reader.u16()?;
+        Self::fields(&mut reader, bytes, StoreId::from_random([0; 16]))
+    }
+
     fn fields(reader: &mut ByteReader<'_>, bytes: &[u8], store_id: StoreId) -> Option<Horizon> {
         reader.u16()?;
         let owner = StoreId::from_bytes(reader.array()?);

@@ -17,11 +17,12 @@ use crate::{
     Error, EventLog, EventLogOptions, Result,
     append::Tail,
     event_log::Parts,
-    horizon::{HORIZON_NAME, HorizonFile},
+    horizon::{HORIZON_NAME, Horizon, HorizonFile},
     segment::{
         Body, Segment,
         footer::Footer,
         header::{SEGMENT_HEADER_BYTES, SegmentHeader},
+        index::IndexEntry,
         parse_segment_name, segment_name,
         walk::walk,
         writer::SegmentWriter,
@@ -182,9 +183,10 @@ impl Scan {
         self.horizon.known().map(|horizon| horizon.id)
     }
 
-    /// The timestamp of the last event in milliseconds; 0 when there is none.
+    /// The timestamp of the last event in milliseconds, also when that was trimmed; 0 when there never was one.
     pub fn last_timestamp_ms(&self) -> u64 {
-        self.segments.last().map_or(0, |segment| segment.end().timestamp_ms)
+        let Some(end) = self.segments.last().map(|segment| segment.end()) else { return 0 };
+        last_timestamp_ms(end, self.horizon.known())
     }
 
     /// What no checksum vouches for at the end of the newest segment: opening cuts it.
@@ -328,6 +330,12 @@ impl Scan {
         }
         Ok(Parts { vfs, dir, store_id, options, segments, tail, sealed_bytes: file_bytes, horizon: horizon.known() })
     }
+}
+
+/// The timestamp of the event before `end`. When all events were trimmed, no segment knows it.
+pub(crate) fn last_timestamp_ms(end: IndexEntry, horizon: Option<Horizon>) -> u64 {
+    let known = horizon.filter(|horizon| horizon.next_id == end.id && horizon.id >= end.id);
+    known.map_or(0, |horizon| horizon.last_timestamp_ms).max(end.timestamp_ms)
 }
 
 /// The appender's side of the newest segment: one without a footer grows on.

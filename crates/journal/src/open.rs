@@ -6,8 +6,8 @@
 
 use std::{path::Path, sync::Arc};
 
-use ledgerstone_format::{PAGE_BYTES, PlantedFault, align_up, planted};
-use ledgerstone_vfs::{Aside, Clock, OpenHow, Vfs, VfsFile};
+use ledgerstone_format::{PAGE_BYTES, PlantedFault, align_up, memory::copied, planted};
+use ledgerstone_vfs::{Aside, Clock, FileError, OpenHow, Vfs, VfsFile};
 
 use crate::{
     Error, Frame, Journal, JournalOptions, Poison, Position, Result, Scan,
@@ -152,7 +152,7 @@ impl Shelf<'_> {
             }
             kept.push((number, spare.len));
         }
-        if self.changed {
+        if self.changed && !planted(PlantedFault::RetiredNotFlushed) {
             self.vfs.sync_dir(self.dir)?;
         }
         for (number, len) in kept {
@@ -227,7 +227,7 @@ impl TailFile<'_> {
         writer.buffer.extend_from_slice(zeros(FRAMES_START - HEADER_BYTES as u64));
         let mut crc = self.header.previous_crc;
         for frame in self.tail {
-            let mut bytes = frame.bytes().to_vec();
+            let mut bytes = copied(frame.bytes()).ok_or_else(|| FileError::no_memory("pwrite", aside.path()))?;
             // When this file has its name, all of it is durable.
             let head = FrameHead::parse(&bytes).ok_or(Error::Internal("a frame without a head"))?;
             let mut head = FrameHead { previous_crc: crc, durable_upto: frame.seq().saturating_sub(1), ..head };
@@ -239,7 +239,9 @@ impl TailFile<'_> {
         writer.fill_to(capacity)?;
         // A failed flush is never repeated, whatever its code (I5): lack of room in it is no reason to try again.
         let unflushed = |error| Failure::of_flush(error).into_error();
-        aside.file.sync_data().map_err(unflushed)?;
+        if !planted(PlantedFault::TailNotFlushed) {
+            aside.file.sync_data().map_err(unflushed)?;
+        }
         let path = journal_path(self.dir, self.header.number);
         aside.put_in_place(self.vfs, &path)?;
         self.vfs.sync_dir(self.dir).map_err(unflushed)?;
@@ -256,7 +258,14 @@ struct TailWriter<'a> {
 }
 
 impl TailWriter<'_> {
+    /// What is large is not gathered.
     fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        if bytes.len() >= SLICE_BYTES {
+            self.write_out()?;
+            self.handle.write_all_at(bytes, self.offset)?;
+            self.offset += bytes.len() as u64;
+            return Ok(());
+        }
         self.buffer.extend_from_slice(bytes);
         if self.buffer.len() >= SLICE_BYTES { self.write_out() } else { Ok(()) }
     }

@@ -68,12 +68,8 @@ impl Aside {
 /// Removes what was being made beside `target`; whether there was something.
 pub fn remove_leftovers(vfs: &dyn Vfs, target: &Path) -> Result<bool> {
     let mut removed = false;
-    for path in aside_paths(target) {
-        match remove_leftover(vfs, &path)? {
-            Leftover::Missing => break,
-            Leftover::Removed => removed = true,
-            Leftover::Foreign => {}
-        }
+    for path in asides_of(vfs, target)? {
+        removed |= remove_leftover(vfs, &path)? == Leftover::Removed;
     }
     Ok(removed)
 }
@@ -102,8 +98,20 @@ fn remove_leftover(vfs: &dyn Vfs, path: &Path) -> Result<Leftover> {
     Ok(Leftover::Removed)
 }
 
-/// Where a file that will be `target` may be in the making, in the order in which the names are taken.
-pub fn aside_paths(target: &Path) -> impl Iterator<Item = PathBuf> {
+/// Where a file that will be `target` may be in the making: the first name, and those of the others that are taken. A gap before them
+/// says nothing: whatever was there, ours or not, may have been taken away.
+pub fn asides_of(vfs: &dyn Vfs, target: &Path) -> Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for path in aside_paths(target) {
+        if paths.is_empty() || vfs.exists(&path)? {
+            paths.push(path);
+        }
+    }
+    Ok(paths)
+}
+
+/// Every name that a file in the making can have, in the order in which they are taken.
+fn aside_paths(target: &Path) -> impl Iterator<Item = PathBuf> {
     (0..NAMES).map(|number| aside_path(target, number))
 }
 

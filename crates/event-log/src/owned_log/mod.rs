@@ -37,6 +37,8 @@ use crate::{
 pub use events::{Event, Events};
 pub use open::Ground;
 pub use options::{Opening, OwnedLogOptions};
+#[cfg(feature = "planted-faults")]
+pub(crate) use record::record_integers;
 use record::{CleanMark, Identity};
 pub use verification::{LogReport, LogVerification};
 

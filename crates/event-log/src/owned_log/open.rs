@@ -113,6 +113,10 @@ impl Opener<'_> {
         let scan = scan(&self.ground.vfs, dir, log_id)?;
         self.judge(&scan, &identity, mark)?;
         // Everything has passed. From here on files are changed.
+        if mark.is_none() {
+            // A process may have died between giving a name and flushing the folder.
+            vfs.sync_dir(dir)?;
+        }
         let recovery = Recovery { torn: scan.torn().cloned(), was_closed: mark.is_some() };
         let log = scan.open(self.options.log(), None)?;
         Ok(Opened { log, log_id, recovery, lock })

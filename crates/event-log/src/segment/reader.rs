@@ -65,7 +65,7 @@ impl SegmentReader {
         let len = span.end_offset.saturating_sub(span.offset);
         let len = usize::try_from(len).ok().filter(|len| *len <= MAX_BLOCK_BYTES);
         let len = len.ok_or_else(|| self.corrupt(span.offset, "a block is too large"))?;
-        let no_memory = || FileError::new("pread", &self.segment.path, std::io::ErrorKind::OutOfMemory.into());
+        let no_memory = || FileError::no_memory("pread", &self.segment.path);
         let buffer = buffer.resize(len).ok_or_else(no_memory)?;
         let read = self.file.read_full_at(buffer, span.offset)?;
         let missing = buffer.get_mut(read..).unwrap_or_default();
@@ -104,7 +104,7 @@ impl SegmentReader {
             match Frame::verify(bytes, place) {
                 Ok(Some(frame)) if frame.facts().first_id == next_id => return Ok(frame),
                 Ok(_) => {}
-                Err(what) => return Err(self.corrupt(offset, what)),
+                Err(flaw) => return Err(flaw.into_error(&self.segment.path, offset)),
             }
         }
         Err(self.corrupt(end, "a frame does not verify"))

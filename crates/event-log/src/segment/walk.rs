@@ -137,9 +137,7 @@ impl<'f> Window<'f> {
             let Ok(wanted) = usize::try_from(wanted) else { return Ok(None) };
             self.buffer.clear();
             // By what a frame claims: not to be had is an error, not the end of the process.
-            self.buffer
-                .try_reserve(wanted)
-                .map_err(|_| FileError::new("pread", self.file.path(), std::io::ErrorKind::OutOfMemory.into()))?;
+            self.buffer.try_reserve(wanted).map_err(|_| FileError::no_memory("pread", self.file.path()))?;
             self.buffer.resize(wanted, 0);
             self.start = offset;
             let read = self.file.read_full_at(&mut self.buffer, offset)?;
@@ -159,7 +157,7 @@ impl<'f> Window<'f> {
         let Some(bytes) = self.bytes(offset, header.length_bytes())? else { return Ok(None) };
         match Frame::verify(bytes, Place { salt, offset }) {
             Ok(frame) => Ok(frame.map(|frame| frame.facts())),
-            Err(what) => Err(self.corrupt(offset, what)),
+            Err(flaw) => Err(flaw.into_error(self.file.path(), offset)),
         }
     }
 

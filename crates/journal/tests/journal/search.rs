@@ -94,7 +94,7 @@ fn crafted(rig: &Rig) -> Vec<u8> {
     let (missing, event_id) = (rig.next_seq(), rig.event_id_behind(rig.next_seq() - 1));
     let mut bytes = file;
     for at in (end..bytes.len() - 128).step_by(24) {
-        let length = (bytes.len() - at - (at / 3) % 4096) / 8 * 8;
+        let length = (bytes.len() - at).wrapping_sub((at / 3) % 4096) / 8 * 8;
         bytes[at..at + 4].copy_from_slice(&(length as u32).to_le_bytes());
         bytes[at + 12..at + 16].copy_from_slice(&1_u32.to_le_bytes());
         let seq = missing + ((at - end) / 56) as u64;

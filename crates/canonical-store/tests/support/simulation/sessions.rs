@@ -29,6 +29,9 @@ pub(super) fn live_in(world: &Shared) -> Check<u64> {
         if world.lock().rots() {
             world.lock().look_at_damage()?;
         }
+        if world.lock().meets_strangers() {
+            world.lock().look_at_strangers()?;
+        }
         open(world, last)?;
         if !last {
             spend(world)?;
@@ -61,6 +64,9 @@ fn open(world: &Shared, last: bool) -> Check {
         }
         if !last && world.chance.one_in(12) {
             world.fill_up();
+        }
+        if !last && world.style.compact && world.chance.one_in(2) {
+            world.plan_compact();
         }
         if last || world.chance.one_in(2) {
             world.make_room();
@@ -100,9 +106,11 @@ impl World {
     /// The machine or, where that is enough, the process starts again.
     fn recover_power_or_process(&mut self) {
         self.session = None;
-        if self.disk.is_cut() || self.must_reboot {
+        let is_killed = self.disk.is_cut() && self.is_kill;
+        if (self.disk.is_cut() && !is_killed) || self.must_reboot {
             self.lose_power();
         } else {
+            self.census.add("end: killed in the middle of an operation", u64::from(is_killed));
             self.tell(|| "the process starts again".to_owned());
             self.census.one("end: killed");
             self.move_to(self.disk.crash());
@@ -132,6 +140,7 @@ impl World {
 
     fn forget_trouble(&mut self) {
         self.faulty = false;
+        self.is_kill = false;
         self.frozen_seq = None;
         if let Some(lmdb) = &mut self.lmdb {
             lmdb.settle();
@@ -278,10 +287,11 @@ fn end(world: &Shared, trace: &mut u64) -> Check {
     guard.end_epoch(&store);
     drop((held, store));
     *trace = trace.rotate_left(7) ^ guard.disk.trace_hash();
-    let cut = guard.disk.is_cut() || guard.must_reboot || (guard.style.cuts && guard.chance.one_in(2));
+    let cut =
+        (guard.disk.is_cut() && !guard.is_kill) || guard.must_reboot || (guard.style.cuts && guard.chance.one_in(2));
     if cut {
         guard.lose_power();
-    } else if !clean || guard.faulty || guard.chance.one_in(2) {
+    } else if !clean || guard.faulty || guard.disk.is_cut() || guard.chance.one_in(2) {
         guard.recover_power_or_process();
     } else {
         guard.forget_trouble();
