@@ -4,6 +4,7 @@
 //! pool are innermost. Nobody waits for the I/O mutex while holding a commit lock. Listeners are called outside of all.
 
 mod append;
+mod shrinking;
 mod upkeep;
 mod waiting;
 

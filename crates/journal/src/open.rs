@@ -29,12 +29,15 @@ impl Scan {
     /// Opens the journal for writing. Everything found is durable when this returns. On failure nothing was lost:
     /// scanning again finds the same frames.
     pub fn open(self, clock: Arc<dyn Clock>, options: JournalOptions, poison: Arc<Poison>) -> Result<Arc<Journal>> {
-        let Found { vfs, dir, store_id, mut folder, mut position, mut last_crc, tail, crc_before_tail } = self.found;
+        let Found { vfs, dir, store_id, mut folder, mut position, mut last_crc, tail, crc_before_tail, anchor } =
+            self.found;
         vfs.create_dir_all(&dir)?;
         remove_unfinished(&*vfs, &dir)?;
 
         // A file that was begun and has no frame that counts.
-        let cut = folder.in_use.pop_if(|file| file.header.first_seq > self.last_seq);
+        let cut = folder
+            .in_use
+            .pop_if(|file| file.header.first_seq > self.last_seq && anchor != Some(file.header.number));
         let mut next_number = folder.next_number;
         let tail_number = next_number;
         if !tail.is_empty() {
@@ -228,9 +231,9 @@ impl TailFile<'_> {
         let mut crc = self.header.previous_crc;
         for frame in self.tail {
             let mut bytes = frame.bytes().to_vec();
-            // When this file has its name, all of it is durable.
             let head = FrameHead::parse(&bytes).ok_or(Error::Internal("a frame without a head"))?;
-            let mut head = FrameHead { previous_crc: crc, durable_upto: frame.seq().saturating_sub(1), ..head };
+            // When this file has its name, all of it is durable: the next opening need not copy it again.
+            let mut head = FrameHead { previous_crc: crc, durable_upto: frame.seq(), ..head };
             head.stamp(&mut bytes, self.header.salt)?;
             crc = head.crc;
             writer.push(&bytes)?;

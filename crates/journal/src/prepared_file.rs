@@ -90,6 +90,17 @@ impl Pool {
         }
     }
 
+    /// The number that no file has had.
+    pub(crate) const fn next_number(&self) -> u64 {
+        self.next_number
+    }
+
+    /// All spares, and the end of what is being prepared: nobody will need a file any more.
+    pub(crate) fn drain(&mut self) -> Vec<PreparedFile> {
+        self.unfinished = None;
+        self.spares.drain(..).collect()
+    }
+
     /// Whether a spare should be prepared in advance.
     pub(crate) fn is_low(&self) -> bool {
         self.spares.is_empty() && !self.gave_up
