@@ -62,6 +62,11 @@ impl Store {
             return Ok(());
         }
         self.journal.shrink()?;
+        match self.log.rest().map_err(Error::from) {
+            // The next opening reads a segment through.
+            Err(error) if error.can_heal() => {}
+            done => done?,
+        }
         if self.marked_clean.load(Ordering::Acquire) {
             return Ok(());
         }

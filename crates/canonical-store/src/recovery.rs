@@ -203,7 +203,10 @@ impl Ground {
             return Err(Error::corrupt(state, 0, "the state belongs to another store"));
         }
         let mark = CleanMark::read(&**vfs, &layout.clean_mark(), id)?;
-        let log = ledgerstone_event_log::scan(vfs, &layout.events(), id)?;
+        let mut log = ledgerstone_event_log::scan(vfs, &layout.events(), id)?;
+        if let Some(mark) = mark {
+            log.was_closed_at(mark.next_event_id);
+        }
         let next_event_id = loaded.meta.as_ref().map_or(1, |meta| meta.next_event_id);
         let log_end = log.next_event_id();
         let from = scan_from(&loaded, mark, log_end);

@@ -110,8 +110,11 @@ impl Opener<'_> {
         };
         let log_id = identity.log_id;
         let mark = CleanMark::read(vfs, dir, log_id)?;
-        let scan = scan(&self.ground.vfs, dir, log_id)?;
+        let mut scan = scan(&self.ground.vfs, dir, log_id)?;
         self.judge(&scan, &identity, mark)?;
+        if let Some(mark) = mark {
+            scan.was_closed_at(mark.next_event_id);
+        }
         // Everything has passed. From here on files are changed.
         let recovery = Recovery { torn: scan.torn().cloned(), was_closed: mark.is_some() };
         let log = scan.open(self.options.log(), None)?;
