@@ -138,6 +138,10 @@ impl Ground {
     }
 
     /// A store is made once: its identity is prepared first, and gets its name when the folder is complete.
+    ///
+    /// Flushes, each before what must not be there without it: the store's own name in its parent; the prepared identity and its name,
+    /// before anything else is made; the three folders' names and the first segment with its name, before the identity gets its own; that
+    /// one. LMDB adds its own for `data.mdb`, and its name.
     fn make(
         &self,
         layout: &Layout,
@@ -160,8 +164,10 @@ impl Ground {
             (identity, prepared)
         };
         for folder in [layout.journal(), layout.events(), layout.state()] {
-            vfs.create_dir_all(&folder)?;
+            vfs.create_dir(&folder)?;
         }
+        // The identity must not be there without them.
+        vfs.sync_dir(&layout.root)?;
         let id = identity.store_id;
         let checkpoint = (self.open_checkpoint)(vfs, &layout.state(), settings)?;
         let held = checkpoint.load()?;

@@ -37,10 +37,10 @@ impl SegmentWriter {
     /// aside, flushed, renamed, folder flushed: who finds the name finds the header, and both before the first frame.
     pub(crate) fn create(vfs: &dyn Vfs, dir: &Path, header: SegmentHeader, last_ms: u64) -> Result<Self, WriteFailure> {
         let path = dir.join(segment_name(header.first_id));
-        let aside = Aside::create(vfs, &path)?;
-        aside.file.write_all_at(&header.encode(), 0)?;
-        aside.file.sync_data().map_err(WriteFailure::flush)?;
-        aside.put_in_place(vfs, &path)?;
+        Aside::fill_and_place(vfs, &path, |file| {
+            file.write_all_at(&header.encode(), 0)?;
+            file.sync_data().map_err(WriteFailure::flush)
+        })?;
         vfs.sync_dir(dir).map_err(WriteFailure::flush)?;
         let file = vfs.open(&path, OpenHow::ReadWrite)?;
         let index = SegmentIndex::empty(header.first_id, last_ms);

@@ -68,7 +68,13 @@ fn open(world: &Shared, last: bool) -> Check {
         let disk = world.disk.clone();
         world.draw_policy();
         let policy = world.policy;
+        let flushes = disk.counts().syncs;
         let opened = world.open_store(&disk, policy);
+        let flushes = disk.counts().syncs - flushes;
+        if opened.is_ok() && world.closed_clean && failed == 0 {
+            ensure(flushes == 0, || format!("{flushes} flushes to open what was closed"))?;
+            world.census.one("opening: after a clean close, without a flush");
+        }
         world.settle_incidents("while opening");
         match opened {
             Ok(store) => return world.adopt(store),
@@ -95,6 +101,12 @@ impl World {
                 open_simulated_over_lmdb(disk, &self.clock, Path::new(PATH), &options, &folder, PART_OPERATIONS)
             }
         }
+    }
+
+    /// What the journal takes.
+    fn journal_bytes(&self) -> u64 {
+        let files = self.disk.list().into_iter().filter(|path| path.starts_with(Path::new(PATH).join("journal")));
+        files.filter_map(|path| self.disk.read_file(path)).map(|bytes| bytes.len() as u64).sum()
     }
 
     /// The machine or, where that is enough, the process starts again.
@@ -261,6 +273,8 @@ fn end(world: &Shared, trace: &mut u64) -> Check {
                 guard.closed_clean = marks.flushed == marks.applied && !guard.is_full && !guard.faulty;
                 guard.flushed_floor = guard.flushed_floor.max(marks.flushed);
                 (guard.written_floor, guard.durable_floor) = (applied, applied);
+                let bytes = guard.journal_bytes();
+                ensure(!guard.closed_clean || bytes <= 16 << 10, || format!("{bytes} bytes of a closed journal"))?;
                 guard.census.one("end: closed");
             }
             Err(error) if guard.may_fail(&error) => guard.census.one("end: closed with an error"),
