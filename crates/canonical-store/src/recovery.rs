@@ -234,6 +234,10 @@ impl Ground {
             });
         }
         // Everything has passed. From here on files are changed.
+        if mark.is_none() {
+            // The identity's name may be in memory only, if whoever made the store was killed. Whoever left a mark had flushed it.
+            vfs.sync_dir(&layout.root)?;
+        }
         let bytes_cut = journal.bytes_cut + log.torn_bytes();
         let log = log.open(Self::log_options(settings), Some(next_event_id))?;
         let journal = journal.open(Arc::clone(&self.clock), self.journal, Arc::clone(poison))?;

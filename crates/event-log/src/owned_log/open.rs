@@ -112,10 +112,12 @@ impl Opener<'_> {
         let mark = CleanMark::read(vfs, dir, log_id)?;
         let mut scan = scan(&self.ground.vfs, dir, log_id)?;
         self.judge(&scan, &identity, mark)?;
-        if let Some(mark) = mark {
-            scan.was_closed_at(mark.next_event_id);
-        }
         // Everything has passed. From here on files are changed.
+        match mark {
+            Some(mark) => scan.was_closed_at(mark.next_event_id),
+            // The identity's name may be in memory only, if whoever made the log was killed. Whoever left a mark had flushed it.
+            None => vfs.sync_dir(dir)?,
+        }
         let recovery = Recovery { torn: scan.torn().cloned(), was_closed: mark.is_some() };
         let log = scan.open(self.options.log(), None)?;
         Ok(Opened { log, log_id, recovery, lock })

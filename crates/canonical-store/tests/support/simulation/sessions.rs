@@ -103,10 +103,12 @@ impl World {
         }
     }
 
-    /// What the journal takes.
+    /// What the journal's files take; what power loss has left of a header may not be known as ours any more, and stays.
     fn journal_bytes(&self) -> u64 {
-        let files = self.disk.list().into_iter().filter(|path| path.starts_with(Path::new(PATH).join("journal")));
-        files.filter_map(|path| self.disk.read_file(path)).map(|bytes| bytes.len() as u64).sum()
+        let (seen, journal) = (self.disk.crash(), Path::new(PATH).join("journal"));
+        let files = self.disk.list().into_iter().filter(|path| path.starts_with(&journal));
+        let ours = files.filter(|path| ledgerstone_journal::is_journal_file(&seen, path).is_ok_and(|it| it));
+        ours.filter_map(|path| self.disk.read_file(path)).map(|bytes| bytes.len() as u64).sum()
     }
 
     /// The machine or, where that is enough, the process starts again.
