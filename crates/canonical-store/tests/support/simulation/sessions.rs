@@ -59,7 +59,8 @@ fn open(world: &Shared, last: bool) -> Check {
                 world.plan_fault();
             }
         }
-        if !last && world.chance.one_in(12) {
+        // Few openings need room.
+        if !last && world.chance.one_in(4) {
             world.fill_up();
         }
         if last || world.chance.one_in(2) {
