@@ -159,6 +159,12 @@ impl Ground {
             clear_half_made_state(&**vfs, &layout.state())?;
             (identity, prepared)
         } else {
+            // What an attempt before this one has made and removed must not come back beside an identity that does not know it.
+            for folder in [layout.journal(), layout.events(), layout.state()] {
+                if vfs.exists(&folder)? {
+                    vfs.sync_dir(&folder)?;
+                }
+            }
             let identity = Identity { store_id: (self.new_id)(), created_at_ms: self.clock.wall_ms() };
             let prepared = identity.prepare(&**vfs, layout)?;
             (identity, prepared)

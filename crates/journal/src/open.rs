@@ -38,9 +38,8 @@ impl Scan {
         remove_unfinished(&*vfs, &dir)?;
 
         // A file that was begun and has no frame that counts.
-        let cut = folder
-            .in_use
-            .pop_if(|file| file.header.first_seq > self.last_seq && anchor != Some(file.header.number));
+        let cut =
+            folder.in_use.pop_if(|file| file.header.first_seq > self.last_seq && anchor != Some(file.header.number));
         let mut next_number = folder.next_number;
         let tail_number = next_number;
         if !tail.is_empty() {

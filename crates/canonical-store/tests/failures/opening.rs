@@ -123,8 +123,7 @@ fn cost<T>(disk: &SimDisk, call: impl FnOnce() -> T) -> ([u64; 3], T) {
     let before = disk.counts();
     let done = call();
     let after = disk.counts();
-    let cost =
-        [after.syncs - before.syncs, after.dir_syncs - before.dir_syncs, after.bytes_read - before.bytes_read];
+    let cost = [after.syncs - before.syncs, after.dir_syncs - before.dir_syncs, after.bytes_read - before.bytes_read];
     (cost, done)
 }
 

@@ -89,8 +89,8 @@ impl Journal {
         let unfinished = aside.path().to_path_buf();
         let written = aside.file.write_all_at(&page, 0).map_err(Failure::refused);
         let flushed = written.and_then(|()| aside.file.sync_data().map_err(Failure::of_flush));
-        let named = flushed
-            .and_then(|()| aside.put_in_place(vfs, &journal_path(&self.dir, number)).map_err(Failure::refused));
+        let named =
+            flushed.and_then(|()| aside.put_in_place(vfs, &journal_path(&self.dir, number)).map_err(Failure::refused));
         named.inspect_err(|_| {
             // Best effort, as the next opening does the same.
             let _ = vfs.remove_file(&unfinished);
