@@ -138,6 +138,10 @@ impl Ground {
     }
 
     /// A store is made once: its identity is prepared first, and gets its name when the folder is complete.
+    ///
+    /// Flushes, each before what must not be there without it: the store's own name in its parent; the prepared identity and its name,
+    /// before anything else is made; the three folders' names and the first segment with its name, before the identity gets its own; that
+    /// one. LMDB adds its own for `data.mdb`, and its name.
     fn make(
         &self,
         layout: &Layout,
@@ -156,13 +160,21 @@ impl Ground {
             clear_half_made_state(&**vfs, &layout.state())?;
             (identity, prepared)
         } else {
+            // What an attempt before this one has made and removed must not come back beside an identity that does not know it.
+            for folder in [layout.journal(), layout.events(), layout.state()] {
+                if vfs.exists(&folder)? {
+                    vfs.sync_dir(&folder)?;
+                }
+            }
             let identity = Identity { store_id: (self.new_id)(), created_at_ms: self.clock.wall_ms() };
             let prepared = identity.prepare(&**vfs, layout)?;
             (identity, prepared)
         };
         for folder in [layout.journal(), layout.events(), layout.state()] {
-            vfs.create_dir_all(&folder)?;
+            vfs.create_dir(&folder)?;
         }
+        // The identity must not be there without them.
+        vfs.sync_dir(&layout.root)?;
         let id = identity.store_id;
         let checkpoint = (self.open_checkpoint)(vfs, &layout.state(), settings)?;
         let held = checkpoint.load()?;
@@ -204,7 +216,10 @@ impl Ground {
             return Err(Error::corrupt(state, 0, "the state belongs to another store"));
         }
         let mark = CleanMark::read(&**vfs, &layout.clean_mark(), id)?;
-        let log = ledgerstone_event_log::scan(vfs, &layout.events(), id)?;
+        let mut log = ledgerstone_event_log::scan(vfs, &layout.events(), id)?;
+        if let Some(mark) = mark {
+            log.was_closed_at(mark.next_event_id);
+        }
         let next_event_id = loaded.meta.as_ref().map_or(1, |meta| meta.next_event_id);
         let log_end = log.next_event_id();
         let from = scan_from(&loaded, mark, log_end);

@@ -99,10 +99,10 @@ impl Horizon {
     /// Replaces the file in `dir`: written aside, flushed, renamed, folder flushed.
     pub(crate) fn write(&self, vfs: &dyn Vfs, dir: &Path, store_id: StoreId) -> Result<(), WriteFailure> {
         let path = dir.join(HORIZON_NAME);
-        let aside = Aside::create(vfs, &path)?;
-        aside.file.write_all_at(&self.encode(store_id), 0)?;
-        aside.file.sync_data().map_err(WriteFailure::flush)?;
-        aside.put_in_place(vfs, &path)?;
+        Aside::fill_and_place(vfs, &path, |file| {
+            file.write_all_at(&self.encode(store_id), 0)?;
+            file.sync_data().map_err(WriteFailure::flush)
+        })?;
         vfs.sync_dir(dir).map_err(WriteFailure::flush)
     }
 

@@ -53,6 +53,8 @@ pub struct Scan {
     file_bytes: u64,
     newest_file_len: u64,
     torn: Option<TornTail>,
+    /// Everything in it was flushed.
+    is_flushed: bool,
     /// What is torn begins with a frame that zeros behind it would make whole.
     torn_comes_back: bool,
     leftovers: Vec<PathBuf>,
@@ -155,6 +157,7 @@ impl Scan {
             file_bytes: 0,
             newest_file_len: 0,
             torn: None,
+            is_flushed: false,
             torn_comes_back: false,
             leftovers: names.leftovers.iter().map(|name| dir.join(name)).collect(),
             trimmed: trimmed.iter().map(|id| dir.join(segment_name(*id))).collect(),
@@ -197,6 +200,12 @@ impl Scan {
     /// Bytes of the torn tail.
     pub fn torn_bytes(&self) -> u64 {
         self.torn.as_ref().map_or(0, |torn| torn.bytes)
+    }
+
+    /// A mark says that the log was closed, everything flushed, when the next event was `next_event_id`. Where that is so, opening has
+    /// nothing to flush: a kill may leave what only the page cache has, a close does not.
+    pub fn was_closed_at(&mut self, next_event_id: u64) {
+        self.is_flushed = self.next_event_id() == next_event_id && self.torn.is_none();
     }
 
     /// Whether no event can be read.
@@ -283,6 +292,7 @@ impl Scan {
                 let _ = vfs.remove_file(path);
             }
         }
+        let is_flushed = self.is_flushed;
         let comes_back = self.torn_comes_back && !planted(PlantedFault::LeftOverKept);
         let parts = self.parts(options, |newest| {
             // What is cut off below needs no copy, for which a full device has no room: nothing is written before the cut.
@@ -291,7 +301,13 @@ impl Scan {
                 // Its page holds flushed frames, which are not written over.
                 newest.rewrite(&*vfs, &dir, newest.end().offset, &[])?;
             }
-            open_tail(&*vfs, newest)
+            match &newest.body {
+                Body::Indexed(_) if is_flushed => {
+                    let writer = SegmentWriter::reopen_flushed(&*vfs, Arc::clone(newest));
+                    Ok(Tail::Active(writer.map_err(|failure| failure.error)?))
+                }
+                _ => open_tail(&*vfs, newest),
+            }
         })?;
         let log = Arc::new(EventLog::assemble(parts));
         if let Some(id) = truncate_from {
@@ -338,10 +354,10 @@ pub(crate) fn last_timestamp_ms(end: IndexEntry, horizon: Option<Horizon>) -> u6
     known.map_or(0, |horizon| horizon.last_timestamp_ms).max(end.timestamp_ms)
 }
 
-/// The appender's side of the newest segment: one without a footer grows on.
+/// The appender's side of the newest segment: one without a footer grows on, one with a footer when something is appended.
 pub(crate) fn open_tail(vfs: &dyn Vfs, newest: &Arc<Segment>) -> Result<Tail> {
     match &newest.body {
-        Body::Sealed(_) => Ok(Tail::Sealed),
+        Body::Sealed(_) => Ok(Tail::Resting),
         Body::Indexed(_) => {
             let writer = SegmentWriter::reopen(vfs, Arc::clone(newest)).map_err(|failure| failure.error)?;
             Ok(Tail::Active(writer))

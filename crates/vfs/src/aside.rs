@@ -52,6 +52,22 @@ impl Aside {
         Err(FileError::foreign(aside_path(target, 0), "a file that was not made here", "no file, or one of ours"))
     }
 
+    /// Makes the file, has `fill` write and flush it, and gives it the name `target`. Where any of that fails nothing is left of it.
+    /// Durable when the folder is flushed.
+    pub fn fill_and_place<E: From<FileError>>(
+        vfs: &dyn Vfs,
+        target: &Path,
+        fill: impl FnOnce(&dyn VfsFile) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        let aside = Self::create(vfs, target)?;
+        let path = aside.path.clone();
+        let placed = fill(&*aside.file).and_then(|()| Ok(aside.put_in_place(vfs, target)?));
+        placed.inspect_err(|_| {
+            // Best effort, as the next opening does the same.
+            let _ = vfs.remove_file(&path);
+        })
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path

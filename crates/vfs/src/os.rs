@@ -131,6 +131,14 @@ impl Vfs for OsVfs {
         make_folders(path)
     }
 
+    fn create_dir(&self, path: &Path) -> Result<()> {
+        Place::anywhere(path).make_dir().map(drop)
+    }
+
+    fn free_bytes(&self, folder: &Path) -> Option<u64> {
+        file_system::free_bytes(folder)
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         Place::anywhere(from).rename(&Place::anywhere(to))
     }

@@ -322,6 +322,11 @@ impl OwnedLog {
         if *life.marked.lock() {
             return Ok(());
         }
+        match self.log.rest() {
+            // The next opening reads a segment through.
+            Err(error) if error.can_heal() => {}
+            done => done?,
+        }
         let mark = CleanMark { next_event_id: self.next_event_id(), closed_at_ms: self.clock.wall_ms() };
         match mark.write(&*self.vfs, &self.dir, self.log_id) {
             // A witness less: the events are flushed.

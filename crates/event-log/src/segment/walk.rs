@@ -33,9 +33,19 @@ pub(crate) struct Walked {
 
 /// Verifies the frames of `file` in order. `timestamp_ms` is that of the last event before this segment.
 pub(crate) fn walk(file: &dyn VfsFile, header: &SegmentHeader, timestamp_ms: u64) -> Result<Walked> {
+    walk_upto(file, header, timestamp_ms, u64::MAX)
+}
+
+/// The same, no further than to a frame that ends at `end_offset`: more may be appended meanwhile.
+pub(crate) fn walk_upto(
+    file: &dyn VfsFile,
+    header: &SegmentHeader,
+    timestamp_ms: u64,
+    end_offset: u64,
+) -> Result<Walked> {
     let mut window = Window::new(file)?;
     let mut index = SegmentIndex::empty(header.first_id, timestamp_ms);
-    loop {
+    while index.end().offset < end_offset {
         let end = index.end();
         let mut next = None;
         for offset in candidates(end.offset) {

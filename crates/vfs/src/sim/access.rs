@@ -160,6 +160,26 @@ impl Vfs for SimDisk {
         Ok(())
     }
 
+    fn create_dir(&self, path: &Path) -> Result<()> {
+        self.state.lock().whole(&Call::on(SimOp::Create, "mkdir", path), |state| {
+            let there = state.tree.resolve(path);
+            if there.is_some_and(|node| state.tree.folder(node).is_some()) {
+                return Ok(());
+            }
+            let (folder, name) = state.tree.locate(path)?;
+            if there.is_some() {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            state.tree.create(folder, name, Node::Folder(Folder::default()));
+            Ok(())
+        })
+    }
+
+    fn free_bytes(&self, _folder: &Path) -> Option<u64> {
+        let state = self.state.lock();
+        state.capacity.map(|_| state.room())
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         self.state.lock().whole(&Call::on(SimOp::Rename, "rename", from), |state| state.tree.rename(from, to))
     }

@@ -62,7 +62,8 @@ fn open(world: &Shared, last: bool) -> Check {
                 world.plan_fault();
             }
         }
-        if !last && world.chance.one_in(12) {
+        // Few openings need room.
+        if !last && world.chance.one_in(4) {
             world.fill_up();
         }
         if !last && world.style.compact && world.chance.one_in(2) {
@@ -74,7 +75,13 @@ fn open(world: &Shared, last: bool) -> Check {
         let disk = world.disk.clone();
         world.draw_policy();
         let policy = world.policy;
+        let flushes = disk.counts().syncs;
         let opened = world.open_store(&disk, policy);
+        let flushes = disk.counts().syncs - flushes;
+        if opened.is_ok() && world.closed_clean && failed == 0 {
+            ensure(flushes == 0, || format!("{flushes} flushes to open what was closed"))?;
+            world.census.one("opening: after a clean close, without a flush");
+        }
         world.settle_incidents("while opening");
         match opened {
             Ok(store) => return world.adopt(store),
@@ -101,6 +108,14 @@ impl World {
                 open_simulated_over_lmdb(disk, &self.clock, Path::new(PATH), &options, &folder, PART_OPERATIONS)
             }
         }
+    }
+
+    /// What the journal's files take; what power loss has left of a header may not be known as ours any more, and stays.
+    fn journal_bytes(&self) -> u64 {
+        let (seen, journal) = (self.disk.crash(), Path::new(PATH).join("journal"));
+        let files = self.disk.list().into_iter().filter(|path| path.starts_with(&journal));
+        let ours = files.filter(|path| ledgerstone_journal::is_journal_file(&seen, path).is_ok_and(|it| it));
+        ours.filter_map(|path| self.disk.read_file(path)).map(|bytes| bytes.len() as u64).sum()
     }
 
     /// The machine or, where that is enough, the process starts again.
@@ -270,6 +285,8 @@ fn end(world: &Shared, trace: &mut u64) -> Check {
                 guard.closed_clean = marks.flushed == marks.applied && !guard.is_full && !guard.faulty;
                 guard.flushed_floor = guard.flushed_floor.max(marks.flushed);
                 (guard.written_floor, guard.durable_floor) = (applied, applied);
+                let bytes = guard.journal_bytes();
+                ensure(!guard.closed_clean || bytes <= 16 << 10, || format!("{bytes} bytes of a closed journal"))?;
                 guard.census.one("end: closed");
             }
             Err(error) if guard.may_fail(&error) => guard.census.one("end: closed with an error"),
