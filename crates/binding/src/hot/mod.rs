@@ -1,0 +1,11 @@
+//! The calls on the hot path: raw Node-API callbacks, and the layouts in which their arguments and answers cross.
+
+mod arguments;
+mod bounds;
+mod event_calls;
+mod event_log_calls;
+mod lock_calls;
+mod page;
+mod pool;
+mod read_calls;
+pub(crate) mod table;
