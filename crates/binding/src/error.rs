@@ -7,6 +7,8 @@ use ledgerstone_canonical_store::{Detail, Error};
 use ledgerstone_event_log::Error as LogError;
 use napi::{Env, Status, bindgen_prelude::Object};
 
+use crate::number::number;
+
 /// An error on its way into JavaScript. Boxed, so that the happy path returns a word.
 pub(crate) type Failure = Box<ErrorRecord>;
 
@@ -105,7 +107,7 @@ impl ErrorRecord {
             write_text(json, name);
             json.push(':');
             match detail {
-                Detail::Number(number) => json.push_str(&number.to_string()),
+                Detail::Number(detail) => json.push_str(&detail.to_string()),
                 Detail::Text(text) => write_text(json, text),
             }
         }
@@ -121,8 +123,7 @@ impl ErrorRecord {
         let mut details = Object::new(env)?;
         for (name, detail) in &self.details {
             match detail {
-                #[allow(clippy::cast_precision_loss, reason = "sizes and ids are safe integers")]
-                Detail::Number(number) => details.set(*name, *number as f64)?,
+                Detail::Number(detail) => details.set(*name, number(*detail))?,
                 Detail::Text(text) => details.set(*name, text.as_str())?,
             }
         }

@@ -6,6 +6,8 @@
 #![cfg_attr(test, allow(dead_code, reason = "`#[napi]` exports nothing to a test binary"))]
 
 mod cold;
+mod contain;
 mod environment;
 mod error;
 mod hot;
+mod number;

@@ -7,13 +7,14 @@ use napi::{Env, bindgen_prelude::Object};
 use napi_derive::napi;
 
 use crate::{
-    cold::{environment::on_state, event_log::NativeSegment},
+    cold::event_log::NativeSegment,
     environment::{
         off_thread::promised_of,
-        slab::{Handle, safe_integer},
-        state::EnvState,
+        slab::Handle,
+        state::{EnvState, on_state},
     },
     error::ErrorRecord,
+    number::safe_integer,
 };
 
 /// Closed segments, oldest first, whose files stay until they are released.

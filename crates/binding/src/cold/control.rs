@@ -21,13 +21,13 @@ use napi::{
 use napi_derive::napi;
 
 use crate::{
-    cold::environment::{number, on_state},
     environment::{
         off_thread::promised_of,
-        slab::{Handle, safe_integer},
-        state::EnvState,
+        slab::Handle,
+        state::{EnvState, on_state},
     },
     error::Failure,
+    number::{number, safe_integer},
 };
 
 /// Takes no more writes until `unsealStore`; tells the newest event, 0 for none.

@@ -12,8 +12,9 @@ use napi::{
 use napi_derive::napi;
 
 use crate::{
-    environment::{call_memory::CallMemory, counters::HotCall, state::EnvState},
-    error::{ErrorRecord, Failure},
+    environment::{call_memory::CallMemory, counters::HotCall, state::on_state},
+    error::ErrorRecord,
+    number::number,
 };
 
 /// How often each hot call was made in this environment, and how often it was woken.
@@ -43,21 +44,6 @@ pub struct HotCallCounters {
     pub log_page: f64,
     pub log_ends: f64,
     pub wakes: f64,
-}
-
-#[allow(clippy::cast_precision_loss, reason = "seqs, ids and sizes are safe integers")]
-pub(crate) fn number(value: u64) -> f64 {
-    value as f64
-}
-
-fn no_state() -> napi::Error {
-    ErrorRecord::invalid("onWake", "the hot calls of this environment are made first").thrown()
-}
-
-/// Runs `work` on the state of `env`; a failure is thrown.
-pub(crate) fn on_state<R>(env: &Env, work: impl FnOnce(&EnvState) -> Result<R, Failure>) -> napi::Result<R> {
-    let state = EnvState::of_env(env).ok_or_else(no_state)?;
-    work(state).map_err(|failure| failure.thrown())
 }
 
 /// The version of this binary.

@@ -11,16 +11,14 @@ use napi::{Env, bindgen_prelude::Object};
 use napi_derive::napi;
 
 use crate::{
-    cold::{
-        environment::{number, on_state},
-        store::compression,
-    },
+    cold::store::compression,
     environment::{
         off_thread::{promised, promised_of},
-        slab::{Handle, safe_integer},
-        state::EnvState,
+        slab::Handle,
+        state::{EnvState, on_state},
     },
     error::{ErrorRecord, Failure},
+    number::{number, safe_integer},
 };
 
 /// The options of an event log; what is left out is absent.

@@ -10,9 +10,10 @@ use napi::Env;
 use napi_derive::napi;
 
 use crate::{
-    cold::{environment::on_state, store_report::NativeLockStats},
-    environment::slab::{Handle, safe_integer},
+    cold::store_report::NativeLockStats,
+    environment::{slab::Handle, state::on_state},
     error::ErrorRecord,
+    number::safe_integer,
 };
 
 /// Makes a lock manager of this environment's own; its id.

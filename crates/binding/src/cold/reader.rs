@@ -9,12 +9,9 @@ use napi::Env;
 use napi_derive::napi;
 
 use crate::{
-    cold::environment::{number, on_state},
-    environment::{
-        reader::Reader,
-        slab::{Handle, safe_integer},
-    },
+    environment::{reader::Reader, slab::Handle, state::on_state},
     error::ErrorRecord,
+    number::{number, safe_integer},
 };
 
 /// A point in time that is held until it is released.

@@ -12,18 +12,16 @@ use napi::{Env, bindgen_prelude::Object};
 use napi_derive::napi;
 
 use crate::{
-    cold::{
-        environment::{number, on_state},
-        store_report::{NativeMeta, NativeStats},
-    },
+    cold::store_report::{NativeMeta, NativeStats},
     environment::{
         exit_hook,
         off_thread::promised,
-        slab::{Handle, safe_integer},
-        state::EnvState,
+        slab::Handle,
+        state::{EnvState, on_state},
         store::{demand::NOBODY, observation::NativeHappenings},
     },
     error::{ErrorRecord, Failure},
+    number::{number, safe_integer},
 };
 
 /// The options of a store; what is left out is absent.

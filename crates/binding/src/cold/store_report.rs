@@ -6,7 +6,7 @@ use ledgerstone_canonical_store::{Meta, Stats};
 use ledgerstone_lock_manager::LockStats;
 use napi_derive::napi;
 
-use crate::cold::environment::number;
+use crate::number::number;
 
 /// Identity, versions and times (milliseconds since the epoch).
 #[napi(object)]

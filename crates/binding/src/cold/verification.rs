@@ -12,13 +12,13 @@ use napi::{Env, bindgen_prelude::Object};
 use napi_derive::napi;
 
 use crate::{
-    cold::environment::{number, on_state},
     environment::{
         off_thread::{promised, promised_of},
         slab::Handle,
-        state::EnvState,
+        state::{EnvState, on_state},
     },
     error::Failure,
+    number::number,
 };
 
 /// How long one asking takes, at most.

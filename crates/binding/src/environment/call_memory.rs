@@ -8,8 +8,9 @@ use std::sync::{
 };
 
 use crate::{
-    environment::slab::{Handle, safe_integer},
+    environment::slab::Handle,
     error::{ErrorRecord, Failure},
+    number::safe_integer,
 };
 
 /// Longer than any key can be.

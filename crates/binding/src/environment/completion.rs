@@ -15,9 +15,9 @@ use napi::sys;
 use parking_lot::Mutex;
 
 use crate::{
+    contain::contain,
     environment::state::EnvState,
     error::{ErrorRecord, Failure},
-    hot::table::contain,
 };
 
 /// The function, as long as its environment lives.

@@ -21,5 +21,5 @@ pub(crate) fn install() {
 
 #[cfg(not(windows))]
 extern "C" fn hand_over_all() {
-    crate::hot::table::contain(ledgerstone_canonical_store::hand_over_all);
+    crate::contain::contain(ledgerstone_canonical_store::hand_over_all);
 }

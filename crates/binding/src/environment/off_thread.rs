@@ -3,23 +3,19 @@
 //! It goes to threads of the engine, never to Node's pool: that has four threads for the files, names and cryptography of the whole
 //! process, and a device that hangs would take them all.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use napi::{
     Env,
     bindgen_prelude::{Object, ToNapiValue},
 };
 
 use crate::{
-    cold::environment::on_state,
-    environment::{long_work, state::EnvState},
-    error::{ErrorRecord, Failure},
+    contain::contained,
+    environment::{
+        long_work,
+        state::{EnvState, on_state},
+    },
+    error::Failure,
 };
-
-/// A blocking call that neither unwinds into the thread it is on nor loses its error.
-fn contained<R>(work: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(ErrorRecord::panicked(&*panic)))
-}
 
 /// Does `work` on a thread of the engine, then `finish` with what came of it on this one; a promise of that. When the environment
 /// has ended meanwhile, what came of the work is dropped.

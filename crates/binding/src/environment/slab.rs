@@ -1,6 +1,8 @@
 //! A table of handles that JavaScript knows by number. An id is a place and the generation of its occupant, so an id that
 //! outlived its object finds nothing instead of another object. Knows nothing of what it holds.
 
+use crate::number::{number, safe_integer};
+
 /// Places are the low bits of an id; the rest counts occupants. Together they stay a safe integer.
 const INDEX_BITS: u32 = 20;
 const MAX_ENTRIES: usize = 1 << INDEX_BITS;
@@ -27,31 +29,14 @@ impl Handle {
         Self(safe_integer(number).unwrap_or(u64::MAX))
     }
 
-    #[allow(clippy::cast_precision_loss, reason = "ids are below 2^53")]
     pub(crate) fn as_number(self) -> f64 {
-        self.0 as f64
+        number(self.0)
     }
 
     fn split(self) -> (usize, u64) {
         let index = self.0 & (MAX_ENTRIES as u64 - 1);
         (usize::try_from(index).unwrap_or(usize::MAX), self.0 >> INDEX_BITS)
     }
-}
-
-/// The largest integer that a JavaScript number holds without a gap below it.
-pub(crate) const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
-
-/// `number` as an integer from 0 to 2^53 - 1, if it is one.
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    clippy::float_cmp,
-    reason = "the cast saturates, and the comparison back refuses all that is no safe integer"
-)]
-pub(crate) fn safe_integer(number: f64) -> Option<u64> {
-    let integer = number as u64;
-    (integer <= MAX_SAFE_INTEGER && integer as f64 == number).then_some(integer)
 }
 
 impl<T> Slab<T> {
@@ -113,7 +98,7 @@ impl<T> Slab<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Handle, Slab, safe_integer};
+    use super::{Handle, Slab};
 
     #[test]
     fn a_stale_id_does_not_find_the_next_occupant() {
@@ -134,13 +119,6 @@ mod tests {
             assert_eq!(slab.get(Handle::from_number(number)), None, "{number}");
         }
         assert_eq!(slab.get(Handle::from_number(0.0)), Some(&()));
-    }
-
-    #[test]
-    fn integers_are_safe_or_refused() {
-        assert_eq!(safe_integer(9_007_199_254_740_991.0), Some(9_007_199_254_740_991));
-        assert_eq!([1e300, -1.0, 1.5].map(safe_integer), [None; 3]);
-        assert_eq!(safe_integer(-0.0), Some(0));
     }
 
     #[test]

@@ -8,9 +8,10 @@ use std::ptr;
 use napi::sys;
 
 use crate::{
-    environment::slab::{Handle, safe_integer},
+    environment::slab::Handle,
     error::{ErrorRecord, Failure},
     hot::pool::Pool,
+    number::safe_integer,
 };
 
 /// The `N` arguments of one call; those that were left out are `undefined`.

@@ -3,7 +3,6 @@
 use ledgerstone_canonical_store::Direction;
 
 use crate::{
-    cold::environment::number,
     environment::state::EnvState,
     error::{ErrorRecord, Failure},
     hot::{
@@ -11,6 +10,7 @@ use crate::{
         page::EventPage,
         table::{Answer, Noted, page_answer, value_answer},
     },
+    number::number,
 };
 
 /// Bytes in front of an event's payload, where it comes alone.

@@ -5,7 +5,6 @@
 use ledgerstone_event_log::Direction;
 
 use crate::{
-    cold::environment::number,
     environment::state::EnvState,
     error::{ErrorRecord, Failure},
     hot::{
@@ -14,6 +13,7 @@ use crate::{
         pool::Pool,
         table::{Answer, MISSING, page_answer, value_answer},
     },
+    number::number,
 };
 
 /// `logAppend(log, id, bytes)`

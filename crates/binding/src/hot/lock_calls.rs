@@ -8,10 +8,10 @@ use std::time::Duration;
 use ledgerstone_lock_manager::{Acquired, Blocked, GiveUp, LockManager, LockSet, Mode, Otherwise, Token};
 
 use crate::{
-    cold::environment::number,
     environment::state::EnvState,
     error::{ErrorRecord, Failure},
     hot::{arguments::Arguments, pool::Pool, table::Answer},
+    number::number,
 };
 
 /// It cannot be had at once, and was not to be waited for.

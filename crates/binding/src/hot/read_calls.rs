@@ -9,7 +9,6 @@ use napi::sys;
 use crate::{
     environment::{
         reader::{Cursor, Reader},
-        slab::safe_integer,
         state::EnvState,
     },
     error::{ErrorRecord, Failure},
@@ -19,6 +18,7 @@ use crate::{
         page::{PackedKeys, PackedValues, RangePage},
         table::{Answer, Noted, Reply, page_answer, value_answer},
     },
+    number::safe_integer,
 };
 
 /// The buffer for text is given back when it has grown beyond this.

@@ -18,7 +18,6 @@ use ledgerstone_canonical_store::{CommitInfo, GateEntry, Marks, Stall};
 use napi::{Env, JsValue, bindgen_prelude::Unknown, sys};
 
 use crate::{
-    cold::environment::number,
     environment::{
         counters::HotCall,
         state::EnvState,
@@ -26,6 +25,7 @@ use crate::{
     },
     error::{ErrorRecord, Failure},
     hot::{arguments::Arguments, event_calls, event_log_calls, lock_calls, page::Page, pool::Pool, read_calls},
+    number::number,
 };
 
 /// There is no such key.
@@ -95,12 +95,6 @@ impl Reply for f64 {
         };
         (status == sys::Status::napi_ok).then_some(value)
     }
-}
-
-/// Runs `work`; a panic ends here instead of unwinding into Node.
-pub(crate) fn contain(work: impl FnOnce()) {
-    // What a panic left behind is only dropped; the hook of the standard library has printed it.
-    let _ = catch_unwind(AssertUnwindSafe(work));
 }
 
 /// # Safety

@@ -18,6 +18,7 @@ use napi::{Env, sys};
 
 use crate::{
     cold::verification::{RunningVerification, Verified},
+    contain::contain,
     environment::{
         call_memory::CallMemory,
         completion::Completion,
@@ -28,7 +29,6 @@ use crate::{
         store::{StoreEntry, observation::NativeHappenings},
     },
     error::{ErrorRecord, Failure},
-    hot::table::contain,
 };
 
 pub(crate) struct EnvState {
@@ -377,6 +377,12 @@ impl EnvState {
             let _ = entry.handle().close();
         }
     }
+}
+
+/// Runs `work` on the state of `env`; a failure is thrown.
+pub(crate) fn on_state<R>(env: &Env, work: impl FnOnce(&EnvState) -> Result<R, Failure>) -> napi::Result<R> {
+    let missing = || ErrorRecord::invalid("onWake", "the hot calls of this environment are made first").thrown();
+    work(EnvState::of_env(env).ok_or_else(missing)?).map_err(|failure| failure.thrown())
 }
 
 #[allow(clippy::unnecessary_box_returns, reason = "a failure")]

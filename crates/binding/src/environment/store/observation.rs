@@ -12,7 +12,7 @@ use ledgerstone_canonical_store::{FlushReport, WrittenGroup};
 use napi_derive::napi;
 use parking_lot::Mutex;
 
-use crate::cold::environment::number;
+use crate::number::number;
 
 /// So many of a kind wait for JavaScript one by one.
 const MOST_WAITING: usize = 1_024;

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use crate::{
     error::{ErrorRecord, Failure},
     hot::pool::Pool,
+    number::number,
 };
 
 const DONE: u32 = 1;
@@ -147,7 +148,6 @@ impl EventPage {
     }
 
     /// `false`: this event does not fit and was not taken.
-    #[allow(clippy::cast_precision_loss, reason = "timestamps are safe integers")]
     pub(crate) fn put(&mut self, id: u64, timestamp_ms: u64, payload: &[u8]) -> bool {
         let Some(len) = len_u32(payload) else { return false };
         let Some(start) = self.filling.reserve(Self::ENTRY_HEAD + payload.len(), 8) else { return false };
@@ -160,15 +160,14 @@ impl EventPage {
         let pool = self.filling.pool;
         pool.put_u32(start, len)
             && pool.put_u32(start + 4, 0)
-            && pool.put_f64(start + 8, timestamp_ms as f64)
+            && pool.put_f64(start + 8, number(timestamp_ms))
             && pool.put(start + Self::ENTRY_HEAD, payload)
     }
 
-    #[allow(clippy::cast_precision_loss, reason = "event ids are safe integers")]
     pub(crate) fn finish(&self, done: bool) -> Page {
         let page = self.filling.finish(self.ascii | if done { DONE } else { 0 });
         if let Page::Filled(_) = page {
-            self.filling.pool.put_f64(8, self.first_id as f64);
+            self.filling.pool.put_f64(8, number(self.first_id));
         }
         page
     }
