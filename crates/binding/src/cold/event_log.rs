@@ -5,13 +5,12 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use ledgerstone_event_log::{Ground, Opening, OwnedLog, OwnedLogOptions, SegmentInfo};
-use ledgerstone_format::Durability;
+use ledgerstone_event_log::{Ground, OwnedLog};
 use napi::{Env, bindgen_prelude::Object};
 use napi_derive::napi;
 
 use crate::{
-    cold::store::compression,
+    cold::{event_log_options::NativeLogOptions, segment::NativeSegment},
     environment::{
         off_thread::{promised, promised_of},
         slab::Handle,
@@ -20,25 +19,6 @@ use crate::{
     error::{ErrorRecord, Failure},
     number::{number, safe_integer},
 };
-
-/// The options of an event log; what is left out is absent.
-#[napi(object)]
-pub struct NativeLogOptions {
-    /// `createOrOpen`, `existing` or `readOnly`.
-    pub opening: String,
-    /// `applied`, `written` or `durable`.
-    pub durability: String,
-    /// `none`, `lz4` or `zstd`.
-    pub compression: String,
-    /// Size of a segment.
-    pub segment_bytes: Option<f64>,
-    /// Longest event.
-    pub max_event_bytes: Option<f64>,
-    /// The first id of a log that is made.
-    pub first_event_id: Option<f64>,
-    /// Whether the log may be on a network file system.
-    pub allow_network_file_system: bool,
-}
 
 /// An open event log.
 #[napi(object)]
@@ -64,60 +44,6 @@ pub struct NativeLogStats {
     pub newest_event_id: f64,
     pub total_bytes: f64,
     pub file_count: f64,
-}
-
-/// A closed segment.
-#[napi(object)]
-#[allow(missing_docs, reason = "each field is described in the public API")]
-pub struct NativeSegment {
-    pub path: String,
-    pub first_event_id: f64,
-    pub last_event_id: f64,
-    pub last_timestamp: f64,
-    pub bytes: f64,
-}
-
-impl From<&SegmentInfo> for NativeSegment {
-    fn from(segment: &SegmentInfo) -> Self {
-        Self {
-            path: segment.path.to_string_lossy().into_owned(),
-            first_event_id: number(segment.first_id),
-            last_event_id: number(segment.last_id),
-            last_timestamp: number(segment.last_timestamp_ms),
-            bytes: number(segment.bytes),
-        }
-    }
-}
-
-impl NativeLogOptions {
-    fn checked(self) -> Result<OwnedLogOptions, Failure> {
-        let default = OwnedLogOptions::default();
-        let size = |argument: &'static str, value: Option<f64>, default| match value.map(safe_integer) {
-            None => Ok(default),
-            Some(Some(size)) => Ok(size),
-            Some(None) => Err(ErrorRecord::invalid(argument, "an integer from 0 to 2^53 - 1 is needed")),
-        };
-        Ok(OwnedLogOptions {
-            opening: match self.opening.as_str() {
-                "createOrOpen" => Opening::CreateOrOpen,
-                "existing" => Opening::Existing,
-                "readOnly" => Opening::ReadOnly,
-                _ => return Err(ErrorRecord::invalid("opening", "no such way to open a log")),
-            },
-            durability: match self.durability.as_str() {
-                "applied" => Durability::Applied,
-                "written" => Durability::Written,
-                "durable" => Durability::Durable,
-                _ => return Err(ErrorRecord::invalid("durability", "no such durability")),
-            },
-            compression: compression("compression", &self.compression)?,
-            segment_bytes: size("segmentBytes", self.segment_bytes, default.segment_bytes)?,
-            max_event_bytes: size("maxEventBytes", self.max_event_bytes, default.max_event_bytes)?,
-            first_event_id: size("firstEventId", self.first_event_id, default.first_event_id)?,
-            allow_network_file_system: self.allow_network_file_system,
-            retention: default.retention,
-        })
-    }
 }
 
 /// Opens an event log of its own.

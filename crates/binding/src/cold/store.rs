@@ -7,63 +7,26 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use ledgerstone_canonical_store::{Compression, OpenOptions, RetentionPolicy, StoreHandle, open};
+use ledgerstone_canonical_store::{StoreHandle, open};
 use napi::{Env, bindgen_prelude::Object};
 use napi_derive::napi;
 
 use crate::{
-    cold::store_report::{NativeMeta, NativeStats},
+    cold::{
+        happenings::NativeHappenings,
+        store_options::NativeOptions,
+        store_report::{NativeMeta, NativeStats},
+    },
     environment::{
         exit_hook,
         off_thread::promised,
         slab::Handle,
         state::{EnvState, on_state},
-        store::{demand::NOBODY, observation::NativeHappenings},
+        store::{demand::NOBODY, observation::Happenings},
     },
     error::{ErrorRecord, Failure},
     number::{number, safe_integer},
 };
-
-/// The options of a store; what is left out is absent.
-#[napi(object)]
-pub struct NativeOptions {
-    /// Make the store when there is none.
-    pub create: bool,
-    /// Name of the codec of the event payloads.
-    pub event_codec: String,
-    /// Longest key.
-    pub key_bytes: Option<f64>,
-    /// Longest value.
-    pub value_bytes: Option<f64>,
-    /// Longest event.
-    pub event_bytes: Option<f64>,
-    /// Largest write set.
-    pub transaction_bytes: Option<f64>,
-    /// A delta of this size is flushed.
-    pub flush_bytes: Option<f64>,
-    /// A delta of this age is flushed.
-    pub flush_interval_ms: Option<f64>,
-    /// Whether few awaited commits may flush on their own thread.
-    pub inline_flush: Option<bool>,
-    /// LMDB's address space.
-    pub map_size_bytes: Option<f64>,
-    /// Size of an event-log segment.
-    pub segment_bytes: Option<f64>,
-    /// `none`, `lz4` or `zstd`.
-    pub event_compression: Option<String>,
-    /// Retention: so many of the newest events stay.
-    pub retention_max_events: Option<f64>,
-    /// Retention: events younger than this stay.
-    pub retention_max_age_ms: Option<f64>,
-    /// Retention: the log's files take so much.
-    pub retention_max_bytes: Option<f64>,
-    /// Age at which an open snapshot or iteration is warned of.
-    pub readers_warn_after_ms: Option<f64>,
-    /// Whether the store may be on a network file system.
-    pub allow_network_file_system: Option<bool>,
-    /// Lock stripes, a power of two.
-    pub stripes: Option<f64>,
-}
 
 /// What a write is checked against, in bytes.
 #[napi(object)]
@@ -94,52 +57,6 @@ pub struct OpenedStore {
     pub limits: NativeLimits,
     /// The age in force at which an open snapshot or iteration is warned of.
     pub readers_warn_after_ms: f64,
-}
-
-impl NativeOptions {
-    fn checked(self) -> Result<OpenOptions, Failure> {
-        let size = |argument: &'static str, value: Option<f64>| match value.map(safe_integer) {
-            None => Ok(None),
-            Some(Some(size)) => Ok(Some(size)),
-            Some(None) => Err(ErrorRecord::invalid(argument, "an integer from 0 to 2^53 - 1 is needed")),
-        };
-        Ok(OpenOptions {
-            create: self.create,
-            event_codec: self.event_codec,
-            key_bytes: size("limits.keyBytes", self.key_bytes)?,
-            value_bytes: size("limits.valueBytes", self.value_bytes)?,
-            event_bytes: size("limits.eventBytes", self.event_bytes)?,
-            transaction_bytes: size("limits.transactionBytes", self.transaction_bytes)?,
-            flush_bytes: size("flush.bytes", self.flush_bytes)?,
-            flush_interval_ms: size("flush.intervalMs", self.flush_interval_ms)?,
-            inline_flush: self.inline_flush,
-            map_size_bytes: size("mapSizeBytes", self.map_size_bytes)?,
-            segment_bytes: size("segmentBytes", self.segment_bytes)?,
-            event_compression: self
-                .event_compression
-                .as_deref()
-                .map(|name| compression("eventCompression", name))
-                .transpose()?,
-            retention: RetentionPolicy {
-                max_events: size("retention.maxEvents", self.retention_max_events)?,
-                max_age_ms: size("retention.maxAgeMs", self.retention_max_age_ms)?,
-                max_bytes: size("retention.maxBytes", self.retention_max_bytes)?,
-            },
-            readers_warn_after_ms: size("readers.warnAfterMs", self.readers_warn_after_ms)?,
-            allow_network_file_system: self.allow_network_file_system,
-            stripes: size("stripes", self.stripes)?,
-        })
-    }
-}
-
-/// A compression by its name, for the option `argument`.
-pub(crate) fn compression(argument: &'static str, name: &str) -> Result<Compression, Failure> {
-    match name {
-        "none" => Ok(Compression::None),
-        "lz4" => Ok(Compression::Lz4),
-        "zstd" => Ok(Compression::Zstd),
-        _ => Err(ErrorRecord::invalid(argument, "'none', 'lz4' or 'zstd' is needed")),
-    }
 }
 
 /// Opens a store, or another handle to one that is open in this process.
@@ -182,9 +99,9 @@ pub fn close_store(env: &Env, store: f64) -> napi::Result<Object<'_>> {
     promised(env, work, move |env, closed| {
         let happenings = match EnvState::of_env(&env) {
             Some(state) if has_begun => state.finish_close(store),
-            _ => NativeHappenings::default(),
+            _ => Happenings::default(),
         };
-        closed.map(|()| happenings)
+        closed.map(|()| NativeHappenings::from(happenings))
     })
 }
 
@@ -205,7 +122,7 @@ pub fn observe(env: &Env, store: f64, active: bool) -> napi::Result<()> {
 pub fn take_happenings(env: &Env, store: f64) -> napi::Result<NativeHappenings> {
     on_state(env, |state| {
         let entry = state.waiting_store(Handle::from_number(store));
-        Ok(entry.map(|entry| entry.take_happenings()).unwrap_or_default())
+        Ok(entry.map(|entry| entry.take_happenings()).unwrap_or_default().into())
     })
 }
 

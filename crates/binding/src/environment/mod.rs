@@ -11,3 +11,4 @@ pub(crate) mod reader;
 pub(crate) mod slab;
 pub(crate) mod state;
 pub(crate) mod store;
+pub(crate) mod verification;

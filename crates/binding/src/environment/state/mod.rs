@@ -17,7 +17,6 @@ use ledgerstone_lock_manager::LockManager;
 use napi::{Env, sys};
 
 use crate::{
-    cold::verification::{RunningVerification, Verified},
     contain::contain,
     environment::{
         call_memory::CallMemory,
@@ -26,7 +25,8 @@ use crate::{
         lock_entry::LockEntry,
         reader::{Cursor, Reader},
         slab::{Handle, Slab},
-        store::{StoreEntry, observation::NativeHappenings},
+        store::{StoreEntry, observation::Happenings},
+        verification::{RunningVerification, Verified},
     },
     error::{ErrorRecord, Failure},
 };
@@ -286,8 +286,8 @@ impl EnvState {
     }
 
     /// The handle has been closed: nothing more will be told but what was observed to the end.
-    pub(crate) fn finish_close(&self, id: Handle) -> NativeHappenings {
-        let mut last = NativeHappenings::default();
+    pub(crate) fn finish_close(&self, id: Handle) -> Happenings {
+        let mut last = Happenings::default();
         let mut closing = self.closing.borrow_mut();
         closing.retain(|(closed, entry)| {
             if *closed == id {

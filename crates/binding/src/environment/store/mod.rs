@@ -22,7 +22,7 @@ use crate::{
         slab::{Handle, Slab},
         store::{
             demand::{Demand, NOBODY},
-            observation::NativeHappenings,
+            observation::Happenings,
             watch::Watch,
         },
     },
@@ -363,7 +363,7 @@ impl StoreEntry {
         }
     }
 
-    pub(crate) fn take_happenings(&self) -> NativeHappenings {
+    pub(crate) fn take_happenings(&self) -> Happenings {
         self.watch.observation.take()
     }
 
