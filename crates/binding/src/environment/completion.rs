@@ -14,11 +14,7 @@ use std::{
 use napi::sys;
 use parking_lot::Mutex;
 
-use crate::{
-    contain::contain,
-    environment::state::EnvState,
-    error::{ErrorRecord, Failure},
-};
+use crate::error::{ErrorRecord, Failure};
 
 /// The function, as long as its environment lives.
 struct Function(sys::napi_threadsafe_function);
@@ -36,10 +32,16 @@ pub(crate) struct Completion {
 }
 
 impl Completion {
+    /// `deliver` runs on the environment's thread after a [`wake`](Self::wake); it says that JavaScript is [`looking`](Self::looking).
+    ///
     /// # Safety
     ///
     /// On the environment's thread, with `on_wake` a live value of `env`.
-    pub(crate) unsafe fn new(env: sys::napi_env, on_wake: sys::napi_value) -> Result<Self, Failure> {
+    pub(crate) unsafe fn new(
+        env: sys::napi_env,
+        on_wake: sys::napi_value,
+        deliver: sys::napi_threadsafe_function_call_js,
+    ) -> Result<Self, Failure> {
         const NAME: &[u8] = b"ledgerstone";
         let refused = || ErrorRecord::invalid("onWake", "a function is needed");
         let mut kind = 0;
@@ -67,7 +69,7 @@ impl Completion {
                     ptr::null_mut(),
                     None,
                     ptr::null_mut(),
-                    Some(deliver),
+                    deliver,
                     &raw mut function,
                 );
             }
@@ -105,7 +107,7 @@ impl Completion {
     }
 
     /// JavaScript is about to look: what is published from now on needs a new call.
-    fn looking(&self) {
+    pub(crate) fn looking(&self) {
         self.pending.swap(false, Ordering::AcqRel);
     }
 
@@ -137,55 +139,6 @@ impl Completion {
             } else {
                 sys::napi_unref_threadsafe_function(env, raw);
             }
-        }
-    }
-}
-
-/// Runs `onWake` on the environment's thread.
-unsafe extern "C" fn deliver(
-    env: sys::napi_env,
-    on_wake: sys::napi_value,
-    _context: *mut std::ffi::c_void,
-    _data: *mut std::ffi::c_void,
-) {
-    // What is queued when an environment ends arrives without one.
-    if env.is_null() || on_wake.is_null() {
-        return;
-    }
-    contain(|| {
-        // SAFETY: a live environment on its own thread.
-        let Some(state) = (unsafe { EnvState::of(env) }) else { return };
-        state.completion().looking();
-        // SAFETY: as above.
-        unsafe { call(env, on_wake) };
-        // SAFETY: as above. Looked up anew: JavaScript ran.
-        if let Some(state) = unsafe { EnvState::of(env) } {
-            state.settle_keep_alive();
-        }
-    });
-}
-
-/// Calls `function` without arguments. What it throws is an uncaught exception, as of any other callback of the event loop.
-///
-/// # Safety
-///
-/// On the thread of `env`, with a live `function` of it.
-unsafe fn call(env: sys::napi_env, function: sys::napi_value) {
-    let mut receiver = ptr::null_mut();
-    let mut result = ptr::null_mut();
-    // SAFETY: live environment and values.
-    unsafe {
-        if sys::napi_get_undefined(env, &raw mut receiver) != sys::Status::napi_ok {
-            return;
-        }
-        let status = sys::napi_call_function(env, receiver, function, 0, ptr::null(), &raw mut result);
-        if status != sys::Status::napi_pending_exception {
-            return;
-        }
-        let mut thrown = ptr::null_mut();
-        // While a worker is being terminated there is no exception to be had, and nothing to be told.
-        if sys::napi_get_and_clear_last_exception(env, &raw mut thrown) == sys::Status::napi_ok && !thrown.is_null() {
-            sys::napi_fatal_exception(env, thrown);
         }
     }
 }

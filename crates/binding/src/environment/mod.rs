@@ -4,6 +4,7 @@ pub(crate) mod call_memory;
 pub(crate) mod completion;
 pub(crate) mod counters;
 pub(crate) mod exit_hook;
+pub(crate) mod life_cycle;
 pub(crate) mod lock_entry;
 pub(crate) mod long_work;
 pub(crate) mod off_thread;

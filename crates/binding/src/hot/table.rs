@@ -20,8 +20,9 @@ use napi::{Env, JsValue, bindgen_prelude::Unknown, sys};
 use crate::{
     environment::{
         counters::HotCall,
+        life_cycle,
         state::EnvState,
-        store::{Wishes, watch::flags},
+        store::{waiting::Wishes, watch::flags},
     },
     error::{ErrorRecord, Failure},
     hot::{arguments::Arguments, event_calls, event_log_calls, lock_calls, page::Page, pool::Pool, read_calls},
@@ -164,7 +165,7 @@ hot_calls! {
 /// Makes the object with the hot calls, and the state of the environment behind them.
 pub(crate) fn hot_calls<'env>(env: &'env Env, on_wake: Unknown<'env>) -> Result<Unknown<'env>, Failure> {
     // SAFETY: the running call's environment and one of its arguments.
-    let state = unsafe { EnvState::install(env.raw(), on_wake.raw()) }?;
+    let state = unsafe { life_cycle::install(env.raw(), on_wake.raw()) }?;
     let descriptors: Vec<_> = HOT_CALLS
         .iter()
         .map(|(name, callback)| sys::napi_property_descriptor {

@@ -47,6 +47,22 @@ impl Demand {
     }
 }
 
+/// What JavaScript waits for in one store.
+#[derive(Default)]
+pub(crate) struct Demands {
+    pub(crate) written: Demand,
+    pub(crate) durable: Demand,
+    pub(crate) flushed: Demand,
+    /// Until the store is not crowded.
+    pub(crate) room: bool,
+}
+
+impl Demands {
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.room && [&self.written, &self.durable, &self.flushed].iter().all(|demand| demand.next() == NOBODY)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Demand, NOBODY};
