@@ -31,8 +31,8 @@ export declare function collections(store: number): Array<string>
 /** The number of a collection with these codecs, for the hot calls; the same for the same names. */
 export declare function collectionSlot(store: number, name: string, keyCodec: string, valueCodec: string): number
 
-/** For tests that count instead of timing. */
-export declare function counters(): HotCallCounters
+/** How often each hot call was made in this environment, and `wakes`, how often it was woken: for tests that count instead of timing. */
+export declare function counters(): Record<string, number>
 
 /** Nobody asks for it any more. */
 export declare function endVerification(verification: number): void
@@ -46,35 +46,8 @@ export declare function handOver(): void
 /** Holds the closed segments of a store. */
 export declare function holdSegments(store: number): NativeHeldSegments
 
-/** How often each hot call was made in this environment, and how often it was woken. */
-export interface HotCallCounters {
-  get: number
-  has: number
-  getMany: number
-  rangeOpen: number
-  rangePage: number
-  eventsPage: number
-  event: number
-  begin: number
-  commit: number
-  abort: number
-  want: number
-  poll: number
-  lock: number
-  unlock: number
-  withdraw: number
-  grants: number
-  heldMs: number
-  logAppend: number
-  logAppendBatch: number
-  logGet: number
-  logPage: number
-  logEnds: number
-  wakes: number
-}
-
 /** Makes the hot calls of this environment, once; `onWake` is called when what it waits for has happened. */
-export declare function hotCalls(onWake: () => void): any
+export declare function hotCalls(onWake: () => void): NativeHotCalls
 
 /** Counts and times of the whole lock manager, as of now. */
 export declare function lockStats(locks: number): NativeLockStats
@@ -169,6 +142,33 @@ export interface NativeHeldSegments {
   held: number
   /** What they are. */
   segments: Array<NativeSegment>
+}
+
+/** The hot calls by name; `HotCalls` has what they take and give. */
+export interface NativeHotCalls {
+  get: (...given: any[]) => any
+  getText: (...given: any[]) => any
+  has: (...given: any[]) => any
+  getMany: (...given: any[]) => any
+  rangeOpen: (...given: any[]) => any
+  rangePage: (...given: any[]) => any
+  eventsPage: (...given: any[]) => any
+  event: (...given: any[]) => any
+  begin: (...given: any[]) => any
+  commit: (...given: any[]) => any
+  abort: (...given: any[]) => any
+  want: (...given: any[]) => any
+  poll: (...given: any[]) => any
+  lock: (...given: any[]) => any
+  unlock: (...given: any[]) => any
+  withdraw: (...given: any[]) => any
+  grants: (...given: any[]) => any
+  heldMs: (...given: any[]) => any
+  logAppend: (...given: any[]) => any
+  logAppendBatch: (...given: any[]) => any
+  logGet: (...given: any[]) => any
+  logPage: (...given: any[]) => any
+  logEnds: (...given: any[]) => any
 }
 
 /** The journal; histograms by powers of two. */

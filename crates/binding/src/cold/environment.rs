@@ -7,87 +7,19 @@ use std::sync::Arc;
 
 use napi::{
     Env,
-    bindgen_prelude::{BufferSlice, Object, Uint8Array, Unknown},
+    bindgen_prelude::{BufferSlice, Object, Uint8Array},
 };
 use napi_derive::napi;
 
 use crate::{
-    environment::{call_memory::CallMemory, counters::HotCall, state::on_state},
+    environment::{call_memory::CallMemory, state::on_state},
     error::ErrorRecord,
-    number::number,
 };
-
-/// How often each hot call was made in this environment, and how often it was woken.
-#[napi(object)]
-#[allow(missing_docs, reason = "named after the calls")]
-pub struct HotCallCounters {
-    pub get: f64,
-    pub has: f64,
-    pub get_many: f64,
-    pub range_open: f64,
-    pub range_page: f64,
-    pub events_page: f64,
-    pub event: f64,
-    pub begin: f64,
-    pub commit: f64,
-    pub abort: f64,
-    pub want: f64,
-    pub poll: f64,
-    pub lock: f64,
-    pub unlock: f64,
-    pub withdraw: f64,
-    pub grants: f64,
-    pub held_ms: f64,
-    pub log_append: f64,
-    pub log_append_batch: f64,
-    pub log_get: f64,
-    pub log_page: f64,
-    pub log_ends: f64,
-    pub wakes: f64,
-}
 
 /// The version of this binary.
 #[napi(catch_unwind)]
 pub fn version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
-}
-
-/// What all copies of the package's JavaScript in this thread find each other by: an object of the thread's main realm, which is
-/// none of theirs. A copy may have been evaluated in a context of its own that is torn down long before the thread ends.
-const THREAD_HOME: &str = "(() => {
-  const key = Symbol.for('ledgerstone.thread')
-  if (globalThis[key] === undefined) {
-    const { setImmediate } = globalThis
-    const home = {
-      joined: undefined,
-      wakes: new Set(),
-      ends: new Set(),
-      stores: new Map(),
-      wake() { for (const wake of home.wakes) wake() },
-    }
-    Object.defineProperty(globalThis, key, { value: home })
-    globalThis.process?.on?.('beforeExit', () => {
-      home.joined?.cold.loopEnds(true)
-      setImmediate?.(() => home.joined?.cold.loopEnds(false))?.unref?.()
-    })
-    globalThis.process?.on?.('exit', () => {
-      home.joined?.cold.handOver()
-      for (const end of home.ends) end()
-    })
-  }
-  return globalThis[key]
-})()";
-
-/// The same object for every copy of this package in the thread, whichever file of native code each has loaded.
-#[napi(catch_unwind, ts_return_type = "any")]
-pub fn thread_home(env: &Env) -> napi::Result<Unknown<'_>> {
-    env.run_script(THREAD_HOME)
-}
-
-/// Makes the hot calls of this environment, once; `onWake` is called when what it waits for has happened.
-#[napi(catch_unwind, ts_args_type = "onWake: () => void", ts_return_type = "any")]
-pub fn hot_calls<'env>(env: &'env Env, on_wake: Unknown<'env>) -> napi::Result<Unknown<'env>> {
-    crate::hot::table::hot_calls(env, on_wake).map_err(|failure| failure.thrown())
 }
 
 /// Where the arguments of a hot read are put, and its answer is found.
@@ -136,38 +68,5 @@ pub fn loop_ends(env: &Env, ends: bool) -> napi::Result<()> {
     on_state(env, |state| {
         state.loop_ends(ends);
         Ok(())
-    })
-}
-
-/// For tests that count instead of timing.
-#[napi(catch_unwind)]
-pub fn counters(env: &Env) -> napi::Result<HotCallCounters> {
-    on_state(env, |state| {
-        let of = |call| state.counters.of(call);
-        Ok(HotCallCounters {
-            get: of(HotCall::Get),
-            has: of(HotCall::Has),
-            get_many: of(HotCall::GetMany),
-            range_open: of(HotCall::RangeOpen),
-            range_page: of(HotCall::RangePage),
-            events_page: of(HotCall::EventsPage),
-            event: of(HotCall::Event),
-            begin: of(HotCall::Begin),
-            commit: of(HotCall::Commit),
-            abort: of(HotCall::Abort),
-            want: of(HotCall::Want),
-            poll: of(HotCall::Poll),
-            lock: of(HotCall::Lock),
-            unlock: of(HotCall::Unlock),
-            withdraw: of(HotCall::Withdraw),
-            grants: of(HotCall::Grants),
-            held_ms: of(HotCall::HeldMs),
-            log_append: of(HotCall::LogAppend),
-            log_append_batch: of(HotCall::LogAppendBatch),
-            log_get: of(HotCall::LogGet),
-            log_page: of(HotCall::LogPage),
-            log_ends: of(HotCall::LogEnds),
-            wakes: number(state.completion().wakes()),
-        })
     })
 }

@@ -2,7 +2,7 @@
 
 mod archive;
 mod control;
-pub(crate) mod environment;
+mod environment;
 mod event_log;
 mod event_log_options;
 mod happenings;
@@ -13,5 +13,6 @@ mod segment;
 mod store;
 mod store_options;
 mod store_report;
+mod thread_home;
 mod verification;
 mod verify_report;

@@ -8,7 +8,7 @@ use crate::{
     hot::{
         arguments::Arguments,
         page::EventPage,
-        table::{Answer, Noted, page_answer, value_answer},
+        reply::{Answer, Noted, page_answer, value_answer},
     },
     number::number,
 };

@@ -11,7 +11,7 @@ use crate::{
         arguments::Arguments,
         page::EventPage,
         pool::Pool,
-        table::{Answer, MISSING, page_answer, value_answer},
+        reply::{Answer, MISSING, page_answer, value_answer},
     },
     number::number,
 };

@@ -10,7 +10,7 @@ use ledgerstone_lock_manager::{Acquired, Blocked, GiveUp, LockManager, LockSet, 
 use crate::{
     environment::state::EnvState,
     error::{ErrorRecord, Failure},
-    hot::{arguments::Arguments, pool::Pool, table::Answer},
+    hot::{arguments::Arguments, pool::Pool, reply::Answer},
     number::number,
 };
 

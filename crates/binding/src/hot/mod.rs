@@ -2,10 +2,14 @@
 
 mod arguments;
 mod bounds;
+mod callback;
 mod event_calls;
 mod event_log_calls;
 mod lock_calls;
 mod page;
 mod pool;
 mod read_calls;
-pub(crate) mod table;
+mod reply;
+mod table;
+mod wait_calls;
+mod write_calls;

@@ -16,7 +16,7 @@ use crate::{
         arguments::Arguments,
         bounds::packed_bounds,
         page::{PackedKeys, PackedValues, RangePage},
-        table::{Answer, Noted, Reply, page_answer, value_answer},
+        reply::{Answer, Noted, Reply, page_answer, value_answer},
     },
     number::safe_integer,
 };
