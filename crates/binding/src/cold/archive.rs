@@ -7,7 +7,7 @@ use napi::{Env, bindgen_prelude::Object};
 use napi_derive::napi;
 
 use crate::{
-    cold::segment::NativeSegment,
+    cold::objects::segment::NativeSegment,
     environment::{
         off_thread::promised_of,
         slab::Handle,

@@ -10,7 +10,7 @@ use napi::{Env, bindgen_prelude::Object};
 use napi_derive::napi;
 
 use crate::{
-    cold::{event_log_options::NativeLogOptions, segment::NativeSegment},
+    cold::objects::{event_log_options::NativeLogOptions, segment::NativeSegment},
     environment::{
         off_thread::{promised, promised_of},
         slab::Handle,

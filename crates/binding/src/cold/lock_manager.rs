@@ -10,7 +10,7 @@ use napi::Env;
 use napi_derive::napi;
 
 use crate::{
-    cold::store_report::NativeLockStats,
+    cold::objects::store_report::NativeLockStats,
     environment::{slab::Handle, state::on_state},
     error::ErrorRecord,
     number::safe_integer,

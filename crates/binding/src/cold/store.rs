@@ -12,7 +12,7 @@ use napi::{Env, bindgen_prelude::Object};
 use napi_derive::napi;
 
 use crate::{
-    cold::{
+    cold::objects::{
         happenings::NativeHappenings,
         store_options::NativeOptions,
         store_report::{NativeMeta, NativeStats},

@@ -11,7 +11,7 @@ use napi::{Env, bindgen_prelude::Object};
 use napi_derive::napi;
 
 use crate::{
-    cold::verify_report::NativeReport,
+    cold::objects::verify_report::NativeReport,
     environment::{
         off_thread::{promised, promised_of},
         slab::Handle,

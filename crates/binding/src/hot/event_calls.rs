@@ -7,7 +7,7 @@ use crate::{
     error::{ErrorRecord, Failure},
     hot::{
         arguments::Arguments,
-        page::EventPage,
+        page::event_page::EventPage,
         reply::{Answer, Noted, page_answer, value_answer},
     },
     number::number,

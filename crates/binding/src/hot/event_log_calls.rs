@@ -9,7 +9,7 @@ use crate::{
     error::{ErrorRecord, Failure},
     hot::{
         arguments::Arguments,
-        page::EventPage,
+        page::event_page::EventPage,
         pool::Pool,
         reply::{Answer, MISSING, page_answer, value_answer},
     },

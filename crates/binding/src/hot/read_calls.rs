@@ -15,7 +15,7 @@ use crate::{
     hot::{
         arguments::Arguments,
         bounds::packed_bounds,
-        page::{PackedKeys, PackedValues, RangePage},
+        page::{packed_keys::PackedKeys, packed_values::PackedValues, range_page::RangePage},
         reply::{Answer, Noted, Reply, page_answer, value_answer},
     },
     number::safe_integer,

@@ -6,7 +6,7 @@ use ledgerstone_canonical_store::{OpenOptions, RetentionPolicy};
 use napi_derive::napi;
 
 use crate::{
-    cold::option_values::{compression, optional_size},
+    cold::objects::option_values::{compression, optional_size},
     error::Failure,
 };
 

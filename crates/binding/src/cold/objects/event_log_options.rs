@@ -7,7 +7,7 @@ use ledgerstone_format::Durability;
 use napi_derive::napi;
 
 use crate::{
-    cold::option_values::{compression, optional_size},
+    cold::objects::option_values::{compression, optional_size},
     error::{ErrorRecord, Failure},
 };
 
