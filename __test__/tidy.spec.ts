@@ -52,9 +52,9 @@ test('only the binding knows Node-API, and only the canonical store knows LMDB',
   t.deepEqual(users(/^(tokio|async-std|smol)$/), [])
 })
 
-test('only src/binding.ts loads native code', (t) => {
+test('only src/native/binding.ts loads native code', (t) => {
   const importers = sources.filter((file) => file.startsWith('src/') && /\bloadNative\(|['"](\.\.\/)+native\./.test(text(file)))
-  t.deepEqual(importers, ['src/binding.ts', 'src/internal/native-file.ts'])
+  t.deepEqual(importers, ['src/native/binding.ts', 'src/native/native-file.ts'])
 })
 
 // Fake timers made awaited writes hang, and a jsdom or zone.js global made values of the platform strangers: its functions were looked up at each call,
@@ -126,9 +126,9 @@ test('errors are told apart by code or class only where nothing of the user\'s h
   const known: Record<string, number> = {
     'src/errors.ts': 3, // `hasCode` itself
     'src/retry.ts': 1, // the user's own function is asked for nothing else
-    'src/canonical-store/open-transaction.ts': 3, // taking the gate, two ways to commit
+    'src/canonical-store/writing/open-transaction.ts': 3, // taking the gate, two ways to commit
     'src/canonical-store/shared-store.ts': 3, // native code's own record
-    'src/canonical-store/writer.ts': 2, // a blind commit, a change of the store's condition
+    'src/canonical-store/writing/writer.ts': 2, // a blind commit, a change of the store's condition
     'src/canonical-store/key-space.ts': 1, // a codec's argument mistake is handed on
     'src/codecs/payload-codec.ts': 3, // a codec's own refusal is handed on, and gets the event's id
   }
@@ -138,7 +138,7 @@ test('errors are told apart by code or class only where nothing of the user\'s h
 })
 
 test('rooms have the same names everywhere', (t) => {
-  const rooms = new Set([...Object.keys(ARROWS), 'codecs', 'internal', 'postgres', 'cli'])
+  const rooms = new Set([...Object.keys(ARROWS), 'codecs', 'internal', 'native', 'postgres', 'cli'])
   const folders = foldersOf('src').filter((name) => !rooms.has(name))
   t.deepEqual(folders, [])
   const tests = new Set([...rooms, 'crash', 'lifecycle', 'counted', 'bench', 'errors', 'format', 'package', 'types', 'support', 'examples', 'documentation'])

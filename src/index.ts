@@ -17,11 +17,11 @@ export type {
   CanonicalStore, Collection, Commit, CommitInfo, EventId, EventRange, EventReader, EventRecord, EventSegments, Follower, FollowOptions, KeyRange, KeyRef, OpenOptions,
   Pause, PauseOptions, Range, Reader, Seq, SignalOptions, Snapshot, StoreMeta, StoreStats, Sync, TransactOptions, Transaction, VerifyProblem, VerifyReport,
   WriteHandle, WriteOptions, WriteTxn,
-} from './canonical-store/canonical-store.ts'
+} from './canonical-store/api/canonical-store.ts'
 export type {
   CommitGroupMessage, FlushMessage, NoSpaceMessage, PoisonedMessage, RecoveryMessage, StallMessage,
-} from './canonical-store/diagnostics.ts'
-export type { CheckOptions, CheckReport, Checks, DeclaredKey, KeySet, Phases, PhasesOptions, PreflightContext } from './canonical-store/phases.ts'
+} from './canonical-store/watching/diagnostics.ts'
+export type { CheckOptions, CheckReport, Checks, DeclaredKey, KeySet, Phases, PhasesOptions, PreflightContext } from './canonical-store/api/phases.ts'
 export type { Codec, Json, KeyCodec, KeyPrefix } from './codecs/codec.ts'
 export type { Envelope, EnvelopeInput, EnvelopeOptions, EventMetadata, EventTypeOptions } from './codecs/envelope-types.ts'
 export type { JsonOutput, JsonSafe } from './codecs/json.ts'

@@ -1,11 +1,11 @@
 // A collection as users hold it: a key space with the reads and single writes of its own store.
-import type { CommitInfo, Collection, KeyRange, KeyRef, Range, WriteOptions } from './canonical-store.ts'
+import type { CommitInfo, Collection, KeyRange, KeyRef, Range, WriteOptions } from './api/canonical-store.ts'
 import { invalidArgument } from '../errors.ts'
 import { KeyBounds, RANGE_OPTIONS } from './key-bounds.ts'
 import { EmbeddedKeyRef, EmbeddedKeySpan } from './key-ref.ts'
 import type { KeySpace } from './key-space.ts'
-import { EmbeddedRange } from './range.ts'
-import type { Writer } from './writer.ts'
+import { EmbeddedRange } from './reading/range.ts'
+import type { Writer } from './writing/writer.ts'
 
 const SPACE: unique symbol = Symbol.for('ledgerstone.KeySpace') as never
 

@@ -1,5 +1,5 @@
 // The store that `open` gives: the handle, its writer and its collections behind the public interface. It checks that it is open and passes on.
-import type { ColdCalls } from '../binding.ts'
+import type { ColdCalls } from '../native/binding.ts'
 import type { Codec, Json, KeyCodec } from '../codecs/codec.ts'
 import { json } from '../codecs/json.ts'
 import { utf8 } from '../codecs/utf8.ts'
@@ -10,22 +10,22 @@ import { LockManager } from '../lock-manager/lock-manager.ts'
 import type {
   CanonicalStore, Collection, Commit, CommitInfo, EventId, EventRange, EventReader, EventRecord, EventSegments, Follower, FollowOptions, KeyRange, Pause, PauseOptions,
   Range, SignalOptions, Snapshot, StoreMeta, StoreStats, Sync, TransactOptions, Transaction, VerifyReport, WriteHandle, WriteOptions, WriteTxn,
-} from './canonical-store.ts'
+} from './api/canonical-store.ts'
 import { EmbeddedCollection, spaceOf } from './collection.ts'
-import type { EventSource } from './event-pass.ts'
-import { EmbeddedEventReader } from './event-reader.ts'
-import { HeldEventSegments } from './event-segments.ts'
-import { EmbeddedFollower } from './follower.ts'
+import type { EventSource } from './events/event-pass.ts'
+import { EmbeddedEventReader } from './events/event-reader.ts'
+import { HeldEventSegments } from './events/event-segments.ts'
+import { EmbeddedFollower } from './events/follower.ts'
 import { KeyBounds, RANGE_OPTIONS } from './key-bounds.ts'
-import { pause } from './pause.ts'
-import type { CheckOptions, CheckReport, Checks, Phases, PhasesOptions } from './phases.ts'
-import { EmbeddedRange } from './range.ts'
-import { readEvent } from './read-event.ts'
+import { pause } from './writing/pause.ts'
+import type { CheckOptions, CheckReport, Checks, Phases, PhasesOptions } from './api/phases.ts'
+import { EmbeddedRange } from './reading/range.ts'
+import { readEvent } from './events/read-event.ts'
 import { EmbeddedSnapshot } from './snapshot.ts'
 import { checkName, type StoreHandle } from './store-handle.ts'
 import { verify } from './verification.ts'
-import { DURABLE, FLUSHED, type Level } from './waiters.ts'
-import { Writer } from './writer.ts'
+import { DURABLE, FLUSHED, type Level } from './watching/waiters.ts'
+import { Writer } from './writing/writer.ts'
 
 const COLLECTION_OPTIONS: ReadonlySet<string> = new Set(['key', 'value'])
 const TRIM_OPTIONS: ReadonlySet<string> = new Set(['before'])

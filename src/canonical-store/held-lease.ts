@@ -1,5 +1,5 @@
 // What native code keeps for one handle of a store until it is released, and gives back by itself when the handle closes: pauses and segments.
-import type { ColdCalls } from '../binding.ts'
+import type { ColdCalls } from '../native/binding.ts'
 import { Lease, type LeaseKind } from '../internal/lease.ts'
 import type { StoreHandle } from './store-handle.ts'
 

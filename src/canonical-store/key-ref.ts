@@ -2,7 +2,7 @@
 // and threads that have the store open: the store's number in this process, the collection's name, the key.
 import { brand } from '../internal/brand.ts'
 import { isBytes, lengthOf, owned, writeBytes, writeUtf8 } from '../internal/bytes.ts'
-import type { KeyRange, KeyRef } from './canonical-store.ts'
+import type { KeyRange, KeyRef } from './api/canonical-store.ts'
 import type { KeyBounds } from './key-bounds.ts'
 import type { KeySpace } from './key-space.ts'
 

@@ -1,7 +1,7 @@
 // Looking a store through: native code works on a thread of its own and is asked for the outcome until there is one.
-import { binding, nativeError, type NativeReport } from '../binding.ts'
-import type { VerifyReport } from './canonical-store.ts'
-import type { Environment } from './environment.ts'
+import { binding, nativeError, type NativeReport } from '../native/binding.ts'
+import type { VerifyReport } from './api/canonical-store.ts'
+import type { Environment } from '../native/environment.ts'
 import type { StoreHandle } from './store-handle.ts'
 
 /** Verifies the store of an open handle. */

@@ -1,7 +1,7 @@
 // The event log on its own: immutable events with contiguous ids in a folder that has one owner. What is said here is checked and handed on;
 // what it means is native code's.
-import { MISSING, TOO_BIG } from '../binding.ts'
-import type { EventId, VerifyReport } from '../canonical-store/canonical-store.ts'
+import { MISSING, TOO_BIG } from '../native/binding.ts'
+import type { EventId, VerifyReport } from '../canonical-store/api/canonical-store.ts'
 import { outcomeOf, reportOf } from '../canonical-store/verification.ts'
 import { invalidArgument } from '../errors.ts'
 import { copyOf, isShared } from '../internal/bytes.ts'

@@ -1,5 +1,5 @@
 // What goes into an event log and what it tells, as its users see it: interfaces only.
-import type { EventId } from '../canonical-store/canonical-store.ts'
+import type { EventId } from '../canonical-store/api/canonical-store.ts'
 import type { Durability } from '../durability.ts'
 
 /** How to open an event log. `segmentBytes`, `maxEventBytes`, `durability` and `compression` may be others the next time. */

@@ -1,6 +1,6 @@
 // Who locks: one environment, for one handle of a store or for a lock manager of its own. What can be had at once is one native call; what
 // cannot is waited for here, with the time limit and the signal, until native code says that it was granted or is told to wait no longer.
-import type { Environment } from '../canonical-store/environment.ts'
+import type { Environment } from '../native/environment.ts'
 import type { SharedStore } from '../canonical-store/shared-store.ts'
 import { closed, lockTimeout } from '../errors.ts'
 import { AbortWatch } from '../internal/abort.ts'

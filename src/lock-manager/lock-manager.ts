@@ -1,5 +1,5 @@
 // The lock manager as its users hold it: it checks the arguments and passes on.
-import { Environment } from '../canonical-store/environment.ts'
+import { Environment } from '../native/environment.ts'
 import { invalidArgument } from '../errors.ts'
 import { isThenable } from '../internal/thenable.ts'
 import { checkFunction, checkOptions, checkPowerOfTwo, checkSignal } from '../internal/validate.ts'

@@ -1,5 +1,5 @@
 // The locks as their users see them: interfaces only.
-import type { KeyRef } from '../canonical-store/canonical-store.ts'
+import type { KeyRef } from '../canonical-store/api/canonical-store.ts'
 
 /**
  * What can be locked: a name of one's own (a string, or bytes; a string and its UTF-8 bytes are the same name), or a key of a collection as

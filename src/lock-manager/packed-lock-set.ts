@@ -1,7 +1,7 @@
 // A set of keys on its way to native code, one record after the other in a buffer that is used over and over: u32 (length << 1 | exclusive),
 // then the name. A name's first byte says whose it is: 0 the caller's own, 1 a collection's.
 import { EmbeddedKeyRef } from '../canonical-store/key-ref.ts'
-import { allocate } from '../canonical-store/pool.ts'
+import { allocate } from '../native/pool.ts'
 import type { SharedStore } from '../canonical-store/shared-store.ts'
 import { invalidArgument, limitExceeded } from '../errors.ts'
 import { isBytes, lengthOf, writeBytes, writeUtf8 } from '../internal/bytes.ts'
