@@ -83,7 +83,7 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
     const values = options?.value ?? json()
     const known = typeof keys === 'object' && typeof values === 'object' ? this.#collections.get(keys)?.get(values)?.get(name) : undefined
     if (known !== undefined) return known
-    const made: AnyCollection = new EmbeddedCollection(this.#handle.space(name, keys, values), this.#writer)
+    const made: AnyCollection = new EmbeddedCollection(this.#handle, this.#handle.space(name, keys, values), this.#writer)
     entry(entry(this.#collections, keys, () => new WeakMap<object, Map<string, AnyCollection>>()), values, () => new Map<string, AnyCollection>()).set(name, made)
     return made
   }

@@ -63,7 +63,7 @@ export async function open<E = Json, In = E>(path: string | URL, options?: OpenO
     opening.then(({ store }) => environment.cold.closeStore(store)).catch(() => {})
     throw error
   })
-  const shared = environment.store(opened.storeKey) ?? new SharedStore(environment, opened.storeKey, folder)
+  const shared = (environment.store(opened.storeKey) as SharedStore | undefined) ?? new SharedStore(environment, opened.storeKey, folder)
   const handle = new StoreHandle(environment, shared, { id: opened.store, path: folder, limits: opened.limits, readersWarnAfterMs: opened.readersWarnAfterMs, events, rank })
   if (opened.isFirst && recoveries.hasSubscribers) {
     recoveries.publish({ path: folder, ...environment.call((cold) => cold.storeStats(opened.store)).recovery })

@@ -7,11 +7,12 @@ import { performance, queueMicrotask, setTimeout } from '../internal/platform.ts
 import { Admission, type PAUSED } from './watching/admission.ts'
 import type { CommitInfo, EventId } from './api/canonical-store.ts'
 import { failures, stalls } from './watching/diagnostics.ts'
-import type { Environment, ThreadStore } from '../native/environment.ts'
+import type { Environment, OpenStore, ThreadStore } from '../native/environment.ts'
+import type { RunningTransaction } from './running-transaction.ts'
 import { EVENT_LEVELS, EventWaiters, type EventLevel } from './watching/event-waiters.ts'
 import { Observer } from './watching/observer.ts'
-import type { OpenTransaction } from './writing/open-transaction.ts'
 import { Stall } from './watching/stall.ts'
+import { tellOfUnsettledEnd } from './watching/unsettled-end.ts'
 import { DURABLE, FLUSHED, LEVELS, WRITTEN, Waiters, type Level } from './watching/waiters.ts'
 
 /** Where the marks stand in the array that native code fills; a {@link Level} is its own index. */
@@ -41,7 +42,7 @@ const FEW = 32
 const NOW = Promise.resolve()
 
 /** One store in one environment. */
-export class SharedStore {
+export class SharedStore implements OpenStore {
   readonly environment: Environment
   readonly key: number
   /** The store's folder. */
@@ -59,7 +60,7 @@ export class SharedStore {
   readonly #eventWaiters = new EventWaiters()
   readonly #stall = new Stall(this)
   /** What the copies of this package share; while no handle is open here, nothing does. */
-  #thread: ThreadStore = { open: undefined, members: new Set([this]) }
+  #thread: ThreadStore<SharedStore> = { open: undefined, members: new Set([this]) }
   #failure: LedgerstoneError | undefined
   #turnIsScheduled = false
   #pace: NodeJS.Timeout | undefined
@@ -74,11 +75,11 @@ export class SharedStore {
   }
 
   /** The transaction that runs on this thread, whichever copy of this package has begun it. */
-  get open(): OpenTransaction | undefined {
-    return this.#thread.open
+  get open(): RunningTransaction | undefined {
+    return this.#thread.open as RunningTransaction | undefined
   }
 
-  set open(transaction: OpenTransaction | undefined) {
+  set open(transaction: RunningTransaction | undefined) {
     this.#thread.open = transaction
   }
 
@@ -116,9 +117,9 @@ export class SharedStore {
     return this.#admission.admitted + (this.#marks[FLUSHED] as number)
   }
 
-  /** A follower waits for an event of this store. */
-  get isFollowed(): boolean {
-    return !this.#eventWaiters.isEmpty
+  /** The thread ends: whoever waits for an event of this store waits in vain. */
+  tellOfEnd(): void {
+    if (!this.#eventWaiters.isEmpty) tellOfUnsettledEnd(this.path)
   }
 
   addHandle(id: number): void {
@@ -178,13 +179,13 @@ export class SharedStore {
    * A transaction begins on this thread. V8 ends functions without their `finally` (a time-out of `vm`, a stack that overflows): what is still open when
    * the turn ends has nobody left who could end it.
    */
-  openTransaction(transaction: OpenTransaction): void {
+  openTransaction(transaction: RunningTransaction): void {
     this.#scheduleTurn()
     this.open = transaction
   }
 
   /** The transaction on this thread is over; what waited for room meanwhile may run. */
-  closeTransaction(transaction: OpenTransaction): void {
+  closeTransaction(transaction: RunningTransaction): void {
     if (this.open !== transaction) return
     this.open = undefined
     for (const member of this.#thread.members) member.letIn()

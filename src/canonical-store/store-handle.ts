@@ -8,14 +8,14 @@ import { isWellFormed } from '../internal/bytes.ts'
 import { Lease } from '../internal/lease.ts'
 import { LockClient } from '../lock-manager/lock-client.ts'
 import { NativeCursor } from './reading/cursor.ts'
+import type { OpenedStore } from '../native/binding.ts'
 import type { Environment } from '../native/environment.ts'
 import type { KeyBounds } from './key-bounds.ts'
-import { KeySpace } from './key-space.ts'
+import { KeySpace, type SpaceOwner } from './key-space.ts'
 import { OpenReaders } from './watching/open-readers.ts'
 import type { RangeSource } from './reading/range.ts'
 import { PointReader } from './reading/point-reader.ts'
 import type { SharedStore } from './shared-store.ts'
-import type { Limits } from './writing/write-set.ts'
 
 const HAS_FAILED = 2
 const IS_SEALED = 8
@@ -26,7 +26,7 @@ export interface HandleOptions {
   readonly id: number
   /** The store's folder, for what is told of it. */
   readonly path: string
-  readonly limits: Limits
+  readonly limits: OpenedStore['limits']
   readonly readersWarnAfterMs: number
   readonly events: Codec<unknown>
   /** The level that writes wait for unless they say otherwise: 0 applied, 1 written, 2 durable. */
@@ -34,12 +34,13 @@ export interface HandleOptions {
 }
 
 /** A handle of a store. */
-export class StoreHandle implements RangeSource {
+export class StoreHandle implements RangeSource, SpaceOwner {
   readonly environment: Environment
   readonly shared: SharedStore
   /** The handle as native code knows it. */
   readonly id: number
-  readonly limits: Limits
+  readonly limits: OpenedStore['limits']
+  readonly storeKey: number
   readonly rank: 0 | 1 | 2
   readonly events: PayloadCodec
   /** What ends with the handle: snapshots and cursors. */
@@ -61,6 +62,7 @@ export class StoreHandle implements RangeSource {
     this.shared = shared
     this.id = options.id
     this.limits = options.limits
+    this.storeKey = shared.key
     this.rank = options.rank
     this.events = new PayloadCodec(options.events, undefined)
     this.reader = new PointReader(environment, options.id)
@@ -141,11 +143,11 @@ export class StoreHandle implements RangeSource {
    * @throws `ERR_INVALID_ARGUMENT` when it belongs to another store
    */
   slotOf<K, V>(space: KeySpace<K, V>): number {
-    return space.handle === this ? space.slot : this.#slotOfOther(space)
+    return space.owner === this ? space.slot : this.#slotOfOther(space)
   }
 
   #slotOfOther<K, V>(space: KeySpace<K, V>): number {
-    if (space.handle.shared.key !== this.shared.key) throw invalidArgument('collection', 'the collection belongs to another store')
+    if (space.owner.storeKey !== this.storeKey) throw invalidArgument('collection', 'the collection belongs to another store')
     return this.slot(space.name, space.keyName, space.values.name)
   }
 

@@ -1,14 +1,14 @@
 // The event log on its own: immutable events with contiguous ids in a folder that has one owner. What is said here is checked and handed on;
 // what it means is native code's.
 import { MISSING, TOO_BIG } from '../native/binding.ts'
-import type { EventId, VerifyReport } from '../canonical-store/api/canonical-store.ts'
-import { outcomeOf, reportOf } from '../canonical-store/verification.ts'
 import { invalidArgument } from '../errors.ts'
 import { copyOf, isShared } from '../internal/bytes.ts'
+import { verified } from '../native/verification.ts'
+import type { VerifyReport } from '../verify-report.ts'
 import { checkEvent, checkId } from './check-event.ts'
 import { EventRun } from './event-run.ts'
 import type { LogHandle } from './log-handle.ts'
-import type { EventLogOptions, EventLogRecovery, EventLogStats, EventSegment } from './log-types.ts'
+import type { EventId, EventLogOptions, EventLogRecovery, EventLogStats, EventSegment } from './log-types.ts'
 import { openLog } from './open-log.ts'
 import { packEvents } from './packed-events.ts'
 
@@ -182,14 +182,7 @@ export class EventLog implements AsyncDisposable {
   /** Reads and checks all that the log's files promise. Damage is reported, never thrown. Reading and appending go on meanwhile. */
   async verify(): Promise<VerifyReport> {
     const verification = this.#handle.call((cold) => cold.startLogVerification(this.#handle.id))
-    const { environment } = this.#handle
-    try {
-      const report = await outcomeOf(environment, verification)
-      this.#handle.check() // closed meanwhile it is ERR_CLOSED, whichever was quicker
-      return reportOf(report, this.#path)
-    } finally {
-      environment.cold.endVerification(verification)
-    }
+    return verified(this.#handle, verification, this.#path)
   }
 
   /** The log in numbers. */

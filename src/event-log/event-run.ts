@@ -1,9 +1,9 @@
 // One iteration over events, by packed pages. It sees the events that there were when it began; nothing is held natively in between, so what is
 // trimmed before it is reached is an error, never a gap.
 import { TOO_BIG } from '../native/binding.ts'
-import type { EventId } from '../canonical-store/api/canonical-store.ts'
 import { allocate, checkKept, PAGE_BYTES, view } from '../native/pool.ts'
 import type { LogHandle } from './log-handle.ts'
+import type { EventId } from './log-types.ts'
 
 const PAGE_HEAD = 16
 const ENTRY_HEAD = 16

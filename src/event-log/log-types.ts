@@ -1,6 +1,8 @@
 // What goes into an event log and what it tells, as its users see it: interfaces only.
-import type { EventId } from '../canonical-store/api/canonical-store.ts'
 import type { Durability } from '../durability.ts'
+
+/** The number of an event, from 1 on, without gaps; 0 means "before everything". A safe integer. */
+export type EventId = number
 
 /** How to open an event log. `segmentBytes`, `maxEventBytes`, `durability` and `compression` may be others the next time. */
 export interface EventLogOptions {

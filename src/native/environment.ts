@@ -5,27 +5,27 @@ import { joinThread, nativeError, type ColdCalls, type HotCalls, type Thread } f
 import { errorFromRecord, type LedgerstoneError } from '../errors.ts'
 import { Turns } from '../internal/turns.ts'
 import { CallMemory } from './call-memory.ts'
-import type { OpenTransaction } from '../canonical-store/writing/open-transaction.ts'
 import { allocate, ScratchPages, Slab } from './pool.ts'
-import { PackedKeys } from '../canonical-store/reading/point-reader.ts'
-import type { SharedStore } from '../canonical-store/shared-store.ts'
-import { tellOfUnsettledEnd } from '../canonical-store/watching/unsettled-end.ts'
-import { WriteSet } from '../canonical-store/writing/write-set.ts'
 
 const SCRATCH_BYTES = 64 * 1024
-const KEPT_WRITE_SETS = 4
-/** Buffers that have grown beyond this are not kept. */
-const KEPT_BYTES = 1024 * 1024
 
-/** Somebody who has to see whether its locks were granted. */
-interface LockWaiter { look(): void }
+/** Looks for what has become of it when native code has news: a store for its marks, who waits for locks for what was granted. */
+export interface Listener { look(): void }
+
+/** A store that is open here, as the environment knows it. */
+export interface OpenStore extends Listener {
+  /** All handles of a store share it. */
+  readonly key: number
+  /** The thread ends while the store is open. */
+  tellOfEnd(): void
+}
 
 /** What there is one of in a thread for each open store, however many copies of this package have it open. */
-export interface ThreadStore {
+export interface ThreadStore<S extends OpenStore = OpenStore> {
   /** The transaction that runs on this thread, if one does. */
-  open: OpenTransaction | undefined
+  open: object | undefined
   /** The store as each copy sees it. */
-  readonly members: Set<SharedStore>
+  readonly members: Set<S>
 }
 
 let current: Environment | undefined
@@ -45,19 +45,16 @@ export class Environment {
   /** One value, decoded on the spot. */
   readonly scratch: Buffer = allocate(SCRATCH_BYTES)
   readonly scratchMemory: ArrayBuffer = this.scratch.buffer as ArrayBuffer
-  readonly #writeSets: WriteSet[] = []
-  #keys: PackedKeys | undefined
   readonly #thread: Thread
-  /** The open stores, by the key that all handles of a store share. */
-  readonly #stores = new Map<number, SharedStore>()
-  /** Who waits for locks. */
-  readonly #lockWaiters = new Set<LockWaiter>()
+  readonly #stores = new Map<number, OpenStore>()
+  readonly #listeners = new Set<Listener>()
   /** Known to the thread only while there is somebody to wake: a copy that has closed all can be collected. */
   readonly #wake = (): void => {
-    for (const store of this.#stores.values()) store.look()
-    for (const waiter of this.#lockWaiters) waiter.look()
+    for (const listener of this.#listeners) listener.look()
   }
-  readonly #end = (): void => tellOfUnsettledEnd(this.#stores.values())
+  readonly #end = (): void => {
+    for (const store of this.#stores.values()) store.tellOfEnd()
+  }
 
   constructor(thread: Thread) {
     this.#thread = thread
@@ -72,23 +69,23 @@ export class Environment {
   }
 
   /** A store that is open here. */
-  store(key: number): SharedStore | undefined {
+  store(key: number): OpenStore | undefined {
     return this.#stores.get(key)
   }
 
   /** From now on it is woken, and beside the other copies that have it open. */
-  addStore(store: SharedStore): ThreadStore {
-    const { home } = this.#thread
+  addStore<S extends OpenStore>(store: S): ThreadStore<S> {
+    const { stores, ends } = this.#thread.home
     this.#stores.set(store.key, store)
-    home.wakes.add(this.#wake)
-    home.ends.add(this.#end)
-    const shared = (home.stores.get(store.key) as ThreadStore | undefined) ?? { open: undefined, members: new Set() }
-    home.stores.set(store.key, shared)
+    this.addListener(store)
+    ends.add(this.#end)
+    const shared = (stores.get(store.key) as ThreadStore<S> | undefined) ?? { open: undefined, members: new Set<S>() }
+    stores.set(store.key, shared)
     shared.members.add(store)
     return shared
   }
 
-  removeStore(store: SharedStore): void {
+  removeStore(store: OpenStore): void {
     if (this.#stores.get(store.key) !== store) return
     this.#stores.delete(store.key)
     const { stores, ends } = this.#thread.home
@@ -96,17 +93,18 @@ export class Environment {
     const shared = stores.get(store.key) as ThreadStore
     shared.members.delete(store)
     if (shared.members.size === 0) stores.delete(store.key)
-    this.#settleWake()
+    this.removeListener(store)
   }
 
-  addLockWaiter(waiter: LockWaiter): void {
-    this.#lockWaiters.add(waiter)
+  /** It is woken until it is removed. */
+  addListener(listener: Listener): void {
+    this.#listeners.add(listener)
     this.#thread.home.wakes.add(this.#wake)
   }
 
-  removeLockWaiter(waiter: LockWaiter): void {
-    this.#lockWaiters.delete(waiter)
-    this.#settleWake()
+  removeListener(listener: Listener): void {
+    this.#listeners.delete(listener)
+    if (this.#listeners.size === 0) this.#thread.home.wakes.delete(this.#wake)
   }
 
   /** The error that a hot call has left behind. */
@@ -131,31 +129,5 @@ export class Environment {
       await this.turns.pause() // it may have been thrown at once
       throw nativeError(thrown)
     }
-  }
-
-  /** For the keys of one `getMany`, to be given back. */
-  takeKeys(): PackedKeys {
-    const keys = this.#keys ?? new PackedKeys()
-    this.#keys = undefined
-    return keys
-  }
-
-  giveKeys(keys: PackedKeys): void {
-    if (keys.buffer.length <= KEPT_BYTES) this.#keys = keys
-  }
-
-  /** An empty write set, to be given back. */
-  takeWriteSet(): WriteSet {
-    return this.#writeSets.pop() ?? new WriteSet()
-  }
-
-  giveWriteSet(set: WriteSet): void {
-    if (set.buffer.length > KEPT_BYTES || this.#writeSets.length === KEPT_WRITE_SETS) return
-    set.reset()
-    this.#writeSets.push(set)
-  }
-
-  #settleWake(): void {
-    if (this.#stores.size === 0 && this.#lockWaiters.size === 0) this.#thread.home.wakes.delete(this.#wake)
   }
 }

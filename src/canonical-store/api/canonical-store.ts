@@ -3,11 +3,12 @@ import type { Codec, Json, KeyCodec, KeyPrefix } from '../../codecs/codec.ts'
 import type { Durability } from '../../durability.ts'
 import type { LedgerstoneError } from '../../errors.ts'
 import type { LockManager } from '../../lock-manager/lock-manager.ts'
-import type { LockStats } from '../../lock-manager/locks.ts'
+import type { KeyRef, LockStats } from '../../lock-manager/locks.ts'
 import type { EventId, EventRange, EventReader, EventRecord, EventSegments, Follower, FollowOptions } from './events.ts'
 import type { CheckOptions, CheckReport, Checks, Phases, PhasesOptions } from './phases.ts'
 import type { VerifyReport } from '../../verify-report.ts'
 
+export type { KeyRef } from '../../lock-manager/locks.ts'
 export type { EventId, EventRange, EventReader, EventRecord, EventSegments, Follower, FollowOptions } from './events.ts'
 export type { VerifyProblem, VerifyReport } from '../../verify-report.ts'
 
@@ -53,10 +54,6 @@ export interface Collection<K, V, In = V> {
    */
   keys(range?: KeyRange<K>): KeyRef
 }
-
-declare const refBrand: unique symbol
-/** A key of a collection, named by {@link Collection.key}, or a span of keys, by {@link Collection.keys}. */
-export interface KeyRef { readonly [refBrand]: true }
 
 /**
  * Which keys, in which order. Lower: `gte` or `gt`; upper: `lt` or `lte`; bounds may be any bytes, also ones that no key could be. A prefix and

@@ -1,9 +1,8 @@
 // Events as users see them: which there are, those that are there and those that come.
 import type { Durability } from '../../durability.ts'
-import type { EventSegment } from '../../event-log/log-types.ts'
+import type { EventId, EventSegment } from '../../event-log/log-types.ts'
 
-/** The number of an event, from 1 on, without gaps; 0 means "before everything". A safe integer. */
-export type EventId = number
+export type { EventId } from '../../event-log/log-types.ts'
 
 /** Which events, in which order. All conditions hold together. */
 export interface EventRange {

@@ -54,7 +54,7 @@ export class DeclaredKeys {
     for (const ref of refs as readonly unknown[]) {
       if (!(ref instanceof EmbeddedKeyRef || ref instanceof EmbeddedKeySpan)) throw invalidArgument(argument, 'a key is what `collection.key()` gives')
       const { space } = ref
-      if (space.handle.shared.key !== this.#handle.shared.key) throw invalidArgument(argument, 'the key belongs to another store')
+      if (space.owner.storeKey !== this.#handle.storeKey) throw invalidArgument(argument, 'the key belongs to another store')
       const slot = this.#handle.slotOf(space)
       if (ref instanceof EmbeddedKeySpan) {
         if (locks === this.locks.write) throw invalidArgument(argument, 'a span of keys can be declared for reading only')

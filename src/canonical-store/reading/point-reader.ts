@@ -1,16 +1,15 @@
 // Point reads: one native call for a value. Text is decoded from memory used over and over, bytes come out in memory that the user keeps.
 import { MISSING, TOO_BIG } from '../../native/binding.ts'
 import type { PayloadCodec } from '../../codecs/payload-codec.ts'
-import { invalidArgument } from '../../errors.ts'
-import { isBytes, lengthOf, readLatin1, readUtf8, writeBytes, writeUtf8 } from '../../internal/bytes.ts'
+import { readLatin1, readUtf8 } from '../../internal/bytes.ts'
 import { ANSWER, OFFSET } from '../../native/call-memory.ts'
 import type { Environment } from '../../native/environment.ts'
 import type { KeySpace } from '../key-space.ts'
+import { giveKeys, type OwnValue, type PackedKeys, takeKeys } from './packed-keys.ts'
 import { allocate, PAGE_BYTES, view } from '../../native/pool.ts'
 
 const ABSENT = 0xffff_ffff
 const LENGTH_BYTES = 4
-const FIRST_KEYS_BYTES = 16 * 1024
 /** What a first page of `getMany` is sized by, before anything is known of the values. */
 const GUESSED_VALUE_BYTES = 128
 const MAX_FIRST_PAGE_BYTES = 1024 * 1024
@@ -82,7 +81,7 @@ export class PointReader {
    * value than the one that is stored.
    */
   getMany<K, V>(space: KeySpace<K, V>, slot: number, keys: readonly K[], atOnePoint: (<T>(read: (reader: PointReader) => T) => T) | undefined, ownOf?: (packed: PackedKeys) => readonly OwnValue[]): (V | undefined)[] {
-    const packed = this.#environment.takeKeys()
+    const packed = takeKeys()
     try {
       const found = Array.from<V | undefined>({ length: keys.length })
       const places = packed.pack(space, keys)
@@ -97,7 +96,7 @@ export class PointReader {
         return found
       })
     } finally {
-      this.#environment.giveKeys(packed)
+      giveKeys(packed)
     }
   }
 
@@ -154,72 +153,5 @@ export class PointReader {
     const bytes = PAGE_BYTES.find((size) => size >= needed) ?? needed + (-needed & 0xfff)
     if (!isText) return this.#environment.slab.page(bytes)
     return bytes <= PAGE_BYTES[2] ? this.#environment.pages.take(bytes) : allocate(bytes)
-  }
-}
-
-/** What the key at a place of the packed ones has instead of what is stored; without bytes it is deleted. */
-export interface OwnValue { readonly place: number; readonly bytes: Buffer | undefined }
-
-/** The keys of one `getMany`: `[u32 length][bytes]`, padded to 4, one after the other. */
-export class PackedKeys {
-  buffer: Buffer = Buffer.allocUnsafeSlow(FIRST_KEYS_BYTES)
-  length = 0
-  /** Where each key begins. */
-  readonly starts: number[] = []
-  /** Means nothing; but what is looked at has to go somewhere. */
-  looked = 0
-
-  /** Packs the keys that can exist and tells the place of each in `keys`. */
-  pack<K, V>(space: KeySpace<K, V>, keys: readonly K[]): number[] {
-    if (!Array.isArray(keys)) throw invalidArgument('keys', 'an array of keys is needed')
-    this.length = 0
-    this.starts.length = 0
-    this.#look(keys)
-    const places: number[] = []
-    const { length: count } = keys
-    for (let i = 0; i < count; i++) {
-      const key = space.readableKey(keys[i] as K)
-      if (key === undefined) continue
-      this.#add(key)
-      places.push(i)
-    }
-    return places
-  }
-
-  /** The bytes of the key at a place, one code unit each. */
-  bytesAt(place: number): string {
-    const start = this.starts[place] as number
-    return readLatin1(this.buffer, start + LENGTH_BYTES, start + LENGTH_BYTES + this.buffer.readUInt32LE(start))
-  }
-
-  /**
-   * Looks at each key, which is seldom in the processor's cache: in a loop as short as this it waits for many of them at the same time, and
-   * packing them one after the other waits for none.
-   */
-  #look(keys: readonly unknown[]): void {
-    let looked = 0
-    for (let i = 0; i < keys.length; i++) {
-      const key = keys[i]
-      if (typeof key === 'string') looked = (looked + key.charCodeAt(0)) | 0
-      else if (isBytes(key)) looked = (looked + (key[0] as number)) | 0
-    }
-    this.looked = looked
-  }
-
-  #add(key: string | Uint8Array): void {
-    const start = this.length
-    const room = start + LENGTH_BYTES + lengthOf(key) * 3 + 3
-    if (room > this.buffer.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(room, this.buffer.length * 2))
-      this.buffer.copy(larger, 0, 0, start)
-      this.buffer = larger
-    }
-    const at = start + LENGTH_BYTES
-    let length: number
-    if (typeof key === 'string') length = writeUtf8(this.buffer, key, at)
-    else length = writeBytes(this.buffer, key, at)
-    this.buffer.writeUInt32LE(length, start)
-    this.starts.push(start)
-    this.length = at + length + (-length & 3)
   }
 }

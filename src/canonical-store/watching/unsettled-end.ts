@@ -4,14 +4,9 @@ import { isMainThread } from 'node:worker_threads'
 /** What Node ends with when a module's top-level `await` waits for what will never come. */
 const UNSETTLED_TOP_LEVEL_AWAIT = 13
 
-interface Followed { readonly path: string; readonly isFollowed: boolean }
-
-/** Says so, if this end is one of that kind: in a listener of the event `exit`, where nothing asynchronous is heard any more. */
-export function tellOfUnsettledEnd(stores: Iterable<Followed>): void {
+/** Says so for a store that is followed, if this end is one of that kind: in a listener of the event `exit`, where nothing asynchronous is heard any more. */
+export function tellOfUnsettledEnd(path: string): void {
   if (!isMainThread || process.exitCode !== UNSETTLED_TOP_LEVEL_AWAIT) return
-  for (const { path, isFollowed } of stores) {
-    if (!isFollowed) continue
-    const what = `the process ends, with code ${UNSETTLED_TOP_LEVEL_AWAIT}, while a follower waits: nothing is left in it that could write to ${path}; end the iteration, abort its signal or close the store`
-    process.stderr.write(`(node:${process.pid}) [LEDGERSTONE_FOLLOWER_LEFT] LedgerstoneWarning: ${what}\n`)
-  }
+  const what = `the process ends, with code ${UNSETTLED_TOP_LEVEL_AWAIT}, while a follower waits: nothing is left in it that could write to ${path}; end the iteration, abort its signal or close the store`
+  process.stderr.write(`(node:${process.pid}) [LEDGERSTONE_FOLLOWER_LEFT] LedgerstoneWarning: ${what}\n`)
 }

@@ -12,12 +12,13 @@ import type { KeySpace } from '../key-space.ts'
 import { MergedCursor, ownValue } from './merged-cursor.ts'
 import { Overlay } from './overlay.ts'
 import type { RangeSource } from '../reading/range.ts'
-import type { OwnValue, PackedKeys } from '../reading/point-reader.ts'
+import type { RunningTransaction } from '../running-transaction.ts'
+import type { OwnValue, PackedKeys } from '../reading/packed-keys.ts'
 import { countEntries, type StoreHandle } from '../store-handle.ts'
-import { checkKey, type WriteSet } from './write-set.ts'
+import { checkKey, giveWriteSet, takeWriteSet, type WriteSet } from './write-set.ts'
 
 /** The one transaction that is open in a store on this thread. */
-export class OpenTransaction implements RangeSource {
+export class OpenTransaction implements RunningTransaction {
   readonly handle: StoreHandle
   readonly #writes: WriteSet
   readonly #stalls: boolean
@@ -36,7 +37,7 @@ export class OpenTransaction implements RangeSource {
   constructor(handle: StoreHandle, stalls: boolean) {
     this.handle = handle
     this.#stalls = stalls
-    this.#writes = handle.environment.takeWriteSet()
+    this.#writes = takeWriteSet()
     handle.shared.openTransaction(this)
     if (!stalls || !handle.shared.crowded) return
     const sinceMs = performance.now()
@@ -200,9 +201,9 @@ export class OpenTransaction implements RangeSource {
 
   appendAll(events: readonly unknown[]): { first: EventId; last: EventId } | undefined {
     this.check()
-    const { environment, events: codec, limits } = this.handle
+    const { events: codec, limits } = this.handle
     // Beside what is written already: an encoder may write through this transaction too, which comes before then and stays when another one fails.
-    const batch = environment.takeWriteSet()
+    const batch = takeWriteSet()
     try {
       for (const event of events) batch.event(codec.encode(event), limits)
       this.check()
@@ -212,7 +213,7 @@ export class OpenTransaction implements RangeSource {
       this.#writes.append(batch, limits)
       return { first, last: this.#firstEventId + this.#writes.events - 1 }
     } finally {
-      environment.giveWriteSet(batch)
+      giveWriteSet(batch)
     }
   }
 
@@ -343,6 +344,6 @@ export class OpenTransaction implements RangeSource {
     this.handle.shared.closeTransaction(this)
     if (this.#leases !== undefined) for (const lease of this.#leases) lease.close()
     this.#overlay = undefined
-    this.handle.environment.giveWriteSet(this.#writes)
+    giveWriteSet(this.#writes)
   }
 }

@@ -9,6 +9,9 @@ import { copyOf, lengthOf, readLatin1, writeBytes, writeUtf8 } from '../../inter
 export const HEAD_BYTES = 64
 const RECORD_BYTES = 12
 const FIRST_BYTES = 16 * 1024
+const KEPT = 4
+/** A buffer that has grown beyond this is not kept. */
+const KEPT_BYTES = 1024 * 1024
 /** Room for this much is made without counting first: 3 bytes for each code unit. */
 const UNCOUNTED_UNITS = 16 * 1024
 
@@ -187,6 +190,20 @@ export class WriteSet {
     this.memory = memoryOf(larger)
     this.view = new DataView(this.memory)
   }
+}
+
+/** Ones that nobody uses. */
+const spare: WriteSet[] = []
+
+/** An empty write set, to be given back. */
+export function takeWriteSet(): WriteSet {
+  return spare.pop() ?? new WriteSet()
+}
+
+export function giveWriteSet(set: WriteSet): void {
+  if (set.buffer.length > KEPT_BYTES || spare.length === KEPT) return
+  set.reset()
+  spare.push(set)
 }
 
 /** A key as messages show it: text as JSON, bytes as hex, cut at 32 characters. */

@@ -12,6 +12,7 @@ import { checkedTimeout, DEFAULT_LOCK_TIMEOUT_MS } from '../../lock-manager/lock
 import type { Commit, CommitInfo, Transaction, WriteOptions, WriteTxn } from '../api/canonical-store.ts'
 import { PAUSED } from '../watching/admission.ts'
 import { commitWrites } from './commit.ts'
+import type { SingleWrites } from '../collection.ts'
 import type { KeySpace } from '../key-space.ts'
 import { OpenTransaction } from './open-transaction.ts'
 import type { CheckOptions, CheckReport, Checks, Phases, PhasesOptions } from '../api/phases.ts'
@@ -20,7 +21,7 @@ import type { SharedStore } from '../shared-store.ts'
 import type { StoreHandle } from '../store-handle.ts'
 import { EmbeddedTransaction, EmbeddedWriteTxn } from './transaction.ts'
 import { EmbeddedWriteHandle } from './write-handle.ts'
-import type { WriteSet } from './write-set.ts'
+import { giveWriteSet, takeWriteSet, type WriteSet } from './write-set.ts'
 
 const WRITE_OPTIONS: ReadonlySet<string> = new Set(['durability', 'signal'])
 const PHASES_OPTIONS: ReadonlySet<string> = new Set(['durability', 'signal', 'timeoutMs'])
@@ -31,7 +32,7 @@ const CHECKS: ReadonlySet<string> = new Set(['keys', 'preflight'])
 interface Outcome<T> { readonly result: T; readonly commit: CommitInfo }
 
 /** The writes of one handle. */
-export class Writer {
+export class Writer implements SingleWrites {
   readonly #handle: StoreHandle
 
   constructor(handle: StoreHandle) {
@@ -158,13 +159,13 @@ export class Writer {
       const rank = this.#rankOf(options)
       const signal = signalOf(options)
       this.#enter(signal)
-      const writes = handle.environment.takeWriteSet()
+      const writes = takeWriteSet()
       try {
         fill(writes, handle)
         this.#enter(signal) // an encoder may have run anything
         return this.#awaited(rank, handle.mustQueue ? this.#hold(writes.compact(), signal) : this.#commitOrHold(writes, signal))
       } finally {
-        handle.environment.giveWriteSet(writes)
+        giveWriteSet(writes)
       }
     } catch (error) {
       return this.#rejected(error)
