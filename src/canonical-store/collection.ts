@@ -1,5 +1,7 @@
 // A collection as users hold it: a key space with the reads and single writes of its own store.
-import type { CommitInfo, Collection, KeyRange, KeyRef, Range, WriteOptions } from './api/canonical-store.ts'
+import type { KeyRef } from '../lock-manager/locks.ts'
+import type { Collection, KeyRange, Range } from './api/collection.ts'
+import type { CommitInfo, WriteOptions } from './api/commit.ts'
 import { invalidArgument } from '../errors.ts'
 import { KeyBounds, RANGE_OPTIONS } from './key-bounds.ts'
 import { EmbeddedKeyRef, EmbeddedKeySpan } from './key-ref.ts'

@@ -1,6 +1,6 @@
 // Where a range begins and ends, as bytes: the bounds and the prefix that the caller gave, intersected. Bytes are held as strings of one code
 // unit each, which compare as the bytes do.
-import type { KeyRange } from './api/canonical-store.ts'
+import type { KeyRange } from './api/collection.ts'
 import type { KeySpace } from './key-space.ts'
 import { invalidArgument } from '../errors.ts'
 import { lengthOf, readLatin1, utf8AsLatin1, writeLatin1 } from '../internal/bytes.ts'

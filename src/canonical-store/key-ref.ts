@@ -3,7 +3,8 @@
 import { brand } from '../internal/brand.ts'
 import { isBytes, lengthOf, owned, writeBytes, writeUtf8 } from '../internal/bytes.ts'
 import { LockName } from '../lock-manager/lock-name.ts'
-import type { KeyRange, KeyRef } from './api/canonical-store.ts'
+import type { KeyRef } from '../lock-manager/locks.ts'
+import type { KeyRange } from './api/collection.ts'
 import type { KeyBounds } from './key-bounds.ts'
 import type { KeySpace } from './key-space.ts'
 

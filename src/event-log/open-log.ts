@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import type { NativeLogOptions } from '../native/binding.ts'
 import { Environment } from '../native/environment.ts'
-import { rankOf } from '../durability.ts'
+import { rankOf } from '../compare-durability.ts'
 import { invalidArgument } from '../errors.ts'
 import { checkBoolean, checkedPath, checkInteger, checkOptions } from '../internal/validate.ts'
 import { LogHandle } from './log-handle.ts'

@@ -1,7 +1,8 @@
 // The boundary to native code: the only file that loads it. It declares what crosses and proves, once, that the binary is there and belongs to
 // this package, and joins the other copies of the package in the thread. What the numbers mean is said here; what they are for is said by the rooms that call.
 import type * as Generated from '../../native.d.ts'
-import type { StoreMeta, StoreStats, VerifyReport } from '../canonical-store/api/canonical-store.ts'
+import type { StoreMeta, StoreStats } from '../canonical-store/api/store-stats.ts'
+import type { VerifyReport } from '../verify-report.ts'
 import type { Durability } from '../durability.ts'
 import type { EventLogStats, EventSegment } from '../event-log/log-types.ts'
 import type { LockStats } from '../lock-manager/locks.ts'

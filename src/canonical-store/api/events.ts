@@ -2,8 +2,6 @@
 import type { Durability } from '../../durability.ts'
 import type { EventId, EventSegment } from '../../event-log/log-types.ts'
 
-export type { EventId } from '../../event-log/log-types.ts'
-
 /** Which events, in which order. All conditions hold together. */
 export interface EventRange {
   /** Inclusive; 0 or nothing: the oldest. */

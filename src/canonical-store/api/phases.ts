@@ -1,6 +1,10 @@
 // Three-phase transactions as their users see them: interfaces only. A preflight checks under locks and may be asynchronous; then the transaction
 // itself runs at once, as every transaction does.
-import type { KeyRange, KeyRef, Reader, SignalOptions, Sync, Transaction, WriteOptions } from './canonical-store.ts'
+import type { KeyRef } from '../../lock-manager/locks.ts'
+import type { KeyRange } from './collection.ts'
+import type { SignalOptions, WriteOptions } from './commit.ts'
+import type { Reader } from './reader.ts'
+import type { Sync, Transaction } from './transaction.ts'
 
 /** What a preflight declares that it reads and what the transaction is going to write. A key named in both is locked for writing. */
 export interface KeySet {

@@ -2,7 +2,8 @@
 import { TOO_BIG } from '../../native/binding.ts'
 import { ofEvent, type PayloadCodec } from '../../codecs/payload-codec.ts'
 import { readLatin1, readUtf8 } from '../../internal/bytes.ts'
-import type { EventId, EventRecord } from '../api/canonical-store.ts'
+import type { EventId } from '../../event-log/log-types.ts'
+import type { EventRecord } from '../api/events.ts'
 import type { Environment } from '../../native/environment.ts'
 import { allocate, checkKept, PAGE_BYTES, view } from '../../native/pool.ts'
 

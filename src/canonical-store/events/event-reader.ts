@@ -2,7 +2,8 @@
 // nothing natively in between.
 import { cursorBeyond, eventsTrimmed, invalidArgument } from '../../errors.ts'
 import { checkBoolean, checkedLimit, checkInteger, checkOptions } from '../../internal/validate.ts'
-import type { EventId, EventRange, EventReader, EventRecord } from '../api/canonical-store.ts'
+import type { EventId } from '../../event-log/log-types.ts'
+import type { EventRange, EventReader, EventRecord } from '../api/events.ts'
 import { EventPass, type EventSource } from './event-pass.ts'
 
 const EVENT_OPTIONS: ReadonlySet<string> = new Set(['from', 'after', 'to', 'since', 'reverse', 'limit'])

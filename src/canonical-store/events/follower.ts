@@ -1,10 +1,11 @@
 // `follow()`: the events that are there, then those that come, by one path only: both are read from the store by their ids, so nothing is lost or
 // repeated where the one ends and the other begins. Between two reads a follower holds at most one page and no native resource.
-import { RANK, rankOf } from '../../durability.ts'
+import { RANK, rankOf } from '../../compare-durability.ts'
 import { cursorBeyond, eventsTrimmed, invalidArgument } from '../../errors.ts'
 import { setImmediate, throwIfAborted } from '../../internal/platform.ts'
 import { checkInteger, checkOptions, checkSignal } from '../../internal/validate.ts'
-import type { EventId, EventRecord, Follower, FollowOptions } from '../api/canonical-store.ts'
+import type { EventId } from '../../event-log/log-types.ts'
+import type { EventRecord, Follower, FollowOptions } from '../api/events.ts'
 import { EventPass, type EventSource } from './event-pass.ts'
 import type { EventLevel } from '../watching/event-waiters.ts'
 import type { StoreHandle } from '../store-handle.ts'

@@ -2,7 +2,8 @@
 import { MISSING, TOO_BIG } from '../../native/binding.ts'
 import { ofEvent } from '../../codecs/payload-codec.ts'
 import { readUtf8 } from '../../internal/bytes.ts'
-import type { EventId, EventRecord } from '../api/canonical-store.ts'
+import type { EventId } from '../../event-log/log-types.ts'
+import type { EventRecord } from '../api/events.ts'
 import { ANSWER, ID, OFFSET, READER } from '../../native/call-memory.ts'
 import type { EventSource } from './event-pass.ts'
 

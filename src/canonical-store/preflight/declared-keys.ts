@@ -2,7 +2,7 @@
 // arrays afterwards changes nothing.
 import { errorOf, invalidArgument, type LedgerstoneError } from '../../errors.ts'
 import { isThenable } from '../../internal/thenable.ts'
-import type { KeyRef } from '../api/canonical-store.ts'
+import type { KeyRef } from '../../lock-manager/locks.ts'
 import { bytesOf, type KeyBounds } from '../key-bounds.ts'
 import { EmbeddedKeyRef, EmbeddedKeySpan } from '../key-ref.ts'
 import type { KeySpace } from '../key-space.ts'

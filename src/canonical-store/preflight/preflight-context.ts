@@ -2,7 +2,7 @@
 import { errorOf, invalidArgument, type LedgerstoneError } from '../../errors.ts'
 import { type Context, currentContext } from '../../internal/context.ts'
 import { AbortController } from '../../internal/platform.ts'
-import type { Collection, KeyRange, Range } from '../api/canonical-store.ts'
+import type { Collection, KeyRange, Range } from '../api/collection.ts'
 import { spaceOf } from '../collection.ts'
 import type { Cursor } from '../reading/cursor.ts'
 import type { DeclaredKeys } from './declared-keys.ts'

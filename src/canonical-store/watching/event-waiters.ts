@@ -2,7 +2,7 @@
 // Knows nothing of native code: the store tells it the marks.
 import { isMainThread } from 'node:worker_threads'
 import { clearInterval, setInterval } from '../../internal/platform.ts'
-import type { EventId } from '../api/canonical-store.ts'
+import type { EventId } from '../../event-log/log-types.ts'
 
 /** Applied, written, durable. */
 export type EventLevel = 0 | 1 | 2

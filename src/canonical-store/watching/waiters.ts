@@ -2,7 +2,7 @@
 // order of their commits, and in the event loop's next turn when that is due. Knows nothing of native code: the store tells it the marks.
 import { Deferred } from '../../internal/deferred.ts'
 import type { Turns } from '../../internal/turns.ts'
-import type { CommitInfo } from '../api/canonical-store.ts'
+import type { CommitInfo } from '../api/commit.ts'
 
 /** Written, durable, flushed. (Applied needs no waiting.) */
 export type Level = 1 | 2 | 3

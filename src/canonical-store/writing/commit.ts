@@ -1,5 +1,5 @@
 // The one native call that applies a write set, and what it says of the commit.
-import type { Commit, CommitInfo } from '../api/canonical-store.ts'
+import type { Commit, CommitInfo } from '../api/commit.ts'
 import type { StoreHandle } from '../store-handle.ts'
 import { CROWDED, type WriteSet } from './write-set.ts'
 

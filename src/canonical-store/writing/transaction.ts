@@ -1,6 +1,9 @@
 // The transaction as users hold it. It only checks and passes on; everything it can say about itself is in `OpenTransaction`.
 import { invalidArgument } from '../../errors.ts'
-import type { Collection, EventId, KeyRange, Range, Transaction, WriteHandle, WriteTxn } from '../api/canonical-store.ts'
+import type { EventId } from '../../event-log/log-types.ts'
+import type { Collection, KeyRange, Range } from '../api/collection.ts'
+import type { WriteHandle } from '../api/commit.ts'
+import type { Transaction, WriteTxn } from '../api/transaction.ts'
 import { spaceOf } from '../collection.ts'
 import { KeyBounds, RANGE_OPTIONS, SPAN_OPTIONS } from '../key-bounds.ts'
 import type { OpenTransaction } from './open-transaction.ts'

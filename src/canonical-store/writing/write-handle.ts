@@ -1,6 +1,7 @@
 // A commit that is applied, and the waiting for it. Nothing waits until somebody asks.
-import { rankOf, type Durability } from '../../durability.ts'
-import type { CommitInfo, WriteHandle } from '../api/canonical-store.ts'
+import { rankOf } from '../../compare-durability.ts'
+import type { Durability } from '../../durability.ts'
+import type { CommitInfo, WriteHandle } from '../api/commit.ts'
 import type { SharedStore } from '../shared-store.ts'
 
 /** What `apply` gives. */

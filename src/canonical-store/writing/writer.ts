@@ -1,7 +1,7 @@
 // How writes get in: checked, held back while there is no room, run or committed at once otherwise, and then awaited. The only place that
 // knows what may not happen while a transaction is open. Options, keys, values and events are taken before anything is done: that may run code of the
 // user's. Whether a pause came in between is a result, PAUSED; an error with that code may be another store's, which a user's function passes on.
-import { rankOf } from '../../durability.ts'
+import { rankOf } from '../../compare-durability.ts'
 import type { ColdCalls } from '../../native/binding.ts'
 import { errorOf, hasCode, invalidArgument } from '../../errors.ts'
 import { owned } from '../../internal/bytes.ts'
@@ -9,7 +9,8 @@ import { isPromise, throwIfAborted } from '../../internal/platform.ts'
 import { isThenable } from '../../internal/thenable.ts'
 import { checkFunction, checkOptions, checkSignal } from '../../internal/validate.ts'
 import { checkedTimeout, DEFAULT_LOCK_TIMEOUT_MS } from '../../lock-manager/lock-manager.ts'
-import type { Commit, CommitInfo, Transaction, WriteOptions, WriteTxn } from '../api/canonical-store.ts'
+import type { Commit, CommitInfo, WriteOptions } from '../api/commit.ts'
+import type { Transaction, WriteTxn } from '../api/transaction.ts'
 import { PAUSED } from '../watching/admission.ts'
 import { commitWrites } from './commit.ts'
 import type { SingleWrites } from '../collection.ts'

@@ -1,0 +1,14 @@
+// A pause of ingestion as its users see it: interfaces only.
+import type { SignalOptions } from './commit.ts'
+
+/** How to pause. */
+export interface PauseOptions extends SignalOptions {
+  /** How long to wait for open transactions and for the device, in ms; 30,000 by default. */
+  timeoutMs?: number | undefined
+}
+
+/** A pause of ingestion, until it is released. */
+export interface Pause extends Disposable {
+  /** Lets writers in again, unless there are other pauses. Harmless the second time. */
+  release(): void
+}
