@@ -1,8 +1,8 @@
 // A collection as users hold it: a key space with the reads and single writes of its own store.
+import { invalidArgument } from '../errors.ts'
 import type { KeyRef } from '../lock-manager/locks.ts'
 import type { Collection, KeyRange, Range } from './api/collection.ts'
 import type { CommitInfo, WriteOptions } from './api/commit.ts'
-import { invalidArgument } from '../errors.ts'
 import { KeyBounds, RANGE_OPTIONS } from './key-bounds.ts'
 import { EmbeddedKeyRef, EmbeddedKeySpan } from './key-ref.ts'
 import type { KeySpace } from './key-space.ts'

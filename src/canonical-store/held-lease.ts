@@ -1,6 +1,6 @@
 // What native code keeps for one handle of a store until it is released, and gives back by itself when the handle closes: pauses and segments.
-import type { ColdCalls } from '../native/binding.ts'
 import { Lease, type LeaseKind } from '../internal/lease.ts'
+import type { ColdCalls } from '../native/binding.ts'
 import type { StoreHandle } from './store-handle.ts'
 
 /** A lease that ends with `handle`. `release` is called unless it has ended so; it must not hold on to `holder`, whose end it waits for. */

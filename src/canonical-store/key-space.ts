@@ -1,6 +1,6 @@
 // A collection without its public face: which store it belongs to, the slot native code knows it by, and how its keys and values become bytes.
-import type { KeyCodec, KeyPrefix } from '../codecs/codec.ts'
 import { BinaryCodec } from '../codecs/binary.ts'
+import type { KeyCodec, KeyPrefix } from '../codecs/codec.ts'
 import { codecFailed, type PayloadCodec } from '../codecs/payload-codec.ts'
 import { TextCodec } from '../codecs/text-codec.ts'
 import { Utf8Codec } from '../codecs/utf8.ts'

@@ -1,6 +1,5 @@
 // Opening a store: the options are checked here, before anything happens; what they mean is the engine's business.
 import { resolve } from 'node:path'
-import type { NativeOptions } from '../native/binding.ts'
 import { checkCodec } from '../codecs/check-codec.ts'
 import type { Codec, Json } from '../codecs/codec.ts'
 import { json } from '../codecs/json.ts'
@@ -9,13 +8,14 @@ import { invalidArgument } from '../errors.ts'
 import { AbortWatch } from '../internal/abort.ts'
 import { throwIfAborted } from '../internal/platform.ts'
 import { checkBoolean, checkedPath, checkInteger, checkOptions, checkPowerOfTwo, checkSignal } from '../internal/validate.ts'
+import type { NativeOptions } from '../native/binding.ts'
+import { Environment } from '../native/environment.ts'
 import type { CanonicalStore } from './api/canonical-store.ts'
 import type { OpenOptions } from './api/open-options.ts'
-import { recoveries } from './watching/diagnostics.ts'
 import { EmbeddedStore } from './embedded-store.ts'
-import { Environment } from '../native/environment.ts'
 import { SharedStore } from './shared-store.ts'
 import { StoreHandle } from './store-handle.ts'
+import { recoveries } from './watching/diagnostics.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set([
   'events', 'durability', 'create', 'limits', 'flush', 'inlineFlush', 'mapSizeBytes', 'segmentBytes', 'eventCompression', 'retention', 'stripes',

@@ -7,15 +7,15 @@ import { closed, errorOf, invalidArgument } from '../errors.ts'
 import { isWellFormed } from '../internal/bytes.ts'
 import { Lease } from '../internal/lease.ts'
 import { LockClient } from '../lock-manager/lock-client.ts'
-import { NativeCursor } from './reading/cursor.ts'
 import type { OpenedStore } from '../native/binding.ts'
 import type { Environment } from '../native/environment.ts'
 import type { KeyBounds } from './key-bounds.ts'
 import { KeySpace, type SpaceOwner } from './key-space.ts'
-import { OpenReaders } from './watching/open-readers.ts'
-import type { RangeSource } from './reading/range.ts'
+import { NativeCursor } from './reading/cursor.ts'
 import { PointReader } from './reading/point-reader.ts'
+import type { RangeSource } from './reading/range.ts'
 import type { SharedStore } from './shared-store.ts'
+import { OpenReaders } from './watching/open-readers.ts'
 
 const HAS_FAILED = 2
 const IS_SEALED = 8

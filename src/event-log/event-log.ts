@@ -1,8 +1,8 @@
 // The event log on its own: immutable events with contiguous ids in a folder that has one owner. What is said here is checked and handed on;
 // what it means is native code's.
-import { MISSING, TOO_BIG } from '../native/binding.ts'
 import { invalidArgument } from '../errors.ts'
 import { copyOf, isShared } from '../internal/bytes.ts'
+import { MISSING, TOO_BIG } from '../native/binding.ts'
 import { verified } from '../native/verification.ts'
 import type { VerifyReport } from '../verify-report.ts'
 import { checkEvent, checkId } from './check-event.ts'

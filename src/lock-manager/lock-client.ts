@@ -1,11 +1,11 @@
 // Who locks: one environment, for one handle of a store or for a lock manager of its own. What can be had at once is one native call; what
 // cannot is waited for here, with the time limit and the signal, until native code says that it was granted or is told to wait no longer.
-import type { Environment } from '../native/environment.ts'
 import { closed, lockTimeout } from '../errors.ts'
 import { AbortWatch } from '../internal/abort.ts'
 import { Deferred } from '../internal/deferred.ts'
 import { queueMicrotask, throwIfAborted } from '../internal/platform.ts'
 import type { Turns } from '../internal/turns.ts'
+import type { Environment } from '../native/environment.ts'
 import { EmbeddedLockGuard, type LockHolder } from './lock-guard.ts'
 import type { LockGuard, LockSet, LockStats } from './locks.ts'
 import { PackedLockSet } from './packed-lock-set.ts'

@@ -1,8 +1,8 @@
 // The lock manager as its users hold it: it checks the arguments and passes on.
-import { Environment } from '../native/environment.ts'
 import { invalidArgument } from '../errors.ts'
 import { isThenable } from '../internal/thenable.ts'
 import { checkFunction, checkOptions, checkPowerOfTwo, checkSignal } from '../internal/validate.ts'
+import { Environment } from '../native/environment.ts'
 import { LockClient } from './lock-client.ts'
 import type { LockGuard, LockManagerOptions, LockOptions, LockSet, LockStats } from './locks.ts'
 

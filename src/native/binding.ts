@@ -2,13 +2,13 @@
 // this package, and joins the other copies of the package in the thread. What the numbers mean is said here; what they are for is said by the rooms that call.
 import type * as Generated from '../../native.d.ts'
 import type { StoreMeta, StoreStats } from '../canonical-store/api/store-stats.ts'
-import type { VerifyReport } from '../verify-report.ts'
 import type { Durability } from '../durability.ts'
-import type { EventLogStats, EventSegment } from '../event-log/log-types.ts'
-import type { LockStats } from '../lock-manager/locks.ts'
 import { type ErrorRecord, errorFromRecord, errorOf } from '../errors.ts'
-import { loadNative } from './native-file.ts'
+import type { EventLogStats, EventSegment } from '../event-log/log-types.ts'
 import { VERSION } from '../internal/version.ts'
+import type { LockStats } from '../lock-manager/locks.ts'
+import type { VerifyReport } from '../verify-report.ts'
+import { loadNative } from './native-file.ts'
 
 /** `get`: no such key. */
 export const MISSING = -1

@@ -1,9 +1,9 @@
 // What one Node environment (the main thread or a worker) shares between all its stores: the native calls, the memory that values pass
 // through, and the callback that it is woken by. Where the package's JavaScript is evaluated several times in a thread each copy has an environment
 // of its own, and they share the native calls: see `ThreadHome`.
-import { joinThread, nativeError, type ColdCalls, type HotCalls, type Thread } from './binding.ts'
 import { errorFromRecord, type LedgerstoneError } from '../errors.ts'
 import { Turns } from '../internal/turns.ts'
+import { joinThread, nativeError, type ColdCalls, type HotCalls, type Thread } from './binding.ts'
 import { CallMemory } from './call-memory.ts'
 import { allocate, ScratchPages, Slab } from './pool.ts'
 

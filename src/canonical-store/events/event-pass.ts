@@ -1,11 +1,11 @@
 // Events of consecutive ids as native code hands them over: a packed page at a time, decoded one by one.
-import { TOO_BIG } from '../../native/binding.ts'
 import { ofEvent, type PayloadCodec } from '../../codecs/payload-codec.ts'
-import { readLatin1, readUtf8 } from '../../internal/bytes.ts'
 import type { EventId } from '../../event-log/log-types.ts'
-import type { EventRecord } from '../api/events.ts'
+import { readLatin1, readUtf8 } from '../../internal/bytes.ts'
+import { TOO_BIG } from '../../native/binding.ts'
 import type { Environment } from '../../native/environment.ts'
 import { allocate, checkKept, PAGE_BYTES, view } from '../../native/pool.ts'
+import type { EventRecord } from '../api/events.ts'
 
 const PAGE_HEAD = 16
 const ENTRY_HEAD = 16

@@ -1,8 +1,8 @@
 // The lazy view that `events()` gives. Events are contiguous, so a range of them is two ids; they are read by pages, each by its ids, and hold
 // nothing natively in between.
 import { cursorBeyond, eventsTrimmed, invalidArgument } from '../../errors.ts'
-import { checkBoolean, checkedLimit, checkInteger, checkOptions } from '../../internal/validate.ts'
 import type { EventId } from '../../event-log/log-types.ts'
+import { checkBoolean, checkedLimit, checkInteger, checkOptions } from '../../internal/validate.ts'
 import type { EventRange, EventReader, EventRecord } from '../api/events.ts'
 import { EventPass, type EventSource } from './event-pass.ts'
 

@@ -2,13 +2,13 @@
 // repeated where the one ends and the other begins. Between two reads a follower holds at most one page and no native resource.
 import { RANK, rankOf } from '../../compare-durability.ts'
 import { cursorBeyond, eventsTrimmed, invalidArgument } from '../../errors.ts'
+import type { EventId } from '../../event-log/log-types.ts'
 import { setImmediate, throwIfAborted } from '../../internal/platform.ts'
 import { checkInteger, checkOptions, checkSignal } from '../../internal/validate.ts'
-import type { EventId } from '../../event-log/log-types.ts'
 import type { EventRecord, Follower, FollowOptions } from '../api/events.ts'
-import { EventPass, type EventSource } from './event-pass.ts'
-import type { EventLevel } from '../watching/event-waiters.ts'
 import type { StoreHandle } from '../store-handle.ts'
+import type { EventLevel } from '../watching/event-waiters.ts'
+import { EventPass, type EventSource } from './event-pass.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set(['from', 'after', 'durability', 'signal', 'batch'])
 /** Events read at once, unless a page is full before. */

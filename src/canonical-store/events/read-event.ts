@@ -1,10 +1,10 @@
 // One event by its id: one native call. Text is decoded from memory used over and over, bytes come out in memory that the user keeps.
-import { MISSING, TOO_BIG } from '../../native/binding.ts'
 import { ofEvent } from '../../codecs/payload-codec.ts'
-import { readUtf8 } from '../../internal/bytes.ts'
 import type { EventId } from '../../event-log/log-types.ts'
-import type { EventRecord } from '../api/events.ts'
+import { readUtf8 } from '../../internal/bytes.ts'
+import { MISSING, TOO_BIG } from '../../native/binding.ts'
 import { ANSWER, ID, OFFSET, READER } from '../../native/call-memory.ts'
+import type { EventRecord } from '../api/events.ts'
 import type { EventSource } from './event-pass.ts'
 
 /** The timestamp, in front of the payload. */

@@ -3,10 +3,10 @@
 import { errorOf, invalidArgument, type LedgerstoneError } from '../../errors.ts'
 import { isThenable } from '../../internal/thenable.ts'
 import type { KeyRef } from '../../lock-manager/locks.ts'
+import type { DeclaredKey } from '../api/phases.ts'
 import { bytesOf, type KeyBounds } from '../key-bounds.ts'
 import { EmbeddedKeyRef, EmbeddedKeySpan } from '../key-ref.ts'
 import type { KeySpace } from '../key-space.ts'
-import type { DeclaredKey } from '../api/phases.ts'
 import type { StoreHandle } from '../store-handle.ts'
 
 type AnySpace = KeySpace<unknown, unknown>

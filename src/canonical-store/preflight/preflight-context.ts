@@ -3,15 +3,15 @@ import { errorOf, invalidArgument, type LedgerstoneError } from '../../errors.ts
 import { type Context, currentContext } from '../../internal/context.ts'
 import { AbortController } from '../../internal/platform.ts'
 import type { Collection, KeyRange, Range } from '../api/collection.ts'
+import type { PreflightContext } from '../api/phases.ts'
 import { spaceOf } from '../collection.ts'
-import type { Cursor } from '../reading/cursor.ts'
-import type { DeclaredKeys } from './declared-keys.ts'
 import { KeyBounds, RANGE_OPTIONS } from '../key-bounds.ts'
 import type { KeySpace } from '../key-space.ts'
-import type { PreflightContext } from '../api/phases.ts'
-import type { PreflightReads } from './preflight-reads.ts'
+import type { Cursor } from '../reading/cursor.ts'
 import { EmbeddedRange, type RangeSource } from '../reading/range.ts'
 import type { StoreHandle } from '../store-handle.ts'
+import type { DeclaredKeys } from './declared-keys.ts'
+import type { PreflightReads } from './preflight-reads.ts'
 
 /** One run of a preflight. */
 export class Attempt implements RangeSource {

@@ -3,9 +3,9 @@
 // a snapshot takes over, if what was read before is the same in it. Values are compared, so a change that was undone is no change.
 import { conflict } from '../../errors.ts'
 import { owned } from '../../internal/bytes.ts'
-import type { Cursor } from '../reading/cursor.ts'
 import type { KeyBounds } from '../key-bounds.ts'
 import type { KeySpace } from '../key-space.ts'
+import type { Cursor } from '../reading/cursor.ts'
 import { SnapshotHandle } from '../snapshot.ts'
 import type { StoreHandle } from '../store-handle.ts'
 

@@ -5,11 +5,11 @@ import { Deferred } from '../../internal/deferred.ts'
 import { performance } from '../../internal/platform.ts'
 import { isThenable } from '../../internal/thenable.ts'
 import type { LockGuard } from '../../lock-manager/locks.ts'
-import { DeclaredKeys } from './declared-keys.ts'
 import type { CheckReport, Checks } from '../api/phases.ts'
+import type { StoreHandle } from '../store-handle.ts'
+import { DeclaredKeys } from './declared-keys.ts'
 import { Attempt, EmbeddedPreflightContext } from './preflight-context.ts'
 import { PreflightReads } from './preflight-reads.ts'
-import type { StoreHandle } from '../store-handle.ts'
 
 /** How often a preflight runs, at most. */
 const MAX_ATTEMPTS = 3

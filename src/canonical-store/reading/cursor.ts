@@ -1,13 +1,13 @@
 // One pass over a range, entry by entry, out of pages that native code fills. A page that views are handed out of is never used again; one that
 // is only decoded from serves the next page too.
-import { TOO_BIG } from '../../native/binding.ts'
 import { closed } from '../../errors.ts'
 import { readLatin1, readUtf8 } from '../../internal/bytes.ts'
 import { Lease } from '../../internal/lease.ts'
+import { TOO_BIG } from '../../native/binding.ts'
 import type { Environment } from '../../native/environment.ts'
+import { allocate, checkKept, PAGE_BYTES, view } from '../../native/pool.ts'
 import type { KeyBounds } from '../key-bounds.ts'
 import type { KeySpace } from '../key-space.ts'
-import { allocate, checkKept, PAGE_BYTES, view } from '../../native/pool.ts'
 
 /** A pass over a range. `key`, `value` and `entry` are of the entry that `advance` has moved to; codecs may move it on. */
 export interface Cursor<K, V> {

@@ -1,12 +1,12 @@
 // Point reads: one native call for a value. Text is decoded from memory used over and over, bytes come out in memory that the user keeps.
-import { MISSING, TOO_BIG } from '../../native/binding.ts'
 import type { PayloadCodec } from '../../codecs/payload-codec.ts'
 import { readLatin1, readUtf8 } from '../../internal/bytes.ts'
+import { MISSING, TOO_BIG } from '../../native/binding.ts'
 import { ANSWER, OFFSET } from '../../native/call-memory.ts'
 import type { Environment } from '../../native/environment.ts'
+import { allocate, PAGE_BYTES, view } from '../../native/pool.ts'
 import type { KeySpace } from '../key-space.ts'
 import { giveKeys, type OwnValue, type PackedKeys, takeKeys } from './packed-keys.ts'
-import { allocate, PAGE_BYTES, view } from '../../native/pool.ts'
 
 const ABSENT = 0xffff_ffff
 const LENGTH_BYTES = 4

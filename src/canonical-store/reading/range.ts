@@ -1,8 +1,8 @@
 // The lazy view that `range()` gives: each iteration opens a cursor of its own at its first step, where the reader then is.
 import type { Range } from '../api/collection.ts'
-import type { Cursor } from './cursor.ts'
 import type { KeyBounds } from '../key-bounds.ts'
 import type { KeySpace } from '../key-space.ts'
+import type { Cursor } from './cursor.ts'
 
 /** Who a range reads from. */
 export interface RangeSource {

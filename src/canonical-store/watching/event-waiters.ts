@@ -1,8 +1,8 @@
 // Which followers wait for which event to come to which level. All of a store in one environment share one wish to native code and one wake.
 // Knows nothing of native code: the store tells it the marks.
 import { isMainThread } from 'node:worker_threads'
-import { clearInterval, setInterval } from '../../internal/platform.ts'
 import type { EventId } from '../../event-log/log-types.ts'
+import { clearInterval, setInterval } from '../../internal/platform.ts'
 
 /** Applied, written, durable. */
 export type EventLevel = 0 | 1 | 2

@@ -1,9 +1,9 @@
 // Publishes what native code does in one store to whoever listens on this thread. Native code keeps nothing, and is not called, while nobody does.
-import type { Happenings } from '../../native/binding.ts'
-import { queueMicrotask, wallClockMs } from '../../internal/platform.ts'
-import { commitGroups, flushes, fullDevices, isObserved } from './diagnostics.ts'
 import { nobodysContext } from '../../internal/context.ts'
+import { queueMicrotask, wallClockMs } from '../../internal/platform.ts'
+import type { Happenings } from '../../native/binding.ts'
 import type { Environment } from '../../native/environment.ts'
+import { commitGroups, flushes, fullDevices, isObserved } from './diagnostics.ts'
 
 /** The observer of one store in one environment. */
 export class Observer {

@@ -1,10 +1,10 @@
 // A pass over a range inside a transaction: what is committed and what the transaction has written itself, merged in the order of the range.
 // Where both have a key the transaction's own write counts, a delete included.
 import { readUtf8 } from '../../internal/bytes.ts'
-import type { Cursor } from '../reading/cursor.ts'
 import type { Environment } from '../../native/environment.ts'
 import type { KeyBounds } from '../key-bounds.ts'
 import type { KeySpace } from '../key-space.ts'
+import type { Cursor } from '../reading/cursor.ts'
 import type { OwnWrites } from './overlay.ts'
 import type { WriteSet } from './write-set.ts'
 

@@ -2,20 +2,20 @@
 // whose id is asked for, and otherwise by the commit itself. Exactly one runs in a store at a time on this thread: `SharedStore.open`. Codecs are the
 // user's code: what they give is taken first, then it is looked whether the transaction is still open, then it is written.
 import { errorOf, hasCode, type LedgerstoneError } from '../../errors.ts'
+import type { EventId } from '../../event-log/log-types.ts'
 import type { Lease } from '../../internal/lease.ts'
 import { performance } from '../../internal/platform.ts'
-import type { EventId } from '../../event-log/log-types.ts'
 import type { Commit, CommitInfo } from '../api/commit.ts'
-import { commitWith, commitWrites } from './commit.ts'
-import { type Cursor, NativeCursor } from '../reading/cursor.ts'
 import { bytesOf, type KeyBounds } from '../key-bounds.ts'
 import type { KeySpace } from '../key-space.ts'
-import { MergedCursor, ownValue } from './merged-cursor.ts'
-import { Overlay } from './overlay.ts'
+import { type Cursor, NativeCursor } from '../reading/cursor.ts'
+import type { OwnValue, PackedKeys } from '../reading/packed-keys.ts'
 import type { RangeSource } from '../reading/range.ts'
 import type { RunningTransaction } from '../running-transaction.ts'
-import type { OwnValue, PackedKeys } from '../reading/packed-keys.ts'
 import { countEntries, type StoreHandle } from '../store-handle.ts'
+import { commitWith, commitWrites } from './commit.ts'
+import { MergedCursor, ownValue } from './merged-cursor.ts'
+import { Overlay } from './overlay.ts'
 import { checkKey, giveWriteSet, takeWriteSet, type WriteSet } from './write-set.ts'
 
 /** The one transaction that is open in a store on this thread. */

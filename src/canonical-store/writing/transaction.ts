@@ -6,8 +6,8 @@ import type { WriteHandle } from '../api/commit.ts'
 import type { Transaction, WriteTxn } from '../api/transaction.ts'
 import { spaceOf } from '../collection.ts'
 import { KeyBounds, RANGE_OPTIONS, SPAN_OPTIONS } from '../key-bounds.ts'
-import type { OpenTransaction } from './open-transaction.ts'
 import { EmbeddedRange } from '../reading/range.ts'
+import type { OpenTransaction } from './open-transaction.ts'
 
 /** What `apply` and `transact` hand to their function. */
 export class EmbeddedTransaction<E> implements Transaction<E> {
