@@ -5,7 +5,8 @@ import { errorFromRecord, type LedgerstoneError } from '../errors.ts'
 import { Turns } from '../internal/turns.ts'
 import { joinThread, nativeError, type ColdCalls, type HotCalls, type Thread } from './binding.ts'
 import { CallMemory } from './call-memory.ts'
-import { allocate, ScratchPages, Slab } from './pool.ts'
+import { allocate, Slab } from './pool.ts'
+import { ScratchPages } from './scratch-pages.ts'
 
 const SCRATCH_BYTES = 64 * 1024
 

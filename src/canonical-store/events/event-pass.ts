@@ -2,9 +2,9 @@
 import { ofEvent, type PayloadCodec } from '../../codecs/payload-codec.ts'
 import type { EventId } from '../../event-log/log-types.ts'
 import { readLatin1, readUtf8 } from '../../internal/bytes.ts'
-import { TOO_BIG } from '../../native/binding.ts'
 import type { Environment } from '../../native/environment.ts'
-import { allocate, checkKept, PAGE_BYTES, view } from '../../native/pool.ts'
+import { Pages } from '../../native/pages.ts'
+import { checkKept, view } from '../../native/pool.ts'
 import type { EventRecord } from '../api/events.ts'
 
 const PAGE_HEAD = 16
@@ -29,13 +29,13 @@ export class EventPass {
   readonly #reverse: boolean
   #from: EventId
   #to: EventId
+  readonly #pages: Pages
   #page: Buffer | undefined
   /** The page's memory and where the page begins in it: asking a Buffer for its memory costs a call. */
   #memory: ArrayBufferLike | undefined
   #base = 0
-  #view: DataView | undefined
+  #data: DataView | undefined
   #text: string | undefined
-  #pages = 0
   #id = 0
   #left = 0
   #next = 0
@@ -44,6 +44,7 @@ export class EventPass {
 
   constructor(source: EventSource, from: EventId, to: EventId, reverse: boolean) {
     this.#source = source
+    this.#pages = new Pages(source.environment, source.events.isText)
     this.#reverse = reverse
     this.#from = from
     this.#to = to
@@ -69,15 +70,8 @@ export class EventPass {
     this.close()
     if (this.#from >= this.#to) return false
     const { environment, reader, events } = this.#source
-    let page = this.#takePage()
-    let used = environment.hot.eventsPage(reader, this.#from, this.#to, this.#reverse, page)
-    if (used === TOO_BIG) {
-      const needed = page.readUInt32LE(0)
-      page = allocate(needed + (-needed & 0xfff))
-      used = environment.hot.eventsPage(reader, this.#from, this.#to, this.#reverse, page)
-    }
-    if (used < 0) throw environment.error()
-    if (!events.isText) environment.slab.keep(page, used)
+    const page = this.#pages.load((page) => environment.hot.eventsPage(reader, this.#from, this.#to, this.#reverse, page))
+    const { used } = this.#pages
     const { buffer: memory, byteOffset: base } = page
     const data = new DataView(memory, base, used)
     this.#left = data.getUint32(0, true)
@@ -90,7 +84,7 @@ export class EventPass {
     this.#page = page
     this.#memory = memory
     this.#base = base
-    this.#view = data
+    this.#data = data
     this.#next = PAGE_HEAD
     return true
   }
@@ -99,7 +93,7 @@ export class EventPass {
   take(): EventRecord<unknown> {
     if (!this.#source.events.isText) checkKept(this.#memory as ArrayBufferLike, this.#left)
     const at = this.#next
-    const data = this.#view as DataView
+    const data = this.#data as DataView
     const start = at + ENTRY_HEAD
     const end = start + data.getUint32(at, true)
     const timestamp = data.getFloat64(at + 8, true)
@@ -127,23 +121,16 @@ export class EventPass {
   }
 
   close(): void {
-    const page = this.#page
     this.#failure = undefined
     this.#page = undefined
     this.#memory = undefined
     this.#left = 0
-    if (page !== undefined && this.#source.events.isText) this.#source.environment.pages.give(page)
+    this.#pages.release()
   }
 
   #payload(start: number, end: number): unknown {
     const { events } = this.#source
     if (!events.isText) return events.fromBytes(view(this.#memory as ArrayBufferLike, this.#base + start, end - start))
     return events.fromText(this.#text === undefined ? readUtf8(this.#page as Buffer, start, end) : this.#text.substring(start, end))
-  }
-
-  #takePage(): Buffer {
-    const bytes = PAGE_BYTES[Math.min(this.#pages++, PAGE_BYTES.length - 1)] as number
-    const { environment, events } = this.#source
-    return events.isText ? environment.pages.take(bytes) : environment.slab.page(bytes)
   }
 }

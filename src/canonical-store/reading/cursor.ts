@@ -1,11 +1,10 @@
-// One pass over a range, entry by entry, out of pages that native code fills. A page that views are handed out of is never used again; one that
-// is only decoded from serves the next page too.
+// One pass over a range, entry by entry, out of pages that native code fills.
 import { closed } from '../../errors.ts'
 import { readLatin1, readUtf8 } from '../../internal/bytes.ts'
 import { Lease } from '../../internal/lease.ts'
-import { TOO_BIG } from '../../native/binding.ts'
 import type { Environment } from '../../native/environment.ts'
-import { allocate, checkKept, PAGE_BYTES, view } from '../../native/pool.ts'
+import { Pages } from '../../native/pages.ts'
+import { checkKept, view } from '../../native/pool.ts'
 import type { KeyBounds } from '../key-bounds.ts'
 import type { KeySpace } from '../key-space.ts'
 
@@ -43,6 +42,7 @@ export class NativeCursor<K, V> implements Cursor<K, V> {
   readonly #space: KeySpace<K, V>
   readonly #leases: Set<Lease>
   readonly #id: number
+  readonly #pages: Pages
   /** Nothing of a page is handed out. */
   readonly #reusesPages: boolean
   #lease: Lease | undefined
@@ -52,9 +52,7 @@ export class NativeCursor<K, V> implements Cursor<K, V> {
   #base = 0
   #data: DataView | undefined
   #text: string | undefined
-  #pages = 0
   #flags = 0
-  #used = 0
   #left = 0
   #next = 0
   #key = 0
@@ -66,13 +64,14 @@ export class NativeCursor<K, V> implements Cursor<K, V> {
     this.#space = space
     this.#leases = place.leases
     this.#reusesPages = space.keysAreText && (keysOnly || space.values.isText)
+    this.#pages = new Pages(place.environment, this.#reusesPages)
     this.#id = place.environment.hot.rangeOpen(place.reader, place.slot, bounds.packed(keysOnly), limit === Infinity ? -1 : limit)
     if (this.#id < 0) throw place.environment.error()
   }
 
   advance(): boolean {
     if (this.#left === 0 && !this.#load()) return false
-    if (!this.#reusesPages) checkKept(this.#memory as ArrayBufferLike, this.#used)
+    if (!this.#reusesPages) checkKept(this.#memory as ArrayBufferLike, this.#pages.used)
     this.#left--
     const at = this.#next
     const page = this.#data as DataView
@@ -135,41 +134,36 @@ export class NativeCursor<K, V> implements Cursor<K, V> {
 
   /** The page as one string of bytes: decoded once, cut up for each entry. */
   #pageText(): string {
-    return (this.#text ??= readLatin1(this.#page as Buffer, 0, this.#used))
+    return (this.#text ??= readLatin1(this.#page as Buffer, 0, this.#pages.used))
   }
 
   #load(): boolean {
     this.#givePage()
     if ((this.#flags & IS_DONE) !== 0) return false
     if (this.#lease?.open === false) throw closed('range') // by its reader's end; the number may be another cursor's by now
-    const { hot, slab } = this.#environment
-    let page = this.#takePage()
-    let used = hot.rangePage(this.#id, page)
-    if (used === TOO_BIG) {
-      const needed = page.readUInt32LE(0)
-      page = allocate(needed + (-needed & 0xfff))
-      used = hot.rangePage(this.#id, page)
-    }
-    if (used < 0) {
-      const error = this.#environment.error()
-      this.close()
-      throw error
-    }
-    if (!this.#reusesPages) slab.keep(page, used)
-    this.#open(page, used)
+    this.#open(this.#nextPage())
     if (this.#left > 0) return true
     this.close()
     return false
   }
 
-  #open(page: Buffer, used: number): void {
+  #nextPage(): Buffer {
+    const { hot } = this.#environment
+    try {
+      return this.#pages.load((page) => hot.rangePage(this.#id, page))
+    } catch (error) {
+      this.close()
+      throw error
+    }
+  }
+
+  #open(page: Buffer): void {
     const { buffer: memory, byteOffset: base } = page
-    const data = new DataView(memory, base, used)
+    const data = new DataView(memory, base, this.#pages.used)
     this.#page = page
     this.#memory = memory
     this.#base = base
     this.#data = data
-    this.#used = used
     this.#left = data.getUint32(0, true)
     this.#flags = data.getUint32(4, true)
     this.#next = PAGE_HEAD
@@ -177,18 +171,9 @@ export class NativeCursor<K, V> implements Cursor<K, V> {
     else this.#lease ??= lease(this, this.#id, this.#environment, this.#leases)
   }
 
-  #takePage(): Buffer {
-    const bytes = PAGE_BYTES[Math.min(this.#pages++, PAGE_BYTES.length - 1)] as number
-    return this.#reusesPages ? this.#environment.pages.take(bytes) : this.#environment.slab.page(bytes)
-  }
-
   #givePage(): void {
-    const page = this.#page
-    if (page === undefined) return
-    this.#page = undefined
-    this.#memory = undefined
-    this.#text = undefined
-    if (this.#reusesPages) this.#environment.pages.give(page)
+    this.#page = this.#memory = this.#text = undefined
+    this.#pages.release()
   }
 }
 

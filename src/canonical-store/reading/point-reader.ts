@@ -4,7 +4,8 @@ import { readLatin1, readUtf8 } from '../../internal/bytes.ts'
 import { MISSING, TOO_BIG } from '../../native/binding.ts'
 import { ANSWER, OFFSET } from '../../native/call-memory.ts'
 import type { Environment } from '../../native/environment.ts'
-import { allocate, PAGE_BYTES, view } from '../../native/pool.ts'
+import { takePage } from '../../native/pages.ts'
+import { view } from '../../native/pool.ts'
 import type { KeySpace } from '../key-space.ts'
 import { giveKeys, type OwnValue, type PackedKeys, takeKeys } from './packed-keys.ts'
 
@@ -107,7 +108,7 @@ export class PointReader {
     let needed = 0
     while (answered < places.length) {
       const left = places.length - answered
-      const page = this.#takePage(space.values.isText, Math.max(needed, Math.min(MAX_FIRST_PAGE_BYTES, left * (this.#valueBytes + LENGTH_BYTES))))
+      const page = takePage(this.#environment, space.values.isText, Math.max(needed, Math.min(MAX_FIRST_PAGE_BYTES, left * (this.#valueBytes + LENGTH_BYTES))))
       const count = hot.getMany(this.id, slot, packed.buffer, packed.starts[answered] as number, packed.length, page)
       if (count < 0) throw this.#environment.error()
       if (count === 0) {
@@ -147,11 +148,5 @@ export class PointReader {
       found[places[from + i] as number] = value
     }
     if (values.isText) this.#environment.pages.give(page)
-  }
-
-  #takePage(isText: boolean, needed: number): Buffer {
-    const bytes = PAGE_BYTES.find((size) => size >= needed) ?? needed + (-needed & 0xfff)
-    if (!isText) return this.#environment.slab.page(bytes)
-    return bytes <= PAGE_BYTES[2] ? this.#environment.pages.take(bytes) : allocate(bytes)
   }
 }
