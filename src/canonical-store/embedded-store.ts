@@ -5,7 +5,7 @@ import { utf8 } from '../codecs/utf8.ts'
 import { invalidArgument, type LedgerstoneError } from '../errors.ts'
 import type { EventId } from '../event-log/log-types.ts'
 import { throwIfAborted } from '../internal/platform.ts'
-import { checkInteger, checkOptions, checkSignal } from '../internal/validate.ts'
+import { checkInteger, checkOptions, signalOf } from '../internal/validate.ts'
 import { LockManager } from '../lock-manager/lock-manager.ts'
 import type { ColdCalls } from '../native/binding.ts'
 import type { VerifyReport } from '../verify-report.ts'
@@ -283,9 +283,7 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
 
 function checkedSignal(options: SignalOptions | undefined): AbortSignal | undefined {
   checkOptions(options, SIGNAL_OPTIONS, 'options')
-  const signal = options?.signal
-  checkSignal(signal, 'signal')
-  return signal
+  return signalOf(options)
 }
 
 function eventSource(handle: StoreHandle): EventSource {

@@ -152,8 +152,8 @@ function intersect(edges: Edges, prefix: string): void {
   }
 }
 
-/** The index of the first key that is at or behind `bound`; with `behindEqual`, behind it. */
-function indexOf(sorted: readonly string[], bound: string, behindEqual: boolean): number {
+/** Of sorted keys, the index of the first that is at or behind `bound`; with `behindEqual`, behind it. */
+export function indexOf(sorted: readonly string[], bound: string, behindEqual: boolean): number {
   let from = 0
   let to = sorted.length
   while (from < to) {

@@ -6,6 +6,7 @@ import { AbortWatch } from '../internal/abort.ts'
 import { nobodysContext } from '../internal/context.ts'
 import { performance, queueMicrotask, setTimeout } from '../internal/platform.ts'
 import type { Environment, OpenStore, ThreadStore } from '../native/environment.ts'
+import { HAS_FAILED, IS_CROWDED, IS_FULL, IS_PACED, IS_PAUSED, WAITS_FOR_READERS } from '../native/flags.ts'
 import type { CommitInfo } from './api/commit.ts'
 import type { RunningTransaction } from './running-transaction.ts'
 import { Admission, type PAUSED } from './watching/admission.ts'
@@ -20,18 +21,11 @@ import { DURABLE, FLUSHED, LEVELS, WRITTEN, Waiters, type Level } from './watchi
 const APPLIED = 0
 const FLAGS = 4
 const EVENTS = 5
-/** Crowded or paused: new writes have to queue. */
-const HAS_NO_ROOM = 1 | 16
-const HAS_FAILED = 2
-const IS_FULL = 4
-/** Crowded, and let in by and by: nobody wakes us for that. */
-const IS_PACED = 32
-/** Snapshots and iterations hold what there is no room beside. */
-const WAITS_FOR_READERS = 64
-const IS_PAUSED = 16
+/** New writes have to queue. */
+const HAS_NO_ROOM = IS_CROWDED | IS_PAUSED
 /** How often those are let in who are paced, in ms: the coordinator's slice. */
 const PACE_MS = 4
-const CROWDED_AND_FULL = 1 | IS_FULL
+const CROWDED_AND_FULL = IS_CROWDED | IS_FULL
 
 /**
  * So many waiters may be served by a flush on this thread (docs/decisions/0005). It costs them two changes of threads less, which is more than the

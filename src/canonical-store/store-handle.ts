@@ -9,6 +9,7 @@ import { Lease } from '../internal/lease.ts'
 import { LockClient } from '../lock-manager/lock-client.ts'
 import type { OpenedStore } from '../native/binding.ts'
 import type { Environment } from '../native/environment.ts'
+import { HAS_FAILED, IS_PAUSED, IS_SEALED } from '../native/flags.ts'
 import type { KeyBounds } from './key-bounds.ts'
 import { KeySpace, type SpaceOwner } from './key-space.ts'
 import { NativeCursor } from './reading/cursor.ts'
@@ -16,10 +17,6 @@ import { PointReader } from './reading/point-reader.ts'
 import type { RangeSource } from './reading/range.ts'
 import type { SharedStore } from './shared-store.ts'
 import { OpenReaders } from './watching/open-readers.ts'
-
-const HAS_FAILED = 2
-const IS_SEALED = 8
-const IS_PAUSED = 16
 
 /** What a handle is made from. */
 export interface HandleOptions {
@@ -45,9 +42,9 @@ export class StoreHandle implements RangeSource, SpaceOwner {
   readonly events: PayloadCodec
   /** What ends with the handle: snapshots and cursors. */
   readonly leases: OpenReaders
-  /** What is to be told when the handle closes: followers and pauses that wait. */
-  readonly ends: Set<() => void> = new Set()
   readonly reader: PointReader
+  /** Who is told when the handle closes. */
+  readonly #closings = new Set<() => void>()
   readonly #slots = new Map<string, number>()
   readonly #lease: Lease
   #locks: LockClient | undefined
@@ -190,6 +187,16 @@ export class StoreHandle implements RangeSource, SpaceOwner {
     return countEntries(this.environment, this.id, this.slotOf(space), bounds)
   }
 
+  /** Calls `closing` when the handle closes, `aborted` when the signal aborts, until the returned function is called; neither within this call. */
+  listen(closing: () => void, signal?: AbortSignal, aborted: (reason: unknown) => void = closing): () => void {
+    this.#closings.add(closing)
+    const forget = signal === undefined ? undefined : this.shared.aborts.add(signal, aborted)
+    return () => {
+      this.#closings.delete(closing)
+      forget?.()
+    }
+  }
+
   /** Refuses work from now on and gives back what ends with the handle. */
   beginClosing(): void {
     this.#isClosed = true
@@ -201,7 +208,7 @@ export class StoreHandle implements RangeSource, SpaceOwner {
     this.shared.refuseOf(this, () => closed('store'))
     this.#locks?.close()
     for (const lease of this.leases) lease.close()
-    for (const end of this.ends) end()
+    for (const closing of this.#closings) closing()
   }
 
   /** Closes the native handle. */

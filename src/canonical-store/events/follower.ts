@@ -145,7 +145,7 @@ class Following<T> implements AsyncIterableIterator<T> {
 
   /** Until the next event has come to the level, the store closes, the signal aborts or the iteration is ended. */
   async #wait(): Promise<void> {
-    const { shared, ends } = this.#handle
+    const { shared } = this.#handle
     const { level, signal } = this.#plan
     const next = this.#begin()
     // It is there already, but the thread that commits it has yet to show it.
@@ -153,15 +153,13 @@ class Following<T> implements AsyncIterableIterator<T> {
     await new Promise<void>((resolve, reject) => {
       const settle = (finish: () => void): void => {
         this.#endWaiting = undefined
-        ends.delete(end)
+        forgetEnd()
         forgetEvent()
-        forgetSignal?.()
         finish()
       }
       const end = (): void => settle(resolve)
       const forgetEvent = shared.awaitEvent(level, next, (failure) => settle(() => (failure === undefined ? resolve() : reject(failure))))
-      const forgetSignal = signal === undefined ? undefined : shared.aborts.add(signal, (reason) => settle(() => reject(reason)))
-      ends.add(end)
+      const forgetEnd = this.#handle.listen(end, signal, (reason) => settle(() => reject(reason)))
       this.#endWaiting = end
     })
   }

@@ -111,24 +111,20 @@ export class Preflight<P> {
 
   /** The preflight's outcome, or the end of the waiting for it: by the signal, or by the closing of the store. */
   async #await(running: PromiseLike<P>, attempt: Attempt): Promise<P> {
-    const handle = this.#handle
     const { signal } = this.#limits
     const ending = new Deferred<never>()
     const end = (why: unknown): void => {
       ending.reject(why) // first: what the preflight answers to its signal comes too late
       attempt.abort(why)
     }
-    const close = (): void => end(closed('store'))
-    handle.ends.add(close)
-    const forget = signal === undefined ? undefined : handle.shared.aborts.add(signal, end)
+    const forget = this.#handle.listen(() => end(closed('store')), signal, end)
     const outcome = Promise.race([running, ending.promise])
     outcome.catch(() => {}) // it may not be waited for
     try {
       this.#limits.enter() // the preflight itself may have aborted or closed
       return await outcome
     } finally {
-      forget?.()
-      handle.ends.delete(close)
+      forget()
     }
   }
 }

@@ -1,7 +1,8 @@
 // The one native call that applies a write set, and what it says of the commit.
+import { IS_CROWDED } from '../../native/flags.ts'
 import type { Commit, CommitInfo } from '../api/commit.ts'
 import type { StoreHandle } from '../store-handle.ts'
-import { CROWDED, type WriteSet } from './write-set.ts'
+import type { WriteSet } from './write-set.ts'
 
 const TAKES_THE_GATE = 0
 const HAS_THE_GATE = 1
@@ -56,7 +57,7 @@ function applied(handle: StoreHandle, writes: WriteSet, hasGate: boolean): DataV
   shared.observe()
   if (environment.hot.commit(handle.id, writes.memory, writes.length, hasGate ? HAS_THE_GATE : TAKES_THE_GATE) !== 0) throw shared.writeError()
   const head = writes.view
-  shared.crowded = (head.getUint32(FLAGS, true) & CROWDED) !== 0
+  shared.crowded = (head.getUint32(FLAGS, true) & IS_CROWDED) !== 0
   shared.observer.applied()
   return head
 }

@@ -1,6 +1,6 @@
 // What an open transaction has written so far, for its own reads. Made by scanning the write set, at the first read and from there on at each
 // later one, so that a transaction that never reads pays nothing.
-import type { KeyBounds } from '../key-bounds.ts'
+import { indexOf, type KeyBounds } from '../key-bounds.ts'
 import { HEAD_BYTES, type WriteSet } from './write-set.ts'
 
 /** More new keys than this are sorted together instead of one by one. */
@@ -77,7 +77,7 @@ class SlotWrites {
       for (const key of added) this.#sorted.push(key)
       this.#sorted.sort(byBytes)
     } else {
-      for (const key of added) this.#sorted.splice(placeOf(this.#sorted, key), 0, key)
+      for (const key of added) this.#sorted.splice(indexOf(this.#sorted, key, false), 0, key)
     }
     return this.#sorted
   }
@@ -181,15 +181,4 @@ function includes({ from, to }: Gone, key: string): boolean {
 
 function byBytes(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
-}
-
-function placeOf(sorted: readonly string[], key: string): number {
-  let from = 0
-  let to = sorted.length
-  while (from < to) {
-    const middle = (from + to) >>> 1
-    if ((sorted[middle] as string) < key) from = middle + 1
-    else to = middle
-  }
-  return from
 }

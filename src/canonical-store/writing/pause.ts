@@ -21,7 +21,7 @@ export async function pause(handle: StoreHandle, options: PauseOptions | undefin
   checkSignal(signal, 'signal')
   handle.checkWhole()
   throwIfAborted(signal)
-  const { environment, shared } = handle
+  const { environment } = handle
   const held = new HeldPause(handle, environment.call((cold) => cold.pauseStore(handle.id)))
   const ending = new Deferred<never>()
   const begun = performance.now()
@@ -30,9 +30,7 @@ export async function pause(handle: StoreHandle, options: PauseOptions | undefin
     return errorOf('ERR_TIMEOUT', `ingestion was not paused in time: waitedMs=${waitedMs}`, { waitedMs })
   }
   const timer = setTimeout(() => ending.reject(timedOut()), Math.min(timeoutMs, LONGEST_MS))
-  const forget = signal === undefined ? undefined : shared.aborts.add(signal, ending.reject)
-  const close = (): void => ending.reject(closed('store'))
-  handle.ends.add(close)
+  const forget = handle.listen(() => ending.reject(closed('store')), signal, ending.reject)
   try {
     if (!(await Promise.race([reach(handle, held, timeoutMs), ending.promise]))) throw timedOut()
     return held
@@ -41,8 +39,7 @@ export async function pause(handle: StoreHandle, options: PauseOptions | undefin
     throw error
   } finally {
     clearTimeout(timer)
-    forget?.()
-    handle.ends.delete(close)
+    forget()
   }
 }
 

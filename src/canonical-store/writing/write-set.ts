@@ -21,9 +21,6 @@ export const DELETE = 2
 const EVENT = 3
 const DROP = 4
 
-/** Set in the head's flags when too much is waiting to be flushed. */
-export const CROWDED = 1
-
 /** What is checked by the call that breaks it, in bytes. */
 export interface Limits {
   readonly keyBytes: number

@@ -6,7 +6,7 @@ import { errorOf, hasCode, invalidArgument } from '../../errors.ts'
 import { owned } from '../../internal/bytes.ts'
 import { isPromise, throwIfAborted } from '../../internal/platform.ts'
 import { isThenable } from '../../internal/thenable.ts'
-import { checkFunction, checkOptions, checkSignal } from '../../internal/validate.ts'
+import { checkFunction, checkOptions, signalOf } from '../../internal/validate.ts'
 import { checkedTimeout, DEFAULT_LOCK_TIMEOUT_MS } from '../../lock-manager/lock-manager.ts'
 import type { ColdCalls } from '../../native/binding.ts'
 import type { Commit, CommitInfo, WriteOptions } from '../api/commit.ts'
@@ -324,14 +324,6 @@ export class Writer implements SingleWrites {
     const { durability } = options
     return durability === undefined ? this.#handle.rank : rankOf(durability, 'durability')
   }
-}
-
-/** Asked for once: it may be a getter. */
-function signalOf(options: WriteOptions | undefined): AbortSignal | undefined {
-  if (options === undefined) return undefined
-  const { signal } = options
-  checkSignal(signal, 'signal')
-  return signal
 }
 
 /** What a transaction that was not committed comes to. Kept out by a pause it runs again, whatever its function has made of that. */
