@@ -7,26 +7,87 @@ import type { CommitInfo, WriteOptions } from './commit.ts'
 export interface Collection<K, V, In = V> {
   /** The name it is stored under. */
   readonly name: string
-  /** {@link Reader.get} of this collection. */
+  /**
+   * {@link Reader.get} of this collection.
+   *
+   * @example
+   * ```ts
+   * const anna = accounts.get('anna')
+   * console.log(anna?.cents ?? 'no such account')
+   * ```
+   */
   get(key: K): V | undefined
-  /** {@link Reader.getMany} of this collection. */
+  /**
+   * {@link Reader.getMany} of this collection.
+   *
+   * @example
+   * ```ts
+   * const [anna, nobody] = accounts.getMany(['anna', 'nobody'])
+   * console.log(anna?.owner, nobody) // Anna undefined
+   * ```
+   */
   getMany(keys: readonly K[]): (V | undefined)[]
-  /** {@link Reader.has} of this collection. */
+  /**
+   * {@link Reader.has} of this collection.
+   *
+   * @example
+   * ```ts
+   * if (!accounts.has('carl')) await accounts.put('carl', { owner: 'Carl', cents: 0 })
+   * ```
+   */
   has(key: K): boolean
-  /** {@link Reader.range} of this collection. */
+  /**
+   * {@link Reader.range} of this collection.
+   *
+   * @example
+   * ```ts
+   * for (const [id, { cents }] of accounts.range({ prefix: 'a' })) console.log(id, cents)
+   * ```
+   */
   range(range?: KeyRange<K>): Range<K, V>
   /**
    * Writes one value in a commit of its own. Rejects with what {@link CanonicalStore.transact} rejects with, and with `ERR_INVALID_ARGUMENT`
    * for an empty key or one of the wrong type, `ERR_LIMIT`, `ERR_CODEC`, `ERR_VALIDATION`.
+   *
+   * @example
+   * ```ts
+   * const { seq } = await accounts.put('carl', { owner: 'Carl', cents: 0 }, { durability: 'written' })
+   * console.log('commit', seq)
+   * ```
    */
   put(key: K, value: In, options?: WriteOptions): Promise<CommitInfo>
-  /** Deletes one key in a commit of its own; a key that is not there makes an empty one. */
+  /**
+   * Deletes one key in a commit of its own; a key that is not there makes an empty one.
+   *
+   * @example
+   * ```ts
+   * const { keysDeleted } = await accounts.delete('ben')
+   * console.log(keysDeleted) // 1
+   * ```
+   */
   delete(key: K, options?: WriteOptions): Promise<CommitInfo>
-  /** Names a key without reading it, for locks and for what a preflight declares. */
+  /**
+   * Names a key without reading it, for locks and for what a preflight declares.
+   *
+   * @example
+   * ```ts
+   * await store.locks.with({ write: [accounts.key('anna')] }, async () => {
+   *   console.log('nobody else has the lock of anna')
+   * })
+   * ```
+   */
   key(key: K): KeyRef
   /**
    * Names a span of keys, for what a preflight declares to `read`: it may then read any range and any key in it (`reverse` and `limit` do not matter).
    * It takes no lock; that nothing has come, gone or changed in what was read is validated.
+   *
+   * @example
+   * ```ts
+   * const { valid } = await store.check({
+   *   keys: { read: [accounts.keys({ prefix: 'a' })] },
+   *   preflight: (ctx) => ctx.range(accounts, { prefix: 'a' }).count(),
+   * })
+   * ```
    */
   keys(range?: KeyRange<K>): KeyRef
 }
@@ -39,9 +100,9 @@ export interface KeyRange<K> {
   gte?: K | undefined; gt?: K | undefined; lt?: K | undefined; lte?: K | undefined
   /** utf8 and binary keys: the bytes that a key begins with. */
   prefix?: KeyPrefix<K> | undefined
-  /** From the last key to the first. */
+  /** From the last key to the first. @default false */
   reverse?: boolean | undefined
-  /** How many entries at most: an integer >= 0, or Infinity. */
+  /** How many entries at most: an integer >= 0, or Infinity. @default Infinity */
   limit?: number | undefined
 }
 
@@ -50,12 +111,41 @@ export interface KeyRange<K> {
  * write. Leaving a loop early releases what it held.
  */
 export interface Range<K, V> extends Iterable<[key: K, value: V]> {
-  /** The keys alone; the values are not read. */
+  /**
+   * The keys alone; the values are not read.
+   *
+   * @example
+   * ```ts
+   * const ids = [...accounts.range().keys()]
+   * ```
+   */
   keys(): Iterable<K>
-  /** The values alone. */
+  /**
+   * The values alone.
+   *
+   * @example
+   * ```ts
+   * let cents = 0
+   * for (const account of accounts.range().values()) cents += account.cents
+   * ```
+   */
   values(): Iterable<V>
-  /** How many entries there are now. */
+  /**
+   * How many entries there are now.
+   *
+   * @example
+   * ```ts
+   * console.log(accounts.range({ gte: 'b' }).count(), 'accounts from b on')
+   * ```
+   */
   count(): number
-  /** All entries, now. */
+  /**
+   * All entries, now.
+   *
+   * @example
+   * ```ts
+   * const firstTen = accounts.range({ limit: 10 }).toArray()
+   * ```
+   */
   toArray(): [key: K, value: V][]
 }

@@ -7,9 +7,9 @@ export type Seq = number
 
 /** What a single write may say for itself. */
 export interface WriteOptions {
-  /** What the promise waits for; the store's level by default. */
+  /** What the promise waits for. @default the store's */
   durability?: Durability | undefined
-  /** Counts until the commit is applied; from then on the commit stands. */
+  /** Counts until the commit is applied; from then on the commit stands. @default none */
   signal?: AbortSignal | undefined
 }
 
@@ -17,7 +17,10 @@ export interface WriteOptions {
 export interface TransactOptions extends WriteOptions {}
 
 /** What can be given up. */
-export interface SignalOptions { signal?: AbortSignal | undefined }
+export interface SignalOptions {
+  /** Gives up waiting, with the signal's reason. @default none */
+  signal?: AbortSignal | undefined
+}
 
 /** What a commit did. */
 export interface CommitInfo {
@@ -44,6 +47,15 @@ export interface WriteHandle<T> {
   /** What the transaction's function returned. */
   readonly result: T
   readonly commit: CommitInfo
-  /** Resolves when the commit has reached `level`, by default the store's. Rejects with `ERR_POISONED` when it never will. */
+  /**
+   * Resolves when the commit has reached `level`, by default the store's. Rejects with `ERR_POISONED` when it never will.
+   *
+   * @example
+   * ```ts
+   * const handle = store.apply((tx) => tx.append({ account: 'anna', cents: 5 }))
+   * console.log(handle.result) // the event's id; every reader sees the event
+   * await handle.wait('durable') // from now on it survives power loss
+   * ```
+   */
   wait(level?: Durability): Promise<CommitInfo>
 }

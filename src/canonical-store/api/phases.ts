@@ -21,7 +21,21 @@ export interface KeySet {
 export interface PreflightContext extends Reader {
   /** Aborts when the result is no longer wanted: with the caller's signal, or with `ERR_CLOSED` when the store is closed. */
   readonly signal: AbortSignal
-  /** Ends the transaction with `ERR_PREFLIGHT_REJECTED`, which carries these messages; nothing is written. Also when what it throws is caught. */
+  /**
+   * Ends the transaction with `ERR_PREFLIGHT_REJECTED`, which carries these messages; nothing is written. Also when what it throws is caught.
+   *
+   * @example
+   * ```ts
+   * const { valid, errors } = await store.check({
+   *   keys: { read: [accounts.key('anna')] },
+   *   preflight: (ctx) => {
+   *     const cents = ctx.get(accounts, 'anna')?.cents ?? 0
+   *     if (cents < 5000) ctx.reject(`anna has ${cents} cents`)
+   *   },
+   * })
+   * console.log(valid, errors) // false [ 'anna has 1000 cents' ]
+   * ```
+   */
   reject(...errors: [string, ...string[]]): never
 }
 
@@ -41,7 +55,7 @@ export interface Phases<E, P, T> extends Checks<P> {
 
 /** How long to wait. */
 export interface CheckOptions extends SignalOptions {
-  /** For the locks, in ms, of all attempts together: an integer from 0 (now or `ERR_LOCK_TIMEOUT`); 5,000 by default. */
+  /** For the locks, in ms, of all attempts together: an integer from 0 (now or `ERR_LOCK_TIMEOUT`). @default 5000 */
   timeoutMs?: number | undefined
 }
 /** {@link WriteOptions}, and how long to wait for locks. */

@@ -10,8 +10,27 @@ export interface Snapshot<E> extends Reader, Disposable {
   readonly seq: Seq
   /** The first event id that it does not see. */
   readonly nextEventId: EventId
-  /** The events at this point in time. */
+  /**
+   * The events at this point in time.
+   *
+   * @example
+   * ```ts
+   * for (const { id, event } of snapshot.events({ after: 0 })) console.log(id, event.cents)
+   * ```
+   */
   events(range?: EventRange): EventReader<E>
-  /** Ends it; doing so twice is harmless. Afterwards everything is `ERR_CLOSED`. */
+  /**
+   * Ends it; doing so twice is harmless. Afterwards everything is `ERR_CLOSED`.
+   *
+   * @example
+   * ```ts
+   * const before = store.snapshot()
+   * try {
+   *   console.log(before.range(accounts).count())
+   * } finally {
+   *   before.release()
+   * }
+   * ```
+   */
   release(): void
 }
