@@ -9,6 +9,11 @@ export const RANK: Readonly<Record<Durability, 0 | 1 | 2>> = Object.freeze({ __p
  * Compares two levels: -1 when `a` is weaker than `b`, 1 when it is stronger, 0 when they are the same.
  *
  * @throws {@link InvalidArgumentError} when one is no level
+ *
+ * @example
+ * ```ts
+ * console.log(compareDurability('written', 'durable')) // -1
+ * ```
  */
 export function compareDurability(a: Durability, b: Durability): -1 | 0 | 1 {
   return Math.sign(rankOf(a, 'a') - rankOf(b, 'b')) as -1 | 0 | 1
