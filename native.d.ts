@@ -20,8 +20,8 @@ export declare function closeEventLog(log: number): Promise<void>
 export declare function closeLocks(locks: number): void
 
 /**
- * Closes a handle. At once it takes no work any more and its snapshots and ranges are released; who waits is served until the
- * promise settles. It resolves with what was observed and not yet taken.
+ * Closes a handle. At once it takes no work any more and its snapshots and ranges are released; `poll` answers until the promise
+ * settles, which may come before the last wake: whoever waits is served by either. It resolves with what was observed and not yet taken.
  */
 export declare function closeStore(store: number): Promise<NativeHappenings>
 

@@ -61,20 +61,19 @@ async function together(one: Copy, two: Copy): Promise<void> {
   report(`events ${followed} ${a.events().count()}`)
 
   // A transaction of one is the thread's: the other reads in it, and may not write beside it.
-  let refused = ''
+  let refusal: Promise<string> | undefined
   let inside: unknown
   try {
     a.apply((tx) => {
       tx.put(a.state, 'key', 'in the transaction')
       inside = b.state.get('key')
       tx.put(b.state, 'by', 'the collection of two')
-      b.state.put('key', 'beside').catch((error: unknown) => (refused = (error as { code: string }).code))
+      refusal = b.state.put('key', 'beside').then(() => 'written', (error: unknown) => (error as { code: string }).code)
     })
   } catch (error) {
     report(`${String(inside)}: ${(error as { code: string }).code}`)
   }
-  await Promise.resolve()
-  report(`refused ${refused}, reads ${JSON.stringify(b.state.get('key'))}`)
+  report(`refused ${await refusal}, reads ${JSON.stringify(b.state.get('key'))}`)
   a.apply((tx) => tx.put(b.state, 'by', 'the collection of two'))
   report(JSON.stringify(a.state.get('by')))
 
