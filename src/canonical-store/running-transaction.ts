@@ -1,5 +1,5 @@
 // The transaction that is open on a thread, as the store and its handles see it: reads go through it, writes beside it are refused, and its turn's end
-// ends it. Interfaces only; `writing/open-transaction.ts` is it.
+// ends it. `writing/open-transaction.ts` implements it.
 import type { LedgerstoneError } from '../errors.ts'
 import type { KeySpace } from './key-space.ts'
 import type { RangeSource } from './reading/range.ts'
