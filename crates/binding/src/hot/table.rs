@@ -1,5 +1,5 @@
 //! The table of the hot calls: raw Node-API callbacks, one set per environment. A row makes the callback, the property by which
-//! JavaScript calls it, its counter, and its name in `native.d.ts`, against which `HotCalls` in `src/binding.ts` is checked.
+//! JavaScript calls it, its counter, and its name in `native.d.ts`, against which `HotCalls` in `src/native/binding.ts` is checked.
 //!
 //! All arguments are taken before anything is done: between the first use of a buffer's bytes and the end of the call there is
 //! no Node-API call that could move or free them.
