@@ -70,8 +70,8 @@ const INTERFACES = new Set(['durability.ts', 'verify-report.ts', 'codecs/codec.t
 const PUBLIC_CLASSES = new Set(['src/errors.ts', 'src/lock-manager/lock-manager.ts'])
 
 /**
- * Habits of speech that make a text hard to read, with what to write instead. Documents are held against them, and the comments that scripts, benchmark and
- * examples begin with. `docs/STATUS.md` is a notebook.
+ * Habits of speech that make a text hard to read, with what to write instead. Documents are held against them, and the comments that scripts, benchmark,
+ * examples and the binding's files begin with. `docs/STATUS.md` is a notebook.
  */
 const HABITS: Readonly<Record<string, RegExp>> = {
   'name the subject: "a writer that", "a caller that"': /\bwhoever\b|(?:^|[.:;!|*(>]) *who [a-z]+ (?!.*\?)|\b(?:by|and|but|when|until|before|that|what|for|so) who [a-z]|[;,] who (?:flushes|waits|writes|scans|asks|holds|comes|reads|begins)\b/i,
@@ -83,7 +83,7 @@ const HABITS: Readonly<Record<string, RegExp>> = {
   'say "bypasses", "around"': /\bround (?:the|it|both)\b/i,
   'say "exists", "the bytes are"': /\bwhat(?:ever)? (?:stands|is) there\b|\bstands? there\b/i,
 }
-const WITH_PLAIN_HEADERS = /^(scripts|bench|examples)\/.*\.(ts|mjs)$/
+const WITH_PLAIN_HEADERS = /^(scripts|bench|examples)\/.*\.(ts|mjs)$|^crates\/binding\/src\/.*\.rs$/
 
 const tracked = filesOfTheTree()
 const sources = tracked.filter((file) => /\.(rs|ts|js|mjs|json|toml|md|sh|yml)$/.test(file) && !isGenerated(file))
@@ -213,7 +213,7 @@ test('every source file begins by saying what it is', (t) => {
 test('documents, and what scripts say of themselves, are plain English', (t) => {
   t.true(documents.length > 40)
   const texts = [...documents.filter((file) => file !== 'docs/STATUS.md').map((file) => [file, prose(file)] as const), ...sources.filter((file) => WITH_PLAIN_HEADERS.test(file)).map((file) => [file, headerOf(file)] as const)]
-  const found = texts.flatMap(([file, lines]) => lines.join('\n').split(/\n(?:\/\/)?\n/).map((paragraph) => paragraph.replaceAll(/\n(?:\/\/)? */g, ' ')).flatMap((paragraph) => {
+  const found = texts.flatMap(([file, lines]) => lines.join('\n').split(/\n(?:\/\/!?)?\n/).map((paragraph) => paragraph.replaceAll(/\n(?:\/\/!?)? */g, ' ')).flatMap((paragraph) => {
     return Object.entries(HABITS).flatMap(([instead, habit]) => (habit.test(paragraph) ? [`${file}: "${paragraph.slice(paragraph.search(habit)).slice(0, 60)}…": ${instead}`] : []))
   }))
   t.deepEqual(found, [])

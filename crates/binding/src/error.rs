@@ -68,7 +68,7 @@ impl ErrorRecord {
         Box::new(Self { code: error.code(), message: error.to_string(), details: error.details(), cause })
     }
 
-    /// An error of an event log on its own: what a store cannot meet is told here, the rest as a store's.
+    /// An error of an event log outside of a store. A store does not meet the kinds listed here; the rest are like a store's.
     fn of_log(error: &LogError) -> Failure {
         let path = |path: &Path| ("path", Detail::Text(path.display().to_string()));
         let details = match error {

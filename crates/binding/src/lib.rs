@@ -1,7 +1,8 @@
 //! The only crate that knows Node-API. It translates and holds handles; it decides nothing about data.
 //!
-//! Cold calls are `#[napi]` functions, hot ones raw callbacks. Everything belongs to one environment
-//! and ends with it; the engine's threads reach an environment only through its `completion`.
+//! Three rooms: `environment` is the state of one JavaScript environment and all it owns, which ends with it; `hot` has the raw
+//! callbacks and `cold` the generated functions that work on it. The two know nothing of each other. The engine's threads reach an
+//! environment only through its `completion`.
 
 #![cfg_attr(test, allow(dead_code, reason = "`#[napi]` exports nothing to a test binary"))]
 

@@ -1,4 +1,4 @@
-//! The closed segments of a store's event log, held for whoever archives them.
+//! The cold calls for archives: the closed segments of a store's event log, whose files stay until they are released.
 
 #![allow(clippy::trivially_copy_pass_by_ref, reason = "a result may borrow from the `Env` that it is made in")]
 #![allow(unreachable_pub, reason = "`#[napi]` asks for `pub`; the addon itself is the only caller")]

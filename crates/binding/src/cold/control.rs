@@ -1,5 +1,5 @@
-//! The calls on a store's own condition: sealed or not, paused or not, which events are kept. What waits for the gate or the
-//! device runs off the JavaScript thread.
+//! The cold calls on a store's condition: sealed or not, paused or not, and which events are kept. A call that waits for the gate
+//! or the device runs off the JavaScript thread.
 
 #![allow(clippy::trivially_copy_pass_by_ref, reason = "a result may borrow from the `Env` that it is made in")]
 #![allow(unreachable_pub, reason = "`#[napi]` asks for `pub`; the addon itself is the only caller")]
@@ -109,7 +109,7 @@ pub fn resume_all(env: &Env, store: f64) -> napi::Result<()> {
     })
 }
 
-/// Throws what a write is told that has waited for room for too long.
+/// Throws the error of a write that has waited for room for too long.
 #[napi(catch_unwind)]
 pub fn no_room(env: &Env, store: f64) -> napi::Result<()> {
     on_state(env, |state| {

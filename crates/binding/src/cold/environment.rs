@@ -1,4 +1,5 @@
-//! The cold calls of an environment as a whole: its hot calls, what they leave to be taken, the end of the process, the counters.
+//! The cold calls of an environment as a whole: its version, the memory of hot reads, what hot calls leave to be taken, and the end
+//! of the event loop and of the process.
 
 #![allow(clippy::trivially_copy_pass_by_ref, reason = "a result may borrow from the `Env` that it is made in")]
 #![allow(unreachable_pub, reason = "`#[napi]` asks for `pub`; the addon itself is the only caller")]

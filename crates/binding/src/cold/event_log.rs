@@ -1,4 +1,4 @@
-//! The cold calls on event logs that stand on their own. All that touches many files or flushes runs off the JavaScript thread.
+//! The cold calls on event logs outside of a store. A call that touches many files or flushes runs off the JavaScript thread.
 
 #![allow(clippy::trivially_copy_pass_by_ref, reason = "a result may borrow from the `Env` that it is made in")]
 #![allow(unreachable_pub, reason = "`#[napi]` asks for `pub`; the addon itself is the only caller")]
@@ -46,7 +46,7 @@ pub struct NativeLogStats {
     pub file_count: f64,
 }
 
-/// Opens an event log of its own.
+/// Opens an event log outside of a store.
 #[napi(catch_unwind, ts_return_type = "Promise<OpenedLog>")]
 pub fn open_event_log(env: &Env, path: String, options: NativeLogOptions) -> napi::Result<Object<'_>> {
     let (path, options) = (PathBuf::from(path), options.checked());

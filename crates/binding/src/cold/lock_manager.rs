@@ -1,4 +1,4 @@
-//! The cold calls on locks: who locks, and for what. Nothing here waits.
+//! The cold calls on locks: making and ending a lock client, and its figures. Nothing here waits.
 
 #![allow(clippy::trivially_copy_pass_by_ref, reason = "a result may borrow from the `Env` that it is made in")]
 #![allow(unreachable_pub, reason = "`#[napi]` asks for `pub`; the addon itself is the only caller")]

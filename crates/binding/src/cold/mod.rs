@@ -1,4 +1,5 @@
-//! The calls off the hot path, which napi's macros generate: one file for each bound object. They translate, and nothing else.
+//! The calls off the hot path, which napi's macros generate: one file for each bound object, which translates and nothing else. The
+//! plain objects that they take and give are in `objects`.
 
 mod archive;
 mod control;

@@ -1,6 +1,5 @@
-//! The cold calls on stores: ordinary generated functions with typed objects. What can block runs off the JavaScript thread and
-//! returns a promise, which is rejected also when the call itself is wrong. Errors are `Error`s whose message is the error
-//! record as JSON.
+//! The cold calls on stores. A call that can block runs off the JavaScript thread and returns a promise, which is also rejected when
+//! the call itself is wrong. The message of every `Error` is the error record as JSON.
 
 #![allow(clippy::trivially_copy_pass_by_ref, reason = "a result may borrow from the `Env` that it is made in")]
 #![allow(unreachable_pub, reason = "`#[napi]` asks for `pub`; the addon itself is the only caller")]
@@ -81,14 +80,14 @@ fn opened(env: &Env, handle: Arc<StoreHandle>) -> Result<OpenedStore, Failure> {
     };
     let is_first = handle.is_first();
     let readers_warn_after_ms = number(handle.readers_warn_after_ms());
-    // When the environment has ended meanwhile there is no state, and dropping the handle closes it.
+    // An environment that has ended since then has no state: dropping the handle closes it.
     let state = EnvState::of_env(env).ok_or_else(|| ErrorRecord::closed("the environment"))?;
     let store = state.adopt(handle)?.as_number();
     Ok(OpenedStore { store, store_key, is_first, store_id, limits, readers_warn_after_ms })
 }
 
 /// Closes a handle. At once it takes no work any more and its snapshots and ranges are released; `poll` answers until the promise
-/// settles, which may come before the last wake: whoever waits is served by either. It resolves with what was observed and not yet taken.
+/// settles, which may come before the last wake: either of them serves the waiters. It resolves with what was observed and not yet taken.
 #[napi(catch_unwind, ts_return_type = "Promise<NativeHappenings>")]
 pub fn close_store(env: &Env, store: f64) -> napi::Result<Object<'_>> {
     let store = Handle::from_number(store);

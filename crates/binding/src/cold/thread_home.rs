@@ -7,7 +7,7 @@ use napi::{Env, bindgen_prelude::Unknown};
 use napi_derive::napi;
 
 /// What all copies of the package's JavaScript in this thread find each other by: an object of the thread's main realm, which is
-/// none of theirs. A copy may have been evaluated in a context of its own that is torn down long before the thread ends.
+/// none of theirs. A copy may have been evaluated in another context, which is torn down long before the thread ends.
 const THREAD_HOME: &str = "(() => {
   const key = Symbol.for('ledgerstone.thread')
   if (globalThis[key] === undefined) {

@@ -1,5 +1,5 @@
-//! The cold calls that look a store through. An open one on a thread of the engine, of which JavaScript asks again and again
-//! for a short while: so an environment that ends waits no longer than one asking.
+//! The cold calls that verify stores and event logs. What is open is verified on an engine thread; JavaScript polls it in short
+//! waits, so the end of an environment blocks for at most one poll.
 
 #![allow(clippy::trivially_copy_pass_by_ref, reason = "a result may borrow from the `Env` that it is made in")]
 #![allow(unreachable_pub, reason = "`#[napi]` asks for `pub`; the addon itself is the only caller")]
@@ -20,10 +20,10 @@ use crate::{
     },
 };
 
-/// How long one asking takes, at most.
-const ASKING: Duration = Duration::from_millis(50);
+/// How long one poll takes, at most.
+const POLL: Duration = Duration::from_millis(50);
 
-/// Begins to look an open store through.
+/// Begins to verify an open store.
 #[napi(catch_unwind)]
 pub fn start_verification(env: &Env, store: f64) -> napi::Result<f64> {
     on_state(env, |state| {
@@ -34,7 +34,7 @@ pub fn start_verification(env: &Env, store: f64) -> napi::Result<f64> {
     })
 }
 
-/// Begins to look an open event log through.
+/// Begins to verify an open event log.
 #[napi(catch_unwind)]
 pub fn start_log_verification(env: &Env, log: f64) -> napi::Result<f64> {
     on_state(env, |state| {
@@ -49,10 +49,10 @@ pub fn start_log_verification(env: &Env, log: f64) -> napi::Result<f64> {
 #[napi(catch_unwind, ts_return_type = "Promise<NativeReport | null>")]
 pub fn await_verification(env: &Env, verification: f64) -> napi::Result<Object<'_>> {
     let find = |state: &EnvState| state.with_verification(Handle::from_number(verification), |it| it.outcome.clone());
-    promised_of(env, find, |outcome| Ok(outcome.wait(ASKING)?.map(NativeReport::from)))
+    promised_of(env, find, |outcome| Ok(outcome.wait(POLL)?.map(NativeReport::from)))
 }
 
-/// Nobody asks for it any more.
+/// Gives a verification up, or forgets it when it has ended.
 #[napi(catch_unwind)]
 pub fn end_verification(env: &Env, verification: f64) -> napi::Result<()> {
     on_state(env, |state| {
@@ -61,7 +61,7 @@ pub fn end_verification(env: &Env, verification: f64) -> napi::Result<()> {
     })
 }
 
-/// Looks a store through that nobody has open, without opening it.
+/// Verifies a store that nobody has open, without opening it.
 #[napi(catch_unwind, ts_return_type = "Promise<NativeReport>")]
 pub fn verify_closed_store(env: &Env, path: String) -> napi::Result<Object<'_>> {
     promised(env, move || Ok(verify_closed(Path::new(&path), &|| false)?), |_, report| Ok(NativeReport::from(report?)))

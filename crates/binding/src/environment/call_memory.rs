@@ -1,6 +1,5 @@
-//! Where the hot reads find their arguments and leave their answer: taking a number out of a JavaScript value is a call into Node,
-//! a string or a typed array several, and the array's own memory is touched once more. Belongs to one environment; never handed to
-//! users.
+//! The memory in which hot reads find their arguments and leave their answer. It saves calls into Node: one for each number, several
+//! for a string or a typed array. It belongs to one environment and is never handed to users.
 
 use std::sync::{
     Arc,
@@ -16,8 +15,8 @@ use crate::{
 /// Longer than any key can be.
 const KEY_WORDS: usize = 256;
 
-/// Native memory that JavaScript sees, laid out as `src/native/call-memory.ts` has it. Of words that are read and written
-/// whole, for both sides are on one thread and neither may keep a reference.
+/// Native memory that JavaScript sees, laid out as `src/native/call-memory.ts` has it. It
+/// consists of words that are read and written whole: both sides are on one thread, and neither may keep a reference.
 #[repr(C)]
 pub(crate) struct CallMemory {
     /// A store or a snapshot, f64.

@@ -1,5 +1,5 @@
-//! One long-lived threadsafe function per environment: how the engine's threads wake JavaScript. Called at most once until
-//! JavaScript has looked (`pending`), and never after the environment's cleanup hook has detached it.
+//! How the engine's threads wake JavaScript: one threadsafe function per environment. It is called at most once until JavaScript
+//! has looked (`pending`), and never after the environment's cleanup hook has detached it.
 
 #![allow(
     unsafe_code,
@@ -88,7 +88,7 @@ impl Completion {
 
     /// Makes JavaScript look, from any thread.
     pub(crate) fn wake(&self) {
-        // Both sides swap: whoever finds `true` here is seen by the look that takes it away (AcqRel on one variable).
+        // Both sides swap: a caller that finds `true` here is seen by the look that takes it away (AcqRel on one variable).
         if self.pending.swap(true, Ordering::AcqRel) {
             return;
         }

@@ -1,5 +1,5 @@
-//! The process's last moment: one C `atexit` handler for stores that only workers opened, since `process.exit()` on the main
-//! thread runs no cleanup hook there.
+//! The end of the process: one C `atexit` handler hands over what stores have applied that only workers opened. When the main thread
+//! calls `process.exit()`, workers run no cleanup hooks.
 
 #![allow(unsafe_code, reason = "registering a C exit handler")]
 

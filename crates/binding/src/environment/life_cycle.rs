@@ -98,7 +98,7 @@ unsafe fn call(env: sys::napi_env, function: sys::napi_value) {
             return;
         }
         let mut thrown = ptr::null_mut();
-        // While a worker is being terminated there is no exception to be had, and nothing to be told.
+        // While a worker is being terminated there is no exception, and nothing to report.
         if sys::napi_get_and_clear_last_exception(env, &raw mut thrown) == sys::Status::napi_ok && !thrown.is_null() {
             sys::napi_fatal_exception(env, thrown);
         }

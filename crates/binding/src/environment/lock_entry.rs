@@ -1,4 +1,4 @@
-//! One who locks, as JavaScript knows it: the client of a lock manager, and the store that it ends with, if there is one.
+//! A lock client as JavaScript knows it, and the store that it ends with, if there is one.
 
 use std::{cell::RefCell, sync::Arc};
 

@@ -1,5 +1,6 @@
-//! Threads for work that may take long or hang: opening, closing, and all that waits for a store's gate or for a device. One for each
-//! piece of work, up to a bound; what is beyond waits in line, so no work may wait for other work to begin. A thread ends when nothing is left to do, so an idle process has none.
+//! Threads for work that may take long or hang: opening, closing, and all that waits for a store's gate or for a device. Each piece of
+//! work has a thread, up to a bound; the rest waits in line, so no work may wait for other work to begin. A thread ends when nothing
+//! is left to do: an idle process has none.
 
 use std::{collections::VecDeque, thread::Builder};
 
@@ -7,10 +8,10 @@ use parking_lot::Mutex;
 
 use crate::error::{ErrorRecord, Failure};
 
-/// Told why it cannot be done when no thread can be had.
+/// Takes the reason why it is not done when no thread can be started.
 pub(crate) type Work = Box<dyn FnOnce(Option<Failure>) + Send>;
 
-/// So many pieces of work are under way at once in the process.
+/// How many pieces of work are under way at once in the process.
 const THREADS: usize = 32;
 
 struct Line {

@@ -1,7 +1,7 @@
-//! What waits or touches a device, away from the JavaScript thread. What it works on is held until the work has ended.
+//! Work that waits or touches a device, away from the JavaScript thread. What it works on is held until it has ended.
 //!
-//! It goes to threads of the engine, never to Node's pool: that has four threads for the files, names and cryptography of the whole
-//! process, and a device that hangs would take them all.
+//! It runs on engine threads, never on Node's pool: four threads there serve the files, names and cryptography of the whole process,
+//! and a device that hangs would take them all.
 
 use napi::{
     Env,
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Does `work` on a thread of the engine, then `finish` with what came of it on this one; a promise of that. When the environment
-/// has ended meanwhile, what came of the work is dropped.
+/// has ended before, what came of the work is dropped.
 pub(crate) fn promised<T, R>(
     env: &Env,
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,

@@ -82,8 +82,8 @@ impl Reader {
         }?)
     }
 
-    /// Answers what `read` reads as of one point in time. Most often nobody commits meanwhile; while somebody does, a snapshot
-    /// is read instead. `read` may be called again and starts over each time.
+    /// Answers what `read` reads as of one point in time. When a commit comes in between it reads again, and at last from a
+    /// snapshot. `read` may be called again and starts over each time.
     pub(crate) fn at_one_point<R>(&self, read: impl Fn(&Self) -> Result<R, Failure>) -> Result<R, Failure> {
         const ATTEMPTS: usize = 2;
         let Self::Store { entry, .. } = self else { return read(self) };

@@ -1,4 +1,4 @@
-//! The hot calls on event logs that stand on their own: appending, reading one event or a page, the two ends.
+//! The hot calls on event logs outside of a store: appending, reading one event or a page, the two ends.
 
 #![allow(unsafe_code, reason = "events are appended straight from the caller's memory")]
 

@@ -1,4 +1,4 @@
-//! The hot calls on locks. A set comes as packed names, the answer is a token; what was granted later is fetched in one call for all.
+//! The hot calls on locks. A set comes as packed names, the answer is a token. One call fetches all that was granted later.
 //!
 //! A record of a set is `u32 (length << 1 | exclusive) | name`, without padding. What kept a set from being granted is written to
 //! the front of the buffer that the call was given: `f64 stripe | f64 heldMs | f64 waitedMs`.
@@ -14,7 +14,7 @@ use crate::{
     number::number,
 };
 
-/// It cannot be had at once, and was not to be waited for.
+/// It is not free, and the call does not wait.
 const REFUSED: f64 = -1.0;
 /// Added up: the token named something here; there are grants to fetch.
 const DONE: u8 = 1;
@@ -127,7 +127,7 @@ pub(crate) fn withdraw(state: &EnvState, arguments: &Arguments<4>) -> Answer {
     Ok(flags(withdrawn.blocked.is_some(), withdrawn.own_grants))
 }
 
-/// `grants(locks, tokens)`: how many of them were granted and are told now. As many as fit: there may be more.
+/// `grants(locks, tokens)`: fills in those that were granted after waiting, as many as fit, and says how many. There may be more.
 pub(crate) fn grants(state: &EnvState, arguments: &Arguments<2>) -> Answer {
     let id = arguments.handle(0, "locks")?;
     let into = arguments.float64s(1, "tokens")?;

@@ -1,4 +1,5 @@
-//! The calls on the hot path: raw Node-API callbacks, and the layouts in which their arguments and answers cross.
+//! The calls on the hot path: raw Node-API callbacks, one file for each room, and the layouts in which their arguments and answers
+//! cross. `table` lists them all.
 
 mod arguments;
 mod bounds;

@@ -1,5 +1,5 @@
-//! The hot calls that read: single keys, many keys, ranges. What is found is copied out while it is looked at, into the caller's
-//! memory or, for text, into a string; nothing is allocated but what the caller keeps.
+//! The hot calls that read: single keys, many keys, ranges. A value is copied from where it lies into the caller's memory or, for
+//! text, into a string. Nothing is allocated but what the caller keeps.
 
 use std::ops::ControlFlow;
 
@@ -69,7 +69,7 @@ pub(crate) fn get_text(state: &EnvState, arguments: &Arguments<0>) -> Result<Tex
     let (reader, slot, key) = (state.call.reader(), state.call.slot(), state.call.key(&mut buffer)?);
     let Some(key) = key else { return state.with_reader(reader, |_| Ok(Text::Missing)) };
     let mut bytes = state.text.borrow_mut();
-    // Copied out: making a string may collect garbage, during which nobody is to wait for the reader's lock.
+    // Copied out: making a string may collect garbage, during which no thread may wait for the reader's lock.
     let mut take = |value: &[u8]| {
         bytes.clear();
         bytes.extend_from_slice(value);
@@ -157,7 +157,7 @@ pub(crate) fn range_page(state: &EnvState, arguments: &Arguments<2>) -> Answer {
         let taken = page.put(key, if keys_only { &[] } else { value });
         if taken { Fill::Taken } else { Fill::Full }
     });
-    // After its end or a failure there is nothing more to be had from it.
+    // After its end or a failure it has nothing more to give.
     if !matches!(filled, Ok(false)) {
         cursors.remove(id);
     }

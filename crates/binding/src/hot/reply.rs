@@ -19,10 +19,10 @@ pub(crate) type Answer = Result<f64, Failure>;
 
 /// What a call answers with.
 pub(crate) trait Reply {
-    /// `None` leaves `undefined` to JavaScript: the answer stands elsewhere, or Node could not make it.
+    /// `None` leaves `undefined` to JavaScript: the answer is noted in the call's memory, or Node could not make it.
     fn to_value(&self, state: &EnvState, env: sys::napi_env) -> Option<sys::napi_value>;
 
-    /// What stands for a failure.
+    /// The answer of a call that has failed.
     fn failed(state: &EnvState, env: sys::napi_env) -> Option<sys::napi_value>;
 }
 

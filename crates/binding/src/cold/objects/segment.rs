@@ -1,4 +1,4 @@
-//! A closed segment of an event log, of a store or on its own, as a plain object.
+//! A closed segment of an event log, a store's or another, as a plain object.
 
 #![allow(unreachable_pub, reason = "`#[napi]` asks for `pub`; the addon itself is the only caller")]
 

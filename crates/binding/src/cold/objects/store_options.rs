@@ -37,11 +37,11 @@ pub struct NativeOptions {
     pub segment_bytes: Option<f64>,
     /// `none`, `lz4` or `zstd`.
     pub event_compression: Option<String>,
-    /// Retention: so many of the newest events stay.
+    /// Retention: how many of the newest events stay.
     pub retention_max_events: Option<f64>,
     /// Retention: events younger than this stay.
     pub retention_max_age_ms: Option<f64>,
-    /// Retention: the log's files take so much.
+    /// Retention: how many bytes the log's files may take.
     pub retention_max_bytes: Option<f64>,
     /// Age at which an open snapshot or iteration is warned of.
     pub readers_warn_after_ms: Option<f64>,

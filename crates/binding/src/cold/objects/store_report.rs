@@ -1,4 +1,4 @@
-//! What a store tells of itself, as plain objects: the fields of `StoreMeta` and `StoreStats` that native code knows.
+//! A store's identity and its figures, as plain objects: the fields of `StoreMeta` and `StoreStats` that native code knows.
 
 #![allow(unreachable_pub, reason = "`#[napi]` asks for `pub`; the addon itself is the only caller")]
 

@@ -1,4 +1,4 @@
-//! Closing: a store's, in two steps between which its waiters are still served, and everything's at the environment's end.
+//! Closing a store, in two steps between which its waiters are still served; and closing everything at the environment's end.
 
 use std::{rc::Rc, sync::Arc};
 
@@ -37,7 +37,7 @@ impl EnvState {
         Ok(handle)
     }
 
-    /// The handle has been closed: nothing more will be told but what was observed to the end.
+    /// The handle has been closed: the last news of it is what was observed to the end.
     pub(crate) fn finish_close(&self, id: Handle) -> Happenings {
         let mut last = Happenings::default();
         let mut closing = self.closing.borrow_mut();

@@ -1,4 +1,4 @@
-//! The lock clients of an environment: each for a store, or for a lock manager that belongs to the environment alone.
+//! The lock clients of an environment: of a store's locks, or of a lock manager outside of a store.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl EnvState {
-    /// Takes in somebody who locks, until [`drop_locks`](Self::drop_locks) or the end of `store`.
+    /// Takes in a lock client, until [`drop_locks`](Self::drop_locks) or the end of `store`.
     pub(crate) fn add_locks(&self, manager: &Arc<LockManager>, store: Option<Handle>) -> Result<Handle, Failure> {
         let entry = LockEntry::new(manager, Arc::clone(&self.completion), store);
         self.locks.borrow_mut().insert(entry).ok_or_else(|| too_many("too many lock managers are open"))

@@ -1,4 +1,4 @@
-//! The event logs that stand on their own.
+//! The event logs of an environment that belong to no store.
 
 use std::sync::Arc;
 

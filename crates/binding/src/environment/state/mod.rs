@@ -1,5 +1,6 @@
 //! All that one JavaScript environment holds: its stores, snapshots and cursors by id, the error or the value that waits to be
-//! taken, its completion. Lives on the environment's thread, from `hotCalls` to the environment's cleanup hook.
+//! taken, its completion. It lives on the environment's thread, from `hotCalls` to the environment's cleanup hook. Each of the other
+//! files here adds the methods for one noun; a bound object that is new gets a table here and a file.
 
 #![allow(unsafe_code, reason = "the environment's instance data and its cleanup hook")]
 
@@ -53,9 +54,9 @@ pub(crate) struct EnvState {
     pub(crate) cursors: RefCell<Slab<Cursor>>,
     readers: RefCell<Slab<Reader>>,
     verifications: RefCell<Slab<RunningVerification>>,
-    /// Who locks here: for a store, or for a lock manager of its own.
+    /// Lock clients: of a store's locks, or of a lock manager outside of a store.
     locks: RefCell<Slab<LockEntry>>,
-    /// Event logs on their own.
+    /// Event logs outside of a store.
     logs: RefCell<Slab<Arc<OwnedLog>>>,
     /// Stores whose close is under way: nothing is read or written any more, but waiters are still served.
     closing: RefCell<Vec<(Handle, Rc<StoreEntry>)>>,

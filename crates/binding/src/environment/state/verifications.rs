@@ -1,4 +1,4 @@
-//! The verifications that run for JavaScript.
+//! The verifications that JavaScript has begun.
 
 use crate::{
     environment::{

@@ -1,12 +1,12 @@
-//! What JavaScript waits for at one level of one store: ranges of seqs, in order, of which the next to be reached decides
-//! when this environment is woken. Lives on the environment's thread; the engine's threads see only [`Demand::next`].
+//! What JavaScript waits for in one store: at each level ranges of seqs, in order. The first of them decides when this environment
+//! is woken. It lives on the environment's thread; the engine's threads see only [`Demand::next`].
 
 use std::collections::VecDeque;
 
-/// Nobody waits.
+/// The mark that nobody waits for.
 pub(crate) const NOBODY: u64 = u64::MAX;
 
-/// More turns than this are not told apart: one that waits then may be told a little early.
+/// More turns than this are not told apart: a waiter may then be woken a little early.
 const MAX_RANGES: usize = 256;
 
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ impl Demand {
     pub(crate) fn add(&mut self, lowest: u64, highest: u64) {
         let known = self.ranges.back().map_or(0, |range| range.1);
         if highest <= known {
-            // A late waiter for something older than what is awaited already: be told of everything up to it.
+            // A late waiter for something older than what is awaited already: wake for everything up to it.
             if let Some(first) = self.ranges.front_mut() {
                 first.0 = first.0.min(lowest.max(1));
             }
@@ -31,7 +31,7 @@ impl Demand {
         }
     }
 
-    /// JavaScript has been told that `mark` is reached.
+    /// JavaScript knows that `mark` is reached.
     pub(crate) fn told(&mut self, mark: u64) {
         while self.ranges.front().is_some_and(|range| range.1 <= mark) {
             self.ranges.pop_front();
@@ -41,7 +41,7 @@ impl Demand {
         }
     }
 
-    /// The mark at which somebody is to be told, or [`NOBODY`].
+    /// The mark at which JavaScript is to be woken, or [`NOBODY`].
     pub(crate) fn next(&self) -> u64 {
         self.ranges.front().map_or(NOBODY, |range| range.0)
     }

@@ -1,5 +1,5 @@
-//! One open store as one environment sees it: its collections by slot, the gate if held here, and who waits for what.
-//! Lives on the environment's thread.
+//! One open store as one environment sees it: its collections by slot, the gate if it is held here, and what JavaScript waits for.
+//! It lives on the environment's thread. Each of the other files here adds one noun.
 
 pub(crate) mod demand;
 mod holds;

@@ -1,5 +1,5 @@
-//! What the engine has done, for an environment where somebody listens to the diagnostics channels. Nothing is kept while
-//! nobody listens; while JavaScript does not look, what goes beyond a bound is summed up, so that no commit is missing.
+//! What the engine has done, for an environment that listens to the diagnostics channels. Without listeners nothing is kept. While
+//! JavaScript does not look, what goes beyond a bound is summed up, so that no commit is missing.
 
 use std::{
     collections::VecDeque,
@@ -9,7 +9,7 @@ use std::{
 use ledgerstone_canonical_store::{FlushReport, WrittenGroup};
 use parking_lot::Mutex;
 
-/// So many of a kind wait for JavaScript one by one.
+/// How many of a kind wait for JavaScript one by one.
 const MOST_WAITING: usize = 1_024;
 
 /// What has happened since the last look, in order within each kind; with each, how many are summed up in it.

@@ -24,8 +24,8 @@ pub(crate) struct Wishes {
 }
 
 impl StoreEntry {
-    /// Registers who waits, lets the engine work for them, and returns the durable seq: whoever waits for that or less, at
-    /// the levels written and durable, is to be served now. Others are woken.
+    /// Registers the waiters, lets the engine work for them, and returns the durable seq: JavaScript serves those now that wait for
+    /// that or less, at the levels written and durable. Others are woken.
     pub(crate) fn want(&self, wishes: Wishes) -> Result<u64, Failure> {
         let mut marks = self.handle.marks();
         if wishes.few && wishes.durable > marks.durable && !marks.failed {
@@ -94,7 +94,7 @@ impl StoreEntry {
         }
     }
 
-    /// What JavaScript is told now, and need not be woken for again.
+    /// The marks of this moment: JavaScript knows them now, and is not woken for them again.
     pub(crate) fn poll(&self) -> Marks {
         let marks = self.handle.marks();
         if marks.failed {

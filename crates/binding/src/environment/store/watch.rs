@@ -1,10 +1,10 @@
-//! What one environment wants to hear from one store. The engine's threads ask it after each group, flush or failure; it
-//! wakes the environment only when somebody there waits for what has been reached.
+//! What one environment waits for in one store. The engine's threads look at it after each group, flush or failure, and wake the
+//! environment only when a waiter there has what it waits for.
 //!
 //! No wake-up is lost: this side publishes a wish, then looks at the marks; the engine publishes marks, then looks at the
-//! wishes; a full fence stands between the two steps on both sides, so at least one of them sees the other.
+//! wishes; on both sides a full fence separates the two steps, so at least one of them sees the other.
 //!
-//! What forbids writing stands in one word that JavaScript reads without a call: see [`Watch::condition`].
+//! JavaScript reads what forbids writing without a call, in one word: see [`Watch::condition`].
 
 use std::sync::{
     Arc,
@@ -44,7 +44,7 @@ pub(crate) fn flags(marks: &Marks) -> u32 {
     all.into_iter().filter(|(set, _)| *set).fold(0, |flags, (_, flag)| flags | flag)
 }
 
-/// There is room, or there will be none soon: then those who wait are refused. What only readers hold may be room for the environment that
+/// There is room, or there will be none soon: then the waiters are refused. What only readers hold may be room for the environment that
 /// has them; this thread cannot tell.
 fn has_news_of_room(marks: &Marks) -> bool {
     if marks.crowded { marks.no_space || marks.waits_for_readers } else { !marks.paused }
@@ -63,11 +63,11 @@ pub(crate) struct Watch {
     held: AtomicU64,
     room: AtomicBool,
     told_of_failure: AtomicBool,
-    /// [`flag::FAILED`], [`flag::SEALED`] and [`flag::PAUSED`], kept current by whoever changes them.
+    /// [`flag::FAILED`], [`flag::SEALED`] and [`flag::PAUSED`], kept current by each thread that changes them.
     condition: Arc<AtomicU32>,
     /// This environment's thread is flushing itself and looks at the marks afterwards.
     leading: AtomicBool,
-    /// For those who listen to what is done.
+    /// For the diagnostics channels.
     pub(crate) observation: Observation,
     /// What was last seen of the room on the device.
     no_space: AtomicBool,
@@ -102,7 +102,7 @@ impl Watch {
         self.condition.store(flags(marks) & (flag::FAILED | flag::SEALED | flag::PAUSED), Ordering::Release);
     }
 
-    /// Publishes from which marks on somebody is to be told. Look at the marks afterwards.
+    /// Publishes from which marks on JavaScript is to be woken. Look at the marks afterwards.
     pub(crate) fn wish(&self, written: u64, durable: u64, flushed: u64, room: bool) {
         self.written.store(written, Ordering::Relaxed);
         self.durable.store(durable, Ordering::Relaxed);
@@ -119,7 +119,7 @@ impl Watch {
         fence(Ordering::SeqCst);
     }
 
-    /// JavaScript is told of these marks: who waits for more says so anew.
+    /// JavaScript knows these marks: a waiter for more says so again.
     pub(crate) fn events_are_told(&self, marks: &Marks) {
         for (awaited, end) in self.events.iter().zip(marks.events()) {
             if end > awaited.load(Ordering::Relaxed) {
@@ -143,7 +143,7 @@ impl Watch {
         result
     }
 
-    /// Whether somebody is to be told of these marks.
+    /// Whether JavaScript is to be woken for these marks.
     pub(crate) fn is_reached_by(&self, marks: &Marks) -> bool {
         let at = |level: &AtomicU64| level.load(Ordering::Relaxed);
         marks.written >= at(&self.written)

@@ -41,7 +41,7 @@ impl EventPage {
             if done { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
         match outcome {
-            // What was read before the failure comes first; whoever reads on begins with what failed.
+            // What was read before the failure comes first; the next page begins with what failed.
             Err(failure) if page.filling.count == 0 => Err(failure),
             Err(_) => Ok(page.finish(false)),
             Ok(()) => Ok(page.finish(done)),

@@ -16,12 +16,12 @@ use crate::{
 const DONE: u32 = 1;
 const MISSING: u32 = u32::MAX;
 
-/// What a call that fills a page tells JavaScript.
+/// What a call that fills a page answers.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Page {
     /// This many bytes of the pool are in use.
     Filled(usize),
-    /// The next entry alone needs a larger pool; the number of bytes stands at its start.
+    /// The next entry alone needs a larger pool; the first four bytes of the pool say of how many.
     TooSmall,
 }
 

@@ -15,7 +15,7 @@ pub(crate) struct PackedValues {
 
 impl PackedValues {
     pub(crate) fn new(pool: Pool) -> Result<Self, Failure> {
-        // The size of a value that does not fit is told in the first four bytes.
+        // The first four bytes say the size of a value that does not fit.
         head_fits(&pool, 4)?;
         Ok(Self { filling: Filling { pool, used: 0, count: 0, needed: 0 } })
     }
@@ -31,7 +31,7 @@ impl PackedValues {
         self.filling.reserve(4, 4).is_some_and(|start| self.filling.pool.put_u32(start, MISSING))
     }
 
-    /// How many keys were answered; 0: the first value did not fit, and what it needs stands at the start.
+    /// How many keys were answered; 0: the first value did not fit, and the first four bytes say what it needs.
     pub(crate) fn finish(&self) -> u32 {
         if self.filling.count == 0 && self.filling.needed > 0 {
             self.filling.pool.put_u32(0, u32::try_from(self.filling.needed).unwrap_or(MISSING));
