@@ -1,4 +1,4 @@
-//! The options of an event log on its own as they cross, and their check.
+//! The options of an event log outside of a store as they cross, and their check.
 
 #![allow(unreachable_pub, reason = "`#[napi]` asks for `pub`; the addon itself is the only caller")]
 
@@ -14,11 +14,14 @@ use crate::{
 /// The options of an event log; what is left out is absent.
 #[napi(object)]
 pub struct NativeLogOptions {
-    /// `createOrOpen`, `existing` or `readOnly`.
+    /// Whether it is made, and whether it is written to.
+    #[napi(ts_type = "'createOrOpen' | 'existing' | 'readOnly'")]
     pub opening: String,
-    /// `applied`, `written` or `durable`.
+    /// How durable an append is.
+    #[napi(ts_type = "'applied' | 'written' | 'durable'")]
     pub durability: String,
-    /// `none`, `lz4` or `zstd`.
+    /// How frames are compressed.
+    #[napi(ts_type = "'none' | 'lz4' | 'zstd'")]
     pub compression: String,
     /// Size of a segment.
     pub segment_bytes: Option<f64>,
