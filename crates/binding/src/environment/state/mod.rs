@@ -121,6 +121,7 @@ impl EnvState {
 }
 
 /// Runs `work` on the state of `env`; a failure is thrown.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "called with the reference that a generated function has")]
 pub(crate) fn on_state<R>(env: &Env, work: impl FnOnce(&EnvState) -> Result<R, Failure>) -> napi::Result<R> {
     let missing = || ErrorRecord::invalid("onWake", "the hot calls of this environment are made first").thrown();
     work(EnvState::of_env(env).ok_or_else(missing)?).map_err(|failure| failure.thrown())
