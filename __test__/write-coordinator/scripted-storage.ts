@@ -89,6 +89,8 @@ export class ScriptedFlusher implements Flusher<Listed> {
   calls = 0
   /** The next call throws this instead of giving a promise. */
   throwsNext: unknown
+  /** The last call failed with an error that allows another try. */
+  isRetried = false
   readonly batches: EpochRange[] = []
   readonly #entered: (what: string) => void
 
@@ -112,13 +114,16 @@ export class ScriptedFlusher implements Flusher<Listed> {
   /** Answers the oldest call. */
   answer(error?: unknown): Call | undefined {
     const call = this.pending.shift()
-    if (error === undefined) call?.resolve()
-    else call?.reject(error)
+    if (call === undefined) return undefined
+    this.isRetried = isAgain(error)
+    if (error === undefined) call.resolve()
+    else call.reject(error)
     return call
   }
 
   #call<R>(kind: 'delta' | 'storage', frozen: readonly number[], epochs: EpochRange | undefined, signal: AbortSignal, done: () => R): Promise<R> {
     this.calls++
+    this.isRetried = isAgain(this.throwsNext)
     this.#entered(kind)
     if (this.throwsNext !== undefined) {
       const error = this.throwsNext
@@ -129,6 +134,10 @@ export class ScriptedFlusher implements Flusher<Listed> {
       this.pending.push({ kind, frozen, epochs, signal, resolve: () => resolve(done()), reject })
     })
   }
+}
+
+function isAgain(error: unknown): boolean {
+  return (error as { retryable?: boolean } | undefined)?.retryable === true
 }
 
 /** An error that allows another try. */

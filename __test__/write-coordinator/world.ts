@@ -10,6 +10,7 @@
 // 8. A subscriber that reads has seen the newest view.
 // 9. At the end no timer, turn, listener or promise is left.
 import { getEventListeners } from 'node:events'
+import { isDeepStrictEqual } from 'node:util'
 import { LedgerstoneError } from '../../src/errors.ts'
 import type { EpochHandle, Pause, View } from '../../src/write-coordinator/coordinator-types.ts'
 import { WriteCoordinator } from '../../src/write-coordinator/write-coordinator.ts'
@@ -62,6 +63,7 @@ export class World {
   #held = 0
   #marks = { applied: 0, written: 0, durable: 0 }
   #isClosing = false
+  #failedAt: View<Listed>['epochs'] | undefined
 
   constructor(options: WorldOptions) {
     this.#options = options
@@ -172,8 +174,11 @@ export class World {
     this.#checkHeld()
     this.#checkPauses()
     this.#checkProgress()
-    if (failure !== undefined) must(failure.code === 'ERR_POISONED', `failure ${failure.code}`)
-    if (this.#subscriptions > this.#ended) must(this.seen.at(-1)?.epochs.applied === applied && this.seen.at(-1)?.epochs.durable === durable, 'a subscriber has missed the newest view')
+    if (failure !== undefined) {
+      must(failure.code === 'ERR_POISONED', `failure ${failure.code}`)
+      this.#checkFailed(view)
+    }
+    if (this.#subscriptions > this.#ended) must(isDeepStrictEqual(this.seen.at(-1)?.epochs, view.epochs), 'a subscriber has missed the newest view')
   }
 
   /** Ends it in good order, whatever has happened, and looks at what is left. */
@@ -251,14 +256,28 @@ export class World {
     if (this.#isPaused) must(this.flusher.pending.length === 0, 'a flush runs during a pause')
     for (const { state, error } of this.pauses) {
       if (state === 'rejected') must(['ERR_TIMEOUT', 'ERR_CLOSED', 'ERR_POISONED'].includes((error as LedgerstoneError).code), String(error))
-      if (state === 'pending') must(this.flusher.pending.length > 0 || this.schedule.timers > 0, 'a pause waits for nothing')
+      if (state === 'pending') must(this.#isFlushing, 'a pause waits for nothing')
     }
   }
 
   #checkProgress(): void {
-    const isAwaited = this.#held > 0 || this.#waits.some(({ watched }) => watched.state === 'pending') || this.closes.some(({ state }) => state === 'pending') || this.coordinator.view().epochs.written < this.coordinator.view().epochs.applied
-    if (!isAwaited || this.coordinator.failure !== undefined || this.coordinator.isPaused) return
-    must(this.flusher.pending.length > 0 || this.schedule.timers > 0, 'somebody waits for nothing')
+    if (this.coordinator.failure !== undefined || this.coordinator.isPaused) return
+    const isAwaited = this.#held > 0 || this.#waits.some(({ watched }) => watched.state === 'pending') || this.closes.some(({ state }) => state === 'pending')
+    if (isAwaited) must(this.#isFlushing, 'somebody waits, and no flush runs')
+    const { applied, written } = this.coordinator.view().epochs
+    if (written < applied) must(this.#isFlushing || this.schedule.timers > 0, 'what is applied will never be flushed')
+  }
+
+  /** After the failure nothing changes any more, and nothing is left to happen. */
+  #checkFailed(view: View<Listed>): void {
+    must(this.schedule.timers === 0, 'a timer is left after the failure')
+    must(this.flusher.pending.every(({ signal }) => signal.aborted), 'a flush goes on after the failure')
+    this.#failedAt ??= view.epochs
+    must(isDeepStrictEqual(view.epochs, this.#failedAt), 'a mark moved after the failure')
+  }
+
+  get #isFlushing(): boolean {
+    return this.flusher.pending.length > 0 || (this.flusher.isRetried && this.schedule.timers > 0)
   }
 
   get #isPaused(): boolean {

@@ -22,12 +22,6 @@ import { UserCode } from './user-code.ts'
 /** The levels that a write comes to after it is applied. */
 export type FlushedRank = 1 | 2
 
-/** What makes a generation durable: those who wait for it, and how far it goes. */
-interface StorageFlush {
-  readonly upTo: number
-  readonly generations: Generation[]
-}
-
 /** The coordinator without its face: arguments have been checked. */
 export class Coordination<T extends CoordinatorTypes> implements Followed<View<T>> {
   readonly #plan: CoordinatorPlan<T>
@@ -50,7 +44,8 @@ export class Coordination<T extends CoordinatorTypes> implements Followed<View<T
   #endInterval: (() => void) | undefined
   /** Written, and waited for to be durable. */
   #toStore: Generation[] = []
-  #storing: StorageFlush | undefined
+  /** Those whom the storage flush that runs makes durable. */
+  #storing: Generation[] | undefined
   #flushes = 0
   #storageFlushes = 0
   #lastFlushMs = 0
@@ -311,22 +306,24 @@ export class Coordination<T extends CoordinatorTypes> implements Followed<View<T
     if (generation.mustBeDurable) this.#toStore.push(generation)
   }
 
+  /** Makes durable all that is written; no delta is flushed meanwhile. */
   async #flushStorage(): Promise<void> {
-    const storing = { upTo: this.#layers.written, generations: this.#toStore }
+    const storing = this.#toStore
     this.#toStore = []
     this.#storing = storing
+    const { written } = this.#layers
     try {
       await this.#calls.flushStorage()
       if (this.failure !== undefined) return
     } catch (cause) {
-      this.#fail(`\`flushStorage\` failed: epochs=[1, ${storing.upTo + 1})`, cause)
+      this.#fail(`\`flushStorage\` failed: epochs=[1, ${written + 1})`, cause)
       return
     }
     this.#storing = undefined
     this.#storageFlushes++
-    this.#layers.durable = storing.upTo
+    this.#layers.durable = written
     this.changes.changed()
-    for (const generation of storing.generations) generation.isDurable()
+    for (const generation of storing) generation.isDurable()
   }
 
   /** The end of closing: everything is written. */
@@ -341,11 +338,7 @@ export class Coordination<T extends CoordinatorTypes> implements Followed<View<T
 
   #durable(generation: Generation): Promise<void> {
     const isWritten = generation.last <= this.#layers.written
-    if (isWritten && !generation.mustBeDurable) {
-      const storing = this.#storing
-      const joined = storing !== undefined && generation.last <= storing.upTo ? storing.generations : this.#toStore
-      joined.push(generation)
-    }
+    if (isWritten && !generation.mustBeDurable) (this.#storing ?? this.#toStore).push(generation)
     return generation.durable()
   }
 
@@ -355,7 +348,7 @@ export class Coordination<T extends CoordinatorTypes> implements Followed<View<T
     const failure = errorOf('ERR_POISONED', `the coordinator has failed: ${what}`, undefined, cause)
     this.failure = failure
     this.#forgetInterval()
-    for (const generation of [...(this.#storing?.generations ?? []), ...this.#toStore]) generation.fail(failure)
+    for (const generation of [...(this.#storing ?? []), ...this.#toStore]) generation.fail(failure)
     this.#layers.refuse(failure)
     this.#held.refuse(failure)
     this.#pauses.end(failure)

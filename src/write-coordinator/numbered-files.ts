@@ -1,0 +1,97 @@
+// Files of one kind in a folder, numbered so that their names sort in the order in which they were made. Each has the mark of who made it: processes that share a
+// folder never meet, and a file that is there is never written to. Nothing is removed but what was made by the same call.
+import { randomBytes } from 'node:crypto'
+import { constants } from 'node:fs'
+import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { errorOf, LedgerstoneError } from '../errors.ts'
+
+const DIGITS = 12
+const PRIVATE_FOLDER = 0o700
+const PRIVATE_FILE = 0o600
+/** A link in the place of a file is not followed; there is no such thing on Windows. */
+const NOT_FOLLOWED = (constants as Partial<typeof constants>).O_NOFOLLOW ?? 0
+
+/** The files `name-<number>-<mark><extension>` of a folder, which is made when it is needed. */
+export class NumberedFiles {
+  readonly #folder: string
+  readonly #name: string
+  readonly #extension: string
+  readonly #mark = randomBytes(4).toString('hex')
+  #last: number | undefined
+  #mustSync = false
+
+  constructor(folder: string, name: string, extension: string) {
+    this.#folder = resolve(folder)
+    this.#name = name
+    this.#extension = extension
+  }
+
+  /** The path of the next file. */
+  async next(): Promise<string> {
+    const last = this.#last ?? await this.#begin()
+    this.#last = last + 1
+    this.#mustSync = true
+    return join(this.#folder, `${this.#name}-${String(this.#last).padStart(DIGITS, '0')}-${this.#mark}${this.#extension}`)
+  }
+
+  /** Makes the names of new files durable. */
+  async sync(): Promise<void> {
+    if (!this.#mustSync) return
+    await syncFolder(this.#folder)
+    this.#mustSync = false
+  }
+
+  /** Makes the folder; the highest number in it. */
+  async #begin(): Promise<number> {
+    const first = await mkdir(this.#folder, { recursive: true, mode: PRIVATE_FOLDER })
+    // The names of new folders are in the folders above them.
+    for (let folder = this.#folder; first !== undefined && folder.length >= first.length; folder = dirname(folder)) await syncFolder(dirname(folder))
+    const numbers = (await readdir(this.#folder)).map((file) => this.#numberOf(file))
+    return numbers.reduce((most, number) => Math.max(most, number), 0)
+  }
+
+  #numberOf(file: string): number {
+    if (!file.startsWith(`${this.#name}-`)) return 0
+    const digits = /^\d+/.exec(file.slice(this.#name.length + 1))?.[0] ?? ''
+    return digits.length === DIGITS ? Number(digits) : 0
+  }
+}
+
+/** Makes a file that must not be there. */
+export function createFile(path: string): Promise<FileHandle> {
+  return open(path, 'wx', PRIVATE_FILE)
+}
+
+/** Opens a file that was made before. */
+export function reopenFile(path: string): Promise<FileHandle> {
+  return open(path, constants.O_WRONLY | NOT_FOLLOWED)
+}
+
+/** Writes all of it. */
+export async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length;) done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten
+}
+
+/** `ERR_NO_SPACE`, which may be tried again, or `ERR_IO`; an error that is no system call's is passed on. */
+export function systemError(error: unknown, what: string): unknown {
+  const { code, errno, syscall, path } = (error ?? {}) as NodeJS.ErrnoException
+  if (error instanceof LedgerstoneError || code === undefined || syscall === undefined) return error
+  if (code === 'ENOSPC' || code === 'EDQUOT') return errorOf('ERR_NO_SPACE', `${what} failed, as the device is full`, undefined, error)
+  return errorOf('ERR_IO', `${what} failed: syscall=${syscall} code=${code}`, { errno, syscall, ...(path === undefined ? {} : { path }) }, error)
+}
+
+/** What could not be flushed to the device may be lost without a further error: it is never tried again. */
+export function notRetryable(error: unknown): unknown {
+  return error instanceof LedgerstoneError && error.retryable ? errorOf('ERR_IO', error.message, undefined, error.cause) : error
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return // its folders cannot be flushed
+  const handle = await open(folder, constants.O_RDONLY)
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
