@@ -50,7 +50,8 @@ export class ScriptedDelta implements Delta<Listed> {
   freeze(): { frozen: readonly number[]; view: readonly number[]; context: number } {
     this.#entered('freeze')
     if (this.#isFrozen) throw new Error('frozen twice')
-    strike(this.#faults, 'freeze')
+    const garbage = strike(this.#faults, 'freeze')
+    if (garbage !== undefined) return garbage
     this.#isFrozen = true
     return { frozen: [...this.#ids], view: [...this.#ids], context: this.#number + 1 }
   }

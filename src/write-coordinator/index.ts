@@ -12,6 +12,6 @@ export type { CoordinatorOptions, CoordinatorStats, CoordinatorTypes, Delta, Epo
 export type { HttpAnswer, HttpOptions, HttpRequest, HttpSnapshot } from './http.ts'
 export type { ItemsFlusher } from './items-flusher.ts'
 export type { JsonLinesOptions, JsonLinesSnapshot } from './json-lines.ts'
-export type { ListDeltaOptions, ListDeltaTypes } from './list-delta.ts'
-export type { MapDeltaOptions, MapDeltaTypes, MapWrite } from './map-delta.ts'
+export type { ListDelta, ListDeltaOptions, ListDeltaTypes } from './list-delta.ts'
+export type { MapDelta, MapDeltaOptions, MapDeltaTypes, MapWrite } from './map-delta.ts'
 export type { ParquetOptions, ParquetSnapshot, ParquetType } from './parquet.ts'

@@ -1,6 +1,6 @@
 // A ready delta: all writes, in their order.
 import { checkFunction, checkOptions } from '../internal/validate.ts'
-import type { CoordinatorTypes, Delta } from './coordinator-types.ts'
+import type { CoordinatorTypes } from './coordinator-types.ts'
 import { checkedSize } from './map-delta.ts'
 import { roughSize } from './rough-size.ts'
 
@@ -25,6 +25,21 @@ export interface ListDeltaTypes<W, Item = W> extends CoordinatorTypes {
   DeltaView: readonly Item[]
 }
 
+/**
+ * A {@link Delta} that is a list. Of no `T`, so that it fits any coordinator with these types.
+ *
+ * @example
+ * ```ts
+ * const delta: ListDelta<string, string> = listDelta<string>()()
+ * ```
+ */
+export interface ListDelta<W, Item = W> {
+  apply(write: W): undefined
+  estimateSize(): number
+  freeze(): { frozen: readonly Item[]; view: readonly Item[]; context: undefined }
+  reader(): readonly Item[]
+}
+
 /** What a {@link listDelta} keeps, and how it measures. */
 export interface ListDeltaOptions<W, Item = W> {
   /**
@@ -47,15 +62,15 @@ export interface ListDeltaOptions<W, Item = W> {
  * const coordinator = new WriteCoordinator<Hits>({ init, context: undefined, snapshot: undefined, flusher })
  * ```
  */
-export function listDelta<W, Item = W>(options?: ListDeltaOptions<W, Item>): () => Delta<ListDeltaTypes<W, Item>> {
+export function listDelta<W, Item = W>(options?: ListDeltaOptions<W, Item>): () => ListDelta<W, Item> {
   checkOptions(options, OPTIONS, 'options')
   const { keep = (write: W) => write as unknown as Item, sizeOf = roughSize } = options ?? {}
   checkFunction(keep, 'keep')
   checkFunction(sizeOf, 'sizeOf')
-  return () => new ListDelta(keep, sizeOf)
+  return () => new KeptList(keep, sizeOf)
 }
 
-class ListDelta<W, Item> implements Delta<ListDeltaTypes<W, Item>> {
+class KeptList<W, Item> implements ListDelta<W, Item> {
   readonly #keep: (write: W) => Item
   readonly #sizeOf: (item: Item) => number
   readonly #items: Item[] = []

@@ -1,7 +1,7 @@
 // A ready delta: the last write of each key.
 import { invalidArgument } from '../errors.ts'
 import { checkFunction, checkOptions } from '../internal/validate.ts'
-import type { CoordinatorTypes, Delta } from './coordinator-types.ts'
+import type { CoordinatorTypes } from './coordinator-types.ts'
 import { roughSize } from './rough-size.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set(['sizeOf'])
@@ -29,6 +29,21 @@ export interface MapDeltaTypes<K, V> extends CoordinatorTypes {
   DeltaView: ReadonlyMap<K, V>
 }
 
+/**
+ * A {@link Delta} that is a map. Of no `T`, so that it fits any coordinator with these types.
+ *
+ * @example
+ * ```ts
+ * const delta: MapDelta<string, number> = mapDelta<string, number>()()
+ * ```
+ */
+export interface MapDelta<K, V> {
+  apply(write: MapWrite<K, V>): undefined
+  estimateSize(): number
+  freeze(): { frozen: ReadonlyMap<K, V>; view: ReadonlyMap<K, V>; context: undefined }
+  reader(): ReadonlyMap<K, V>
+}
+
 /** How a {@link mapDelta} measures. */
 export interface MapDeltaOptions<K, V> {
   /** The memory that an entry takes, in bytes, from 0. By default a rough estimate. */
@@ -47,14 +62,14 @@ export interface MapDeltaOptions<K, V> {
  * await coordinator.write({ key: 'u1', value: { name: 'Ada' } })
  * ```
  */
-export function mapDelta<K, V>(options?: MapDeltaOptions<K, V>): () => Delta<MapDeltaTypes<K, V>> {
+export function mapDelta<K, V>(options?: MapDeltaOptions<K, V>): () => MapDelta<K, V> {
   checkOptions(options, OPTIONS, 'options')
   const { sizeOf = (key: K, value: V) => roughSize(key) + roughSize(value) } = options ?? {}
   checkFunction(sizeOf, 'sizeOf')
-  return () => new MapDelta(sizeOf)
+  return () => new KeptMap(sizeOf)
 }
 
-class MapDelta<K, V> implements Delta<MapDeltaTypes<K, V>> {
+class KeptMap<K, V> implements MapDelta<K, V> {
   readonly #sizeOf: (key: K, value: V) => number
   readonly #entries = new Map<K, V>()
   readonly #sizes = new Map<K, number>()
