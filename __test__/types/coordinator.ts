@@ -81,7 +81,7 @@ export async function orders(options: CoordinatorOptions<Mine>, signal: AbortSig
 export function mistakes(): void {
   const base = { context: { nextId: 1 }, snapshot: { rows: 0 }, flusher }
   // @ts-expect-error the types have to be named
-  new WriteCoordinator({ init, ...base })
+  new WriteCoordinator({ init, context: { nextId: 1 }, snapshot: { rows: 0 }, flusher: { flushDelta: async (orders) => ({ rows: orders.length }), flushStorage: async () => {} } })
   // @ts-expect-error a context of another type
   new WriteCoordinator<Mine>({ init, ...base, context: 5 })
   // @ts-expect-error no snapshot to begin with
