@@ -81,21 +81,21 @@ export async function orders(options: CoordinatorOptions<Mine>, signal: AbortSig
 export function mistakes(): void {
   const base = { context: { nextId: 1 }, snapshot: { rows: 0 }, flusher }
   // @ts-expect-error the types have to be named
-  new WriteCoordinator({ init, context: { nextId: 1 }, snapshot: { rows: 0 }, flusher: { flushDelta: async (orders) => ({ rows: orders.length }), flushStorage: async () => {} } })
+  void new WriteCoordinator({ init, context: { nextId: 1 }, snapshot: { rows: 0 }, flusher: { flushDelta: async (orders) => ({ rows: orders.length }), flushStorage: async () => {} } })
   // @ts-expect-error a context of another type
-  new WriteCoordinator<Mine>({ init, ...base, context: 5 })
+  void new WriteCoordinator<Mine>({ init, ...base, context: 5 })
   // @ts-expect-error no snapshot to begin with
-  new WriteCoordinator<Mine>({ init, context: { nextId: 1 }, flusher })
+  void new WriteCoordinator<Mine>({ init, context: { nextId: 1 }, flusher })
   // @ts-expect-error a delta for other writes
-  new WriteCoordinator<Mine>({ ...base, init: listDelta<number>() })
+  void new WriteCoordinator<Mine>({ ...base, init: listDelta<number>() })
   // @ts-expect-error a flusher that gives another snapshot
-  new WriteCoordinator<Mine>({ init, ...base, flusher: { flushDelta: async () => 5, flushStorage: async () => {} } })
+  void new WriteCoordinator<Mine>({ init, ...base, flusher: { flushDelta: async () => 5, flushStorage: async () => {} } })
   // @ts-expect-error a flusher that is not asynchronous
-  new WriteCoordinator<Mine>({ init, ...base, flusher: { flushDelta: () => ({ rows: 1 }), flushStorage: async () => {} } })
+  void new WriteCoordinator<Mine>({ init, ...base, flusher: { flushDelta: () => ({ rows: 1 }), flushStorage: async () => {} } })
   // @ts-expect-error half a flusher
-  new WriteCoordinator<Mine>({ init, ...base, flusher: { flushDelta: flusher.flushDelta } })
+  void new WriteCoordinator<Mine>({ init, ...base, flusher: { flushDelta: async () => ({ rows: 1 }) } })
   // @ts-expect-error how often to try has to be said
-  new WriteCoordinator<Mine>({ init, ...base, retry: { minDelayMs: 5 } })
+  void new WriteCoordinator<Mine>({ init, ...base, retry: { minDelayMs: 5 } })
   // @ts-expect-error a delta that is asynchronous
   class Late implements Delta<Mine> { async apply(): Promise<number> { return 1 } estimateSize(): number { return 1 } freeze(): never { throw new Error() } reader(): ReadonlyMap<string, Order> { return new Map() } }
   void Late
@@ -111,13 +111,13 @@ export async function ready(): Promise<void> {
   const lines = new WriteCoordinator<Lines>({ init: listDelta(), ...nothing, flusher: jsonLines('a') })
   await lines.write({ id: 'a', total: 1 })
   const items: readonly Order[] = lines.view().current
-  new WriteCoordinator<Texts>({ init: listDelta({ keep: (order: Order) => JSON.stringify(order) }), ...nothing, flusher: jsonLines('a', { encode: (text: string) => text }) })
+  void new WriteCoordinator<Texts>({ init: listDelta({ keep: (order: Order) => JSON.stringify(order) }), ...nothing, flusher: jsonLines('a', { encode: (text: string) => text }) })
   const users = new WriteCoordinator<Users>({ init: mapDelta({ sizeOf: (key: string) => key.length }), ...nothing, flusher: http<readonly [string, Order | undefined]>('http://a') })
   await users.write({ key: 'a', value: undefined })
   const user: Order | undefined = users.view().current.get('a')
-  new WriteCoordinator<Rows>({ init: mapDelta(), ...nothing, flusher: parquet<readonly [string, Order]>('a', { columns: { id: 'STRING', total: 'DOUBLE' }, row: ([, order]) => ({ ...order }) }) })
+  void new WriteCoordinator<Rows>({ init: mapDelta(), ...nothing, flusher: parquet<readonly [string, Order]>('a', { columns: { id: 'STRING', total: 'DOUBLE' }, row: ([, order]) => ({ ...order }) }) })
   // @ts-expect-error a flusher of other items
-  new WriteCoordinator<Lines>({ init: listDelta(), ...nothing, flusher: jsonLines<number>('a') })
+  void new WriteCoordinator<Lines>({ init: listDelta(), ...nothing, flusher: jsonLines<number>('a') })
   // @ts-expect-error a value of another type
   await users.write({ key: 'a', value: 5 })
   // @ts-expect-error no such type of column

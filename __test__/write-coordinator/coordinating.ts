@@ -1,5 +1,5 @@
 // A coordinator of numbers on the real clock, whose flusher does what a test hands it.
-import { Deferred } from '../../src/internal/deferred.ts'
+import type { Deferred } from '../../src/internal/deferred.ts'
 import type { CoordinatorOptions, Flusher } from '../../src/write-coordinator/coordinator-types.ts'
 import { listDelta, type ListDeltaTypes, WriteCoordinator } from '../../src/write-coordinator/index.ts'
 

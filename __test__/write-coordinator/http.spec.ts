@@ -87,6 +87,6 @@ test('closing that is given up ends a request that hangs, also where nobody list
 })
 
 test('items without a text are refused with their key', async (t) => {
-  await t.throwsAsync(http<unknown>('http://a').flushDelta([1n], { start: 1, end: 2 }, { signal }), { code: 'ERR_CODEC' })
-  await t.throwsAsync(http<unknown>('http://a', { encode: () => undefined as never }).flushDelta([1], { start: 1, end: 2 }, { signal }), { code: 'ERR_CODEC' })
+  await t.throwsAsync(http('http://a').flushDelta([1n], { start: 1, end: 2 }, { signal }), { code: 'ERR_CODEC' })
+  await t.throwsAsync(http('http://a', { encode: () => undefined as never }).flushDelta([1], { start: 1, end: 2 }, { signal }), { code: 'ERR_CODEC' })
 })

@@ -9,7 +9,7 @@ const gc = (globalThis as { gc?: () => void }).gc as () => void
 
 const scenes: Record<string, () => Promise<void>> = {
   async forgotten() {
-    numbers(new MemoryFlusher({ flushDelta: async (frozen) => (report(`flushed ${frozen.length}`), frozen) }), { flush: { intervalMs: 20 } }).tryWrite(1).epoch
+    numbers(new MemoryFlusher({ flushDelta: async (frozen) => (report(`flushed ${frozen.length}`), frozen) }), { flush: { intervalMs: 20 } }).tryWrite(1)
     const idle = numbers(new MemoryFlusher())
     idle.subscribe()[Symbol.asyncIterator]().next().catch(() => {})
     const closed = numbers(new MemoryFlusher(), { flush: { intervalMs: 2 ** 31 - 1 } })

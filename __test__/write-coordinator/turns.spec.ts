@@ -23,17 +23,16 @@ test.serial('writes, refusals, waits and views that are awaited one after anothe
     'a pause': async () => (await coordinator.pause()).release(),
   }
   for (const [what, step] of Object.entries(awaited)) {
-    let turns = 0
-    let isOver = false
+    const counting = { turns: 0, isOver: false }
     const count = async (): Promise<void> => {
-      for (; !isOver; turns++) await turn()
+      for (; !counting.isOver; counting.turns++) await turn()
     }
-    const counting = count()
+    const counted = count()
     const endMs = performance.now() + 60
     while (performance.now() < endMs) await step()
-    isOver = true
-    await counting
-    t.true(turns >= 2, `${what}: ${turns} turns`)
+    counting.isOver = true
+    await counted
+    t.true(counting.turns >= 2, `${what}: ${counting.turns} turns`)
   }
   await coordinator.close()
 })

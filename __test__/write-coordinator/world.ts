@@ -28,13 +28,17 @@ export class Watched<V> {
 
   constructor(what: string, promise: Promise<V>) {
     this.what = what
-    promise.then((value) => {
-      this.value = value
+    void this.#watch(promise)
+  }
+
+  async #watch(promise: Promise<V>): Promise<void> {
+    try {
+      this.value = await promise
       this.state = 'resolved'
-    }, (error: unknown) => {
+    } catch (error) {
       this.error = error
       this.state = 'rejected'
-    })
+    }
   }
 }
 

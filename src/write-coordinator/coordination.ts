@@ -31,8 +31,8 @@ export class Coordination<T extends CoordinatorTypes> implements Followed<View<T
   readonly #calls: FlusherCalls<T>
   readonly #held: HeldWrites<T['Write'], EpochHandle<T['ApplyResult']>>
   readonly #pauses: Pauses
-  readonly aborts = new AbortWatch()
-  readonly changes = new Changes()
+  readonly aborts: AbortWatch = new AbortWatch()
+  readonly changes: Changes = new Changes()
   readonly turns: Turns
   failure: LedgerstoneError | undefined
   #closing: Deferred<void> | undefined

@@ -85,7 +85,7 @@ export class FlusherCalls<T extends CoordinatorTypes> {
       this.#endDelay = (reason) => {
         this.#endDelay = undefined
         cancel()
-        reject(reason as Error)
+        reject(reason)
       }
     })
   }

@@ -36,7 +36,7 @@ export class HeldWrites<W, H> {
       const giveUp = (reason: unknown): void => {
         this.#queue.remove(place)
         forget()
-        reject(reason as Error)
+        reject(reason)
       }
       const cancel = timeoutMs === undefined ? undefined : this.#schedule.after(timeoutMs, () => giveUp(timedOut('the write was not let in in time', this.#schedule.now() - sinceMs)))
       const unwatch = signal === undefined ? undefined : this.#aborts.add(signal, giveUp)

@@ -79,7 +79,7 @@ export interface HttpSnapshot {
 export function http<Item = unknown>(endpoint: string | URL, options?: HttpOptions<Item>): ItemsFlusher<Item, HttpSnapshot> {
   checkOptions(options, OPTIONS, 'options')
   const { method = 'POST', headers = {}, batch = 1_000, timeoutMs = 30_000, encode = (items: readonly Item[]) => JSON.stringify(items) } = options ?? {}
-  const { attempts = 5, minDelayMs = 100, maxDelayMs = 10_000, fetch: send = globalThis.fetch as NonNullable<HttpOptions<Item>['fetch']> } = options ?? {}
+  const { attempts = 5, minDelayMs = 100, maxDelayMs = 10_000, fetch: send = globalThis.fetch } = options ?? {}
   if (typeof method !== 'string' || method === '') throw invalidArgument('method', 'a string is needed')
   for (const value of Object.values(checkedHeaders(headers))) if (typeof value !== 'string') throw invalidArgument('headers', 'strings are needed')
   checkInteger(batch, 1, 'batch')

@@ -6,7 +6,7 @@ import { checkedPath, checkFunction, checkInteger, checkOptions } from '../inter
 import type { EpochRange } from './coordinator-types.ts'
 import { checkedName } from './file-name.ts'
 import { encodedText, type ItemsFlusher } from './items-flusher.ts'
-import { createFile, notRetryable, NumberedFiles, reopenFile, systemError, writeAll } from './numbered-files.ts'
+import { createFile, NumberedFiles, reopenFile, syncFile, writeAll } from './numbered-files.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set(['name', 'maxBytes', 'encode'])
 const MAX_BYTES = 64 * 1024 * 1024
@@ -73,32 +73,24 @@ class JsonLines<Item> implements ItemsFlusher<Item, JsonLinesSnapshot> {
   }
 
   async flushDelta(frozen: Iterable<Item>, epochs: EpochRange, { signal }: { signal: AbortSignal }): Promise<JsonLinesSnapshot> {
+    const { file, at } = await this.#open()
     try {
-      const { file, at } = await this.#open()
-      try {
-        return this.#snapshot = await this.#append(file, at, this.#chunks(frozen, epochs), signal)
-      } finally {
-        await file.close()
-      }
-    } catch (error) {
-      throw systemError(error, 'writing lines')
+      return this.#snapshot = await this.#append(file, at, this.#chunks(frozen, epochs), signal)
+    } finally {
+      await file.close()
     }
   }
 
   async flushStorage(): Promise<void> {
-    try {
-      await this.#files.sync()
-    } catch (error) {
-      throw notRetryable(systemError(error, 'flushing the folder'))
-    }
+    await this.#files.sync()
   }
 
   /** The newest file, if it is as it was left and has room; otherwise a new one. */
   async #open(): Promise<{ file: FileHandle; at: JsonLinesSnapshot }> {
     const newest = this.#snapshot
     if (newest !== undefined && newest.bytes < this.#maxBytes) {
-      const file = await reopenFile(newest.path).catch(() => undefined) // somebody has moved it away
-      if (file !== undefined) {
+      const file = await reopenFile(newest.path)
+      if (file !== undefined) { // nobody has moved it away
         const stat = await file.stat()
         if (stat.isFile() && stat.size === newest.bytes) return { file, at: newest }
         await file.close()
@@ -122,16 +114,8 @@ class JsonLines<Item> implements ItemsFlusher<Item, JsonLinesSnapshot> {
       await file.truncate(at.bytes).catch(() => {}) // what was wrong first is told
       throw error
     }
-    await this.#flush(file)
+    await syncFile(file)
     return { path: at.path, bytes, lines }
-  }
-
-  async #flush(file: FileHandle): Promise<void> {
-    try {
-      await file.datasync()
-    } catch (error) {
-      throw notRetryable(systemError(error, 'flushing lines'))
-    }
   }
 
   *#chunks(items: Iterable<Item>, { start }: EpochRange): Generator<{ text: string; lines: number }> {

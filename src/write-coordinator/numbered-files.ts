@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { errorOf, LedgerstoneError } from '../errors.ts'
+import { errorOf } from '../errors.ts'
 
 const DIGITS = 12
 const PRIVATE_FOLDER = 0o700
@@ -44,10 +44,9 @@ export class NumberedFiles {
 
   /** Makes the folder; the highest number in it. */
   async #begin(): Promise<number> {
-    const first = await mkdir(this.#folder, { recursive: true, mode: PRIVATE_FOLDER })
-    // The names of new folders are in the folders above them.
-    for (let folder = this.#folder; first !== undefined && folder.length >= first.length; folder = dirname(folder)) await syncFolder(dirname(folder))
-    const numbers = (await readdir(this.#folder)).map((file) => this.#numberOf(file))
+    const first = await tried('making a folder', mkdir(this.#folder, { recursive: true, mode: PRIVATE_FOLDER }))
+    if (first !== undefined) await syncAbove(this.#folder, first)
+    const numbers = (await tried('reading a folder', readdir(this.#folder))).map((file) => this.#numberOf(file))
     return numbers.reduce((most, number) => Math.max(most, number), 0)
   }
 
@@ -60,37 +59,60 @@ export class NumberedFiles {
 
 /** Makes a file that must not be there. */
 export function createFile(path: string): Promise<FileHandle> {
-  return open(path, 'wx', PRIVATE_FILE)
+  return tried('making a file', open(path, 'wx', PRIVATE_FILE))
 }
 
-/** Opens a file that was made before. */
-export function reopenFile(path: string): Promise<FileHandle> {
-  return open(path, constants.O_WRONLY | NOT_FOLLOWED)
+/** Opens a file that was made before; `undefined` if it cannot be. */
+export function reopenFile(path: string): Promise<FileHandle | undefined> {
+  return open(path, constants.O_WRONLY | NOT_FOLLOWED).catch(() => undefined)
 }
 
 /** Writes all of it. */
 export async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length;) done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten
+  for (let done = 0; done < bytes.length;) {
+    const { bytesWritten } = await tried('writing a file', file.write(bytes, done, bytes.length - done, position + done))
+    done += bytesWritten
+  }
 }
 
-/** `ERR_NO_SPACE`, which may be tried again, or `ERR_IO`; an error that is no system call's is passed on. */
-export function systemError(error: unknown, what: string): unknown {
-  const { code, errno, syscall, path } = (error ?? {}) as NodeJS.ErrnoException
-  if (error instanceof LedgerstoneError || code === undefined || syscall === undefined) return error
-  if (code === 'ENOSPC' || code === 'EDQUOT') return errorOf('ERR_NO_SPACE', `${what} failed, as the device is full`, undefined, error)
-  return errorOf('ERR_IO', `${what} failed: syscall=${syscall} code=${code}`, { errno, syscall, ...(path === undefined ? {} : { path }) }, error)
+/** Flushes what was written to the device. What could not be flushed may be lost without a further error, so this is never tried again. */
+export async function syncFile(file: FileHandle): Promise<void> {
+  await file.datasync().catch((error: unknown) => {
+    throw ioError('flushing a file', error)
+  })
 }
 
-/** What could not be flushed to the device may be lost without a further error: it is never tried again. */
-export function notRetryable(error: unknown): unknown {
-  return error instanceof LedgerstoneError && error.retryable ? errorOf('ERR_IO', error.message, undefined, error.cause) : error
+/** The outcome of a system call, whose error is `ERR_NO_SPACE`, which may be tried again, or `ERR_IO`. */
+export async function tried<R>(what: string, call: Promise<R>): Promise<R> {
+  try {
+    return await call
+  } catch (error) {
+    const isFull = ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')
+    throw isFull ? errorOf('ERR_NO_SPACE', `${what} failed, as the device is full`, undefined, error) : ioError(what, error)
+  }
+}
+
+function ioError(what: string, error: unknown): Error {
+  const { code, errno, syscall, path } = error as NodeJS.ErrnoException
+  const fields = { errno, syscall, path }
+  const known = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+  return errorOf('ERR_IO', `${what} failed: syscall=${syscall} code=${code}`, known, error)
+}
+
+/** Makes the names of new folders durable, from `folder` up to the first that was made: each is in the folder above it. */
+async function syncAbove(folder: string, first: string): Promise<void> {
+  const above = dirname(folder)
+  await syncFolder(above)
+  if (folder.length > first.length) await syncAbove(above, first)
 }
 
 async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return // its folders cannot be flushed
-  const handle = await open(folder, constants.O_RDONLY)
+  const handle = await tried('opening a folder', open(folder, constants.O_RDONLY))
   try {
-    await handle.sync()
+    await handle.sync().catch((error: unknown) => {
+      throw ioError('flushing a folder', error)
+    })
   } finally {
     await handle.close()
   }

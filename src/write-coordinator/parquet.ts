@@ -7,25 +7,25 @@ import { checkedPath, checkFunction, checkOptions } from '../internal/validate.t
 import type { EpochRange } from './coordinator-types.ts'
 import { checkedName } from './file-name.ts'
 import type { ItemsFlusher } from './items-flusher.ts'
-import { createFile, notRetryable, NumberedFiles, systemError, writeAll } from './numbered-files.ts'
+import { createFile, NumberedFiles, syncFile, tried, writeAll } from './numbered-files.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set(['columns', 'row', 'name'])
 /** Not for a bundler to look for: it is needed only by those who use it. */
 const WRITER = 'hyparquet-writer'
 
 /** What a column holds, beside nothing: `null` and `undefined` fit all. */
-export type ParquetType = keyof typeof FITS
+export type ParquetType = 'BOOLEAN' | 'INT32' | 'INT64' | 'DOUBLE' | 'STRING' | 'TIMESTAMP' | 'JSON'
 
 /** Whether a value can be read again from a column of the type as what it was. */
-const FITS = {
-  BOOLEAN: (value: unknown) => typeof value === 'boolean',
-  INT32: (value: unknown) => Number.isInteger(value) && (value as number) >= -(2 ** 31) && (value as number) < 2 ** 31,
-  INT64: (value: unknown) => Number.isSafeInteger(value) || (typeof value === 'bigint' && BigInt.asIntN(64, value) === value),
-  DOUBLE: (value: unknown) => typeof value === 'number',
-  STRING: (value: unknown) => typeof value === 'string' && !/\p{Surrogate}/u.test(value),
-  TIMESTAMP: (value: unknown) => Object.prototype.toString.call(value) === '[object Date]' && Number.isFinite(Number(value)),
-  JSON: (value: unknown) => typeof value !== 'function' && typeof value !== 'symbol' && typeof value !== 'bigint',
-} as const satisfies Record<string, (value: unknown) => boolean>
+const FITS: Readonly<Record<ParquetType, (value: unknown) => boolean>> = {
+  BOOLEAN: (value) => typeof value === 'boolean',
+  INT32: (value) => Number.isInteger(value) && (value as number) >= -(2 ** 31) && (value as number) < 2 ** 31,
+  INT64: (value) => Number.isSafeInteger(value) || (typeof value === 'bigint' && BigInt.asIntN(64, value) === value),
+  DOUBLE: (value) => typeof value === 'number',
+  STRING: (value) => typeof value === 'string' && !/\p{Surrogate}/u.test(value),
+  TIMESTAMP: (value) => Object.prototype.toString.call(value) === '[object Date]' && Number.isFinite(Number(value)),
+  JSON: (value) => typeof value !== 'function' && typeof value !== 'symbol' && typeof value !== 'bigint',
+}
 
 /** How {@link parquet} stores. */
 export interface ParquetOptions<Item> {
@@ -98,23 +98,14 @@ class Parquet<Item> implements ItemsFlusher<Item, ParquetSnapshot> {
     const columnData = this.#transposed(frozen, epochs)
     const rows = columnData[0]?.data.length ?? 0
     if (rows === 0) return this.#snapshot
-    const { parquetWriteBuffer } = await writer()
+    const writer = await loadedWriter()
     throwIfAborted(signal)
-    const bytes = new Uint8Array(parquetWriteBuffer({ columnData }))
-    try {
-      const path = await this.#store(bytes)
-      return this.#snapshot = { path, files: this.#snapshot.files + 1, rows: this.#snapshot.rows + rows }
-    } catch (error) {
-      throw systemError(error, 'writing a Parquet file')
-    }
+    const path = await this.#store(new Uint8Array(writer.parquetWriteBuffer({ columnData })))
+    return this.#snapshot = { path, files: this.#snapshot.files + 1, rows: this.#snapshot.rows + rows }
   }
 
   async flushStorage(): Promise<void> {
-    try {
-      await this.#files.sync()
-    } catch (error) {
-      throw notRetryable(systemError(error, 'flushing the folder'))
-    }
+    await this.#files.sync()
   }
 
   #transposed(items: Iterable<Item>, { start }: EpochRange): Column[] {
@@ -139,13 +130,11 @@ class Parquet<Item> implements ItemsFlusher<Item, ParquetSnapshot> {
     try {
       try {
         await writeAll(file, bytes, 0)
-        await file.datasync().catch((error: unknown) => {
-          throw notRetryable(systemError(error, 'flushing a Parquet file'))
-        })
+        await syncFile(file)
       } finally {
         await file.close()
       }
-      await rename(part, path)
+      await tried('naming a file', rename(part, path))
     } catch (error) {
       await unlink(part).catch(() => {}) // what was wrong first is told
       throw error
@@ -154,7 +143,7 @@ class Parquet<Item> implements ItemsFlusher<Item, ParquetSnapshot> {
   }
 }
 
-async function writer(): Promise<Writer> {
+async function loadedWriter(): Promise<Writer> {
   try {
     return await import(WRITER) as Writer
   } catch (cause) {

@@ -4,11 +4,11 @@ import { clearTimeout, performance, setImmediate, setTimeout } from '../internal
 /** A clock and what is called by it. */
 export interface Schedule {
   /** In ms, from any origin; never goes back. */
-  now(): number
+  readonly now: () => number
   /** Calls `fn` once, `ms` from now, unless the returned function is called before. */
   after(ms: number, fn: () => void): () => void
   /** Calls `fn` in the next turn of the event loop. */
-  nextTurn(fn: () => void): void
+  readonly nextTurn: (fn: () => void) => void
 }
 
 /** The real one. Whoever waits for it keeps the process alive: what was written is not forgotten because nobody awaits it. */
@@ -18,7 +18,5 @@ export const realSchedule: Schedule = {
     const timer = setTimeout(fn, ms)
     return () => clearTimeout(timer)
   },
-  nextTurn(fn) {
-    setImmediate(fn)
-  },
+  nextTurn: setImmediate,
 }
