@@ -1,4 +1,5 @@
 // Lines of JSON in files: what is written can be read again, files rotate, a failed try leaves nothing, nothing that was there is touched.
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -84,6 +85,12 @@ test.serial('a file that is not as it was left is left alone, and so are links a
   const third = await write('three')
   t.regex(third, /lines-000000000010-/)
   t.is(await write('four'), third)
+  if (process.platform !== 'win32') {
+    renameSync(third, `${third}.old`)
+    execFileSync('mkfifo', [third])
+    t.regex(await write('five'), /lines-000000000011-/)
+    renameSync(`${third}.old`, third)
+  }
   t.deepEqual([elsewhere, `${first}.old`, second, third, join(lines, 'lines-000000000007-other.jsonl')].map((path) => readFileSync(path, 'utf8')), ['x', '"one"\n', '"t', '"three"\n"four"\n', '"other"\n"torn'])
 })
 
@@ -100,10 +107,15 @@ test.serial('a device without room may be tried again: what the failed try has l
   const folder = temporaryFolder(t)
   // Every file's `write` of this process, so no other test of this file runs meanwhile.
   const probe = await open(join(folder, 'probe'), 'w')
-  const prototype = Object.getPrototypeOf(probe) as { write: (...args: unknown[]) => Promise<{ bytesWritten: number }> }
+  const prototype = Object.getPrototypeOf(probe) as { write: (...args: unknown[]) => Promise<{ bytesWritten: number }>; truncate: (length: number) => Promise<void> }
   await probe.close()
-  const { write } = prototype
-  t.teardown(() => void (prototype.write = write))
+  const { write, truncate } = prototype
+  t.teardown(() => Object.assign(prototype, { write, truncate }))
+  let cuts = 0
+  prototype.truncate = async function (length) {
+    if (cuts++ % 2 === 0) throw new Error('not now') // what is left is cut by the next try
+    return truncate.call(this, length)
+  }
   let room = 5
   prototype.write = async function (bytes, offset, length, position) {
     if (room === 0) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', errno: -28, syscall: 'write' })
@@ -112,10 +124,15 @@ test.serial('a device without room may be tried again: what the failed try has l
     return write.call(this, bytes, offset, some, position)
   }
   const coordinator = new WriteCoordinator<Lines>({ init: listDelta(), context: undefined, snapshot: undefined, flusher: jsonLines(join(folder, 'lines')), retry: { attempts: 50, minDelayMs: 1, maxDelayMs: 2 } })
+  coordinator.tryWrite('first')
+  room = 8
+  await coordinator.flush()
+  room = 5
   const waiting = coordinator.tryWrite('twelve bytes').wait()
   await new Promise((resolve) => setTimeout(resolve, 10))
   room = Infinity
   await waiting
   await coordinator.close()
-  t.deepEqual(linesIn(join(folder, 'lines')), ['twelve bytes'])
+  t.deepEqual(linesIn(join(folder, 'lines')), ['first', 'twelve bytes'])
+  t.is(readdirSync(join(folder, 'lines')).length, 1)
 })

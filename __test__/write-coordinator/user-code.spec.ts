@@ -210,6 +210,24 @@ test('an aborted signal takes a write out of the queue, ends a wait, and nothing
   t.deepEqual(flusher.stored, [1, 3])
 })
 
+test('a signal that throws when it is listened to is refused, and leaves nothing behind', async (t) => {
+  const flusher = new MemoryFlusher()
+  flusher.gate = new Deferred()
+  const coordinator = numbers(flusher, { maxPendingBytes: 16 })
+  const handle = coordinator.tryWrite(1)
+  void coordinator.flush()
+  await turn()
+  const evil = (): AbortSignal => ({ aborted: false, addEventListener: () => { throw new Error('evil') }, removeEventListener: () => {} }) as never
+  for (const call of [() => coordinator.write(2, { signal: evil(), timeoutMs: 1 }), () => handle.wait('written', { signal: evil() }), () => coordinator.flush('written', { signal: evil() }), () => coordinator.pause({ signal: evil(), timeoutMs: 1 })]) {
+    await t.throwsAsync(call, { message: 'evil' })
+  }
+  t.deepEqual([coordinator.stats().waiting, coordinator.isPaused], [0, false])
+  await new Promise((resolve) => setTimeout(resolve, 5)) // a timer that was left would end the process
+  flusher.gate.resolve()
+  await coordinator.close()
+  t.deepEqual(flusher.stored, [1])
+})
+
 function thenable(descriptor: PropertyDescriptor): object {
   // oxlint-disable-next-line unicorn/no-thenable -- what is tested
   return Object.defineProperty({}, 'then', descriptor)

@@ -144,14 +144,12 @@ export class Coordination<T extends CoordinatorTypes> implements Followed<View<T
     this.#checkOutside()
     if (this.failure !== undefined) throw this.failure
     if (this.#isClosed) return
-    const closing = this.#closing ?? this.#beginClosing()
-    if (signal === undefined) return closing.promise
-    const giveUp = (): void => this.#fail('closing was given up', signal.reason)
-    const unwatch = this.aborts.add(signal, giveUp)
+    const unwatch = signal === undefined ? undefined : this.aborts.add(signal, () => this.#fail('closing was given up', signal.reason))
     try {
+      const closing = this.#closing ?? this.#beginClosing()
       await this.#unlessAborted(closing.promise, signal)
     } finally {
-      unwatch()
+      unwatch?.()
     }
   }
 

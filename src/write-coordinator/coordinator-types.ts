@@ -56,7 +56,7 @@ export interface CoordinatorTypes {
  * ```
  */
 export interface Delta<T extends CoordinatorTypes> {
-  /** Applies the write whole, or throws and leaves the delta as it was. Runs in the async context of the write. */
+  /** Applies the write whole, or throws and leaves the delta as it was; a promise as its result ends the coordinator. Runs in the async context of the write. */
   apply(write: T['Write']): T['ApplyResult']
   /** In bytes, from 0; may only grow. Asked after each write: keep a sum. */
   estimateSize(): number

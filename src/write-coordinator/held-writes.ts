@@ -38,8 +38,9 @@ export class HeldWrites<W, H> {
         forget()
         reject(reason)
       }
-      const cancel = timeoutMs === undefined ? undefined : this.#schedule.after(timeoutMs, () => giveUp(timedOut('the write was not let in in time', this.#schedule.now() - sinceMs)))
+      // The signal first: it may be of any make, and throw.
       const unwatch = signal === undefined ? undefined : this.#aborts.add(signal, giveUp)
+      const cancel = timeoutMs === undefined ? undefined : this.#schedule.after(timeoutMs, () => giveUp(timedOut('the write was not let in in time', this.#schedule.now() - sinceMs)))
       const forget = (): void => {
         cancel?.()
         unwatch?.()

@@ -39,9 +39,9 @@ export interface HttpOptions<Item> {
   batch?: number | undefined
   /** For one request, in ms, up to 2^31-1. Default 30,000. */
   timeoutMs?: number | undefined
-  /** How often a request is sent at most, as {@link RetryOptions} has it. Default 5. */
+  /** How often a request is sent at most, from 1. Default 5. */
   attempts?: number | undefined
-  /** The wait before the second try, in ms, as {@link RetryOptions} has it. Default 100. */
+  /** The longest wait before the second try, in ms, doubled before each further one. Default 100. */
   minDelayMs?: number | undefined
   /** No wait is longer, in ms. Default 10,000. */
   maxDelayMs?: number | undefined

@@ -6,7 +6,7 @@ import { checkedPath, checkFunction, checkInteger, checkOptions } from '../inter
 import type { EpochRange } from './coordinator-types.ts'
 import { checkedName } from './file-name.ts'
 import { encodedText, type ItemsFlusher } from './items-flusher.ts'
-import { createFile, NumberedFiles, reopenFile, syncFile, writeAll } from './numbered-files.ts'
+import { createFile, NumberedFiles, reopenFile, syncFile, tried, writeAll } from './numbered-files.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set(['name', 'maxBytes', 'encode'])
 const MAX_BYTES = 64 * 1024 * 1024
@@ -65,6 +65,8 @@ class JsonLines<Item> implements ItemsFlusher<Item, JsonLinesSnapshot> {
   readonly #maxBytes: number
   readonly #encode: (item: Item) => string
   #snapshot: JsonLinesSnapshot | undefined
+  /** A failed try may have left something behind the end. */
+  #isTorn = false
 
   constructor(files: NumberedFiles, maxBytes: number, encode: (item: Item) => string) {
     this.#files = files
@@ -90,14 +92,23 @@ class JsonLines<Item> implements ItemsFlusher<Item, JsonLinesSnapshot> {
     const newest = this.#snapshot
     if (newest !== undefined && newest.bytes < this.#maxBytes) {
       const file = await reopenFile(newest.path)
-      if (file !== undefined) { // nobody has moved it away
-        const stat = await file.stat()
-        if (stat.isFile() && stat.size === newest.bytes) return { file, at: newest }
-        await file.close()
-      }
+      if (file !== undefined && await this.#isAsItWas(file, newest)) return { file, at: newest }
+      await file?.close()
     }
     const path = await this.#files.next()
-    return { file: await createFile(path), at: { path, bytes: 0, lines: newest?.lines ?? 0 } }
+    const file = await createFile(path)
+    this.#isTorn = false
+    return { file, at: this.#snapshot = { path, bytes: 0, lines: newest?.lines ?? 0 } }
+  }
+
+  /** Whether nobody has changed it. What a failed try has left is cut off. */
+  async #isAsItWas(file: FileHandle, { bytes }: JsonLinesSnapshot): Promise<boolean> {
+    const stat = await tried('looking at a file', file.stat())
+    if (!stat.isFile() || stat.size < bytes) return false
+    if (this.#isTorn) await tried('cutting a file', file.truncate(bytes))
+    else if (stat.size > bytes) return false
+    this.#isTorn = false
+    return true
   }
 
   async #append(file: FileHandle, at: JsonLinesSnapshot, chunks: Iterable<{ text: string; lines: number }>, signal: AbortSignal): Promise<JsonLinesSnapshot> {
@@ -111,7 +122,8 @@ class JsonLines<Item> implements ItemsFlusher<Item, JsonLinesSnapshot> {
         lines += chunk.lines
       }
     } catch (error) {
-      await file.truncate(at.bytes).catch(() => {}) // what was wrong first is told
+      this.#isTorn = true
+      await file.truncate(at.bytes).catch(() => {}) // what was wrong first is told, and the next try cuts again
       throw error
     }
     await syncFile(file)

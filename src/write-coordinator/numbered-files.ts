@@ -9,8 +9,9 @@ import { errorOf } from '../errors.ts'
 const DIGITS = 12
 const PRIVATE_FOLDER = 0o700
 const PRIVATE_FILE = 0o600
-/** A link in the place of a file is not followed; there is no such thing on Windows. */
-const NOT_FOLLOWED = (constants as Partial<typeof constants>).O_NOFOLLOW ?? 0
+const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants> // Windows has neither
+/** A link in the place of a file is not followed, a pipe not waited for. */
+const AS_IT_WAS = constants.O_WRONLY | O_NOFOLLOW | O_NONBLOCK
 
 /** The files `name-<number>-<mark><extension>` of a folder, which is made when it is needed. */
 export class NumberedFiles {
@@ -64,7 +65,7 @@ export function createFile(path: string): Promise<FileHandle> {
 
 /** Opens a file that was made before; `undefined` if it cannot be. */
 export function reopenFile(path: string): Promise<FileHandle | undefined> {
-  return open(path, constants.O_WRONLY | NOT_FOLLOWED).catch(() => undefined)
+  return open(path, AS_IT_WAS).catch(() => undefined)
 }
 
 /** Writes all of it. */

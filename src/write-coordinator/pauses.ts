@@ -56,8 +56,8 @@ export class Pauses {
   async #idle(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
     const waiting = new Deferred<void>()
     const sinceMs = this.#schedule.now()
-    const cancel = this.#schedule.after(timeoutMs, () => waiting.reject(timedOut('the coordinator was not paused in time', this.#schedule.now() - sinceMs)))
     const unwatch = signal === undefined ? undefined : this.#aborts.add(signal, waiting.reject)
+    const cancel = this.#schedule.after(timeoutMs, () => waiting.reject(timedOut('the coordinator was not paused in time', this.#schedule.now() - sinceMs)))
     this.#waiting.add(waiting)
     try {
       await waiting.promise
