@@ -20,8 +20,8 @@ export declare function closeEventLog(log: number): Promise<void>
 export declare function closeLocks(locks: number): void
 
 /**
- * Closes a handle. At once it takes no work any more and its snapshots and ranges are released; who waits is served until the
- * promise settles. It resolves with what was observed and not yet taken.
+ * Closes a handle. At once it takes no work any more and its snapshots and ranges are released; `poll` answers until the promise
+ * settles, which may come before the last wake: whoever waits is served by either. It resolves with what was observed and not yet taken.
  */
 export declare function closeStore(store: number): Promise<NativeHappenings>
 
@@ -96,6 +96,12 @@ export declare function logStats(log: number): NativeLogStats
 
 /** Flushes what was appended. */
 export declare function logSync(log: number): Promise<void>
+
+/**
+ * Nothing keeps the event loop alive any more: commits that are not yet durable do until they are, also those that are made before
+ * this is taken back.
+ */
+export declare function loopEnds(ends: boolean): void
 
 /** How much was looked at. */
 export interface NativeChecked {

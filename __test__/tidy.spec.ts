@@ -1,7 +1,7 @@
 // The repository's rules, held by a test: which room may know which, how long a file may grow, what may not stand in the tree.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
-import { join, sep } from 'node:path'
+import { join, posix, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 
@@ -25,8 +25,25 @@ const ARROWS: Record<string, readonly string[]> = {
   binding: ['canonical-store', 'event-log', 'lock-manager', 'snapshot-set', 'block-store'],
 }
 
+/**
+ * Habits of speech that make a text hard to read, with what to write instead. Documents are held against them, and the comments that scripts, benchmark and
+ * examples begin with. `docs/STATUS.md` is a notebook.
+ */
+const HABITS: Readonly<Record<string, RegExp>> = {
+  'name the subject: "a writer that", "a caller that"': /\bwhoever\b|(?:^|[.:;!|*(>]) *who [a-z]+ (?!.*\?)|\b(?:by|and|but|when|until|before|that|what|for|so) who [a-z]|[;,] who (?:flushes|waits|writes|scans|asks|holds|comes|reads|begins)\b/i,
+  'say who says it, or "acknowledged"': /\b(?:is|are|was|were|be|been|being) told\b(?! apart)/i,
+  'say who gets it: "is granted", "is free"': /\b(?:is|are|was|were|be|been) had\b/i,
+  'give the number or leave it out': /\bso much\b/i,
+  'say in which time': /\bmeanwhile *[.;:,)|]/i,
+  'say "its own", "separate", or nothing': /\bof (?:its|their|one's) own\b/i,
+  'say "bypasses", "around"': /\bround (?:the|it|both)\b/i,
+  'say "exists", "the bytes are"': /\bwhat(?:ever)? (?:stands|is) there\b|\bstands? there\b/i,
+}
+const WITH_PLAIN_HEADERS = /^(scripts|bench|examples)\/.*\.(ts|mjs)$/
+
 const tracked = filesOfTheTree()
 const sources = tracked.filter((file) => /\.(rs|ts|js|mjs|json|toml|md|sh|yml)$/.test(file) && !isGenerated(file))
+const documents = sources.filter((file) => file.endsWith('.md') && !file.startsWith('npm/'))
 const crates = readdirSync(join(root, 'crates')).filter((name) => existsSync(join(root, 'crates', name, 'Cargo.toml')))
 
 test('crates depend on each other along the drawn arrows only', (t) => {
@@ -99,6 +116,48 @@ test('every source file begins by saying what it is', (t) => {
     return !/^(#!.*\n)?(\/\/|\/\*\*)/.test(text(file))
   })
   t.deepEqual(silent, [])
+})
+
+test('documents, and what scripts say of themselves, are plain English', (t) => {
+  t.true(documents.length > 40)
+  const texts = [...documents.filter((file) => file !== 'docs/STATUS.md').map((file) => [file, prose(file)] as const), ...sources.filter((file) => WITH_PLAIN_HEADERS.test(file)).map((file) => [file, headerOf(file)] as const)]
+  const found = texts.flatMap(([file, lines]) => lines.join('\n').split(/\n(?:\/\/)?\n/).map((paragraph) => paragraph.replaceAll(/\n(?:\/\/)? */g, ' ')).flatMap((paragraph) => {
+    return Object.entries(HABITS).flatMap(([instead, habit]) => (habit.test(paragraph) ? [`${file}: "${paragraph.slice(paragraph.search(habit)).slice(0, 60)}…": ${instead}`] : []))
+  }))
+  t.deepEqual(found, [])
+})
+
+test('each habit is recognised, and plain sentences are not', (t) => {
+  const habits = [
+    'Whoever is first waits.', 'The loop ends. Who waits is woken.', 'It is ordered by who scans it.', 'The caller is told so.', 'Nothing can be had at once.', 'It costs so much.',
+    'Others write meanwhile.', 'A thread of its own runs it.', 'It goes round the cache.', 'It is one pass, whatever stands there.',
+  ]
+  const plain = [
+    'A caller that waits is woken.', 'Who waits for what?', 'Two versions are told apart.', 'It had no room.', 'Meanwhile others write.', 'Each thread has its own lock.', 'Round trips are counted.',
+    'The cost stands in the table.', 'Sets have the order in which they are asked for.',
+  ]
+  t.deepEqual(habits.filter((line) => !Object.values(HABITS).some((habit) => habit.test(line))), [])
+  t.deepEqual(plain.filter((line) => Object.values(HABITS).some((habit) => habit.test(line))), [])
+})
+
+test('documents link to what exists, and name no document that does not', (t) => {
+  const known = new Set(documents.map((file) => file.split('/').at(-1)))
+  const found = documents.flatMap((file) => {
+    const lines = prose(file).join('\n')
+    const links = [...lines.matchAll(/\]\(([^)\s]+)\)/g)].map(([, to]) => to as string).filter((to) => !/^https?:/.test(to) && !leads(file, to))
+    const names = (lines.match(/(?<![\w./-])[A-Za-z][\w-]*\.md\b/g) ?? []).filter((name) => !known.has(name) && name !== 'NNNN-title.md')
+    return [...links, ...names].map((what) => `${file}: ${what}`)
+  })
+  t.deepEqual(found, [])
+})
+
+test('a decision that another one replaced says so, and the other one too', (t) => {
+  const decisions = documents.filter((file) => file.startsWith('docs/decisions/'))
+  const heads = decisions.map((file) => ({ file: file.split('/').at(-1) as string, head: text(file).split('\n').slice(1, 4).join('\n') }))
+  const named = (how: RegExp): string[] => heads.flatMap(({ file, head }) => [...head.matchAll(how)].map(([, other]) => `${file} ${other}`))
+  const [later, earlier] = [named(/^> Supersedes \[[^\]]+\]\(([^)]+)\)/gm), named(/^> Superseded (?:in part )?by \[[^\]]+\]\(([^)]+)\)/gm)]
+  t.true(later.length > 0)
+  t.deepEqual(earlier.map((pair) => pair.split(' ').toReversed().join(' ')).toSorted(), later.toSorted())
 })
 
 test('generated files are marked', (t) => {
@@ -187,6 +246,31 @@ function filesOfTheTree(): string[] {
       return [path.split(sep).join('/')]
     })
   return below('.')
+}
+
+/** A document's lines; those inside of code blocks are empty. */
+function prose(file: string): string[] {
+  let isCode = false
+  return text(file).split('\n').map((line) => {
+    const isFence = line.startsWith('```')
+    if (isFence) isCode = !isCode
+    return isCode || isFence ? '' : line
+  })
+}
+
+/** The lines of the comment that a source file begins with. */
+function headerOf(file: string): string[] {
+  const lines = text(file).split('\n')
+  return lines.slice(0, lines.findIndex((line) => !line.startsWith('//')))
+}
+
+/** Whether a link of a document leads to a file or folder of the tree, and to a heading of it. */
+function leads(from: string, to: string): boolean {
+  const [path = '', anchor] = to.split('#')
+  const target = path === '' ? from : posix.join(posix.dirname(from), path)
+  if (!existsSync(join(root, target))) return false
+  const slugs = anchor === undefined ? [] : prose(target).filter((line) => line.startsWith('#')).map((line) => line.replace(/^#+ /, '').toLowerCase().replaceAll(/[^\w -]/g, '').replaceAll(' ', '-'))
+  return anchor === undefined || slugs.includes(anchor)
 }
 
 function foldersOf(folder: string): string[] {

@@ -1,4 +1,4 @@
-// Runs a heat: the contestants take turns (A, B, C, A, B, C, …), each round in a process of its own, so that what the machine does meanwhile falls
+// Runs a heat: the contestants take turns (A, B, C, A, B, C, …), each round in its own process, so that what else the machine does falls
 // on all of them. Data sets are made when they are first asked for, once for each peer, and only read.
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

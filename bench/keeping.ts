@@ -1,8 +1,8 @@
-// Results on the disk: each full run as JSON under its date, and what is drawn from one of them, the charts and the README's tables.
+// Results on the disk: each full run as JSON under its date, and what is drawn from one of them: the charts, the README's ten rows, the tables of docs/BENCH.md.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CHARTS, drawChart } from './chart.ts'
-import { figuresOf, withFigures } from './readme.ts'
+import { allFiguresOf, summaryFiguresOf, withFigures } from './figures.ts'
 import type { Result } from './result.ts'
 
 const folderOf = (root: string): string => join(root, 'bench', 'results')
@@ -21,6 +21,9 @@ export function kept(path: string): Result {
 export function draw(root: string, result: Result): void {
   mkdirSync(folderOf(root), { recursive: true })
   for (const chart of CHARTS) writeFileSync(join(folderOf(root), `${chart.name}.svg`), drawChart(chart, result.heats))
-  const readme = join(root, 'README.md')
-  writeFileSync(readme, withFigures(readFileSync(readme, 'utf8'), figuresOf(result)))
+  const drawings: readonly (readonly [document: string, figures: string])[] = [['README.md', summaryFiguresOf(result)], ['docs/BENCH.md', allFiguresOf(result)]]
+  for (const [document, figures] of drawings) {
+    const path = join(root, document)
+    writeFileSync(path, withFigures(readFileSync(path, 'utf8'), figures))
+  }
 }

@@ -3,8 +3,8 @@
 //   npm run bench -- [--only NAME]… [--quick] [--json] [--rounds N] [--scales N,N,…]
 //   npm run bench -- --draw bench/results/DATE.json
 //
-// A full run keeps its result in bench/results and draws it, charts and the README's tables, when the floor was steady; `--draw` does that with a result
-// that was kept. `--scales` are the sizes that the probe `scale` looks at, 10,000 to 10,000,000 when nothing is said.
+// A full run keeps its result in bench/results and draws it, charts and the tables of README.md and docs/BENCH.md, when the floor was steady; `--draw` does
+// that with a result that was kept. `--scales` are the sizes that the probe `scale` looks at, 10,000 to 10,000,000 when nothing is said.
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

@@ -1,4 +1,4 @@
-// One of several worker threads on one store: does one kind of work for some time when it is told to, and says how much it was.
+// One of several worker threads on one store: does one kind of work for some time when the main thread asks for it, and reports how much it was.
 import { parentPort, workerData } from 'node:worker_threads'
 import { binary, open } from 'ledgerstone'
 import { EVENT_BYTES, Random, VALUE_BYTES, keysFor } from './peer.ts'

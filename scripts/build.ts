@@ -10,6 +10,8 @@ import { dirname, extname, join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import ts from 'typescript'
 import { root, run, tool } from './command.ts'
+import { Refusal } from './refusal.ts'
+import { needToolchain } from './toolchain.ts'
 
 type Profile = 'release' | 'fast'
 interface Stamp { native?: { hash: string; profile: Profile }; package?: string; programs?: string }
@@ -17,7 +19,7 @@ interface Stamp { native?: { hash: string; profile: Profile }; package?: string;
 const STAMP = join(root, 'target', 'npm-build.json')
 
 const { values } = parseArgs({ options: { profile: { type: 'string', default: 'release' }, programs: { type: 'boolean', default: false } } })
-if (values.profile !== 'release' && values.profile !== 'fast') throw new Error('--profile is release or fast')
+if (values.profile !== 'release' && values.profile !== 'fast') throw new Refusal('--profile is release or fast')
 
 const stamp = readStamp()
 if (await buildNative(values.profile)) writeStamp()
@@ -28,13 +30,14 @@ async function buildNative(profile: Profile): Promise<boolean> {
   const hash = hashOf(['Cargo.toml', 'Cargo.lock', 'crates'], ['.rs', '.toml', '.lock', '.c', '.h'], ['tests', 'benches', 'target'])
   const current = stamp.native?.hash === hash && binaryExists() && existsSync(join(root, 'native.d.ts'))
   if (current && (stamp.native?.profile === profile || profile === 'fast')) return false
+  await needToolchain()
   // The macros write the type definitions while they compile; a crate that cargo compiled without us in between has written none.
   rmSync(join(root, 'target', 'napi-rs'), { recursive: true, force: true })
   const { exitCode } = await run(process.execPath, [
     tool('@napi-rs/cli', 'napi'), 'build', '--platform', '--no-js', '--dts', 'native.d.ts',
     '--manifest-path', 'crates/binding/Cargo.toml', '--output-dir', '.', '--profile', profile, '--', '--locked',
   ], 'show')
-  if (exitCode !== 0) fail('the native binding does not build')
+  if (exitCode !== 0) throw new Refusal('the native binding does not build')
   stamp.native = { hash, profile }
   return true
 }
@@ -81,7 +84,7 @@ async function buildPrograms(): Promise<boolean> {
 async function compile(project: string, into: string): Promise<void> {
   const startedMs = Date.now()
   const { exitCode } = await run(process.execPath, [tool('typescript', 'tsc'), '-p', project], 'show')
-  if (exitCode !== 0) fail('the TypeScript sources do not compile')
+  if (exitCode !== 0) throw new Refusal('the TypeScript sources do not compile')
   // tsc has written every file anew: what is older belongs to a source that has gone.
   for (const file of filesBelow(into)) if (statSync(file).mtimeMs < startedMs - 1000) rmSync(file)
 }
@@ -118,9 +121,4 @@ function readStamp(): Stamp {
 function writeStamp(): void {
   mkdirSync(join(root, 'target'), { recursive: true })
   writeFileSync(STAMP, JSON.stringify(stamp))
-}
-
-function fail(what: string): never {
-  console.error(`build: ${what}`)
-  process.exit(1)
 }

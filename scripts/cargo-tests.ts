@@ -2,6 +2,7 @@
 import { stripVTControlCharacters } from 'node:util'
 import { run } from './command.ts'
 import { type Failure, type Outcome, quoted } from './outcome.ts'
+import { needToolchain } from './toolchain.ts'
 
 const COMMON = ['test', '--profile', 'fast', '--locked', '--no-fail-fast'] as const
 
@@ -9,6 +10,7 @@ const COMMON = ['test', '--profile', 'fast', '--locked', '--no-fail-fast'] as co
 export interface CargoTests { readonly select: readonly string[]; readonly filter?: readonly string[]; readonly env?: Readonly<Record<string, string>> }
 
 export async function cargoTests({ select, filter = [], env = {} }: CargoTests): Promise<Outcome> {
+  await needToolchain()
   const { exitCode, output } = await run('cargo', [...COMMON, ...select, '--', '--quiet', ...filter], 'tee', { env })
   const text = stripVTControlCharacters(output)
   const passed = [...text.matchAll(/^test result: \w+\. (\d+) passed; \d+ failed;/gm)].reduce((all, [, n]) => all + Number(n), 0)

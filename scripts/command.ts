@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Refusal } from './refusal.ts'
 
 export const root: string = fileURLToPath(new URL('..', import.meta.url))
 
@@ -43,7 +44,7 @@ export function tool(packageName: string, bin: string): string {
     const program = typeof found?.bin === 'string' ? found.bin : found?.bin?.[bin]
     if (program !== undefined) return join(dirname(file), program)
   }
-  throw new Error(`${packageName} is not installed: run \`npm ci\` first`)
+  throw new Refusal(`${packageName} is not installed: run \`npm ci\` first`)
 }
 
 function read(require: NodeJS.Require, file: string): { bin?: string | Record<string, string> } | undefined {

@@ -3,6 +3,8 @@ import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { root, run, tool } from './command.ts'
 import { close, type Failure } from './outcome.ts'
+import { Refusal } from './refusal.ts'
+import { needToolchain } from './toolchain.ts'
 
 type Check = () => Promise<string | undefined> // what is wrong, if something is
 
@@ -10,8 +12,8 @@ const node = (packageName: string, bin: string, ...args: string[]): Check => pro
 
 const checks: Record<string, Check> = {
   build: program(process.execPath, 'scripts/run.mjs', 'build', '--profile', 'fast'),
-  rustfmt: program('cargo', 'fmt', '--all', '--check'),
-  clippy: program('cargo', 'clippy', '--workspace', '--all-targets', '--locked', '--quiet', '--', '-D', 'warnings'),
+  rustfmt: cargo( 'fmt', '--all', '--check'),
+  clippy: cargo( 'clippy', '--workspace', '--all-targets', '--locked', '--quiet', '--', '-D', 'warnings'),
   oxlint: node('oxlint', 'oxlint', '--type-aware', '--deny-warnings'),
   types: node('typescript', 'tsc', '-p', 'tsconfig.json'),
   knip: node('knip', 'knip', '--no-progress'),
@@ -24,14 +26,14 @@ const checks: Record<string, Check> = {
 
 const named = process.argv.slice(2)
 const unknown = named.filter((name) => !(name in checks))
-if (unknown.length > 0) throw new Error(`no such check: ${unknown.join(', ')}; there are ${Object.keys(checks).join(', ')}`)
+if (unknown.length > 0) throw new Refusal(`no such check: ${unknown.join(', ')}; there are ${Object.keys(checks).join(', ')}`)
 
 const failures: Failure[] = []
 let passed = 0
 for (const [name, check] of Object.entries(checks)) {
   if (named.length > 0 && !named.includes(name)) continue
   const startedMs = performance.now()
-  const problem = await check()
+  const problem = await check().catch((error: unknown) => String(error))
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
   console.log(`${problem === undefined ? 'ok    ' : 'FAILED'} ${name} (${seconds} s)`)
   if (problem === undefined) passed++
@@ -41,6 +43,13 @@ for (const [name, check] of Object.entries(checks)) {
   }
 }
 close('lint', { passed, failures, skipped: [] })
+
+function cargo(...args: string[]): Check {
+  return async () => {
+    await needToolchain()
+    return program('cargo', ...args)()
+  }
+}
 
 function program(file: string, ...args: string[]): Check {
   return async () => {

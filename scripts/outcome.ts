@@ -1,4 +1,4 @@
-// What a run of tests came to: how many passed, which failed and how to run one of them again, what was skipped and why. Whoever runs tests ends with
+// What a run of tests came to: how many passed, which failed and how to run one of them again, what was skipped and why. Every command that runs tests ends with
 // it, and leaves its line in target/totals for `.ci/run`.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

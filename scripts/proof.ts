@@ -13,6 +13,7 @@ import { close, fails, type Outcome, passes, step, sum } from './outcome.ts'
 import { NODES, onNode, type NodeMajor } from './proof/nodes.ts'
 import { inFolderWithSpace } from './proof/space.ts'
 import { withTools } from './proof/tools.ts'
+import { Refusal } from './refusal.ts'
 import { setSeedBase } from './seed-base.ts'
 
 interface Part { readonly title: string; readonly run: () => Promise<Outcome> }
@@ -51,7 +52,7 @@ const parts: Readonly<Record<string, Part>> = {
 
 const selected = positionals.filter((argument) => !isSpec(argument)).flatMap((name) => (name === 'nodes' ? Object.keys(NODES).map((major) => `node-${major}`) : [name]))
 const unknown = selected.filter((name) => !(name in parts))
-if (unknown.length > 0) throw new Error(`no such part: ${unknown.join(', ')}; there are nodes, ${Object.keys(parts).join(', ')}`)
+if (unknown.length > 0) throw new Refusal(`no such part: ${unknown.join(', ')}; there are nodes, ${Object.keys(parts).join(', ')}`)
 
 const startedMs = performance.now()
 await setSeedBase()

@@ -1,4 +1,4 @@
-// Where the fresh seeds of a run begin: another place in every run, printed, so that the run can be had again.
+// Where the fresh seeds of a run begin: another place in every run, printed, so that the run can be repeated.
 import { createHash } from 'node:crypto'
 import { run } from './command.ts'
 

@@ -8,6 +8,8 @@
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { run } from './command.ts'
+import { Refusal } from './refusal.ts'
+import { needToolchain } from './toolchain.ts'
 
 const BATCH = { twin: 5000, lmdb: 100 } as const
 const TESTS = { twin: 'every_life_recovers_a_prefix_that_holds_what_was_acknowledged', lmdb: 'lmdb_in_place_of_its_twin_keeps_the_same_promises' } as const
@@ -15,6 +17,7 @@ const TESTS = { twin: 'every_life_recovers_a_prefix_that_holds_what_was_acknowle
 const { values } = parseArgs({
   options: { seed: { type: 'string' }, seeds: { type: 'string' }, from: { type: 'string' }, lmdb: { type: 'boolean', default: false }, forever: { type: 'boolean', default: false } },
 })
+await needToolchain()
 const kind = values.lmdb ? 'lmdb' : 'twin'
 
 if (values.forever) await liveForever(values.from === undefined ? randomInt(2 ** 40) : whole('from', values.from))
@@ -45,6 +48,6 @@ async function live(on: keyof typeof TESTS, environment: Readonly<Record<string,
 
 function whole(option: string, text: string): number {
   const number = Number(text)
-  if (!Number.isSafeInteger(number) || number < 0) throw new Error(`--${option} is a whole number`)
+  if (!Number.isSafeInteger(number) || number < 0) throw new Refusal(`--${option} is a whole number`)
   return number
 }

@@ -6,7 +6,8 @@
 //   --seed S          the same scenes again; what the clock decides stays the clock's
 //   --plant-loss      takes away what one round acknowledged: the report must say so
 import { parseArgs } from 'node:util'
-import { Torture } from '../__test__/crash/torture.ts'
+import { build } from './build-first.ts'
+import { Refusal } from './refusal.ts'
 
 const PROGRESS_EVERY_MS = 30_000
 const MINUTE_MS = 60_000
@@ -26,6 +27,8 @@ const isShort = scenes !== Infinity
 /** In a few minutes every kind of scene has its turn. */
 const roundsPerFolder = isShort ? 4 : minutes < 5 ? 6 : 20
 
+if ((await build()).failures.length > 0) throw new Refusal('the package does not build')
+const { Torture } = await import('../__test__/crash/torture.ts')
 const torture = new Torture({ seed, roundsPerFolder, longestMs: isShort ? 150 : 800, plantLoss: values['plant-loss'] })
 const startedMs = performance.now()
 let interrupted = false
@@ -63,6 +66,6 @@ function elapsed(): string {
 
 function positive(name: string, text: string): number {
   const number = Number(text)
-  if (!(number > 0)) throw new Error(`--${name} is a positive number`)
+  if (!(number > 0)) throw new Refusal(`--${name} is a positive number`)
   return number
 }

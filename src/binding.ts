@@ -209,6 +209,8 @@ export interface ColdCalls {
   takeError(): ErrorRecord
   takeValue(): Buffer
   handOver(): void
+  /** The event loop is about to end, or goes on: see `ThreadHome`. */
+  loopEnds(ends: boolean): void
 }
 
 /**

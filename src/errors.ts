@@ -86,7 +86,10 @@ export class CodecError extends LedgerstoneError {
 }
 name(CodecError, 'CodecError')
 
-/** `ERR_LOCKED`: another process has the store open. Close it there. */
+/**
+ * `ERR_LOCKED`: another process has the store open. Close it there. With this process's own `pid` it is another owner here, or a copy of this package with a native
+ * binary of its own: stores are shared by the threads that load the same one.
+ */
 export class LockedError extends LedgerstoneError {
   declare readonly code: 'ERR_LOCKED'
   /** The store's folder. */

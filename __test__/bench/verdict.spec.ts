@@ -1,12 +1,11 @@
 // What the benchmark concludes from rounds: ratios between neighbours in time, grades, who could not prove that it flushes, and whether the machine was steady.
-import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { readFileSync, readdirSync } from 'node:fs'
 import test from 'ava'
 import { CHARTS, drawChart } from '../../bench/chart.ts'
 import { unprovenOf, type Durability } from '../../bench/durability.ts'
 import { floorsOf, isSteady } from '../../bench/floors.ts'
-import { withFigures } from '../../bench/readme.ts'
-import type { HeatResult, Rounds, Row } from '../../bench/result.ts'
+import { allFiguresOf, SUMMARY, summaryFiguresOf, withFigures } from '../../bench/figures.ts'
+import type { HeatResult, Result, Rounds, Row } from '../../bench/result.ts'
 import { rowOf, verdictOf } from '../../bench/verdict.ts'
 
 const rounds = (contestant: string, rates: readonly number[], p99Ms = 1): Rounds => ({
@@ -56,13 +55,33 @@ test('the floor is steady below 15 % between its rounds, and not known by one ro
   t.false(isSteady([]))
 })
 
-test('figures go between the two marks of the README, and nowhere else', (t) => {
-  const readme = readFileSync(fileURLToPath(new URL('../../README.md', import.meta.url)), 'utf8')
-  const once = withFigures(readme, 'these')
-  t.is(withFigures(once, 'these'), once)
-  const [before, after] = once.split('\n\nthese\n\n')
-  t.true(readme.startsWith(before ?? '?') && readme.endsWith(after ?? '?'))
+const documentOf = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+
+for (const path of ['README.md', 'docs/BENCH.md']) {
+  test(`figures go between the two marks of ${path}, and nowhere else`, (t) => {
+    const document = documentOf(path)
+    const once = withFigures(document, 'these')
+    t.is(withFigures(once, 'these'), once)
+    const [before, after] = once.split('\n\nthese\n\n')
+    t.true(document.startsWith(before ?? '?') && document.endsWith(after ?? '?'))
+  })
+}
+
+test('a document without a place for figures is refused', (t) => {
   t.throws(() => withFigures('# no marks', 'these'), { message: /no place for figures/ })
+})
+
+test('the README shows ten rows of a result, each of which docs/BENCH.md has too, and both are drawn from one that is kept', (t) => {
+  const kept = readdirSync(new URL('../../bench/results', import.meta.url)).filter((name) => name.endsWith('.json')).map((name) => JSON.parse(documentOf(`bench/results/${name}`)) as Result)
+  t.is(SUMMARY.length, 10)
+  for (const result of kept) {
+    const [some, all] = [summaryFiguresOf(result), allFiguresOf(result)]
+    const rows = some.split('\n').filter((line) => line.startsWith('| ')).slice(2)
+    t.is(rows.length, 10)
+    for (const row of rows) t.true(all.includes(row), row)
+  }
+  t.true(kept.some((result) => withFigures(documentOf('README.md'), summaryFiguresOf(result)) === documentOf('README.md')))
+  t.true(kept.some((result) => withFigures(documentOf('docs/BENCH.md'), allFiguresOf(result)) === documentOf('docs/BENCH.md')))
 })
 
 test('a chart has a bar for each comparison', (t) => {

@@ -115,6 +115,33 @@ test('a write that is refused inside of a transaction, which reports it, is nobo
   t.is((await store.state.put('after', 1)).seq, 1)
 })
 
+// Bug: with a function that threw an error of its own behind the refused write, that write's rejection was unhandled. Mechanism: only the transaction's own
+// error counted as its report. Fix: whatever a failed transaction's caller is told does.
+test('nor is one beside which the function throws an error of its own', async (t) => {
+  const store = await openStore(t)
+  const writes = [() => store.state.put('a', 1), () => store.state.delete('a'), () => store.append(1), () => store.appendAll([1]), () => store.trimEvents({ before: 1 })]
+  const own = new Error('own')
+  for (const write of writes) {
+    const fn = (): never => {
+      void write()
+      throw own
+    }
+    for (const [name, run] of Object.entries(FORMS)) t.is(await run(store, fn).catch((error: unknown) => error), own, name)
+    t.is(t.throws(() => store.apply(fn)), own)
+    const asynchronous = async (): Promise<void> => void write()
+    t.throws(() => store.apply(asynchronous as never), { code: 'ERR_ASYNC_TRANSACTION' })
+    await turn()
+  }
+})
+
+test('of an explicit transaction that is given up, which tells nobody, it is one', async (t) => {
+  const store = await openStore(t)
+  const transaction = store.writeTxn()
+  const refused = store.state.put('a', 1)
+  transaction.abort()
+  await t.throwsAsync(refused, { code: 'ERR_TRANSACTION_OPEN' })
+})
+
 test('closing while writes wait and somebody listens for stalls rejects them and nothing else', async (t) => {
   const stalls = channel('ledgerstone:stall')
   const told: unknown[] = []

@@ -29,7 +29,7 @@ async function follow(store: CanonicalStore, durability: Durability): Promise<bo
 const LEVELS: readonly Durability[] = ['applied', 'written', 'durable']
 
 async function main(scene: string, path: string): Promise<void> {
-  const store = await open(path, { durability: 'applied' })
+  const store = await open(path, { durability: 'applied', ...(scene === 'awaits-nobody' ? { flush: { intervalMs: 3_600_000 } } : {}) })
   if (scene === 'followers-exit') {
     // Nobody is left to write: waiting does not keep the process.
     void follow(store, 'durable')
@@ -47,6 +47,23 @@ async function main(scene: string, path: string): Promise<void> {
     setTimeout(() => void store.close(), 1)
     for await (const { id } of store.follow()) report(String(id))
     report('all there')
+    return
+  }
+  if (scene === 'awaits-nobody') {
+    // Nobody waits for the commits but the follower, and nothing else holds the event loop.
+    process.once('beforeExit', () => report('the loop has ended'))
+    const events = store.follow()[Symbol.asyncIterator]()
+    for (let n = 1; n <= 3; n++) {
+      const next = events.next()
+      await new Promise((resolve) => setImmediate(resolve))
+      store.apply((tx) => tx.append(n))
+      if ((await next).value?.event !== n) return
+    }
+    const { flushes } = store.stats().journal
+    for (let n = 4; n <= 1000; n++) store.apply((tx) => tx.append(n))
+    void events.next()
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    if (store.stats().journal.flushes === flushes) report('all there')
     return
   }
   if (scene === 'nothing-else') {

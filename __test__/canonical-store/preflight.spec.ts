@@ -3,6 +3,7 @@ import test from 'ava'
 import { binary, json, LedgerstoneError, type PreflightContext, type PreflightRejectedError, utf8 } from '../../src/index.ts'
 import { callsUntil } from '../counted/calls.ts'
 import { codeOf, openStore } from '../support/store.ts'
+import { turn } from '../support/turns.ts'
 
 const APPLIED = { durability: 'applied' } as const
 
@@ -32,7 +33,7 @@ test('the durability that is asked for is waited for, after the locks are given 
   const store = await openStore(t)
   const { state } = store
   const commit = store.transact({ keys: { write: [state.key('a')] }, preflight: () => 1, apply: (tx, n) => tx.put(state, 'a', n) }, { durability: 'durable' })
-  while (store.stats().levels.applied === 0) await Promise.resolve()
+  while (store.stats().levels.applied === 0) await turn()
   t.is(store.locks.stats().held, 0)
   const { seq } = await commit
   t.true(store.stats().levels.durable >= seq)

@@ -241,7 +241,8 @@ test('a callback that returns a promise is refused and its transaction aborted',
   t.throws(() => store.apply(late as never), { code: 'ERR_ASYNC_TRANSACTION' })
   await t.throwsAsync(store.transact(late as never), { code: 'ERR_ASYNC_TRANSACTION' })
   // oxlint-disable-next-line unicorn/no-thenable -- that is the point
-  await t.throwsAsync(store.transact(() => ({ then() {} }) as never), { code: 'ERR_ASYNC_TRANSACTION' })
+  const thenable = { then() {} } as never
+  await t.throwsAsync(store.transact(() => thenable), { code: 'ERR_ASYNC_TRANSACTION' })
   await new Promise((resolve) => setImmediate(resolve))
   t.is(store.state.range().count(), 0)
 })

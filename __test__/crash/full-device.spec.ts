@@ -67,9 +67,9 @@ for (const device of devices) {
     t.regex(outcomes ?? '', /"ERR_NO_SPACE":[1-9].*"made":[1-9]/)
   })
 
-  test.serial(`${kind}: a killed store is opened, or refused and opened later, whatever little room there is`, async (t) => {
+  test.serial(`${kind}: a killed store is opened whatever little room there is, and opened again when it was killed once more`, async (t) => {
     // Bug: most were refused. Mechanism: the copy of the journal's tail was made in full. Fix: it takes the room of the file it is copied from.
     const [outcomes] = await run(t, 'is-opened')
-    t.regex(outcomes ?? '', /"opened":[1-9]/)
+    t.is(outcomes, 'opened: {"ERR_NO_SPACE":0,"opened":46}')
   })
 }

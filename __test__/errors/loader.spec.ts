@@ -59,6 +59,22 @@ test('add-ons are forbidden', async (t) => {
   isMissing(t, told, 'forbidden', /--allow-addons/)
 })
 
+// With the permission model add-ons have to be allowed for themselves. Whether it is what forbade is Node's word, so it is asked in the process itself.
+test('add-ons are forbidden by the permission model', async (t) => {
+  const flag = ['--permission', '--experimental-permission'].find((name) => process.allowedNodeEnvironmentFlags.has(name))
+  if (flag === undefined) {
+    t.log(`SKIPPED: Node ${process.version} has no permission model`)
+    t.pass()
+    return
+  }
+  const nodeArgs = [flag, '--allow-fs-read=*', '--allow-fs-write=*', '--allow-worker']
+  const whole = (folder: string): void => cpSync(join(root, BINARY), join(folder, BINARY))
+  const told = await openIn(t, whole, { nodeArgs })
+  isMissing(t, told, 'forbidden', /^the native binary cannot be loaded/, /--allow-addons/)
+  t.true(told.cause)
+  t.deepEqual(await openIn(t, whole, { nodeArgs: [...nodeArgs, '--allow-addons'] }), {}, 'and allowed, the store opens')
+})
+
 test('bundled: nothing around it is this package', async (t) => {
   const told = await openIn(t, (folder) => writeFileSync(join(folder, 'package.json'), '{"name":"an-application","type":"module"}'))
   isMissing(t, told, 'bundled', /mark `ledgerstone` as external/)

@@ -304,3 +304,16 @@ test('a folder that holds something else is left alone', async (t) => {
   await log.close()
   t.true(existsSync(join(path, 'something else')))
 })
+
+// Bug: an accessor in a batch that gave something else the second time made the batch unreadable, or threw a raw RangeError. Mechanism: the array was read once
+// to be measured and once to be copied, into memory that was not zeroed. Fix: it is read once.
+test('a batch is what its array was when it was looked at', async (t) => {
+  for (const [first, second] of [[4096, 1], [1, 4096]] as const) {
+    const log = await openLog(t)
+    let reads = 0
+    const events = Object.defineProperty([], 0, { enumerable: true, get: () => Buffer.alloc(reads++ === 0 ? first : second, 1) }) as Uint8Array[]
+    log.appendBatchWithIds(log.nextEventId, events)
+    t.deepEqual([...log.iterRange(0)].map(([, bytes]) => bytes.length), [first])
+    await log.close()
+  }
+})

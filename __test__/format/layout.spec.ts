@@ -21,7 +21,7 @@ for (const store of [closed, killed]) {
     t.deepEqual([...store.files.keys()].filter((name) => !documented.test(name)), [])
     t.is(store.files.has('CLEAN'), store === closed)
     t.is(fileOf(store, 'LOCK').length, 0)
-    t.regex(fileOf(store, 'LOCK.owner').toString(), /^\d+\n\d{13}\n$/)
+    t.regex(fileOf(store, 'LOCK.owner').toString(), /^\d+\n\d{13}\n([\d.]+\n\d+\n)?$/)
   })
 
   test(`${store.name}: IDENTITY and CLEAN`, (t) => {

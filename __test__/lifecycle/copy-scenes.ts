@@ -1,7 +1,7 @@
 // The package evaluated several times in one thread, as test runners and hot reload do, and installed twice: scenes in a process of their own.
 //
 //   copy-scenes.ts SCENE FOLDER
-import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -9,8 +9,10 @@ import type * as Locks from 'ledgerstone/locks'
 import type * as Logs from 'ledgerstone/event-log'
 import type * as Package from 'ledgerstone'
 import { report } from '../support/report.ts'
+import { ended, startWorker } from '../support/workers.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
+const { version: VERSION } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
 const [scene = '', folder = ''] = process.argv.slice(2)
 
 type Copy = typeof Package & typeof Locks & typeof Logs
@@ -61,20 +63,19 @@ async function together(one: Copy, two: Copy): Promise<void> {
   report(`events ${followed} ${a.events().count()}`)
 
   // A transaction of one is the thread's: the other reads in it, and may not write beside it.
-  let refused = ''
+  let refusal: Promise<string> | undefined
   let inside: unknown
   try {
     a.apply((tx) => {
       tx.put(a.state, 'key', 'in the transaction')
       inside = b.state.get('key')
       tx.put(b.state, 'by', 'the collection of two')
-      b.state.put('key', 'beside').catch((error: unknown) => (refused = (error as { code: string }).code))
+      refusal = b.state.put('key', 'beside').then(() => 'written', (error: unknown) => (error as { code: string }).code)
     })
   } catch (error) {
     report(`${String(inside)}: ${(error as { code: string }).code}`)
   }
-  await Promise.resolve()
-  report(`refused ${refused}, reads ${JSON.stringify(b.state.get('key'))}`)
+  report(`refused ${await refusal}, reads ${JSON.stringify(b.state.get('key'))}`)
   a.apply((tx) => tx.put(b.state, 'by', 'the collection of two'))
   report(JSON.stringify(a.state.get('by')))
 
@@ -131,13 +132,47 @@ const scenes: Record<string, () => Promise<void>> = {
     const one = await imported(installed('one', 'linked'))
     await (await one.open(join(folder, 'store'))).close()
     const home = (globalThis as unknown as Record<symbol, { joined: { version: string } }>)[Symbol.for('ledgerstone.thread')]
-    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
     if (home !== undefined) home.joined = { ...home.joined, version: '0.0.1' }
     const two = await imported(installed('two', 'linked'))
     await two.open(join(folder, 'store')).catch((error: unknown) => {
       const { code, expected, actual } = error as { code: string; expected: string; actual: string }
-      report(`${code} ${expected === version} ${actual}`)
+      report(`${code} ${expected === VERSION} ${actual}`)
     })
+  },
+  'two-binaries-in-two-threads': async () => {
+    const one = await imported(installed('one', 'copied'))
+    installed('two', 'copied')
+    const store = await one.open(join(folder, 'store'))
+    const log = await one.EventLog.open(join(folder, 'log'))
+    await inWorker('opens-by-two')
+    for (const name of ['store', 'log']) {
+      // As a copy of that version would have left it.
+      const hint = join(folder, name, 'LOCK.owner')
+      const [pid, time, , birth] = readFileSync(hint, 'utf8').split('\n')
+      writeFileSync(hint, [pid, time, '0.0.1-beta', birth, ''].join('\n'))
+    }
+    await inWorker('opens-by-two')
+    await log.close()
+    await store.close()
+    await inWorker('opens-by-two')
+  },
+  'opens-by-two': async () => {
+    const two = await imported(join(folder, 'two'))
+    for (const [name, open] of [['store', two.open], ['log', (path: string) => two.EventLog.open(path)]] as const) {
+      const opened: unknown = await open(join(folder, name)).catch((error: unknown) => error)
+      if (!(opened instanceof Error)) {
+        report(`${name} opened`)
+        await (opened as Package.CanonicalStore).close()
+        continue
+      }
+      const { code, pid, expected, actual, message } = opened as Error & { code: string; pid?: number; expected?: string; actual?: string }
+      const whose = /in this process, by (another version|another owner or a copy of this package with a native binary of its own)/.exec(message)?.[1]
+      report(`${name} ${code} ${pid === process.pid ? 'own pid' : 'no pid'} ${expected === VERSION} ${actual}: ${whose}`)
+    }
   },
 }
 await scenes[scene]?.()
+
+async function inWorker(part: string): Promise<void> {
+  report(`worker ${await ended(startWorker(new URL(import.meta.url), undefined, { argv: [part, folder] }))}`)
+}

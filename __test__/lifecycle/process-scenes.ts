@@ -5,9 +5,10 @@ import { execFileSync } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { open as openFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type CanonicalStore, open } from 'ledgerstone'
+import { type CanonicalStore, json, open, utf8 } from 'ledgerstone'
 import { EventLog } from 'ledgerstone/event-log'
 import { report } from '../support/report.ts'
+import { ended, startWorker } from '../support/workers.ts'
 
 const [scene, path] = process.argv.slice(2) as [string, string]
 const COMMITS = 500
@@ -59,13 +60,51 @@ const scenes: Record<string, () => Promise<void> | void> = {
     report('idle')
   },
   'busy': async () => {
-    // Listeners run in the order they were added: this one before the store's own.
+    commitAll(await openedUntilExit())
+  },
+  'busy for a while': async () => {
+    const store = await openedUntilExit()
+    for (let round = 0; round < 20; round++) {
+      commitAll(store)
+      await turn()
+    }
+  },
+  'busy in a worker': async () => {
+    const worker = startWorker(new URL(import.meta.url), path, { argv: ['busy', path] })
+    const store = await open(path, QUIET)
+    report(`worker ${await ended(worker)}`)
+    const { applied, durable } = store.stats().levels
+    report(`of the worker: ${durable} of ${applied}`)
+    await store.close()
+  },
+  'busy at the very end': async () => {
+    // A listener before the package's own, and one behind it, which commits in a microtask too.
     const opened: CanonicalStore[] = []
-    process.on('exit', () => {
-      for (const store of opened) report(`at exit: ${JSON.stringify(store.stats().levels)}`)
+    const commit = (n: number): void => {
+      for (const store of opened) store.apply((tx) => tx.put(store.state, `${n}`, n))
+    }
+    process.once('beforeExit', () => commit(1))
+    opened.push(await openedUntilExit())
+    process.once('beforeExit', () => {
+      commit(2)
+      void Promise.resolve().then(() => commit(3))
     })
-    opened.push(await open(path, { flush: { intervalMs: 300 } }))
-    for (const store of opened) commitAll(store)
+  },
+  'the event loop goes on after its end': async () => {
+    const store = await openedUntilExit()
+    let rounds = 0
+    process.on('beforeExit', () => {
+      if (rounds++ > 0) return
+      const goOn = async (): Promise<void> => {
+        const before = store.stats().journal.flushes
+        for (let round = 0; round < 20; round++) {
+          commitAll(store)
+          await turn()
+        }
+        report(`${store.stats().journal.flushes - before} flushes`)
+      }
+      setTimeout(() => void goOn(), 10)
+    })
   },
   'the pool is taken': async () => {
     const queue = join(path, 'queue')
@@ -73,11 +112,39 @@ const scenes: Record<string, () => Promise<void> | void> = {
     // Each waits on a thread of Node's pool for somebody who writes.
     const stuck = Array.from({ length: 8 }, () => openFile(queue, 'r'))
     const store = await open(join(path, 'store'), QUIET)
-    await store.state.put('n', COMMITS)
-    await store.close()
+    for (const n of [1, 2, 3]) await store.append(n)
+    await store.collection('c', { key: utf8(), value: json() }).put('key', 1)
     const log = await EventLog.open(join(path, 'log'))
-    await log.close()
-    report('opened and closed')
+    for (const id of [1, 2, 3]) log.appendWithId(id, Buffer.from('event'))
+    const calls: Record<string, () => Promise<unknown>> = {
+      seal: () => store.seal(),
+      unseal: () => store.unseal(),
+      trimEvents: () => store.trimEvents({ before: 2 }),
+      rotateEvents: () => store.rotateEvents(),
+      checksum: async () => {
+        const held = store.eventSegments()
+        for (const segment of held) await held.checksum(segment)
+        held.release()
+      },
+      pauseIngestion: async () => (await store.pauseIngestion()).release(),
+      sync: () => store.sync(),
+      flush: () => store.flush(),
+      verify: () => store.verify(),
+      dropCollection: () => store.dropCollection('c'),
+      'log.sync': () => log.sync(),
+      'log.rotate': () => log.rotate(),
+      'log.checksum': async () => {
+        for (const segment of log.segments()) await log.checksum(segment)
+      },
+      'log.deleteRange': () => log.deleteRange(1, 2),
+      'log.verify': () => log.verify(),
+      'log.close': () => log.close(),
+      close: () => store.close(),
+    }
+    for (const [name, call] of Object.entries(calls)) {
+      await call()
+      report(name)
+    }
     const writer = openSync(queue, 'r+')
     for (const file of stuck) await (await file).close()
     closeSync(writer)
@@ -154,6 +221,20 @@ const scenes: Record<string, () => Promise<void> | void> = {
 }
 
 await scenes[scene]?.()
+
+/** Tells at the exit how far it has come. Listeners run in the order they were added: this one before the package's own. */
+async function openedUntilExit(): Promise<CanonicalStore> {
+  const opened: CanonicalStore[] = []
+  let before = 0
+  process.on('exit', () => {
+    for (const store of opened) report(`at exit: ${JSON.stringify({ ...store.stats().levels, flushes: store.stats().journal.flushes - before })}`)
+  })
+  const store = await open(path, QUIET)
+  await store.state.put('n', 0, { durability: 'durable' })
+  before = store.stats().journal.flushes
+  opened.push(store)
+  return store
+}
 
 function commitAll(store: CanonicalStore): void {
   for (let n = 1; n <= COMMITS; n++) {

@@ -354,7 +354,7 @@ test('random sets never dead-lock, and each is alone with what it writes', async
   t.like(locks.stats(), { held: 0, waiting: 0, acquired: 2_000, timeouts: 0 })
 })
 
-test('two sets of 16 names meet on a stripe as often as the README says', (t) => {
+test('two sets of 16 names meet on a stripe as often as the guide says', (t) => {
   const meeting = (stripes: number): number => {
     const locks = new LockManager({ stripes })
     const set = (name: string): { write: string[] } => ({ write: Array.from({ length: 16 }, (_, n) => `${name} ${n}`) })

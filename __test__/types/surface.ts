@@ -29,10 +29,12 @@ export async function bank(): Promise<void> {
   store.apply(async () => 1)
   // @ts-expect-error no such event
   await store.transact((tx) => tx.append({ type: 'nope' }))
-  // @ts-expect-error no such value
-  await store.transact((tx) => { tx.put(accounts, 'a', { owner: 1, balance: 1 }) })
-  // @ts-expect-error a value may be missing
-  await store.transact((tx) => { tx.put(accounts, 'a', tx.get(accounts, 'b')) })
+  await store.transact((tx) => {
+    // @ts-expect-error no such value
+    tx.put(accounts, 'a', { owner: 1, balance: 1 })
+    // @ts-expect-error a value may be missing
+    tx.put(accounts, 'a', tx.get(accounts, 'b'))
+  })
 
   const first = await store.transact((tx) => { tx.put(checked, 'a', { owner: 'x' }) })
   const nothing: void = first.result

@@ -1,6 +1,6 @@
 // What grows with the data and what does not: the same work on stores of 10,000 records and events, of a million, of ten million. A column is a size.
 import { fork } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -16,6 +16,8 @@ const DURABLE_COMMITS = 300
 const OPENINGS = 7
 const KILLS = 3
 const UNFLUSHED_COMMITS = 20_000
+const MEBIBYTE = 1024 * 1024
+const HISTORY_COMMITS = 200
 const GROWTH = 'event(id), largest to smallest'
 const TMPFS = 0x01021994
 const IS_COUNTED = process.platform === 'linux'
@@ -61,6 +63,8 @@ async function column(folder: string, count: number): Promise<Record<string, num
   const counted = IS_COUNTED ? readCost(readers['event(id), ns']) : {}
   const durableMicros = await durableCommit(store, records)
   await store.close()
+  const historyMs = await openingsBehindHistory(folder)
+  const journalMebibytes = journalBytes(folder) / MEBIBYTE
   const recoveryMs = await recovery(folder)
   return {
     'filled in, s': fillSeconds,
@@ -68,6 +72,8 @@ async function column(folder: string, count: number): Promise<Record<string, num
     ...counted,
     'durable commit, µs': durableMicros,
     'clean open, ms': median(openMs),
+    [`clean open behind ${HISTORY_COMMITS} MiB of recycled journal, ms`]: historyMs,
+    'journal of a closed store, MiB': journalMebibytes,
     [`recovery of ${UNFLUSHED_COMMITS.toLocaleString('en-US')} commits after a kill, ms`]: recoveryMs,
   }
 }
@@ -149,6 +155,30 @@ async function durableCommit(store: Store, records: Records): Promise<number> {
     micros.push((performance.now() - startedMs) * 1000)
   }
   return median(micros)
+}
+
+/** Journal files of full size that were recycled, then lone commits at the head of such a file; and one more between any two openings. */
+async function openingsBehindHistory(folder: string): Promise<number> {
+  const { store, records } = await openStore(folder)
+  const large = new Random(10).bytes(MEBIBYTE)
+  for (let i = 0; i < HISTORY_COMMITS; i++) await store.transact((tx) => tx.put(records, keyOf(0), large))
+  await store.flush()
+  await durableCommit(store, records)
+  await store.close()
+  const openMs: number[] = []
+  for (let i = 0; i < OPENINGS; i++) {
+    const startedMs = performance.now()
+    const opened = await openStore(folder)
+    openMs.push(performance.now() - startedMs)
+    await opened.store.transact((tx) => tx.put(opened.records, keyOf(0), large.subarray(0, VALUE_BYTES)))
+    await opened.store.close()
+  }
+  return median(openMs)
+}
+
+function journalBytes(folder: string): number {
+  const journal = join(folder, 'journal')
+  return readdirSync(journal).reduce((bytes, name) => bytes + statSync(join(journal, name)).size, 0)
 }
 
 async function recovery(folder: string): Promise<number> {

@@ -1,5 +1,5 @@
-// Transactions that are awaited until they are applied, 500 started in each turn, for so long that what is in memory has to go to the disk
-// meanwhile. The end belongs to it: everything is flushed, where it is read from later, within the measured time.
+// Transactions that are awaited until they are applied, 500 started in each turn, for so long that memory has to go to the disk
+// while they run. The end belongs to it: everything is flushed, where it is read from later, within the measured time.
 import { EVENT_BYTES, Random, VALUE_BYTES, keysFor, type Peer } from '../peer.ts'
 import type { Meter } from '../meter.ts'
 import type { Measured, Size, Workload } from '../workload.ts'

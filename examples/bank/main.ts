@@ -1,5 +1,5 @@
-// A bank: clerks transfer money between accounts, all at the same time, each after asking somebody else whether it may. A job that knows nothing of
-// locks pays interest meanwhile. No money is made and none is lost, and the events tell how every balance came about.
+// A bank: clerks transfer money between accounts, all at the same time, each after asking somebody else whether it may. At the same time a job
+// that knows nothing of locks pays interest. No money is made and none is lost, and the events explain every balance.
 //
 //   node examples/bank/main.js [--transfers N]
 import { mkdtempSync, rmSync } from 'node:fs'

@@ -1,5 +1,5 @@
 // What the demo's store holds, and how it looks in bytes. A flight is 14 bytes and a total 12: small records of a fixed shape are worth a
-// codec of their own, which is an object of three members. Where shape matters less than ease, `json()` is the default.
+// special codec, which is an object of three members. Where shape matters less than ease, `json()` is the default.
 import { binary, open, utf8 } from 'ledgerstone'
 import type { CanonicalStore, Codec, Collection, Durability, KeyCodec } from 'ledgerstone'
 

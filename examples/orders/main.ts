@@ -1,5 +1,5 @@
 // An order desk. An order is placed when the goods are there and the credit office, which takes its time, has agreed: state and event in one commit. The
-// events are the outbox: whoever has to be told follows them and keeps a cursor, so that it can stop at any time and misses nothing.
+// events are the outbox: a consumer follows them and keeps a cursor, so that it can stop at any time and misses nothing.
 //
 //   node examples/orders/main.js
 import { mkdtempSync, rmSync } from 'node:fs'

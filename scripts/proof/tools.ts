@@ -1,4 +1,4 @@
-// What users build and test with, each as it is installed from npm: the README's section "Bundlers and test runners" says what to set, and this is what it was tried with.
+// What users build and test with, each as it is installed from npm: docs/guide/deploying.md and docs/guide/testing.md say what to set, and this proves it.
 import { type Outcome, skips, step, sum } from '../outcome.ts'
 import { bundles } from './tools/bundlers.ts'
 import { install, type Tool, type ToolName } from './tools/installation.ts'

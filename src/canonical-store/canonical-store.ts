@@ -328,7 +328,8 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
   /**
    * Keeps writers of all threads out, at once. Resolves when no transaction is open and all that is applied is durable. Meanwhile `transact`, `append`,
    * `put` and `delete` wait, in order, and `apply` and `writeTxn` throw `ERR_PAUSED`; so does whoever paused, if it awaits a write. Pauses are counted:
-   * the store goes on when the last is released. Rejects with `ERR_TIMEOUT`, the signal's reason or `ERR_CLOSED`; then the store runs on.
+   * the store goes on when the last is released. Rejects with `ERR_TIMEOUT`, the signal's reason, `ERR_CLOSED`, or `ERR_TRANSACTION_OPEN` inside a transaction, which
+   * it would keep from its own commit; then the store runs on.
    */
   pauseIngestion(options?: PauseOptions): Promise<Pause>
   /** Ends all pauses, other callers' too. */

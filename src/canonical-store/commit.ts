@@ -31,6 +31,7 @@ export function commitWrites(handle: StoreHandle, writes: WriteSet, hasGate: boo
   const keysWritten = head.getUint32(KEYS_WRITTEN, true)
   const keysDeleted = head.getUint32(KEYS_DELETED, true)
   if (eventsWritten === 0) return { seq, timestamp, eventsWritten, keysWritten, keysDeleted }
+  handle.shared.appended(firstEventId + eventsWritten)
   return { seq, timestamp, eventsWritten, firstEventId, lastEventId: firstEventId + eventsWritten - 1, keysWritten, keysDeleted }
 }
 
@@ -47,6 +48,7 @@ export function commitWith<T>(handle: StoreHandle, writes: WriteSet, hasGate: bo
   const keysWritten = head.getUint32(KEYS_WRITTEN, true)
   const keysDeleted = head.getUint32(KEYS_DELETED, true)
   if (eventsWritten === 0) return { seq, timestamp, eventsWritten, keysWritten, keysDeleted, result }
+  handle.shared.appended(firstEventId + eventsWritten)
   return { seq, timestamp, eventsWritten, firstEventId, lastEventId: firstEventId + eventsWritten - 1, keysWritten, keysDeleted, result }
 }
 

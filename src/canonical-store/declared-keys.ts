@@ -1,7 +1,7 @@
 // What one attempt of a preflight has declared: which keys are to be locked, and which reads are allowed. A copy: what its caller does to the
 // arrays afterwards changes nothing.
 import { errorOf, invalidArgument, type LedgerstoneError } from '../errors.ts'
-import { isThenable } from '../internal/thenable.ts'
+import { isThenable, leaveUnheard } from '../internal/thenable.ts'
 import type { KeyRef } from './canonical-store.ts'
 import { bytesOf, type KeyBounds } from './key-bounds.ts'
 import { EmbeddedKeyRef, EmbeddedKeySpan } from './key-ref.ts'
@@ -24,6 +24,7 @@ export class DeclaredKeys {
   /** @throws `ERR_INVALID_ARGUMENT` for what is no set of keys of this store */
   constructor(handle: StoreHandle, keys: unknown) {
     this.#handle = handle
+    leaveUnheard(keys)
     if (typeof keys !== 'object' || keys === null || Array.isArray(keys) || isThenable(keys)) throw invalidArgument('keys', 'an object with `read` and `write` is needed, or a function that returns one')
     for (const name of Object.keys(keys)) if (name !== 'read' && name !== 'write') throw invalidArgument(`keys.${name}`, 'unknown option')
     const { read, write } = keys as { read?: unknown; write?: unknown }

@@ -4,6 +4,7 @@ import type { Codec, Json, KeyCodec } from '../codecs/codec.ts'
 import { json } from '../codecs/json.ts'
 import { utf8 } from '../codecs/utf8.ts'
 import { invalidArgument, type LedgerstoneError } from '../errors.ts'
+import { Deferred } from '../internal/deferred.ts'
 import { throwIfAborted } from '../internal/platform.ts'
 import { checkInteger, checkOptions, checkSignal } from '../internal/validate.ts'
 import { LockManager } from '../lock-manager/lock-manager.ts'
@@ -197,7 +198,10 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
   }
 
   pauseIngestion(options?: PauseOptions): Promise<Pause> {
-    return this.#handle.environment.turns.within(() => pause(this.#handle, options))
+    return this.#writer.begun(async () => {
+      this.#writer.check()
+      return pause(this.#handle, options)
+    })
   }
 
   resumeIngestion(): void {
@@ -241,15 +245,20 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
   }
 
   close(): Promise<void> {
-    if (this.#closing === undefined) {
-      this.#handle.beginClosing()
-      this.#closing = this.#handle.finishClosing()
-    }
-    return this.#closing
+    if (this.#closing !== undefined) return this.#closing
+    const closing = new Deferred<void>()
+    this.#closing = closing.promise // first: what is ended by this tells the user's code, which may close too
+    this.#close().then(closing.resolve, closing.reject)
+    return closing.promise
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  async #close(): Promise<void> {
+    this.#handle.beginClosing()
+    await this.#handle.finishClosing()
   }
 
   /** Changes the store's condition. */

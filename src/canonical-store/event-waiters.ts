@@ -21,7 +21,14 @@ export class EventWaiters {
   #keepAlive: NodeJS.Timeout | undefined
 
   get isEmpty(): boolean {
-    return this.#levels.every((waiters) => waiters.size === 0)
+    const [applied, written, durable] = this.#levels
+    return applied.size + written.size + durable.size === 0
+  }
+
+  /** Whether anybody waits for an event below `end`. */
+  awaitsBelow(end: EventId): boolean {
+    for (const waiters of this.#levels) for (const { id } of waiters) if (id < end) return true
+    return false
   }
 
   /** Calls `settle` once, unless the returned function is called before. */

@@ -52,11 +52,11 @@ export class KeyBounds {
     const edges: Edges = { lower: undefined, lowerIsExclusive: false, upper: undefined, upperIsInclusive: false }
     const key = (of: K | undefined): string => bytesOf(space.key(of as K))
     if (gte !== undefined || gt !== undefined) {
-      edges.lower = key(gte ?? gt)
+      edges.lower = key(gte === undefined ? gt : gte)
       edges.lowerIsExclusive = gt !== undefined
     }
     if (lte !== undefined || lt !== undefined) {
-      edges.upper = key(lte ?? lt)
+      edges.upper = key(lte === undefined ? lt : lte)
       edges.upperIsInclusive = lte !== undefined
     }
     if (prefix !== undefined) intersect(edges, bytesOf(space.prefix(prefix)))

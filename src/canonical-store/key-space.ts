@@ -2,10 +2,12 @@
 import type { KeyCodec, KeyPrefix } from '../codecs/codec.ts'
 import { BinaryCodec } from '../codecs/binary.ts'
 import { codecFailed, type PayloadCodec } from '../codecs/payload-codec.ts'
+import { takeRefusal } from '../codecs/refusal.ts'
 import { TextCodec } from '../codecs/text-codec.ts'
 import { Utf8Codec } from '../codecs/utf8.ts'
 import { InvalidArgumentError, invalidArgument } from '../errors.ts'
 import { copyOf, isBytes, isWellFormed, lengthOf, owned } from '../internal/bytes.ts'
+import { leaveUnheard } from '../internal/thenable.ts'
 import type { StoreHandle } from './store-handle.ts'
 
 /** A named key space, as one handle of the store sees it. */
@@ -104,10 +106,11 @@ export class KeySpace<K, V> {
     try {
       encoded = encode()
     } catch (cause) {
-      if (cause instanceof InvalidArgumentError) throw cause
+      if (takeRefusal(cause) && cause instanceof InvalidArgumentError) throw cause
       throw codecFailed('encode', 'a key', this.keyName, this.name, cause)
     }
     if (typeof encoded === 'string' ? isWellFormed(encoded) : isBytes(encoded)) return encoded
+    leaveUnheard(encoded)
     throw codecFailed('encode', 'a key', this.keyName, this.name, new TypeError('a codec encodes to bytes, or a string without lone surrogates'))
   }
 }

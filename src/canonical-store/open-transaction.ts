@@ -53,7 +53,10 @@ export class OpenTransaction implements RangeSource {
 
   /** @throws what doomed it, or `ERR_TRANSACTION_FINISHED` */
   check(): void {
-    if (this.#doom !== undefined) throw this.#told(this.#doom)
+    if (this.#doom !== undefined) {
+      this.#tell()
+      throw this.#doom
+    }
     if (this.#isOver) throw errorOf('ERR_TRANSACTION_FINISHED', 'the transaction has ended')
   }
 
@@ -80,11 +83,12 @@ export class OpenTransaction implements RangeSource {
     return error
   }
 
+  /** Whether a write's error is one of {@link refuse}. */
   hasRefused(error: unknown): boolean {
     return this.#refusals?.has(error) === true
   }
 
-  /** A promise that has been rejected by {@link refuse}: when the transaction tells its caller, nobody has to listen to that one too. */
+  /** A promise that has been rejected by {@link refuse}: when the transaction tells its caller that it has failed, nobody has to listen to that one too. */
   tellFor(refused: Promise<unknown>): void {
     ;(this.#unheard ??= []).push(refused)
   }
@@ -248,16 +252,15 @@ export class OpenTransaction implements RangeSource {
     this.check()
   }
 
-  /** Ends it; `error` is what its caller is told. */
-  fail(error: unknown): void {
+  /** Ends it; its caller is told, with the function's own error perhaps. */
+  fail(): void {
     this.abort()
-    if (error === this.#doom || this.hasRefused(error)) this.#told(error)
+    this.#tell()
   }
 
-  /** The user is told why it is not applied. */
-  #told<T>(why: T): T {
+  /** The user is told that it is not applied. */
+  #tell(): void {
     if (this.#unheard !== undefined) for (const refused of this.#unheard) refused.catch(() => {})
-    return why
   }
 
   /** Ends it without a trace; harmless after its end. The gate first: should this be cut off, it is done again at the end of the turn. */

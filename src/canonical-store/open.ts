@@ -72,45 +72,51 @@ export async function open<E = Json, In = E>(path: string | URL, options?: OpenO
 }
 
 function nativeOptions(options: Omit<OpenOptions<never>, 'events'>, events: Codec<unknown>): NativeOptions {
-  const { create, limits, flush, inlineFlush, mapSizeBytes, segmentBytes, eventCompression, retention, stripes, readers, allowNetworkFileSystem } = options
+  const { create, inlineFlush, mapSizeBytes, segmentBytes, eventCompression, stripes, allowNetworkFileSystem } = options
+  const limits = checkedCopy(options.limits, LIMITS, 'limits')
+  const flush = checkedCopy(options.flush, FLUSH, 'flush')
+  const retention = checkedCopy(options.retention, RETENTION, 'retention')
+  const readers = checkedCopy(options.readers, READERS, 'readers')
   checkBoolean(create, 'create')
-  checkOptions(limits, LIMITS, 'limits')
-  for (const name of LIMITS) checkInteger((limits as Record<string, unknown> | undefined)?.[name], 1, `limits.${name}`)
-  checkOptions(flush, FLUSH, 'flush')
-  checkInteger(flush?.bytes, MIN_FLUSH_BYTES, 'flush.bytes')
-  checkInteger(flush?.intervalMs, 1, 'flush.intervalMs')
+  for (const name of LIMITS) checkInteger((limits as Record<string, unknown>)[name], 1, `limits.${name}`)
+  checkInteger(flush.bytes, MIN_FLUSH_BYTES, 'flush.bytes')
+  checkInteger(flush.intervalMs, 1, 'flush.intervalMs')
   if (inlineFlush !== undefined && inlineFlush !== 'auto' && inlineFlush !== 'never') throw invalidArgument('inlineFlush', "'auto' or 'never' is needed")
   checkInteger(mapSizeBytes, 1, 'mapSizeBytes')
   checkInteger(segmentBytes, MIN_SEGMENT_BYTES, 'segmentBytes')
   if (!COMPRESSIONS.has(eventCompression)) throw invalidArgument('eventCompression', "'none', 'lz4' or 'zstd' is needed")
-  checkOptions(retention, RETENTION, 'retention')
-  for (const name of RETENTION) checkInteger((retention as Record<string, unknown> | undefined)?.[name], 0, `retention.${name}`)
-  checkOptions(readers, READERS, 'readers')
-  checkInteger(readers?.warnAfterMs, 1, 'readers.warnAfterMs')
+  for (const name of RETENTION) checkInteger((retention as Record<string, unknown>)[name], 0, `retention.${name}`)
+  checkInteger(readers.warnAfterMs, 1, 'readers.warnAfterMs')
   checkBoolean(allowNetworkFileSystem, 'allowNetworkFileSystem')
   checkPowerOfTwo(stripes, 'stripes')
   return {
     create: create ?? true,
     eventCodec: events.name,
     ...present({
-      keyBytes: limits?.keyBytes,
-      valueBytes: limits?.valueBytes,
-      eventBytes: limits?.eventBytes,
-      transactionBytes: limits?.transactionBytes,
-      flushBytes: flush?.bytes,
-      flushIntervalMs: flush?.intervalMs,
+      keyBytes: limits.keyBytes,
+      valueBytes: limits.valueBytes,
+      eventBytes: limits.eventBytes,
+      transactionBytes: limits.transactionBytes,
+      flushBytes: flush.bytes,
+      flushIntervalMs: flush.intervalMs,
       inlineFlush: inlineFlush === undefined ? undefined : inlineFlush === 'auto',
       mapSizeBytes,
       segmentBytes,
       eventCompression,
-      retentionMaxEvents: retention?.maxEvents,
-      retentionMaxAgeMs: retention?.maxAgeMs,
-      retentionMaxBytes: retention?.maxBytes,
-      readersWarnAfterMs: readers?.warnAfterMs,
+      retentionMaxEvents: retention.maxEvents,
+      retentionMaxAgeMs: retention.maxAgeMs,
+      retentionMaxBytes: retention.maxBytes,
+      readersWarnAfterMs: readers.warnAfterMs,
       allowNetworkFileSystem,
       stripes,
     }),
   }
+}
+
+/** Options within options, read once: what is checked is what is used. */
+function checkedCopy<T extends object>(options: T | undefined, known: ReadonlySet<string>, argument: string): Partial<T> {
+  checkOptions(options, known, argument)
+  return { ...options }
 }
 
 /** Without what was left out. */

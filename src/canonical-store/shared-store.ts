@@ -6,30 +6,18 @@ import { nobodysContext } from '../internal/context.ts'
 import { performance, queueMicrotask, setTimeout } from '../internal/platform.ts'
 import { Admission, type PAUSED } from './admission.ts'
 import type { CommitInfo, EventId } from './canonical-store.ts'
+import { ComingEvents } from './coming-events.ts'
 import { failures, stalls } from './diagnostics.ts'
 import type { Environment, ThreadStore } from './environment.ts'
 import { EVENT_LEVELS, EventWaiters, type EventLevel } from './event-waiters.ts'
 import { Observer } from './observer.ts'
+import { APPLIED, CROWDED_AND_FULL, EVENTS, FLAGS, HAS_FAILED, HAS_NO_ROOM, IS_FULL, IS_PACED, IS_PAUSED, WAITS_FOR_READERS } from './marks.ts'
 import type { OpenTransaction } from './open-transaction.ts'
 import { Stall } from './stall.ts'
 import { DURABLE, FLUSHED, LEVELS, WRITTEN, Waiters, type Level } from './waiters.ts'
 
-/** Where the marks stand in the array that native code fills; a {@link Level} is its own index. */
-const APPLIED = 0
-const FLAGS = 4
-const EVENTS = 5
-/** Crowded or paused: new writes have to queue. */
-const HAS_NO_ROOM = 1 | 16
-const HAS_FAILED = 2
-const IS_FULL = 4
-/** Crowded, and let in by and by: nobody wakes us for that. */
-const IS_PACED = 32
-/** Snapshots and iterations hold what there is no room beside. */
-const WAITS_FOR_READERS = 64
-const IS_PAUSED = 16
 /** How often those are let in who are paced, in ms: the coordinator's slice. */
 const PACE_MS = 4
-const CROWDED_AND_FULL = 1 | IS_FULL
 
 /**
  * So many waiters may be served by a flush on this thread (docs/decisions/0005). It costs them two changes of threads less, which is more than the
@@ -57,6 +45,10 @@ export class SharedStore {
   readonly #waiters: Waiters
   readonly #admission = new Admission()
   readonly #eventWaiters = new EventWaiters()
+  readonly #coming = new ComingEvents(
+    () => !this.#eventWaiters.isEmpty && this.#failure === undefined && this.#handles.size > 0 && this.#eventWaiters.awaitsBelow(this.eventsEnd(APPLIED)),
+    () => void this.reached(DURABLE, this.applied),
+  )
   readonly #stall = new Stall(this)
   /** What the copies of this package share; while no handle is open here, nothing does. */
   #thread: ThreadStore = { open: undefined, members: new Set([this]) }
@@ -158,6 +150,7 @@ export class SharedStore {
     } else {
       this.#stop(failure as LedgerstoneError)
       this.#waiters.fail(failure)
+      this.#coming.look()
     }
   }
 
@@ -269,7 +262,18 @@ export class SharedStore {
   awaitEvent(level: EventLevel, id: EventId, settle: (failure?: Error) => void): () => void {
     const forget = this.#eventWaiters.add(level, id, settle)
     this.#scheduleTurn()
-    return forget
+    this.#coming.look()
+    return () => {
+      forget()
+      this.#coming.look()
+    }
+  }
+
+  /** The events below `end` are applied, by this thread. */
+  appended(end: EventId): void {
+    if (this.#eventWaiters.isEmpty) return
+    if (end > this.eventsEnd(APPLIED)) this.#marks[EVENTS] = end
+    this.#coming.look()
   }
 
   /** @throws the failure that {@link reached} told of, unless this commit was there before it */
@@ -362,6 +366,7 @@ export class SharedStore {
   #settle(): void {
     for (const level of LEVELS) this.#waiters.settle(level, this.#marks[level] as number)
     for (const level of EVENT_LEVELS) this.#eventWaiters.settle(level, this.eventsEnd(level))
+    this.#coming.look()
   }
 
   #fail(): void {
@@ -370,6 +375,7 @@ export class SharedStore {
     if (this.#failure === undefined) return
     this.#waiters.fail(this.#poisoned())
     this.#eventWaiters.fail(() => this.#poisoned())
+    this.#coming.look()
     this.#admission.refuse(() => this.#poisoned())
   }
 

@@ -11,15 +11,12 @@ import { NativeCursor } from './cursor.ts'
 import type { Environment } from './environment.ts'
 import type { KeyBounds } from './key-bounds.ts'
 import { KeySpace } from './key-space.ts'
+import { HAS_FAILED, IS_PAUSED, IS_SEALED } from './marks.ts'
 import { OpenReaders } from './open-readers.ts'
 import type { RangeSource } from './range.ts'
 import { PointReader } from './reader.ts'
 import type { SharedStore } from './shared-store.ts'
 import type { Limits } from './write-set.ts'
-
-const HAS_FAILED = 2
-const IS_SEALED = 8
-const IS_PAUSED = 16
 
 /** What a handle is made from. */
 export interface HandleOptions {

@@ -5,8 +5,8 @@ import { rankOf } from '../durability.ts'
 import type { ColdCalls } from '../binding.ts'
 import { errorOf, hasCode, invalidArgument } from '../errors.ts'
 import { owned } from '../internal/bytes.ts'
-import { isPromise, throwIfAborted } from '../internal/platform.ts'
-import { isThenable } from '../internal/thenable.ts'
+import { throwIfAborted } from '../internal/platform.ts'
+import { isThenable, leaveUnheard } from '../internal/thenable.ts'
 import { checkFunction, checkOptions, checkSignal } from '../internal/validate.ts'
 import { checkedTimeout, DEFAULT_LOCK_TIMEOUT_MS } from '../lock-manager/lock-manager.ts'
 import type { Commit, CommitInfo, Transaction, WriteOptions, WriteTxn } from './canonical-store.ts'
@@ -220,7 +220,7 @@ export class Writer {
     try {
       return { result: synchronous(fn(new EmbeddedTransaction(open))), commit: open.commit() }
     } catch (error) {
-      open.fail(error)
+      open.fail()
       throw error
     }
   }
@@ -334,7 +334,7 @@ function signalOf(options: WriteOptions | undefined): AbortSignal | undefined {
 
 /** What a transaction that was not committed comes to. Kept out by a pause it runs again, whatever its function has made of that. */
 function pausedOr(open: OpenTransaction, error: unknown): typeof PAUSED {
-  open.fail(error)
+  open.fail()
   if (open.wasPaused) return PAUSED
   throw error
 }
@@ -350,7 +350,6 @@ function synchronous<T>(result: T): T {
 }
 
 function asyncTransaction(result: unknown): Error {
-  // It is going to fail, because its transaction has ended; that must not become an unhandled rejection beside the error it gets here.
-  if (isPromise(result)) result.catch(() => {})
+  leaveUnheard(result) // it is going to fail, because its transaction has ended
   return errorOf('ERR_ASYNC_TRANSACTION', 'the callback of a transaction returned a promise; the transaction is aborted')
 }

@@ -3,6 +3,7 @@ import { invalidArgument } from '../errors.ts'
 import { brand } from '../internal/brand.ts'
 import { isBytes } from '../internal/bytes.ts'
 import type { Codec, KeyCodec } from './codec.ts'
+import { refusal } from './refusal.ts'
 
 /**
  * Bytes as they are; the codec's name is `binary`. Takes any `Uint8Array`, which is copied at the call, and gives a `Buffer` that is never
@@ -18,7 +19,7 @@ export class BinaryCodec {
   readonly ordered = true
 
   encode(bytes: Uint8Array): Uint8Array {
-    if (!isBytes(bytes)) throw invalidArgument('key', 'a binary key is a Uint8Array')
+    if (!isBytes(bytes)) throw refusal(invalidArgument('key', 'a binary key is a Uint8Array'))
     return bytes
   }
 

@@ -2,12 +2,13 @@
 // brought up to the current one while it is read; nothing is ever rewritten.
 import { errorOf, invalidArgument, type LedgerstoneError } from '../errors.ts'
 import { isBytes, owned } from '../internal/bytes.ts'
-import { isThenable } from '../internal/thenable.ts'
+import { isThenable, leaveUnheard } from '../internal/thenable.ts'
 import { checkFunction, checkInteger, checkOptions } from '../internal/validate.ts'
 import { checkCodec } from './check-codec.ts'
 import type { Codec } from './codec.ts'
 import type { Envelope, EnvelopeInput, EnvelopeOptions, EventMetadata, EventTypeOptions } from './envelope-types.ts'
 import { checkSchema, json, validate } from './json.ts'
+import { refusal } from './refusal.ts'
 import { TextCodec } from './text-codec.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set(['types', 'codec'])
@@ -78,8 +79,9 @@ function eventType(type: string, options: EventTypeOptions<unknown>, argument: s
   const upcasters = Array.from({ length: Math.min(version, given.length + 2) - 1 }, (_, i) => {
     const from = i + 1
     if (!Object.hasOwn(upcast, from)) throw invalidArgument(`${argument}.upcast`, `there is no upcaster from version ${from} to ${from + 1}`)
-    checkFunction(upcast[from], `${argument}.upcast.${from}`)
-    return upcast[from] as Upcaster
+    const upcaster: unknown = upcast[from]
+    checkFunction(upcaster, `${argument}.upcast.${from}`)
+    return upcaster as Upcaster
   })
   const beyond = given.find((from) => !(Number(from) >= 1 && Number(from) < version && String(Math.trunc(Number(from))) === from))
   if (beyond !== undefined) throw invalidArgument(`${argument}.upcast.${beyond}`, `an upcaster takes a version from 1 up to the one before the current, ${version}`)
@@ -104,6 +106,7 @@ class Envelopes {
   }
 
   open(sealed: unknown): Sealed {
+    leaveUnheard(sealed)
     const { type, version, data, metadata, of } = this.#parts(sealed)
     if (!Number.isSafeInteger(version) || (version as number) < 1) throw this.#error('the event has no version', type)
     if ((version as number) > of.version) throw this.#error('the event is of a newer version', type, `version=${String(version)} supported=${of.version}`)
@@ -141,6 +144,7 @@ class Envelopes {
     } catch (cause) {
       throw this.#error('an upcaster has failed', type, `from=${from}`, cause)
     }
+    leaveUnheard(next)
     if (next === undefined || isThenable(next)) throw this.#error('an upcaster gives data, at once', type, `from=${from}`)
     return next
   }
@@ -159,7 +163,7 @@ class Envelopes {
 
   #error(what: string, type?: string, variables?: string, cause?: unknown): LedgerstoneError {
     const parts = [type === undefined ? undefined : `type=${JSON.stringify(type)}`, variables, `codec=${this.name}`]
-    return errorOf('ERR_CODEC', `${what}: ${parts.filter((part) => part !== undefined).join(' ')}`, { codec: this.name }, cause)
+    return refusal(errorOf('ERR_CODEC', `${what}: ${parts.filter((part) => part !== undefined).join(' ')}`, { codec: this.name }, cause))
   }
 }
 

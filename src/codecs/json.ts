@@ -1,8 +1,9 @@
 // The default codec of values and events: JSON text, checked against a schema on the way in where one is given.
 import { errorOf, invalidArgument } from '../errors.ts'
 import { brand } from '../internal/brand.ts'
-import { isThenable } from '../internal/thenable.ts'
+import { isThenable, leaveUnheard } from '../internal/thenable.ts'
 import type { Codec, Json } from './codec.ts'
+import { refusal } from './refusal.ts'
 import type { StandardSchemaV1 } from './standard-schema.ts'
 import { TextCodec } from './text-codec.ts'
 
@@ -71,12 +72,12 @@ export function checkSchema(schema: unknown, argument: string): asserts schema i
 export function validate(schema: StandardSchemaV1, value: unknown): unknown {
   const result = schema['~standard'].validate(value)
   if (isThenable(result)) {
-    result.then(undefined, () => {}) // refused below; its own outcome is nobody's
+    leaveUnheard(result)
     throw new TypeError('the schema validates asynchronously')
   }
   if (result.issues === undefined) return result.value
   const [first] = result.issues
-  throw errorOf('ERR_VALIDATION', `the schema refused the value: issues=${result.issues.length} path=${pathOf(first)}`, { issues: result.issues })
+  throw refusal(errorOf('ERR_VALIDATION', `the schema refused the value: issues=${result.issues.length} path=${pathOf(first)}`, { issues: result.issues }))
 }
 
 /** Where the first issue is, as one would write it: `lines[0].n`; `.` is the value itself. */

@@ -2,7 +2,9 @@
 // place.
 import { CodecError, errorOf, invalidArgument, ValidationError, type LedgerstoneError } from '../errors.ts'
 import { isAscii, isBytes, isDetached, isWellFormed, lengthOf, readUtf8 } from '../internal/bytes.ts'
+import { leaveUnheard } from '../internal/thenable.ts'
 import type { Codec } from './codec.ts'
+import { takeRefusal } from './refusal.ts'
 import { BinaryCodec } from './binary.ts'
 import { TextCodec } from './text-codec.ts'
 import { Utf8Codec } from './utf8.ts'
@@ -34,7 +36,6 @@ export class PayloadCodec<T = unknown> {
     try {
       encoded = this.#codec.encode(value)
     } catch (cause) {
-      if (cause instanceof ValidationError) throw cause
       throw this.#error('encode', cause)
     }
     if (typeof encoded === 'string') {
@@ -45,6 +46,7 @@ export class PayloadCodec<T = unknown> {
       if (lengthOf(encoded) > 0 || !isDetached(encoded)) return encoded
       throw invalidArgument(this.#collection === undefined ? 'event' : 'value', 'the memory of the bytes was given away')
     }
+    leaveUnheard(encoded)
     throw this.#error('encode', new TypeError('a codec encodes to bytes or a string'))
   }
 
@@ -83,10 +85,11 @@ export class PayloadCodec<T = unknown> {
 
   #error(what: 'encode' | 'decode', cause: unknown): LedgerstoneError {
     // A codec of ours has said it better.
-    if (cause instanceof CodecError) {
+    if (takeRefusal(cause)) {
+      if (cause instanceof ValidationError && what === 'encode') return cause
       const { name: codec } = this
       const collection = this.#collection
-      return collection === undefined ? cause : errorOf('ERR_CODEC', `${cause.message} collection=${JSON.stringify(collection)}`, { codec, collection }, cause.cause)
+      if (cause instanceof CodecError) return collection === undefined ? cause : errorOf('ERR_CODEC', `${cause.message} collection=${JSON.stringify(collection)}`, { codec, collection }, cause.cause)
     }
     return codecFailed(what, this.#collection === undefined ? 'an event' : 'a value', this.name, this.#collection, cause)
   }

@@ -3,6 +3,7 @@ import { invalidArgument } from '../errors.ts'
 import { brand } from '../internal/brand.ts'
 import { isWellFormed } from '../internal/bytes.ts'
 import type { Codec, KeyCodec } from './codec.ts'
+import { refusal } from './refusal.ts'
 import { TextCodec } from './text-codec.ts'
 
 /**
@@ -19,7 +20,7 @@ export class Utf8Codec extends TextCodec<string> {
   readonly ordered = true
 
   encode(text: string): string {
-    if (typeof text !== 'string') throw invalidArgument('key', 'a utf8 key is a string')
+    if (typeof text !== 'string') throw refusal(invalidArgument('key', 'a utf8 key is a string'))
     if (!isWellFormed(text)) throw new TypeError('the string has a lone surrogate')
     return text
   }

@@ -8,7 +8,8 @@ const HEAD = 4
 const MAX_BATCH_BYTES = 2 ** 30
 
 /** @throws `ERR_INVALID_ARGUMENT`, `ERR_LIMIT` before anything is copied */
-export function packEvents(events: readonly Uint8Array[], maxEventBytes: number): Buffer {
+export function packEvents(given: readonly Uint8Array[], maxEventBytes: number): Buffer {
+  const events = Array.from(given) // looked at twice: an accessor of the user's might give something else the second time
   let bytes = 0
   for (const event of events) {
     checkEvent(event, maxEventBytes, 'events')

@@ -13,14 +13,21 @@ interface Watched {
 export class AbortWatch {
   readonly #signals = new Map<AbortSignal, Watched>()
 
-  /** Calls `abort` once, with the signal's reason, if the signal has aborted, or aborts, before the returned function is called. Never within this call. */
+  /**
+   * Calls `abort` once, with the signal's reason, if the signal has aborted, or aborts, before the returned function is called. Never within this call.
+   * Signals of other makes are the user's code: what one throws when it is listened to ends the waiting as its reason would.
+   */
   add(signal: AbortSignal, abort: Abort): () => void {
-    if (signal.aborted) return abortSoon(signal, abort)
-    const watched = this.#signals.get(signal) ?? this.#watch(signal)
-    const { waiting } = watched
-    waiting.add(abort)
-    return () => {
-      if (waiting.delete(abort) && waiting.size === 0) this.#forget(signal, watched)
+    try {
+      if (signal.aborted) return abortSoon(reasonOf(signal), abort)
+      const watched = this.#signals.get(signal) ?? this.#watch(signal)
+      const { waiting } = watched
+      waiting.add(abort)
+      return () => {
+        if (waiting.delete(abort) && waiting.size === 0) this.#forget(signal, watched)
+      }
+    } catch (thrown) {
+      return abortSoon(thrown, abort)
     }
   }
 
@@ -36,27 +43,40 @@ export class AbortWatch {
     const waiting = new Set<Abort>()
     const listener = (): void => {
       this.#signals.delete(signal)
-      for (const abort of waiting) abort(signal.reason)
+      const reason = reasonOf(signal)
+      for (const abort of waiting) abort(reason)
       waiting.clear()
     }
     const watched = { waiting, listener }
-    this.#signals.set(signal, watched)
     signal.addEventListener('abort', listener, { once: true })
+    this.#signals.set(signal, watched)
     return watched
   }
 
   #forget(signal: AbortSignal, watched: Watched): void {
     if (this.#signals.get(signal) === watched) this.#signals.delete(signal)
-    signal.removeEventListener('abort', watched.listener)
+    try {
+      signal.removeEventListener('abort', watched.listener)
+    } catch {
+      // Nobody waits under it any more: should it still call, nobody is told.
+    }
+  }
+}
+
+function reasonOf(signal: AbortSignal): unknown {
+  try {
+    return signal.reason
+  } catch (thrown) {
+    return thrown
   }
 }
 
 /** A signal that has aborted tells nobody any more. */
-function abortSoon(signal: AbortSignal, abort: Abort): () => void {
+function abortSoon(reason: unknown, abort: Abort): () => void {
   let isWanted = true
   const tell = async (): Promise<void> => {
     await Promise.resolve()
-    if (isWanted) abort(signal.reason)
+    if (isWanted) abort(reason)
   }
   void tell()
   return () => {

@@ -144,7 +144,7 @@ export class Coordination<T extends CoordinatorTypes> implements Followed<View<T
     this.#checkOutside()
     if (this.failure !== undefined) throw this.failure
     if (this.#isClosed) return
-    const unwatch = signal === undefined ? undefined : this.aborts.add(signal, () => this.#fail('closing was given up', signal.reason))
+    const unwatch = signal === undefined ? undefined : this.aborts.add(signal, (reason) => this.#fail('closing was given up', reason))
     try {
       const closing = this.#closing ?? this.#beginClosing()
       await this.#unlessAborted(closing.promise, signal)

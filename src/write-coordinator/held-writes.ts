@@ -38,7 +38,6 @@ export class HeldWrites<W, H> {
         forget()
         reject(reason)
       }
-      // The signal first: it may be of any make, and throw.
       const unwatch = signal === undefined ? undefined : this.#aborts.add(signal, giveUp)
       const cancel = timeoutMs === undefined ? undefined : this.#schedule.after(timeoutMs, () => giveUp(timedOut('the write was not let in in time', this.#schedule.now() - sinceMs)))
       const forget = (): void => {

@@ -3,6 +3,7 @@
 import { errorOf, invalidArgument } from '../errors.ts'
 import type { Context } from '../internal/context.ts'
 import { isPromise } from '../internal/platform.ts'
+import { leaveUnheard } from '../internal/thenable.ts'
 import type { CoordinatorTypes, Delta, EpochRange, EpochStamped, View } from './coordinator-types.ts'
 import { Generation } from './generation.ts'
 import { Queue } from './queue.ts'
@@ -159,7 +160,7 @@ export class Layers<T extends CoordinatorTypes> {
 
   /** It may go on to change the delta, and fail, when the write has long been acknowledged. */
   #refusePromise(result: Promise<unknown>): void {
-    result.catch(() => {})
+    leaveUnheard(result)
     this.#source.fail('apply', errorOf('ERR_ASYNC_TRANSACTION', "the delta's `apply` returned a promise"))
   }
 

@@ -3,7 +3,7 @@
 #![allow(clippy::trivially_copy_pass_by_ref, reason = "a result may borrow from the `Env` that it is made in")]
 #![allow(unreachable_pub, reason = "`#[napi]` asks for `pub`; the addon itself is the only caller")]
 
-use napi::{Env, bindgen_prelude::AsyncTask};
+use napi::{Env, bindgen_prelude::Object};
 use napi_derive::napi;
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     binding_error::ErrorRecord,
     binding_event_log::NativeSegment,
     env_state::EnvState,
-    off_thread::OffThread,
+    off_thread::promised_of,
     slab::{Handle, safe_integer},
 };
 
@@ -49,12 +49,7 @@ pub fn release_segments(env: &Env, store: f64, held: f64) -> napi::Result<()> {
 
 /// CRC-32C over the file of the held segment that begins with this event.
 #[napi(catch_unwind, ts_return_type = "Promise<number>")]
-pub fn segment_checksum(
-    env: &Env,
-    store: f64,
-    held: f64,
-    first_event_id: f64,
-) -> napi::Result<AsyncTask<OffThread<u32>>> {
+pub fn segment_checksum(env: &Env, store: f64, held: f64, first_event_id: f64) -> napi::Result<Object<'_>> {
     let find = |state: &EnvState| {
         let held =
             state.with_store(Handle::from_number(store), |entry| entry.held_segments(Handle::from_number(held)))?;
@@ -63,5 +58,5 @@ pub fn segment_checksum(
         let segment = segment.ok_or_else(|| ErrorRecord::invalid("segment", "it is none of those that are held"))?;
         Ok((held, segment))
     };
-    OffThread::on(*env, find, |(held, segment)| Ok(held.checksum_of(segment)?))
+    promised_of(env, find, |(held, segment)| Ok(held.checksum_of(segment)?))
 }

@@ -16,7 +16,7 @@ use std::{
 use ledgerstone_canonical_store::{Level, Pause, StoreHandle};
 use napi::{
     Env,
-    bindgen_prelude::{AsyncTask, BigUint64Array, Uint32Array},
+    bindgen_prelude::{BigUint64Array, Object, Uint32Array},
 };
 use napi_derive::napi;
 
@@ -24,14 +24,14 @@ use crate::{
     binding_env::{number, on_state},
     binding_error::Failure,
     env_state::EnvState,
-    off_thread::OffThread,
+    off_thread::promised_of,
     slab::{Handle, safe_integer},
 };
 
 /// Takes no more writes until `unsealStore`; tells the newest event, 0 for none.
 #[napi(catch_unwind, ts_return_type = "Promise<number>")]
-pub fn seal_store(env: &Env, store: f64) -> napi::Result<AsyncTask<OffThread<f64>>> {
-    OffThread::on(*env, of_store(store), |store| {
+pub fn seal_store(env: &Env, store: f64) -> napi::Result<Object<'_>> {
+    promised_of(env, of_store(store), |store| {
         let sealed = store.seal()?;
         store.wait(Level::Durable, sealed.seq)?;
         Ok(number(sealed.outcome))
@@ -40,8 +40,8 @@ pub fn seal_store(env: &Env, store: f64) -> napi::Result<AsyncTask<OffThread<f64
 
 /// Takes writes again.
 #[napi(catch_unwind, ts_return_type = "Promise<void>")]
-pub fn unseal_store(env: &Env, store: f64) -> napi::Result<AsyncTask<OffThread<()>>> {
-    OffThread::on(*env, of_store(store), |store| {
+pub fn unseal_store(env: &Env, store: f64) -> napi::Result<Object<'_>> {
+    promised_of(env, of_store(store), |store| {
         let unsealed = store.unseal()?;
         Ok(store.wait(Level::Durable, unsealed.seq)?)
     })
@@ -49,8 +49,8 @@ pub fn unseal_store(env: &Env, store: f64) -> napi::Result<AsyncTask<OffThread<(
 
 /// Drops the events below an id and tells how many there were.
 #[napi(catch_unwind, ts_return_type = "Promise<number>")]
-pub fn trim_events(env: &Env, store: f64, before: f64) -> napi::Result<AsyncTask<OffThread<f64>>> {
-    OffThread::on(*env, of_store(store), move |store| {
+pub fn trim_events(env: &Env, store: f64, before: f64) -> napi::Result<Object<'_>> {
+    promised_of(env, of_store(store), move |store| {
         let trimmed = store.trim_events(safe_integer(before).unwrap_or(0))?;
         store.wait(Level::Durable, trimmed.seq)?;
         store.free_trimmed(trimmed.outcome.oldest_event_id)?;
@@ -60,8 +60,8 @@ pub fn trim_events(env: &Env, store: f64, before: f64) -> napi::Result<AsyncTask
 
 /// Flushes, closes the newest segment of the event log and tells the path of the newest closed one that holds events.
 #[napi(catch_unwind, ts_return_type = "Promise<string | null>")]
-pub fn rotate_events(env: &Env, store: f64) -> napi::Result<AsyncTask<OffThread<Option<String>>>> {
-    OffThread::on(*env, of_store(store), |store| {
+pub fn rotate_events(env: &Env, store: f64) -> napi::Result<Object<'_>> {
+    promised_of(env, of_store(store), |store| {
         Ok(store.rotate_events()?.map(|path| path.to_string_lossy().into_owned()))
     })
 }
@@ -79,10 +79,10 @@ pub fn pause_store(env: &Env, store: f64) -> napi::Result<f64> {
 
 /// Waits until no transaction is open; false when the pause has ended or the time was up.
 #[napi(catch_unwind, ts_return_type = "Promise<boolean>")]
-pub fn wait_idle(env: &Env, store: f64, pause: f64, timeout_ms: f64) -> napi::Result<AsyncTask<OffThread<bool>>> {
+pub fn wait_idle(env: &Env, store: f64, pause: f64, timeout_ms: f64) -> napi::Result<Object<'_>> {
     let pause = Pause::of_number(safe_integer(pause).unwrap_or(u64::MAX));
     let patience = Duration::from_millis(safe_integer(timeout_ms.ceil()).unwrap_or(0));
-    OffThread::on(*env, of_store(store), move |store| Ok(store.wait_idle(pause, patience)))
+    promised_of(env, of_store(store), move |store| Ok(store.wait_idle(pause, patience)))
 }
 
 /// Ends a pause of this handle; harmless when it has ended.

@@ -73,6 +73,7 @@ pub fn version() -> String {
 const THREAD_HOME: &str = "(() => {
   const key = Symbol.for('ledgerstone.thread')
   if (globalThis[key] === undefined) {
+    const { setImmediate } = globalThis
     const home = {
       joined: undefined,
       wakes: new Set(),
@@ -81,6 +82,10 @@ const THREAD_HOME: &str = "(() => {
       wake() { for (const wake of home.wakes) wake() },
     }
     Object.defineProperty(globalThis, key, { value: home })
+    globalThis.process?.on?.('beforeExit', () => {
+      home.joined?.cold.loopEnds(true)
+      setImmediate?.(() => home.joined?.cold.loopEnds(false))?.unref?.()
+    })
     globalThis.process?.on?.('exit', () => {
       home.joined?.cold.handOver()
       for (const end of home.ends) end()
@@ -136,6 +141,16 @@ pub fn take_value(env: &Env) -> napi::Result<BufferSlice<'_>> {
 pub fn hand_over(env: &Env) -> napi::Result<()> {
     on_state(env, |state| {
         state.hand_over();
+        Ok(())
+    })
+}
+
+/// Nothing keeps the event loop alive any more: commits that are not yet durable do until they are, also those that are made before
+/// this is taken back.
+#[napi(catch_unwind)]
+pub fn loop_ends(env: &Env, ends: bool) -> napi::Result<()> {
+    on_state(env, |state| {
+        state.loop_ends(ends);
         Ok(())
     })
 }

@@ -75,10 +75,7 @@ impl ErrorRecord {
             }
             LogError::NotFound { path: folder } => vec![path(folder)],
             LogError::FileSystem { path: folder, kind } => vec![path(folder), ("type", Detail::Text(kind.clone()))],
-            LogError::Locked { path: folder, pid } => {
-                let pid = pid.map(|pid| ("pid", Detail::Number(u64::from(pid))));
-                [path(folder)].into_iter().chain(pid).collect()
-            }
+            LogError::Locked { path, by } => Error::Locked { path: path.clone(), by: by.clone() }.details(),
             LogError::Poisoned(cause) => {
                 let cause = Some(Self::of_log(cause));
                 return Box::new(Self { code: error.code(), message: error.to_string(), details: Vec::new(), cause });

@@ -7,10 +7,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use ledgerstone_event_log::{Ground, Opening, OwnedLog, OwnedLogOptions, SegmentInfo};
 use ledgerstone_format::Durability;
-use napi::{
-    Env,
-    bindgen_prelude::{AsyncTask, Object},
-};
+use napi::{Env, bindgen_prelude::Object};
 use napi_derive::napi;
 
 use crate::{
@@ -18,7 +15,7 @@ use crate::{
     binding_error::{ErrorRecord, Failure},
     binding_store::compression,
     env_state::EnvState,
-    off_thread::{OffThread, promised},
+    off_thread::{promised, promised_of},
     slab::{Handle, safe_integer},
 };
 
@@ -153,22 +150,22 @@ pub fn close_event_log(env: &Env, log: f64) -> napi::Result<Object<'_>> {
 
 /// Flushes what was appended.
 #[napi(catch_unwind, ts_return_type = "Promise<void>")]
-pub fn log_sync(env: &Env, log: f64) -> napi::Result<AsyncTask<OffThread<()>>> {
-    OffThread::on(*env, |state| state.log(Handle::from_number(log)), |log| Ok(log.sync()?))
+pub fn log_sync(env: &Env, log: f64) -> napi::Result<Object<'_>> {
+    promised_of(env, |state| state.log(Handle::from_number(log)), |log| Ok(log.sync()?))
 }
 
 /// Closes the segment that is written; the path of the newest closed one that holds events.
 #[napi(catch_unwind, ts_return_type = "Promise<string | null>")]
-pub fn log_rotate(env: &Env, log: f64) -> napi::Result<AsyncTask<OffThread<Option<String>>>> {
+pub fn log_rotate(env: &Env, log: f64) -> napi::Result<Object<'_>> {
     let find = |state: &EnvState| state.log(Handle::from_number(log));
-    OffThread::on(*env, find, |log| Ok(log.rotate()?.map(|path| path.to_string_lossy().into_owned())))
+    promised_of(env, find, |log| Ok(log.rotate()?.map(|path| path.to_string_lossy().into_owned())))
 }
 
 /// Takes the events from `start` to `end`, included, away; how many there were.
 #[napi(catch_unwind, ts_return_type = "Promise<number>")]
-pub fn log_delete_range(env: &Env, log: f64, start: f64, end: f64) -> napi::Result<AsyncTask<OffThread<f64>>> {
+pub fn log_delete_range(env: &Env, log: f64, start: f64, end: f64) -> napi::Result<Object<'_>> {
     let find = |state: &EnvState| state.log(Handle::from_number(log));
-    OffThread::on(*env, find, move |log| {
+    promised_of(env, find, move |log| {
         let id = |id, argument| safe_integer(id).ok_or_else(|| ErrorRecord::invalid(argument, "no event id"));
         Ok(number(log.delete_range(id(start, "start")?, id(end, "end")?)?))
     })
@@ -176,9 +173,9 @@ pub fn log_delete_range(env: &Env, log: f64, start: f64, end: f64) -> napi::Resu
 
 /// The CRC-32C of the file of the closed segment with this first event.
 #[napi(catch_unwind, ts_return_type = "Promise<number>")]
-pub fn log_checksum(env: &Env, log: f64, first_event_id: f64) -> napi::Result<AsyncTask<OffThread<u32>>> {
+pub fn log_checksum(env: &Env, log: f64, first_event_id: f64) -> napi::Result<Object<'_>> {
     let find = |state: &EnvState| state.log(Handle::from_number(log));
-    OffThread::on(*env, find, move |log| {
+    promised_of(env, find, move |log| {
         let first_id = safe_integer(first_event_id);
         let segment = log.sealed_segments().into_iter().find(|segment| Some(segment.first_id) == first_id);
         let segment =

@@ -8,17 +8,14 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use ledgerstone_canonical_store::{Report, Verification, verify_closed};
 use ledgerstone_event_log::{LogReport, LogVerification};
-use napi::{
-    Env,
-    bindgen_prelude::{AsyncTask, Object},
-};
+use napi::{Env, bindgen_prelude::Object};
 use napi_derive::napi;
 
 use crate::{
     binding_env::{number, on_state},
     binding_error::Failure,
     env_state::EnvState,
-    off_thread::{OffThread, promised},
+    off_thread::{promised, promised_of},
     slab::Handle,
 };
 
@@ -149,9 +146,9 @@ pub fn start_log_verification(env: &Env, log: f64) -> napi::Result<f64> {
 
 /// The report, or null while there is none yet: then it is asked for again.
 #[napi(catch_unwind, ts_return_type = "Promise<NativeReport | null>")]
-pub fn await_verification(env: &Env, verification: f64) -> napi::Result<AsyncTask<OffThread<Option<NativeReport>>>> {
+pub fn await_verification(env: &Env, verification: f64) -> napi::Result<Object<'_>> {
     let find = |state: &EnvState| state.with_verification(Handle::from_number(verification), |it| it.asked.clone());
-    OffThread::on(*env, find, |asked| asked.wait(ASKING))
+    promised_of(env, find, |asked| asked.wait(ASKING))
 }
 
 /// Nobody asks for it any more.

@@ -58,6 +58,8 @@ pub(crate) struct EnvState {
     env: sys::napi_env,
     /// Whether the completion keeps the event loop alive.
     referenced: Cell<bool>,
+    /// The event loop is about to end unless something holds it.
+    loop_ends: Cell<bool>,
 }
 
 impl EnvState {
@@ -91,6 +93,7 @@ impl EnvState {
             completion: Arc::new(completion),
             env,
             referenced: Cell::new(false),
+            loop_ends: Cell::new(false),
         }));
         // SAFETY: the hook is added after the threadsafe function was made, so it runs before that is closed (last in, first
         // out), and it is the only one to free the state.
@@ -297,9 +300,23 @@ impl EnvState {
         last
     }
 
-    /// A commit was made here: the event loop stays alive until `settle_keep_alive` finds it durable.
-    pub(crate) fn keep_alive(&self) {
-        self.set_reference(true);
+    /// The event loop is about to end, or goes on. While it is about to end it is held for each commit that is not yet durable.
+    pub(crate) fn loop_ends(&self, ends: bool) {
+        self.loop_ends.set(ends);
+        if ends {
+            for entry in self.entries() {
+                entry.hold_loop();
+            }
+            self.settle_keep_alive();
+        }
+    }
+
+    /// A commit was made here.
+    pub(crate) fn committed(&self, entry: &StoreEntry) {
+        if self.loop_ends.get() {
+            entry.hold_loop();
+            self.settle_keep_alive();
+        }
     }
 
     /// Keeps the event loop alive as long as anything of this environment is under way, and no longer.

@@ -245,7 +245,7 @@ fn commit(state: &EnvState, arguments: &Arguments<4>) -> Answer {
             store.abort(state.owner);
         }
         let (buffer, info) = committed?;
-        state.keep_alive();
+        state.committed(store);
         write_result(buffer, &info);
         Ok(0.0)
     })

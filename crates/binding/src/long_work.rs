@@ -1,5 +1,5 @@
-//! Threads for work that may take long or hang: opening and closing stores and logs. One for each piece of work, up to a bound; what
-//! is beyond waits in line. A thread ends when nothing is left to do, so an idle process has none.
+//! Threads for work that may take long or hang: opening, closing, and all that waits for a store's gate or for a device. One for each
+//! piece of work, up to a bound; what is beyond waits in line, so no work may wait for other work to begin. A thread ends when nothing is left to do, so an idle process has none.
 
 use std::{collections::VecDeque, thread::Builder};
 
@@ -27,7 +27,7 @@ pub(crate) fn begin(work: Work) {
     if line.threads == THREADS {
         return;
     }
-    match Builder::new().name("ledgerstone-open".into()).spawn(work_off) {
+    match Builder::new().name("ledgerstone-work".into()).spawn(work_off) {
         Ok(_) => line.threads += 1,
         // Those that are at work come to it when they are done.
         Err(_) if line.threads > 0 => {}

@@ -1,15 +1,13 @@
-//! What takes long, away from the JavaScript thread. What it works on is held until the work has ended.
+//! What waits or touches a device, away from the JavaScript thread. What it works on is held until the work has ended.
 //!
-//! Short work goes to Node's pool. Opening and closing go to threads of the engine: the pool has four threads for the files, names
-//! and cryptography of the whole process, and a device that hangs would take them all.
-
-#![allow(unreachable_pub, reason = "`#[napi]` asks for `pub`; the addon itself is the only caller")]
+//! It goes to threads of the engine, never to Node's pool: that has four threads for the files, names and cryptography of the whole
+//! process, and a device that hangs would take them all.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use napi::{
-    Env, Task,
-    bindgen_prelude::{AsyncTask, Object, ToNapiValue, TypeName},
+    Env,
+    bindgen_prelude::{Object, ToNapiValue},
 };
 
 use crate::{
@@ -46,38 +44,16 @@ where
     Ok(promise)
 }
 
-type Work<R> = Box<dyn Fn() -> Result<R, Failure> + Send>;
-
-/// One call under way. When what it works on is not there that is a rejection, as whatever else goes wrong.
-pub struct OffThread<R>(Result<Work<R>, Failure>);
-
-impl<R: Send + 'static> OffThread<R> {
-    /// Finds something now and works on it off this thread.
-    pub(crate) fn on<T: Send + 'static>(
-        env: Env,
-        find: impl FnOnce(&EnvState) -> Result<T, Failure>,
-        work: impl Fn(&T) -> Result<R, Failure> + Send + 'static,
-    ) -> napi::Result<AsyncTask<Self>>
-    where
-        Self: Task,
-    {
-        on_state(&env, |state| {
-            let found = find(state);
-            Ok(AsyncTask::new(Self(found.map(|it| Box::new(move || work(&it)) as Work<R>))))
-        })
-    }
-}
-
-impl<R: ToNapiValue + TypeName + Send + 'static> Task for OffThread<R> {
-    type Output = R;
-    type JsValue = R;
-
-    fn compute(&mut self) -> napi::Result<R> {
-        let work = self.0.as_ref().map_err(|failure| failure.thrown())?;
-        contained(work).map_err(|failure| failure.thrown())
-    }
-
-    fn resolve(&mut self, _env: Env, outcome: R) -> napi::Result<R> {
-        Ok(outcome)
-    }
+/// The same for something that is found now. When it is not there that is a rejection, as whatever else goes wrong.
+pub(crate) fn promised_of<T, R>(
+    env: &Env,
+    find: impl FnOnce(&EnvState) -> Result<T, Failure>,
+    work: impl FnOnce(&T) -> Result<R, Failure> + Send + 'static,
+) -> napi::Result<Object<'_>>
+where
+    T: Send + 'static,
+    R: ToNapiValue + Send + 'static,
+{
+    let found = on_state(env, |state| Ok(find(state)))?;
+    promised(env, move || work(&found?), |_, outcome| outcome)
 }

@@ -64,12 +64,12 @@ pub(crate) struct StoreEntry {
     demands: RefCell<Demands>,
     /// The first commit since JavaScript last said what it waits for; 0 for none.
     first_commit_of_turn: Cell<u64>,
-    /// The newest commit of this environment, until it is durable; 0 for none.
+    /// The newest commit of this environment; 0 for none.
     last_commit: Cell<u64>,
+    /// The commit that the event loop is held for; 0 for none.
+    held_for: Cell<u64>,
     /// Somebody here waits for events to be applied.
     watches_applied: Cell<bool>,
-    /// No commit of the future has this seq or a lower one.
-    newest_known: Cell<u64>,
 }
 
 /// Gives the gate of a transaction back unless its commit has done so: after a panic.
@@ -96,9 +96,7 @@ impl StoreEntry {
     pub(crate) fn new(handle: Arc<StoreHandle>, completion: Arc<Completion>) -> Self {
         let watch = Arc::new(Watch::new(completion, Arc::clone(&**handle)));
         let listener = handle.add_listener(Arc::clone(&watch) as Arc<_>);
-        let marks = handle.marks();
-        watch.note_condition(&marks);
-        let newest = marks.applied;
+        watch.note_condition(&handle.marks());
         Self {
             handle,
             watch,
@@ -111,8 +109,8 @@ impl StoreEntry {
             demands: RefCell::default(),
             first_commit_of_turn: Cell::new(0),
             last_commit: Cell::new(0),
+            held_for: Cell::new(0),
             watches_applied: Cell::new(false),
-            newest_known: Cell::new(newest),
         }
     }
 
@@ -214,26 +212,17 @@ impl StoreEntry {
     /// it is refused because a transaction is open here, the gate is still that transaction's.
     pub(crate) fn commit(&self, owner: Owner, entry: GateEntry, write_set: &[u8]) -> Result<CommitInfo, Failure> {
         let gate = matches!(entry, GateEntry::Held).then(|| GateReturn { entry: self, owner });
-        if self.last_commit.get() == 0 {
-            // At most the seq that the commit will have. Wished for before anybody can flush it, so its wake-up is not missed.
-            self.watch.keep(self.newest_known.get() + 1);
-        }
         let outcome = self.handle.commit(owner, entry, write_set, &self.slots.borrow());
         if let Some(gate) = gate {
             gate.forget();
         }
-        match &outcome {
-            Ok(info) => self.note_commit(info),
-            Err(_) if self.last_commit.get() == 0 => self.watch.keep(NOBODY),
-            Err(_) => {}
-        }
-        Ok(outcome?)
+        let info = outcome?;
+        self.note_commit(&info);
+        Ok(info)
     }
 
     fn note_commit(&self, info: &CommitInfo) {
-        self.newest_known.set(info.seq);
         self.last_commit.set(info.seq);
-        self.watch.keep(info.seq);
         if self.first_commit_of_turn.get() == 0 {
             self.first_commit_of_turn.set(info.seq);
         }
@@ -267,7 +256,7 @@ impl StoreEntry {
         }
         let marks = self.handle.marks();
         let durable = marks.durable;
-        self.forget_durable_commit(&marks);
+        self.let_loop_go(&marks);
         {
             let mut demands = self.demands.borrow_mut();
             demands.written.told(durable);
@@ -324,26 +313,38 @@ impl StoreEntry {
             demands.room &= (marks.crowded && !marks.no_space) || marks.paused;
         }
         self.watch.events_are_told(&marks);
-        self.forget_durable_commit(&marks);
+        self.let_loop_go(&marks);
         self.publish_and_look();
         marks
     }
 
-    /// Whether this store keeps the event loop alive: a commit from here is not yet durable, or somebody waits. Not after a
+    /// The event loop is about to end: what was committed from here is made durable, and holds the loop until it is. Not after a
     /// failure, when nothing more will become durable.
-    pub(crate) fn keeps_alive(&self) -> bool {
-        if self.last_commit.get() > 0 {
-            self.forget_durable_commit(&self.handle.marks());
+    pub(crate) fn hold_loop(&self) {
+        let (marks, last_commit) = (self.handle.marks(), self.last_commit.get());
+        if marks.failed || marks.durable >= last_commit {
+            return;
         }
-        self.last_commit.get() > 0 || !self.demands.borrow().is_empty()
+        self.held_for.set(last_commit);
+        self.watch.hold(last_commit);
+        self.handle.want(Level::Durable, last_commit);
+        self.publish_and_look();
     }
 
-    /// A commit that is durable keeps nothing alive, nor is it worth a wake.
-    fn forget_durable_commit(&self, marks: &Marks) {
-        let last_commit = self.last_commit.get();
-        if last_commit > 0 && (marks.failed || marks.durable >= last_commit) {
-            self.last_commit.set(0);
-            self.watch.keep(NOBODY);
+    /// Whether this store keeps the event loop alive: it is held for a commit, or somebody waits.
+    pub(crate) fn keeps_alive(&self) -> bool {
+        if self.held_for.get() > 0 {
+            self.let_loop_go(&self.handle.marks());
+        }
+        self.held_for.get() > 0 || !self.demands.borrow().is_empty()
+    }
+
+    /// What has become durable holds nothing, nor is it worth a wake.
+    fn let_loop_go(&self, marks: &Marks) {
+        let held_for = self.held_for.get();
+        if held_for > 0 && (marks.failed || marks.durable >= held_for) {
+            self.held_for.set(0);
+            self.watch.hold(NOBODY);
         }
     }
 

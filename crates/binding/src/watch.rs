@@ -56,8 +56,8 @@ pub(crate) struct Watch {
     flushed: AtomicU64,
     /// The event that is awaited at each level: applied, written, durable.
     events: [AtomicU64; 3],
-    /// The last commit of this environment, while it keeps the event loop alive.
-    kept: AtomicU64,
+    /// The commit that the event loop is held for.
+    held: AtomicU64,
     room: AtomicBool,
     told_of_failure: AtomicBool,
     /// [`flag::FAILED`], [`flag::SEALED`] and [`flag::PAUSED`], kept current by whoever changes them.
@@ -79,7 +79,7 @@ impl Watch {
             durable: AtomicU64::new(NOBODY),
             flushed: AtomicU64::new(NOBODY),
             events: [const { AtomicU64::new(NOBODY) }; 3],
-            kept: AtomicU64::new(NOBODY),
+            held: AtomicU64::new(NOBODY),
             room: AtomicBool::new(false),
             told_of_failure: AtomicBool::new(false),
             condition: Arc::default(),
@@ -125,10 +125,10 @@ impl Watch {
         }
     }
 
-    /// Publishes the commit that keeps the event loop alive, or [`NOBODY`]. Either before that commit is made, or look at the
-    /// marks afterwards.
-    pub(crate) fn keep(&self, seq: u64) {
-        self.kept.store(seq, Ordering::Relaxed);
+    /// Publishes the commit that the event loop is held for, or [`NOBODY`]. Look at the marks afterwards.
+    pub(crate) fn hold(&self, seq: u64) {
+        self.held.store(seq, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
     }
 
     /// From now until the end of `lead` the engine's word is not heard. Look at the marks afterwards.
@@ -144,7 +144,7 @@ impl Watch {
     pub(crate) fn is_reached_by(&self, marks: &Marks) -> bool {
         let at = |level: &AtomicU64| level.load(Ordering::Relaxed);
         marks.written >= at(&self.written)
-            || marks.durable >= at(&self.durable).min(at(&self.kept))
+            || marks.durable >= at(&self.durable).min(at(&self.held))
             || marks.flushed >= at(&self.flushed)
             || self.events.iter().zip(marks.events()).any(|(awaited, end)| end > at(awaited))
             || (self.room.load(Ordering::Relaxed) && has_news_of_room(marks))

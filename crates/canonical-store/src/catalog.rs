@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    ops::Bound,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -54,6 +55,18 @@ impl CatalogEntry {
     }
 }
 
+/// When a collection was dropped, and its id.
+pub(crate) type DropOrder = (u64, u32);
+
+/// Dropped collections of which nothing is left in the checkpoint, though somebody may still look one up.
+#[derive(Debug, Default)]
+pub(crate) struct Purged {
+    /// All that were dropped up to this one: they are cleared up in that order.
+    pub(crate) upto: DropOrder,
+    /// Behind it those that never were there: made and dropped between two flushes.
+    pub(crate) fleeting: BTreeSet<DropOrder>,
+}
+
 /// All collections, the dropped ones included until nothing is left of them that anybody could read.
 #[derive(Debug)]
 pub(crate) struct Catalog {
@@ -62,7 +75,8 @@ pub(crate) struct Catalog {
     entries: HashMap<u32, Arc<CatalogEntry>>,
     /// The living ones by name.
     living: HashMap<String, u32>,
-    dropped: BTreeSet<u32>,
+    /// In the order in which they were dropped.
+    dropped: BTreeSet<DropOrder>,
     /// Made or dropped since the last flush took them.
     changed: BTreeSet<u32>,
 }
@@ -97,7 +111,7 @@ impl Catalog {
         if entry.dropped_seq == 0 {
             self.living.insert(entry.name.clone(), entry.id);
         } else {
-            self.dropped.insert(entry.id);
+            self.dropped.insert((entry.dropped_seq, entry.id));
         }
         self.entries.insert(entry.id, Arc::new(entry));
     }
@@ -126,7 +140,18 @@ impl Catalog {
 
     /// Those of which something may be left.
     pub(crate) fn dropped(&self) -> impl Iterator<Item = &Arc<CatalogEntry>> {
-        self.dropped.iter().filter_map(|id| self.entries.get(id))
+        self.dropped.iter().filter_map(|(_, id)| self.entries.get(id))
+    }
+
+    /// The one that was dropped first of those that are known.
+    pub(crate) fn first_dropped(&self) -> Option<DropOrder> {
+        self.dropped.first().copied()
+    }
+
+    /// The first one that was dropped behind `purged` and up to `flushed_seq`.
+    pub(crate) fn next_dropped(&self, purged: DropOrder, flushed_seq: u64) -> Option<DropOrder> {
+        let next = self.dropped.range((Bound::Excluded(purged), Bound::Unbounded)).next();
+        next.copied().filter(|(dropped_seq, _)| *dropped_seq <= flushed_seq)
     }
 
     pub(crate) fn create(&mut self, entry: CatalogEntry) {
@@ -141,7 +166,7 @@ impl Catalog {
         if let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.dropped_seq == 0) {
             self.living.remove(&entry.name);
             *entry = Arc::new(CatalogEntry { dropped_seq: seq, ..(**entry).clone() });
-            self.dropped.insert(id);
+            self.dropped.insert((seq, id));
             self.changed.insert(id);
         }
     }
@@ -152,11 +177,19 @@ impl Catalog {
         changed.iter().filter_map(|id| self.entries.get(id).cloned()).collect()
     }
 
-    /// Nothing is left of a dropped one, and nobody reads at a time when it lived.
-    pub(crate) fn forget(&mut self, id: u32) {
-        if self.dropped.remove(&id) {
-            self.entries.remove(&id);
+    /// Forgets those up to `purged`, of which nothing is left, that nobody reads at a time when they lived: `oldest_seq` is the
+    /// oldest that anybody reads at. How many were looked at.
+    pub(crate) fn forget_purged(&mut self, purged: DropOrder, oldest_seq: Option<u64>) -> u64 {
+        let mut looked_at = 0;
+        while let Some(first) = self.first_dropped() {
+            looked_at += 1;
+            if first > purged || oldest_seq.is_some_and(|seq| first.0 > seq) {
+                break;
+            }
+            self.dropped.remove(&first);
+            self.entries.remove(&first.1);
         }
+        looked_at
     }
 }
 
@@ -278,11 +311,38 @@ mod tests {
 
     use ledgerstone_vfs::sim::{SimClock, SimDisk};
 
-    use super::MAX_COLLECTION_ID;
+    use super::{Catalog, CatalogEntry, MAX_COLLECTION_ID};
     use crate::{
         GateEntry, OpenOptions, Owner,
         testing::{WriteSet, open_simulated},
     };
+
+    /// Bug: while somebody held an old snapshot, each slice of clearing up after dropped collections looked at all of them, under the commit
+    /// lock. Mechanism: they were kept by id, and those of which nothing was left were looked for among all. Fix: they are kept in
+    /// the order in which they were dropped, cleared up and forgotten in, so the first one answers for those behind it.
+    #[test]
+    fn what_an_old_reader_keeps_costs_one_look() {
+        let mut catalog = Catalog::new(Vec::new(), 0);
+        for id in 2..5_000 {
+            let name = format!("collection {id}");
+            let (key_codec, value_codec) = ("utf8".to_owned(), "json".to_owned());
+            catalog.create(CatalogEntry { id, name, key_codec, value_codec, created_seq: 1, dropped_seq: 0 });
+        }
+        // Not in the order of their ids.
+        for (seq, id) in (10..).zip((2..5_000).rev()) {
+            catalog.drop_at(id, seq);
+        }
+        assert_eq!(catalog.next_dropped((0, 0), 9), None);
+        assert_eq!(catalog.next_dropped((0, 0), 5_000), Some((10, 4_999)));
+        assert_eq!(catalog.next_dropped((2_000, 3_009), 5_000), Some((2_001, 3_008)));
+        assert_eq!(catalog.next_dropped((5_000, u32::MAX), 5_000), None);
+        assert_eq!(catalog.forget_purged((2_000, 3_009), Some(9)), 1);
+        assert_eq!(catalog.dropped().count(), 4_998);
+        assert_eq!(catalog.forget_purged((2_000, 3_009), Some(1_009)), 1_001);
+        assert_eq!(catalog.forget_purged((2_000, 3_009), None), 992);
+        assert_eq!(catalog.dropped().next().map(|entry| entry.id), Some(3_008));
+        assert_eq!(catalog.ids().count(), 4_998 - 1_991 + 1);
+    }
 
     /// Bug: behind the last id two collections would have had the same one, and puts into a third were left out without a word. Mechanism: the next id
     /// stayed where it was. Fix: there is an end, and it is told before anything is written.

@@ -1,4 +1,4 @@
-//! Says that the store was closed cleanly, and where its journal and its log ended then. It vouches for the bytes up to
+//! Says that the store was closed cleanly, everything flushed, and where its journal and its log ended then. It vouches for the bytes up to
 //! there only, and is removed before the next write.
 
 use std::path::Path;

@@ -58,8 +58,16 @@ impl Store {
             let state = self.commit.lock();
             (state.last_seq, state.next_event_id)
         };
-        let whole = self.coordinator.flushed_seq() == seq;
-        if !whole || self.marked_clean.load(Ordering::Acquire) {
+        if self.coordinator.flushed_seq() != seq {
+            return Ok(());
+        }
+        self.journal.shrink()?;
+        match self.log.rest().map_err(Error::from) {
+            // The next opening reads a segment through.
+            Err(error) if error.can_heal() => {}
+            done => done?,
+        }
+        if self.marked_clean.load(Ordering::Acquire) {
             return Ok(());
         }
         let mark = CleanMark { seq, next_event_id };

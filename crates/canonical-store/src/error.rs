@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use ledgerstone_vfs::FileError;
+use ledgerstone_vfs::{FileError, Taken};
 
 /// The result of every operation of the store.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -65,9 +65,9 @@ pub enum Error {
     /// There is no such collection.
     #[error("there is no such collection: name={name}")]
     CollectionNotFound { name: String },
-    /// Another process has the store open.
-    #[error("the store is open in another process: path={} pid={}", path.display(), pid.map_or("unknown".to_owned(), |pid| pid.to_string()))]
-    Locked { path: PathBuf, pid: Option<u32> },
+    /// Somebody else has the store open.
+    #[error("the store is open {by} path={}", path.display())]
+    Locked { path: PathBuf, by: Taken },
     /// The store is open in this process with another value of this option.
     #[error("the store is open with another value of an option: option={option} expected={expected} actual={actual}")]
     OptionsMismatch {
@@ -168,6 +168,7 @@ impl Error {
             Self::Limit { .. } => "ERR_LIMIT",
             Self::CodecMismatch { .. } => "ERR_CODEC_MISMATCH",
             Self::StoreNotFound { .. } | Self::CollectionNotFound { .. } => "ERR_NOT_FOUND",
+            Self::Locked { by: Taken::ByVersion(_), .. } => "ERR_VERSION_MISMATCH",
             Self::Locked { .. } => "ERR_LOCKED",
             Self::OptionsMismatch { .. } => "ERR_OPTIONS_MISMATCH",
             Self::Closed { .. } => "ERR_CLOSED",
@@ -202,9 +203,14 @@ impl Error {
             }
             Self::StoreNotFound { path } => vec![("path", text(&path.display()))],
             Self::CollectionNotFound { name } => vec![("name", text(name))],
-            Self::Locked { path, pid } => {
+            Self::Locked { path, by } => {
                 let mut details = vec![("path", text(&path.display()))];
-                details.extend(pid.map(|pid| ("pid", Detail::Number(u64::from(pid)))));
+                match by.versions() {
+                    Some((expected, actual)) => {
+                        details.extend([("expected", text(&expected)), ("actual", text(&actual))]);
+                    }
+                    None => details.extend(by.pid().map(|pid| ("pid", Detail::Number(u64::from(pid))))),
+                }
                 details
             }
             Self::OptionsMismatch { option, expected, actual } => {

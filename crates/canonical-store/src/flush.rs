@@ -13,7 +13,7 @@ use ledgerstone_write_coordinator::{Delta as _, FlushFailure, Flusher};
 
 use crate::{
     Error, Store,
-    catalog::CatalogEntry,
+    catalog::DropOrder,
     checkpoint::{Batch, Part},
     delta::{FrozenAt, StoreDelta},
     error::Result,
@@ -140,38 +140,27 @@ impl Store {
     /// Clears the checkpoint of some of what dropped collections have left, and the memory of those of which nothing is left.
     fn purge_slice(&self) -> Result<bool> {
         let flushed = self.coordinator.flushed_seq();
-        let due = {
-            let mut purged = self.purged.lock();
-            if !purged.is_empty() {
-                self.forget_purged(&mut purged);
-            }
-            self.catalog.with(|catalog| {
-                let is_due = |entry: &CatalogEntry| entry.dropped_seq <= flushed && !purged.contains(&entry.id);
-                catalog.dropped().find(|entry| is_due(entry)).map(|entry| entry.id)
-            })
-        };
-        let Some(id) = due else { return Ok(false) };
-        if !self.checkpoint.purge(id)? {
-            self.purged.lock().insert(id);
+        let mut purged = self.purged.lock();
+        if self.catalog.with(|catalog| catalog.first_dropped().is_some_and(|first| first <= purged.upto)) {
+            self.forget_purged(purged.upto);
         }
-        Ok(true)
+        while let Some(next) = self.catalog.with(|catalog| catalog.next_dropped(purged.upto, flushed)) {
+            if !purged.fleeting.remove(&next) {
+                if !self.checkpoint.purge(next.1)? {
+                    purged.upto = next;
+                }
+                return Ok(true);
+            }
+            purged.upto = next;
+        }
+        Ok(false)
     }
 
     /// Whoever reads at a time when a collection lived still looks it up by its name.
-    fn forget_purged(&self, purged: &mut HashSet<u32>) {
+    fn forget_purged(&self, purged: DropOrder) {
         let _commit = self.commit.lock();
         let oldest_seq = self.readers.oldest_seq();
-        self.catalog.change(|catalog| {
-            let done: Vec<_> = catalog
-                .dropped()
-                .filter(|entry| purged.contains(&entry.id) && oldest_seq.is_none_or(|seq| entry.dropped_seq <= seq))
-                .map(|entry| entry.id)
-                .collect();
-            for id in done {
-                catalog.forget(id);
-                purged.remove(&id);
-            }
-        });
+        self.catalog.change(|catalog| catalog.forget_purged(purged, oldest_seq));
     }
 
     fn classify(&self, error: Error) -> FlushFailure<Error> {
@@ -229,7 +218,7 @@ impl Flusher<StoreDelta> for Store {
         if let Some(at) = frozen.frozen_at() {
             self.flushed_events.fetch_max(at.next_event_id, Ordering::AcqRel);
             let fleeting = at.collections.iter().filter(|collection| at.is_fleeting(collection));
-            self.purged.lock().extend(fleeting.map(|collection| collection.id));
+            self.purged.lock().fleeting.extend(fleeting.map(|collection| (collection.dropped_seq, collection.id)));
             // A failure is poison, which whoever waits is told of.
             let _ = self.free_trimmed(at.oldest_event_id);
         }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ledgerstone_format::StoreId;
-use ledgerstone_vfs::{Aside, Vfs, aside_paths, read_small_file};
+use ledgerstone_vfs::{Aside, Vfs, asides_of, read_small_file};
 
 use crate::{
     Error,
@@ -44,16 +44,25 @@ impl Identity {
 
     /// The one that was prepared by an attempt to make the store, and where it is.
     pub(crate) fn prepared(vfs: &dyn Vfs, identity: &Path) -> Result<Option<(Self, PathBuf)>> {
-        for path in aside_paths(identity) {
+        for path in asides_of(vfs, identity)? {
             match Self::read(vfs, &path) {
                 Ok(Some(identity)) => return Ok(Some((identity, path))),
-                Ok(None) => break,
+                Ok(None) => {}
                 // Torn, or not ours.
                 Err(Error::Corrupt { .. } | Error::Foreign { .. } | Error::Format { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(None)
+    }
+
+    /// Reads the integers of a record that [`seal`] made, be it this or the mark of a clean close.
+    #[cfg(all(feature = "sim", feature = "planted-faults"))]
+    pub(crate) fn integers(record: &[u8]) -> Option<u64> {
+        let Unsealed::Fields(mut fields) = unseal(*record.first_chunk()?, FORMAT_VERSION, record) else { return None };
+        fields.take(16)?;
+        while fields.u64().is_some() {}
+        None
     }
 
     /// `None` when there is no such file.

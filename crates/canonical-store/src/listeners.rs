@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use ledgerstone_journal::WrittenGroup;
@@ -79,13 +79,8 @@ impl Listeners {
     /// Waits until listeners have been told of all up to `until`: at most for `patience`, and no longer once `is_over`, when there may be
     /// nothing more to tell.
     pub(crate) fn wait_until_told(&self, until: Told, patience: Duration, is_over: impl Fn() -> bool) {
-        let end = Instant::now() + patience;
-        let mut told = self.told.lock();
-        while (told.written < until.written || told.flushed < until.flushed) && !is_over() {
-            if self.more_is_told.wait_until(&mut told, end).timed_out() {
-                return;
-            }
-        }
+        let is_untold = |told: &mut Told| (told.written < until.written || told.flushed < until.flushed) && !is_over();
+        self.more_is_told.wait_while_for(&mut self.told.lock(), is_untold, patience);
     }
 
     /// Also called when a store begins, of what earlier ones did.

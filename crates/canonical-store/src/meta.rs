@@ -8,6 +8,8 @@ use crate::sealed_record::{Unsealed, put_text, seal, text, unseal};
 
 const MAGIC: [u8; 8] = *b"LGST-MET";
 const VERSION: u16 = 1;
+/// Epochs at or above this are nobody's: each opening and each flush begins another.
+const EPOCH_END: u64 = 1 << 63;
 
 /// The checkpoint's own account of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +89,7 @@ impl MetaRecord {
                 event_codec: text(&mut fields)?,
             })
         };
-        Ok(read())
+        Ok(read().filter(|record| record.epoch < EPOCH_END))
     }
 }
 
@@ -96,7 +98,7 @@ mod tests {
     use ledgerstone_format::StoreId;
     use ledgerstone_journal::Position;
 
-    use super::MetaRecord;
+    use super::{EPOCH_END, MetaRecord};
 
     #[test]
     fn a_record_reads_back_as_it_was_written() {
@@ -115,6 +117,10 @@ mod tests {
             epoch: 2,
             event_codec: "json".to_owned(),
         };
+        for (epoch, is_sound) in [(EPOCH_END - 1, true), (EPOCH_END, false), (u64::MAX, false)] {
+            let record = MetaRecord { epoch, ..record.clone() };
+            assert_eq!(MetaRecord::decode(&record.encode()).unwrap().is_some(), is_sound);
+        }
         for sealed_event_id in [None, Some(0), Some(8)] {
             record.sealed_event_id = sealed_event_id;
             assert_eq!(MetaRecord::decode(&record.encode()), Ok(Some(record.clone())));

@@ -8,8 +8,8 @@ use std::{
     },
 };
 
-use ledgerstone_event_log::{EventLog, EventLogOptions, FolderKind, RetentionClock};
-use ledgerstone_format::StoreId;
+use ledgerstone_event_log::{EventLog, EventLogOptions, FolderKind, RetentionClock, Scan};
+use ledgerstone_format::{PlantedFault, StoreId, planted};
 use ledgerstone_journal::{Journal, JournalOptions, Poison, Promise, ScanFrom};
 use ledgerstone_lock_manager::LockManager;
 use ledgerstone_vfs::{Clock, FileSystem, FolderLock, OsVfs, Taken, Vfs};
@@ -138,6 +138,10 @@ impl Ground {
     }
 
     /// A store is made once: its identity is prepared first, and gets its name when the folder is complete.
+    ///
+    /// Flushes, each before what must not be there without it: the store's own name in its parent; the prepared identity and its name,
+    /// before anything else is made; the three folders' names and the first segment with its name, before the identity gets its own; that
+    /// one. LMDB adds its own for `data.mdb`, and its name.
     fn make(
         &self,
         layout: &Layout,
@@ -148,20 +152,29 @@ impl Ground {
         let vfs = &self.vfs;
         // An attempt before this one may have made the folder and failed to flush its name. The names in it are flushed with
         // the identity file's.
-        if let Some(parent) = layout.root.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        let parent = layout.root.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if let Some(parent) = parent.filter(|_| !planted(PlantedFault::ParentNotFlushed)) {
             vfs.sync_dir(parent)?;
         }
         let (identity, prepared) = if let Some(Unfinished { identity, prepared }) = unfinished {
             clear_half_made_state(&**vfs, &layout.state())?;
             (identity, prepared)
         } else {
+            // What an attempt before this one has made and removed must not come back beside an identity that does not know it.
+            for folder in [layout.journal(), layout.events(), layout.state()] {
+                if vfs.exists(&folder)? {
+                    vfs.sync_dir(&folder)?;
+                }
+            }
             let identity = Identity { store_id: (self.new_id)(), created_at_ms: self.clock.wall_ms() };
             let prepared = identity.prepare(&**vfs, layout)?;
             (identity, prepared)
         };
         for folder in [layout.journal(), layout.events(), layout.state()] {
-            vfs.create_dir_all(&folder)?;
+            vfs.create_dir(&folder)?;
         }
+        // The identity must not be there without them.
+        vfs.sync_dir(&layout.root)?;
         let id = identity.store_id;
         let checkpoint = (self.open_checkpoint)(vfs, &layout.state(), settings)?;
         let held = checkpoint.load()?;
@@ -203,12 +216,16 @@ impl Ground {
             return Err(Error::corrupt(state, 0, "the state belongs to another store"));
         }
         let mark = CleanMark::read(&**vfs, &layout.clean_mark(), id)?;
-        let log = ledgerstone_event_log::scan(vfs, &layout.events(), id)?;
+        let mut log = ledgerstone_event_log::scan(vfs, &layout.events(), id)?;
+        if let Some(mark) = mark {
+            log.was_closed_at(mark.next_event_id);
+        }
         let next_event_id = loaded.meta.as_ref().map_or(1, |meta| meta.next_event_id);
         let log_end = log.next_event_id();
         let from = scan_from(&loaded, mark, log_end);
         let journal = ledgerstone_journal::scan(Arc::clone(vfs), &layout.journal(), id, from)?;
         judge(layout, next_event_id, log_end, journal.next_event_id)?;
+        judge_time(layout, &loaded, &log)?;
         let mut replayed = Replayed::start(&loaded, settings);
         for frame in &journal.frames {
             replayed.add(frame, layout)?;
@@ -225,6 +242,9 @@ impl Ground {
             });
         }
         // Everything has passed. From here on files are changed.
+        if !from.promised.is_end {
+            flush_names(&**vfs, layout)?;
+        }
         let bytes_cut = journal.bytes_cut + log.torn_bytes();
         let log = log.open(Self::log_options(settings), Some(next_event_id))?;
         let journal = journal.open(Arc::clone(&self.clock), self.journal, Arc::clone(poison))?;
@@ -316,9 +336,21 @@ impl Ground {
     }
 }
 
+/// A process may have died between giving a name and flushing its folder: what is found is durable before anything is built on it.
+/// Behind the mark of a clean close all names are.
+fn flush_names(vfs: &dyn Vfs, layout: &Layout) -> Result<()> {
+    if planted(PlantedFault::NamesNotFlushed) {
+        return Ok(());
+    }
+    for folder in [&layout.root, &layout.journal(), &layout.events(), &layout.state()] {
+        vfs.sync_dir(folder)?;
+    }
+    Ok(())
+}
+
 /// What [`FolderLock`] says, as an error of the store.
 pub(crate) fn owned(taken: std::result::Result<FolderLock, Taken>, layout: &Layout) -> Result<FolderLock> {
-    taken.map_err(|Taken { pid }| Error::Locked { path: layout.root.clone(), pid })
+    taken.map_err(|by| Error::Locked { path: layout.root.clone(), by })
 }
 
 /// Where to read the journal from, and what must be in it.
@@ -351,6 +383,18 @@ pub(crate) fn judge_trim(layout: &Layout, oldest_event_id: u64, next_event_id: u
     }
     let what = format!("the journal lost what was trimmed: next={next_event_id} oldest={oldest_event_id}");
     Err(Error::corrupt(layout.journal(), 0, what))
+}
+
+/// An event is no later than the commit that it came with, and the next one gets no earlier time than either.
+fn judge_time(layout: &Layout, loaded: &Loaded, log: &Scan) -> Result<()> {
+    let meta = loaded.meta.as_ref();
+    let (next_event_id, committed) = meta.map_or((1, 0), |meta| (meta.next_event_id, meta.last_timestamp_ms));
+    let appended = log.last_timestamp_ms();
+    if log.next_event_id() > next_event_id || appended <= committed {
+        return Ok(());
+    }
+    let what = format!("the last event is later than the last commit: event_ms={appended} commit_ms={committed}");
+    Err(Error::corrupt(layout.events(), 0, what))
 }
 
 /// The log's end is a promise too: what it holds beyond the account must stand in the journal, and it must not fall short.

@@ -49,7 +49,7 @@ struct Registry {
 }
 
 /// How long an opening waits for another opening, or a closing, of the same store.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a folder is, however it is named: device and inode, or where there are none the resolved path.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

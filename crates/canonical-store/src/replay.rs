@@ -55,6 +55,9 @@ impl Replayed {
             FrameKind::Seal => self.sealed_event_id = Some(frame.first_event_id().saturating_sub(1)),
             FrameKind::Unseal => self.sealed_event_id = None,
         }
+        if frame.timestamp_ms() < self.last_timestamp_ms {
+            return Err(damaged("the time of a frame goes back"));
+        }
         for op in frame.ops() {
             let key = frame.bytes().get(op.key).unwrap_or_default();
             let value = frame.bytes().get(op.value).unwrap_or_default();
@@ -89,7 +92,7 @@ impl Replayed {
         self.frames += 1;
         self.last_seq = frame.seq();
         self.next_event_id = frame.first_event_id() + u64::from(frame.event_count());
-        self.last_timestamp_ms = self.last_timestamp_ms.max(frame.timestamp_ms());
+        self.last_timestamp_ms = frame.timestamp_ms();
         Ok(())
     }
 }

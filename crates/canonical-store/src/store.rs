@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 
 use crate::{
     CollectionRef, Error, Listener, ListenerId,
-    catalog::{Catalog, SharedCatalog},
+    catalog::{Catalog, Purged, SharedCatalog},
     checkpoint::Checkpoint,
     clean_mark::CleanMark,
     delta::StoreDelta,
@@ -126,8 +126,7 @@ pub struct Store {
     /// 0 while not sealed, otherwise one more than the newest event of then.
     pub(crate) sealed: AtomicU64,
     pub(crate) catalog: SharedCatalog,
-    /// Dropped collections of which nothing is left in the checkpoint, as long as somebody may still look one up.
-    pub(crate) purged: Mutex<std::collections::HashSet<u32>>,
+    pub(crate) purged: Mutex<Purged>,
     pub(crate) caches: Arc<ReadCaches>,
     pub(crate) readers: Readers,
     pub(crate) listeners: Arc<Listeners>,

@@ -195,6 +195,29 @@ pub fn verify_state_file(vfs: &dyn Vfs, path: &Path) -> Result<Report> {
     Ok(report)
 }
 
+/// The integers of the file at `path` of a simulated store, for tests that set each to its extremes.
+#[cfg(feature = "planted-faults")]
+pub fn file_fields(path: &Path, file: &[u8]) -> Vec<ledgerstone_format::FileField> {
+    use ledgerstone_format::{FileField, Reseal, checksum::crc32c, integers_read};
+
+    use crate::identity::Identity;
+
+    let name = path.file_name().map(std::ffi::OsStr::to_string_lossy).unwrap_or_default();
+    let seal_record: Reseal = std::rc::Rc::new(|file| {
+        if let Some((covered, crc)) = file.split_last_chunk_mut::<4>() {
+            *crc = crc32c(covered).to_le_bytes();
+        }
+    });
+    match &*name {
+        _ if file.starts_with(b"LGST-EV") => ledgerstone_event_log::file_fields(&name, file),
+        "twin" => crate::checkpoint::twin_fields(file),
+        "IDENTITY" => FileField::of_part("identity", integers_read(file, Identity::integers), &seal_record),
+        "CLEAN" => FileField::of_part("mark", integers_read(file, Identity::integers), &seal_record),
+        _ if name.ends_with(".wal") => ledgerstone_journal::file_fields(file),
+        _ => Vec::new(),
+    }
+}
+
 /// How many writers wait for the gate.
 pub fn waiting_writers(store: &Store) -> usize {
     store.gate.waiting()

@@ -13,7 +13,7 @@
 mod simulation;
 
 use ledgerstone_format::{PlantedFault, plant};
-use simulation::{On, live, open_a_mixture};
+use simulation::{COMPACT_FROM, On, live, open_a_mixture};
 
 const SEEDS: u64 = 1_000;
 
@@ -23,10 +23,14 @@ fn find(fault: PlantedFault) -> (u64, String) {
 }
 
 fn find_on(on: On, fault: PlantedFault, seeds: u64) -> (u64, String) {
+    find_among(0..seeds, on, fault)
+}
+
+fn find_among(mut seeds: impl Iterator<Item = u64>, on: On, fault: PlantedFault) -> (u64, String) {
     plant(Some(fault));
-    let found = (0..seeds).find_map(|seed| live(seed, on).err().map(|what| (seed, what)));
+    let found = seeds.find_map(|seed| live(seed, on).err().map(|what| (seed, what)));
     plant(None);
-    let (seed, what) = found.unwrap_or_else(|| panic!("{fault:?} was not found in {seeds} lives"));
+    let (seed, what) = found.unwrap_or_else(|| panic!("{fault:?} was not found"));
     live(seed, on).unwrap_or_else(|what| panic!("the life shows something without the defect too: {what}"));
     println!("{fault:?}: {}", what.trim());
     (seed, what)
@@ -106,6 +110,26 @@ fn a_seal_that_is_not_replayed_is_found() {
 #[test]
 fn a_flush_that_does_not_record_how_far_it_goes_is_found() {
     find(PlantedFault::FlushNotWitnessed);
+}
+
+/// Some show only where several troubles come in one operation, or a process dies in the middle of an opening.
+fn find_compact(fault: PlantedFault) -> (u64, String) {
+    find_among((0..SEEDS).map(|number| COMPACT_FROM + 2 + 3 * number), On::SimulatedDisk, fault)
+}
+
+#[test]
+fn names_that_are_built_on_and_not_flushed_are_found() {
+    find_compact(PlantedFault::NamesNotFlushed);
+}
+
+#[test]
+fn a_retired_file_that_may_come_back_is_found() {
+    find_compact(PlantedFault::RetiredNotFlushed);
+}
+
+#[test]
+fn a_copied_tail_that_is_not_flushed_is_found() {
+    find_compact(PlantedFault::TailNotFlushed);
 }
 
 #[test]

@@ -5,7 +5,8 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use ledgerstone_vfs::remove_leftovers;
+use ledgerstone_format::{PAGE_BYTES, align_up};
+use ledgerstone_vfs::{FileError, remove_leftovers};
 use parking_lot::MutexGuard;
 
 use crate::{
@@ -41,6 +42,8 @@ pub(crate) enum Tail {
     Active(SegmentWriter),
     /// It has its footer; the next frame begins a new one.
     Sealed,
+    /// It has a footer since the log was closed; the next frame goes on in it if it fits, and takes the footer away.
+    Resting,
     /// Nothing may be written.
     ReadOnly,
 }
@@ -63,7 +66,7 @@ impl Appender {
     pub(crate) fn file_bytes(&self) -> u64 {
         match &self.tail {
             Tail::Active(writer) => self.sealed_bytes.saturating_add(writer.file_len()),
-            Tail::Sealed | Tail::ReadOnly => self.sealed_bytes,
+            Tail::Sealed | Tail::Resting | Tail::ReadOnly => self.sealed_bytes,
         }
     }
 
@@ -186,7 +189,7 @@ impl EventLog {
         let mut appender = self.appender.lock();
         match &appender.tail {
             Tail::Active(writer) => writer.check_in_place().map_err(|failure| appender.failed(failure)),
-            Tail::Sealed | Tail::ReadOnly => Ok(()),
+            Tail::Sealed | Tail::Resting | Tail::ReadOnly => Ok(()),
         }
     }
 
@@ -194,7 +197,7 @@ impl EventLog {
         match &mut appender.tail {
             Tail::Active(writer) => writer.restore(),
             Tail::ReadOnly => Ok(()),
-            Tail::Sealed => {
+            Tail::Sealed | Tail::Resting => {
                 // What was to become the next segment.
                 if remove_leftovers(&*self.vfs, &self.dir.join(segment_name(appender.next_id)))? {
                     self.vfs.sync_dir(&self.dir).map_err(WriteFailure::flush)?;
@@ -220,7 +223,11 @@ impl EventLog {
 
     /// Adds a frame to the batch, which is written when it is full and where the segment ends.
     fn add_frame(&self, appender: &mut Appender, frame: &FrameBuilder<'_>) -> Result<(), WriteFailure> {
-        let mut packed = frame.pack(&mut appender.batch);
+        let no_memory = || FileError::no_memory("pwrite", &self.dir);
+        let mut packed = frame.pack(&mut appender.batch).ok_or_else(no_memory)?;
+        if matches!(appender.tail, Tail::Resting) {
+            self.go_on(appender, packed.stored_bytes())?;
+        }
         if let Appender { tail: Tail::Active(writer), batch, .. } = appender {
             let offset = batch.settle(&mut packed, writer.next_place().offset);
             let end = offset.saturating_add(packed.stored_bytes());
@@ -270,6 +277,47 @@ impl EventLog {
         appender.flushed_id = appender.next_id;
         self.replace_newest(sealed);
         self.publish(appender);
+        Ok(())
+    }
+
+    /// Takes the footer of the newest segment away, if a frame of so many bytes still fits behind its frames.
+    fn go_on(&self, appender: &mut Appender, frame_bytes: u64) -> Result<(), WriteFailure> {
+        let newest = self.segments.read().last().cloned();
+        let fits = |newest: &Arc<Segment>| {
+            let end = align_up(newest.end().offset, PAGE_BYTES).saturating_add(frame_bytes);
+            end <= self.options.segment_bytes
+        };
+        let Some(newest) = newest.filter(fits) else {
+            appender.tail = Tail::Sealed;
+            return Ok(());
+        };
+        let writer = SegmentWriter::go_on(&*self.vfs, &newest)?;
+        appender.sealed_bytes = appender.sealed_bytes.saturating_sub(newest.known_bytes());
+        self.replace_newest(Arc::clone(writer.segment()));
+        appender.tail = Tail::Active(writer);
+        self.publish(appender);
+        Ok(())
+    }
+
+    /// Ends writing for now: everything is flushed, and the newest segment gets index and footer, so that the next opening
+    /// knows where it ends without reading it. Events may follow all the same.
+    ///
+    /// # Errors
+    /// [`Error::NoSpace`]: there is no footer, and the next opening reads the segment through; nothing is lost. As
+    /// [`EventLog::sync`] otherwise.
+    pub fn rest(&self) -> Result<()> {
+        let mut appender = self.ready_appender()?;
+        if !matches!(&appender.tail, Tail::Active(writer) if !writer.is_empty()) {
+            return appender.sync();
+        }
+        if let Err(failure) = self.seal(&mut appender) {
+            let error = appender.failed(failure);
+            drop(appender);
+            // What there is of a footer looks like a torn tail. Best effort, as the next opening cuts it too.
+            let _ = self.restore_end();
+            return Err(error);
+        }
+        appender.tail = Tail::Resting;
         Ok(())
     }
 

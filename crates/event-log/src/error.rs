@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use ledgerstone_vfs::FileError;
+use ledgerstone_vfs::{FileError, Taken};
 
 /// The result of every operation of the log.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -92,12 +92,12 @@ pub enum Error {
         message: String,
     },
     /// Another process, or another owner in this one, has the log open.
-    #[error("the event log is open elsewhere: path={} pid={}", path.display(), pid.map_or("unknown".to_owned(), |pid| pid.to_string()))]
+    #[error("the event log is open {by} path={}", path.display())]
     Locked {
         /// The log's folder.
         path: PathBuf,
-        /// Who has it, as far as he could say.
-        pid: Option<u32>,
+        /// Who has it.
+        by: Taken,
     },
     /// There is no log, and none was to be made.
     #[error("there is no event log: path={}", path.display())]
@@ -147,6 +147,7 @@ impl Error {
             // A log on its own gives the timestamps itself: nobody outside can cause the one.
             Self::TimestampOrder { .. } | Self::InvalidArgument { .. } => "ERR_INVALID_ARGUMENT",
             Self::Trimmed { .. } => "ERR_EVENTS_TRIMMED",
+            Self::Locked { by: Taken::ByVersion(_), .. } => "ERR_VERSION_MISMATCH",
             Self::Locked { .. } => "ERR_LOCKED",
             Self::NotFound { .. } => "ERR_NOT_FOUND",
             Self::FileSystem { .. } => "ERR_FILE_SYSTEM",

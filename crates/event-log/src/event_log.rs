@@ -21,6 +21,7 @@ use crate::{
     frame::MAX_EVENT_ID,
     horizon::Horizon,
     pin::Pins,
+    recovery::last_timestamp_ms,
     remains::remove_segments_without_events,
     segment::{
         Segment, header::SegmentHeader, reader::SegmentReader, reader_cache::ReaderCache, writer::SegmentWriter,
@@ -105,11 +106,7 @@ impl EventLog {
     pub(crate) fn assemble(parts: Parts) -> Self {
         let Parts { vfs, dir, store_id, options, segments, tail, sealed_bytes, horizon } = parts;
         let end = segments.last().map(|segment| segment.end());
-        let (next_id, mut last_ms) = end.map_or((0, 0), |end| (end.id, end.timestamp_ms));
-        // When all events were trimmed, no segment knows the last one's timestamp.
-        if let Some(known) = horizon.filter(|horizon| horizon.next_id == next_id && horizon.id >= next_id) {
-            last_ms = last_ms.max(known.last_timestamp_ms);
-        }
+        let (next_id, last_ms) = end.map_or((0, 0), |end| (end.id, last_timestamp_ms(end, horizon)));
         let first_id = segments.first().map_or(0, |segment| segment.first_id());
         let log = Self {
             vfs,

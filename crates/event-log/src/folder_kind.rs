@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use ledgerstone_vfs::{Vfs, aside_paths, read_small_file};
+use ledgerstone_vfs::{Vfs, asides_of, read_small_file};
 
 use crate::{Error, Result};
 
@@ -28,9 +28,9 @@ impl FolderKind {
         if let Some(head) = read_small_file(vfs, &identity, STORE.len())? {
             return Ok(Self::told_by(&head));
         }
-        for path in aside_paths(&identity) {
+        for path in asides_of(vfs, &identity)? {
             match read_small_file(vfs, &path, STORE.len()) {
-                Ok(None) => break,
+                Ok(None) => {}
                 Ok(Some(head)) if Self::told_by(&head).is_some() => return Ok(Self::told_by(&head)),
                 Ok(Some(_)) => {}
                 Err(error) if error.as_foreign().is_some() => {}

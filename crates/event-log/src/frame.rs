@@ -12,18 +12,25 @@
 //! `flushed upto` is the id below which everything had been flushed when the frame was written: it tells a torn tail
 //! from damage.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, path::Path};
 
 use ledgerstone_format::{
     ByteReader, align_up,
     checksum::{Claim, crc32c, crc32c_append},
-    compression::{Compression, decompress_bounded},
+    compression::{Compression, Undecompressed, decompress_bounded},
 };
+
+use ledgerstone_vfs::FileError;
+
+use crate::Error;
 
 /// Bytes before the table of events.
 pub(crate) const FRAME_HEADER_BYTES: u64 = FRAME_HEADER_LEN as u64;
 /// The same, as a length in memory.
 pub(crate) const FRAME_HEADER_LEN: usize = 44;
+/// Where its checksum is.
+#[cfg(feature = "planted-faults")]
+pub(crate) const CRC_AT: usize = 4;
 /// Frames start at multiples of this.
 pub(crate) const FRAME_ALIGNMENT: u64 = 8;
 /// The most that the table and the payloads of several events take: where earlier versions cut. A larger event is a frame of
@@ -189,6 +196,25 @@ impl FrameHeader {
     }
 }
 
+/// Why a frame that verifies is not given out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FrameFlaw {
+    /// It is none of ours.
+    Wrong(&'static str),
+    /// There is no memory for its events.
+    NoMemory,
+}
+
+impl FrameFlaw {
+    /// The error of a read in the segment `file`, where the frame is at `offset`.
+    pub(crate) fn into_error(self, file: &Path, offset: u64) -> Error {
+        match self {
+            Self::Wrong(what) => Error::Corrupt { file: file.to_path_buf(), offset, what: what.to_owned() },
+            Self::NoMemory => FileError::no_memory("pread", file).into(),
+        }
+    }
+}
+
 /// A frame whose checksum and whole structure were checked.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame<'a> {
@@ -199,8 +225,9 @@ pub(crate) struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// The frame at the start of `bytes`. `Ok(None)`: nothing here verifies. `Err`: it verifies and yet is none of ours.
-    pub(crate) fn verify(bytes: &'a [u8], place: Place) -> Result<Option<Self>, &'static str> {
+    /// The frame at the start of `bytes`. `Ok(None)`: nothing here verifies. `Err`: it verifies and yet is none of ours, or
+    /// is too large for the memory there is.
+    pub(crate) fn verify(bytes: &'a [u8], place: Place) -> Result<Option<Self>, FrameFlaw> {
         let Some(header) = FrameHeader::parse(bytes) else { return Ok(None) };
         let Some(whole) = usize::try_from(header.length).ok().and_then(|length| bytes.get(..length)) else {
             return Ok(None);
@@ -213,16 +240,22 @@ impl<'a> Frame<'a> {
         if checksum(place, length, covered) != header.crc {
             return Ok(None);
         }
-        let Some(compression) = header.compression() else { return Err("the frame has unknown flags") };
+        let Some(compression) = header.compression() else {
+            return Err(FrameFlaw::Wrong("the frame has unknown flags"));
+        };
         let stored = whole.get(FRAME_HEADER_LEN..).unwrap_or_default();
         let body = match (compression, usize::try_from(header.raw_len)) {
-            (Compression::None, _) => Some(Cow::Borrowed(stored)),
+            (Compression::None, _) => Ok(Cow::Borrowed(stored)),
             // The raw length was held against its cap before the checksum was looked at.
             (_, Ok(raw_len)) => decompress_bounded(compression, stored, raw_len, raw_len).map(Cow::Owned),
-            (_, Err(_)) => None,
+            (_, Err(_)) => Err(Undecompressed::Wrong),
         };
-        let body = body.ok_or("the frame cannot be decompressed")?;
-        Self::structure(&header, body, place.offset).map(Some).ok_or("the frame's table contradicts its payloads")
+        let body = body.map_err(|why| match why {
+            Undecompressed::Wrong => FrameFlaw::Wrong("the frame cannot be decompressed"),
+            Undecompressed::NoMemory => FrameFlaw::NoMemory,
+        })?;
+        let whole = Self::structure(&header, body, place.offset);
+        whole.map(Some).ok_or(FrameFlaw::Wrong("the frame's table contradicts its payloads"))
     }
 
     fn structure(header: &FrameHeader, body: Cow<'a, [u8]>, offset: u64) -> Option<Self> {

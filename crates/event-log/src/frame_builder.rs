@@ -71,23 +71,24 @@ impl<'e> FrameBuilder<'e> {
     }
 
     /// Packs the events behind the frames of `batch`, compressed where that makes the frame smaller. Events were checked
-    /// against the limit of their size, so every length fits its field.
-    pub(crate) fn pack(&self, batch: &mut FrameBatch) -> PackedFrame {
+    /// against the limit of their size, so every length fits its field. `None` when there is no memory for it.
+    pub(crate) fn pack(&self, batch: &mut FrameBatch) -> Option<PackedFrame> {
         let FrameBatch { bytes, raw, .. } = batch;
         let start = bytes.len();
+        bytes.try_reserve(FRAME_HEADER_LEN).ok()?;
         bytes.resize(start.saturating_add(FRAME_HEADER_LEN), 0);
         let mut used = Compression::None;
         if self.compression != Compression::None {
             raw.clear();
-            self.put_body(raw);
+            self.put_body(raw)?;
             if compress(self.compression, raw, bytes) {
                 used = self.compression;
             }
         }
         if used == Compression::None {
-            self.put_body(bytes);
+            self.put_body(bytes)?;
         }
-        PackedFrame {
+        Some(PackedFrame {
             start,
             compression: used,
             raw_bytes: self.raw_bytes,
@@ -95,11 +96,13 @@ impl<'e> FrameBuilder<'e> {
             count: self.count(),
             first_timestamp_ms: self.first_timestamp_ms().unwrap_or_default(),
             last_timestamp_ms: self.last_timestamp_ms().unwrap_or_default(),
-        }
+        })
     }
 
-    fn put_body(&self, out: &mut Vec<u8>) {
-        out.reserve(usize::try_from(self.raw_bytes + FRAME_ALIGNMENT).unwrap_or_default());
+    fn put_body(&self, out: &mut Vec<u8>) -> Option<()> {
+        // With what may come before and behind it.
+        let room = self.raw_bytes + MOST_PADDING_BYTES + FRAME_ALIGNMENT;
+        out.try_reserve(usize::try_from(room).ok()?).ok()?;
         let base = self.first_timestamp_ms().unwrap_or_default();
         for event in &self.events {
             out.extend_from_slice(&saturate(event.bytes.len() as u64).to_le_bytes());
@@ -108,6 +111,7 @@ impl<'e> FrameBuilder<'e> {
         for event in &self.events {
             out.extend_from_slice(event.bytes);
         }
+        Some(())
     }
 }
 

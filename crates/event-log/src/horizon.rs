@@ -74,6 +74,15 @@ impl HorizonFile {
         Ok(read_small_file(vfs, &dir.join(HORIZON_NAME), MAGIC.len())?.is_some_and(|head| head == MAGIC))
     }
 
+    /// Reads the integers, of whatever log.
+    #[cfg(feature = "planted-faults")]
+    pub(crate) fn read_fields(bytes: &[u8]) -> Option<Horizon> {
+        let mut reader = ByteReader::new(bytes);
+        reader.take(MAGIC.len())?;
+        reader.u16()?;
+        Self::fields(&mut reader, bytes, StoreId::from_random([0; 16]))
+    }
+
     fn fields(reader: &mut ByteReader<'_>, bytes: &[u8], store_id: StoreId) -> Option<Horizon> {
         reader.u16()?;
         let owner = StoreId::from_bytes(reader.array()?);
@@ -90,10 +99,10 @@ impl Horizon {
     /// Replaces the file in `dir`: written aside, flushed, renamed, folder flushed.
     pub(crate) fn write(&self, vfs: &dyn Vfs, dir: &Path, store_id: StoreId) -> Result<(), WriteFailure> {
         let path = dir.join(HORIZON_NAME);
-        let aside = Aside::create(vfs, &path)?;
-        aside.file.write_all_at(&self.encode(store_id), 0)?;
-        aside.file.sync_data().map_err(WriteFailure::flush)?;
-        aside.put_in_place(vfs, &path)?;
+        Aside::fill_and_place(vfs, &path, |file| {
+            file.write_all_at(&self.encode(store_id), 0)?;
+            file.sync_data().map_err(WriteFailure::flush)
+        })?;
         vfs.sync_dir(dir).map_err(WriteFailure::flush)
     }
 

@@ -5,6 +5,9 @@
 
 use std::ops::ControlFlow;
 
+use ledgerstone_format::memory::copied;
+use ledgerstone_vfs::FileError;
+
 use crate::{
     Error, EventLog, Result,
     frame::EventRef,
@@ -36,7 +39,10 @@ impl EventLog {
     /// The event `id`, as its timestamp in milliseconds and its payload; `None` when the log does not hold this id, also
     /// when it was trimmed.
     pub fn get(&self, id: u64) -> Result<Option<(u64, Vec<u8>)>> {
-        self.get_with(id, |timestamp_ms, bytes| (timestamp_ms, bytes.to_vec()))
+        match self.get_with(id, |timestamp_ms, bytes| (timestamp_ms, copied(bytes)))? {
+            None => Ok(None),
+            Some((timestamp_ms, bytes)) => Ok(Some((timestamp_ms, bytes.ok_or_else(|| self.no_memory())?))),
+        }
     }
 
     /// As [`EventLog::get`], with the event where it was read.
@@ -57,7 +63,14 @@ impl EventLog {
 
     /// An event that the log holds and that is pinned.
     pub(crate) fn get_held(&self, id: u64) -> Result<(u64, Vec<u8>)> {
-        self.take_event(&*self.reader_of(id)?, id, |timestamp_ms, bytes| (timestamp_ms, bytes.to_vec()))
+        let (timestamp_ms, bytes) =
+            self.take_event(&*self.reader_of(id)?, id, |timestamp_ms, bytes| (timestamp_ms, copied(bytes)))?;
+        Ok((timestamp_ms, bytes.ok_or_else(|| self.no_memory())?))
+    }
+
+    /// There is no memory for an event.
+    pub(crate) fn no_memory(&self) -> Error {
+        FileError::no_memory("pread", &self.dir).into()
     }
 
     /// One read of the event's block: a frame, or some small ones.

@@ -29,6 +29,8 @@
 mod append;
 mod error;
 mod event_log;
+#[cfg(feature = "planted-faults")]
+mod fields;
 mod folder_kind;
 mod frame;
 mod frame_builder;
@@ -50,6 +52,8 @@ mod verify;
 
 pub use error::{Error, Result};
 pub use event_log::{EventLog, EventLogOptions};
+#[cfg(feature = "planted-faults")]
+pub use fields::file_fields;
 pub use folder_kind::FolderKind;
 pub use frame::EventIn;
 pub use iterate::Direction;

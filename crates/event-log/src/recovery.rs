@@ -17,11 +17,12 @@ use crate::{
     Error, EventLog, EventLogOptions, Result,
     append::Tail,
     event_log::Parts,
-    horizon::{HORIZON_NAME, HorizonFile},
+    horizon::{HORIZON_NAME, Horizon, HorizonFile},
     segment::{
         Body, Segment,
         footer::Footer,
         header::{SEGMENT_HEADER_BYTES, SegmentHeader},
+        index::IndexEntry,
         parse_segment_name, segment_name,
         walk::walk,
         writer::SegmentWriter,
@@ -52,6 +53,8 @@ pub struct Scan {
     file_bytes: u64,
     newest_file_len: u64,
     torn: Option<TornTail>,
+    /// Everything in it was flushed.
+    is_flushed: bool,
     /// What is torn begins with a frame that zeros behind it would make whole.
     torn_comes_back: bool,
     leftovers: Vec<PathBuf>,
@@ -154,6 +157,7 @@ impl Scan {
             file_bytes: 0,
             newest_file_len: 0,
             torn: None,
+            is_flushed: false,
             torn_comes_back: false,
             leftovers: names.leftovers.iter().map(|name| dir.join(name)).collect(),
             trimmed: trimmed.iter().map(|id| dir.join(segment_name(*id))).collect(),
@@ -182,9 +186,10 @@ impl Scan {
         self.horizon.known().map(|horizon| horizon.id)
     }
 
-    /// The timestamp of the last event in milliseconds; 0 when there is none.
+    /// The timestamp of the last event in milliseconds, also when that was trimmed; 0 when there never was one.
     pub fn last_timestamp_ms(&self) -> u64 {
-        self.segments.last().map_or(0, |segment| segment.end().timestamp_ms)
+        let Some(end) = self.segments.last().map(|segment| segment.end()) else { return 0 };
+        last_timestamp_ms(end, self.horizon.known())
     }
 
     /// What no checksum vouches for at the end of the newest segment: opening cuts it.
@@ -195,6 +200,12 @@ impl Scan {
     /// Bytes of the torn tail.
     pub fn torn_bytes(&self) -> u64 {
         self.torn.as_ref().map_or(0, |torn| torn.bytes)
+    }
+
+    /// A mark says that the log was closed, everything flushed, when the next event was `next_event_id`. Where that is so, opening has
+    /// nothing to flush: a kill may leave what only the page cache has, a close does not.
+    pub fn was_closed_at(&mut self, next_event_id: u64) {
+        self.is_flushed = self.next_event_id() == next_event_id && self.torn.is_none();
     }
 
     /// Whether no event can be read.
@@ -281,6 +292,7 @@ impl Scan {
                 let _ = vfs.remove_file(path);
             }
         }
+        let is_flushed = self.is_flushed;
         let comes_back = self.torn_comes_back && !planted(PlantedFault::LeftOverKept);
         let parts = self.parts(options, |newest| {
             // What is cut off below needs no copy, for which a full device has no room: nothing is written before the cut.
@@ -289,7 +301,13 @@ impl Scan {
                 // Its page holds flushed frames, which are not written over.
                 newest.rewrite(&*vfs, &dir, newest.end().offset, &[])?;
             }
-            open_tail(&*vfs, newest)
+            match &newest.body {
+                Body::Indexed(_) if is_flushed => {
+                    let writer = SegmentWriter::reopen_flushed(&*vfs, Arc::clone(newest));
+                    Ok(Tail::Active(writer.map_err(|failure| failure.error)?))
+                }
+                _ => open_tail(&*vfs, newest),
+            }
         })?;
         let log = Arc::new(EventLog::assemble(parts));
         if let Some(id) = truncate_from {
@@ -330,10 +348,16 @@ impl Scan {
     }
 }
 
-/// The appender's side of the newest segment: one without a footer grows on.
+/// The timestamp of the event before `end`. When all events were trimmed, no segment knows it.
+pub(crate) fn last_timestamp_ms(end: IndexEntry, horizon: Option<Horizon>) -> u64 {
+    let known = horizon.filter(|horizon| horizon.next_id == end.id && horizon.id >= end.id);
+    known.map_or(0, |horizon| horizon.last_timestamp_ms).max(end.timestamp_ms)
+}
+
+/// The appender's side of the newest segment: one without a footer grows on, one with a footer when something is appended.
 pub(crate) fn open_tail(vfs: &dyn Vfs, newest: &Arc<Segment>) -> Result<Tail> {
     match &newest.body {
-        Body::Sealed(_) => Ok(Tail::Sealed),
+        Body::Sealed(_) => Ok(Tail::Resting),
         Body::Indexed(_) => {
             let writer = SegmentWriter::reopen(vfs, Arc::clone(newest)).map_err(|failure| failure.error)?;
             Ok(Tail::Active(writer))

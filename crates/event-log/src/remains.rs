@@ -70,6 +70,9 @@ pub(crate) fn remove_segments_without_events(vfs: &dyn Vfs, dir: &Path, store_id
     for target in &names.leftovers {
         remove_leftovers(vfs, &dir.join(target))?;
     }
-    vfs.sync_dir(dir)?;
+    // What an earlier attempt has removed is flushed with the first segment's name.
+    if !names.ids.is_empty() || !names.leftovers.is_empty() {
+        vfs.sync_dir(dir)?;
+    }
     Ok(())
 }

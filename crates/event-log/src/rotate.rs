@@ -30,7 +30,7 @@ impl EventLog {
         if matches!(&appender.tail, Tail::Active(writer) if !writer.is_empty()) {
             self.seal(appender).map_err(|failure| appender.failed(failure))?;
         }
-        if matches!(appender.tail, Tail::Sealed) {
+        if matches!(appender.tail, Tail::Sealed | Tail::Resting) {
             let timestamp_ms = appender.last_timestamp_ms;
             self.start_segment(appender, timestamp_ms).map_err(|failure| appender.failed(failure))?;
         }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use ledgerstone_format::PAGE_BYTES;
-use ledgerstone_vfs::OpenHow;
+use ledgerstone_vfs::{FileError, OpenHow};
 use parking_lot::RwLock;
 
 use crate::{
@@ -97,7 +97,8 @@ impl EventLog {
         let mut batch = FrameBatch::default();
         if kept.count() > 0 {
             let place = Place { salt: segment.header.salt, offset: frame.offset };
-            let packed = kept.pack(&mut batch);
+            let no_memory = || FileError::no_memory("pwrite", &segment.path);
+            let packed = kept.pack(&mut batch).ok_or_else(no_memory)?;
             batch.complete(&packed, place, frame.first_id, frame.flushed_upto);
         }
         // No handle may hold the file that is replaced.

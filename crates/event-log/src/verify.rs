@@ -49,13 +49,22 @@ impl EventLog {
         let mut check = Check { vfs: &*self.vfs, cancelled, verified: Verified::default() };
         check.verified.oldest_event_id = segments.first().map_or(0, |segment| segment.first_id());
         for (segment, following) in segments.iter().zip(segments.iter().skip(1).map(Some).chain([None])) {
-            let mut damages = Vec::new();
-            if following.is_some_and(|following| following.first_id() != segment.end().id) {
-                damages.push(missing(&self.dir, segment.end().id));
+            let (mut segment, before) = (Arc::clone(segment), check.verified);
+            loop {
+                let mut damages = Vec::new();
+                check.verified = before;
+                if following.is_some_and(|following| following.first_id() != segment.end().id) {
+                    damages.push(missing(&self.dir, segment.end().id));
+                }
+                check.segment(&segment, next_id, &mut |damage| damages.push(damage));
+                let now = self.segments.read().iter().find(|other| other.first_id() == segment.first_id()).cloned();
+                match now {
+                    // Its footer came or went meanwhile, each at most once.
+                    Some(now) if !Arc::ptr_eq(&now, &segment) && !cancelled() => segment = now,
+                    Some(_) => break damages.into_iter().for_each(&mut *found),
+                    None => break,
+                }
             }
-            check.segment(segment, next_id, &mut |damage| damages.push(damage));
-            let is_there = self.segments.read().iter().any(|other| other.first_id() == segment.first_id());
-            damages.into_iter().filter(|_| is_there).for_each(&mut *found);
             if cancelled() {
                 break;
             }

@@ -22,6 +22,8 @@ use support::{Event, append, assert_holds, create, file_bytes, open, read};
 enum Step {
     Append(Vec<(u8, usize)>),
     Sync,
+    /// Gives the newest segment a footer, as closing does.
+    Rest,
     /// Closes, opens again, with frames compressed otherwise from here on.
     Reopen(Compression),
     /// The process is killed and everything above the last flush is truncated, as a store does.
@@ -42,6 +44,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         8 => events.prop_map(Step::Append),
         4 => Just(Step::Sync),
+        2 => Just(Step::Rest),
         1 => kind.prop_map(Step::Reopen),
         1 => Just(Step::Kill),
         1 => any::<u8>().prop_map(Step::Truncate),
@@ -99,6 +102,10 @@ impl Run {
             }
             Step::Sync => {
                 self.log.sync().unwrap();
+                self.flushed = self.model.len();
+            }
+            Step::Rest => {
+                self.log.rest().unwrap();
                 self.flushed = self.model.len();
             }
             Step::Reopen(kind) => {

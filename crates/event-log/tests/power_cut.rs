@@ -12,8 +12,10 @@
 
 mod support;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use ledgerstone_event_log::{Direction, EventLog, EventLogOptions, Result};
-use ledgerstone_format::compression::Compression;
+use ledgerstone_format::{PlantedFault, compression::Compression, plant};
 use ledgerstone_vfs::sim::SimDisk;
 use support::{Event, Numbers, append, create, event, open, read, scan_of, seeds, segments};
 
@@ -47,10 +49,13 @@ impl Known {
                 self.asked.extend(batch.iter().cloned());
                 append(log, &batch)?;
             }
-            if numbers.below(3) > 0 {
-                log.sync()?;
-                self.flushed = self.asked.len();
+            match numbers.below(6) {
+                0 | 1 => continue,
+                // Closed, and gone on with.
+                2 => log.rest()?,
+                _ => log.sync()?,
             }
+            self.flushed = self.asked.len();
         }
         Ok(())
     }
@@ -103,54 +108,62 @@ fn second_life(disk: &SimDisk, mut known: Known, seed: u64, what: &str) {
     assert_eq!(known.check(&log, &what), known.flushed);
 }
 
+/// How many power cuts there were, and after how many of them more was left than had been flushed.
+fn cut_everywhere(seed: u64) -> (u64, u64) {
+    let (mut cuts, mut kept_more) = (0, 0);
+    let disk = SimDisk::new(seed);
+    first_life(&disk, seed);
+    for cut in 0..disk.operations() {
+        let what = format!("seed {seed}, cut at operation {cut}");
+        let disk = SimDisk::new(seed);
+        disk.cut_after(cut);
+        let known = first_life(&disk, seed);
+        assert!(disk.is_cut(), "{what}: the power was not cut");
+        for outcome in 0..2 {
+            let what = format!("{what}, outcome {outcome}");
+            let disk = disk.power_cut_seeded(seed.wrapping_mul(1_000_003) + cut * 2 + outcome);
+            let scan = scan_of(&disk).unwrap_or_else(|error| panic!("{what}: {error}"));
+            if scan.oldest_event_id() == 0 {
+                assert!(!known.created, "{what}: the log is gone");
+                create(&disk, OPTIONS).unwrap();
+                continue;
+            }
+            for sealed in segments(&disk).iter().filter(|path| path.extension().unwrap() == "log").rev().skip(1) {
+                let bytes = disk.read_file(sealed).unwrap();
+                assert!(
+                    bytes[bytes.len() - 80..].starts_with(b"LGST-EVF"),
+                    "{what}: {} is not sealed",
+                    sealed.display()
+                );
+            }
+            let (next, torn) = (scan.next_event_id(), scan.torn_bytes());
+            let log = scan.open(OPTIONS, None).unwrap_or_else(|error| panic!("{what}: {error}"));
+            let left = known.check(&log, &what);
+            assert_eq!(next, left as u64 + 1, "{what}");
+            kept_more += u64::from(left > known.flushed && torn > 0);
+            // Also the torn tail's removal may be cut off; and the log goes on.
+            append(&log, &vec![(1 << 40, vec![7; 100]); 3]).unwrap();
+            log.sync().unwrap();
+            drop(log);
+            let again = disk.power_cut();
+            let log = opened(&again, None, &what);
+            assert_eq!(log.next_event_id(), left as u64 + 4, "{what}");
+            cuts += 1;
+        }
+        let rerun = Known { asked: known.asked.clone(), ..known };
+        if known.created {
+            second_life(&disk.power_cut(), rerun, seed + cut, &what);
+        }
+    }
+    (cuts, kept_more)
+}
+
 #[test]
 fn a_power_cut_at_any_operation_loses_nothing_that_was_flushed_and_invents_nothing() {
     let (mut cuts, mut kept_more) = (0, 0);
     for seed in seeds(60) {
-        let disk = SimDisk::new(seed);
-        first_life(&disk, seed);
-        for cut in 0..disk.operations() {
-            let what = format!("seed {seed}, cut at operation {cut}");
-            let disk = SimDisk::new(seed);
-            disk.cut_after(cut);
-            let known = first_life(&disk, seed);
-            assert!(disk.is_cut(), "{what}: the power was not cut");
-            for outcome in 0..2 {
-                let what = format!("{what}, outcome {outcome}");
-                let disk = disk.power_cut_seeded(seed.wrapping_mul(1_000_003) + cut * 2 + outcome);
-                let scan = scan_of(&disk).unwrap_or_else(|error| panic!("{what}: {error}"));
-                if scan.oldest_event_id() == 0 {
-                    assert!(!known.created, "{what}: the log is gone");
-                    create(&disk, OPTIONS).unwrap();
-                    continue;
-                }
-                for sealed in segments(&disk).iter().filter(|path| path.extension().unwrap() == "log").rev().skip(1) {
-                    let bytes = disk.read_file(sealed).unwrap();
-                    assert!(
-                        bytes[bytes.len() - 80..].starts_with(b"LGST-EVF"),
-                        "{what}: {} is not sealed",
-                        sealed.display()
-                    );
-                }
-                let (next, torn) = (scan.next_event_id(), scan.torn_bytes());
-                let log = scan.open(OPTIONS, None).unwrap_or_else(|error| panic!("{what}: {error}"));
-                let left = known.check(&log, &what);
-                assert_eq!(next, left as u64 + 1, "{what}");
-                kept_more += u64::from(left > known.flushed && torn > 0);
-                // Also the torn tail's removal may be cut off; and the log goes on.
-                append(&log, &vec![(1 << 40, vec![7; 100]); 3]).unwrap();
-                log.sync().unwrap();
-                drop(log);
-                let again = disk.power_cut();
-                let log = opened(&again, None, &what);
-                assert_eq!(log.next_event_id(), left as u64 + 4, "{what}");
-                cuts += 1;
-            }
-            let rerun = Known { asked: known.asked.clone(), ..known };
-            if known.created {
-                second_life(&disk.power_cut(), rerun, seed + cut, &what);
-            }
-        }
+        let lived = cut_everywhere(seed);
+        (cuts, kept_more) = (cuts + lived.0, kept_more + lived.1);
     }
     // A seed alone may be without such a moment.
     assert!(std::env::var("LEDGERSTONE_SEED").is_ok() || (cuts > 1_000 && kept_more > 20), "{cuts} {kept_more}");
@@ -193,6 +206,18 @@ fn a_power_cut_while_truncating_anywhere_keeps_every_event_below_the_cut() {
         }
     }
     assert!(std::env::var("LEDGERSTONE_SEED").is_ok() || rewritten > 20, "{rewritten}");
+}
+
+/// Bug and mend are told in `left_overs.rs`. The lives of a store never meet it, as what its log holds beyond the last flush is cut at
+/// every opening; those of a log do.
+#[test]
+fn a_left_over_that_is_kept_is_found() {
+    let finds = |seed| catch_unwind(AssertUnwindSafe(|| cut_everywhere(seed))).is_err();
+    plant(Some(PlantedFault::LeftOverKept));
+    // One in several hundred meets it; the first that does stands here.
+    let found = (593..600).find(|seed| finds(*seed));
+    plant(None);
+    assert!(!finds(found.unwrap()));
 }
 
 #[test]

@@ -36,24 +36,31 @@ impl<'a> ByteReader<'a> {
         self.take(N)?.try_into().ok()
     }
 
+    fn integer<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let taken = self.take(N)?;
+        #[cfg(feature = "planted-faults")]
+        crate::fields::note(taken);
+        taken.try_into().ok()
+    }
+
     /// The next byte.
     pub fn u8(&mut self) -> Option<u8> {
-        self.array::<1>().map(u8::from_le_bytes)
+        self.integer().map(u8::from_le_bytes)
     }
 
     /// The next two bytes.
     pub fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_le_bytes)
+        self.integer().map(u16::from_le_bytes)
     }
 
     /// The next four bytes.
     pub fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_le_bytes)
+        self.integer().map(u32::from_le_bytes)
     }
 
     /// The next eight bytes.
     pub fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_le_bytes)
+        self.integer().map(u64::from_le_bytes)
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 
+use crate::memory::{copied, zeroed};
 use zstd::bulk::{Compressor, Decompressor};
 
 /// How bytes are stored.
@@ -51,7 +52,8 @@ thread_local! {
     static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
-/// Appends the compressed form of `raw` to `out` if that is shorter; otherwise `false`, and `out` is as it was.
+/// Appends the compressed form of `raw` to `out` if that is shorter; otherwise, and when there is no memory to try it, `false`, and
+/// `out` is as it was.
 pub fn compress(kind: Compression, raw: &[u8], out: &mut Vec<u8>) -> bool {
     let start = out.len();
     let written = match kind {
@@ -66,6 +68,7 @@ pub fn compress(kind: Compression, raw: &[u8], out: &mut Vec<u8>) -> bool {
 
 fn compress_lz4(raw: &[u8], out: &mut Vec<u8>, start: usize) -> Option<usize> {
     let room = lz4_flex::block::get_maximum_output_size(raw.len());
+    out.try_reserve(room).ok()?;
     out.resize(start.checked_add(room)?, 0);
     lz4_flex::block::compress_into(raw, out.get_mut(start..)?).ok()
 }
@@ -73,6 +76,7 @@ fn compress_lz4(raw: &[u8], out: &mut Vec<u8>, start: usize) -> Option<usize> {
 fn compress_zstd(raw: &[u8], out: &mut Vec<u8>, start: usize) -> Option<usize> {
     // With less room than the raw bytes take it gives up as soon as it is no gain.
     let room = raw.len().checked_sub(1)?;
+    out.try_reserve(room).ok()?;
     out.resize(start.checked_add(room)?, 0);
     let target = out.get_mut(start..)?;
     COMPRESSOR.with_borrow_mut(|slot| {
@@ -83,41 +87,54 @@ fn compress_zstd(raw: &[u8], out: &mut Vec<u8>, start: usize) -> Option<usize> {
     })
 }
 
-/// What `stored` was made from: exactly `raw_len` bytes, which may be at most `max`. `None`: it is not that. Allocates
-/// `raw_len` bytes and no more, whatever `stored` says.
-pub fn decompress_bounded(kind: Compression, stored: &[u8], raw_len: usize, max: usize) -> Option<Vec<u8>> {
-    if raw_len > max {
-        return None;
+/// Why bytes were not taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undecompressed {
+    /// They are not what they were said to be.
+    Wrong,
+    /// There is no memory for what they were made from.
+    NoMemory,
+}
+
+/// What `stored` was made from: exactly `raw_len` bytes, which may be at most `max`. Allocates `raw_len` bytes and no more, whatever
+/// `stored` says.
+pub fn decompress_bounded(
+    kind: Compression,
+    stored: &[u8],
+    raw_len: usize,
+    max: usize,
+) -> Result<Vec<u8>, Undecompressed> {
+    if raw_len > max || !can_become(kind, stored, raw_len) {
+        return Err(Undecompressed::Wrong);
     }
-    let stored_len = stored.len() as u64;
-    match kind {
-        Compression::None => (stored.len() == raw_len).then(|| stored.to_vec()),
-        Compression::Lz4 if raw_len as u64 > stored_len.saturating_mul(LZ4_MAX_RATIO) => None,
-        Compression::Lz4 => {
-            let mut raw = vec![0; raw_len];
-            let len = lz4_flex::block::decompress_into(stored, &mut raw).ok()?;
-            (len == raw_len).then_some(raw)
-        }
-        Compression::Zstd => {
-            // What the bytes say about themselves is asked before memory is taken.
-            if Decompressor::upper_bound(stored).is_some_and(|bound| bound < raw_len) {
-                return None;
+    if kind == Compression::None {
+        return copied(stored).ok_or(Undecompressed::NoMemory);
+    }
+    let mut raw = zeroed(raw_len).ok_or(Undecompressed::NoMemory)?;
+    let len = match kind {
+        Compression::None | Compression::Lz4 => lz4_flex::block::decompress_into(stored, &mut raw).ok(),
+        Compression::Zstd => DECOMPRESSOR.with_borrow_mut(|slot| {
+            if slot.is_none() {
+                *slot = Decompressor::new().ok();
             }
-            let mut raw = vec![0; raw_len];
-            let len = DECOMPRESSOR.with_borrow_mut(|slot| {
-                if slot.is_none() {
-                    *slot = Decompressor::new().ok();
-                }
-                slot.as_mut()?.decompress_to_buffer(stored, &mut raw[..]).ok()
-            })?;
-            (len == raw_len).then_some(raw)
-        }
+            slot.as_mut()?.decompress_to_buffer(stored, &mut raw[..]).ok()
+        }),
+    };
+    if len == Some(raw_len) { Ok(raw) } else { Err(Undecompressed::Wrong) }
+}
+
+/// What can be told before memory is taken.
+fn can_become(kind: Compression, stored: &[u8], raw_len: usize) -> bool {
+    match kind {
+        Compression::None => stored.len() == raw_len,
+        Compression::Lz4 => raw_len as u64 <= (stored.len() as u64).saturating_mul(LZ4_MAX_RATIO),
+        Compression::Zstd => Decompressor::upper_bound(stored).is_none_or(|bound| bound >= raw_len),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Compression, compress, decompress_bounded};
+    use super::{Compression, Undecompressed::Wrong, compress, decompress_bounded};
 
     const KINDS: [Compression; 2] = [Compression::Lz4, Compression::Zstd];
 
@@ -140,7 +157,7 @@ mod tests {
                 assert_eq!(smaller, len >= 100, "{kind:?} {len}");
                 assert!(out[0] == 9 && out.len() <= len.max(1), "{kind:?} {len}");
                 if smaller {
-                    assert_eq!(decompress_bounded(kind, &out[1..], len, len).as_ref(), Some(&text));
+                    assert_eq!(decompress_bounded(kind, &out[1..], len, len).as_ref(), Ok(&text));
                 }
                 let mut out = vec![9];
                 assert!(!compress(kind, &noise(len), &mut out) && out == [9], "{kind:?} {len}");
@@ -155,14 +172,14 @@ mod tests {
         for kind in KINDS {
             let mut stored = Vec::new();
             assert!(compress(kind, &raw, &mut stored));
-            assert_eq!(decompress_bounded(kind, &stored, raw.len(), raw.len() - 1), None, "over the cap");
+            assert_eq!(decompress_bounded(kind, &stored, raw.len(), raw.len() - 1), Err(Wrong), "over the cap");
             for wrong in [0, raw.len() - 1, raw.len() + 1, 1 << 30] {
-                assert_eq!(decompress_bounded(kind, &stored, wrong, usize::MAX), None, "{kind:?} {wrong}");
+                assert_eq!(decompress_bounded(kind, &stored, wrong, usize::MAX), Err(Wrong), "{kind:?} {wrong}");
             }
             for len in 0..stored.len() {
                 assert_eq!(
                     decompress_bounded(kind, &stored[..len], raw.len(), raw.len()),
-                    None,
+                    Err(Wrong),
                     "{kind:?} cut at {len}"
                 );
             }
@@ -170,12 +187,12 @@ mod tests {
                 stored[bit / 8] ^= 1 << (bit % 8);
                 // Its own structure is all that it can notice: the checksum is its owner's.
                 let found = decompress_bounded(kind, &stored, raw.len(), raw.len());
-                assert!(found.is_none_or(|found| found.len() == raw.len()), "{kind:?} bit {bit}");
+                assert!(found.ok().is_none_or(|found| found.len() == raw.len()), "{kind:?} bit {bit}");
                 stored[bit / 8] ^= 1 << (bit % 8);
             }
         }
-        assert_eq!(decompress_bounded(Compression::None, b"abc", 3, 3), Some(b"abc".to_vec()));
-        assert_eq!(decompress_bounded(Compression::None, b"abc", 2, 3), None);
+        assert_eq!(decompress_bounded(Compression::None, b"abc", 3, 3), Ok(b"abc".to_vec()));
+        assert_eq!(decompress_bounded(Compression::None, b"abc", 2, 3), Err(Wrong));
     }
 
     #[test]

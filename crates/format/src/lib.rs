@@ -5,12 +5,17 @@ pub mod checksum;
 pub mod compression;
 mod damage;
 mod durability;
+#[cfg(feature = "planted-faults")]
+mod fields;
+pub mod memory;
 mod planted;
 mod store_id;
 
 pub use byte_reader::ByteReader;
 pub use damage::{Damage, DamageKind};
 pub use durability::Durability;
+#[cfg(feature = "planted-faults")]
+pub use fields::{FileField, Reseal, integers_read};
 #[cfg(feature = "planted-faults")]
 pub use planted::plant;
 pub use planted::{PlantedFault, planted};

@@ -32,6 +32,14 @@ pub enum PlantedFault {
     SealNotReplayed,
     /// Recovery leaves a torn frame of the event log in place that zeros behind it make whole.
     LeftOverKept,
+    /// Making a store that an attempt before has begun leaves the flush of its folder's own name out.
+    ParentNotFlushed,
+    /// Opening builds on names that a process which died has given and not flushed.
+    NamesNotFlushed,
+    /// Recovery retires what was cut and begins its successor before the folder is flushed.
+    RetiredNotFlushed,
+    /// Recovery leaves the flush of the tail's new file out.
+    TailNotFlushed,
     /// A flush does not record how far it goes before it changes the state.
     FlushNotWitnessed,
 }

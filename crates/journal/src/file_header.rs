@@ -3,6 +3,8 @@
 
 use ledgerstone_format::{ByteReader, PAGE_BYTES, StoreId, checksum::crc32c};
 
+use crate::file_name::NUMBER_END;
+
 /// Where frames begin in a file: the header has a page of its own.
 pub(crate) const FRAMES_START: u64 = PAGE_BYTES;
 
@@ -12,7 +14,7 @@ pub const FORMAT: u16 = 1;
 const MAGIC: [u8; 8] = *b"LGST-JRN";
 /// Magic 8, format 2, store 16, number 8, first seq 8, salt 8, previous crc 4, header crc 4.
 pub(crate) const HEADER_BYTES: usize = 58;
-const COVERED_BYTES: usize = HEADER_BYTES - 4;
+pub(crate) const COVERED_BYTES: usize = HEADER_BYTES - 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileHeader {
@@ -75,7 +77,7 @@ impl FileHeader {
             salt: reader.u64()?,
             previous_crc: reader.u32()?,
         };
-        if reader.u32()? != crc32c(covered) {
+        if reader.u32()? != crc32c(covered) || !(1..NUMBER_END).contains(&header.number) {
             return None;
         }
         Some(if format == FORMAT { HeaderFound::Valid(header) } else { HeaderFound::Foreign(format) })
@@ -132,6 +134,14 @@ mod tests {
         }
         assert_eq!(FileHeader::find(&[]), HeaderFound::Blank);
         assert_eq!(FileHeader::find(&[0; 4096]), HeaderFound::Blank);
+    }
+
+    #[test]
+    fn a_number_that_no_name_can_have_is_damage() {
+        for number in [0, NUMBER_END, u64::MAX] {
+            let bytes = FileHeader { number, ..header() }.encode();
+            assert_eq!(FileHeader::find(&bytes), HeaderFound::Damaged, "{number}");
+        }
     }
 
     #[test]

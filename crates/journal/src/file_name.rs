@@ -11,7 +11,7 @@ pub(crate) const UNFINISHED_SPARE: &str = "journal-spare";
 pub(crate) const UNFINISHED_TAIL: &str = "journal-tail";
 
 /// Numbers at or above this are nobody's: there is always a next one.
-const NUMBER_END: u64 = 1 << 63;
+pub(crate) const NUMBER_END: u64 = 1 << 63;
 
 pub(crate) fn journal_path(dir: &Path, number: u64) -> PathBuf {
     dir.join(format!("journal-{number:020}.wal"))

@@ -2,6 +2,7 @@
 
 use bytes::BytesMut;
 use ledgerstone_format::align_up;
+use ledgerstone_vfs::FileError;
 
 use crate::{
     Error, Frame, FrameKind, OpKind, Result,
@@ -50,7 +51,7 @@ impl FrameBuilder {
 
     /// Begins a frame with its events, which are gone through twice: lengths, then bytes. `frame_bytes` is the expected
     /// length of the whole frame ([`frame_bytes`](Self::frame_bytes)); when it is right nothing is ever moved.
-    /// [`Error::Limit`] when the events alone are too many or too large.
+    /// [`Error::Limit`] when the events alone are too many or too large; [`Error::Io`] when there is no memory.
     pub fn new<'a, E>(kind: FrameKind, frame_bytes: u64, events: E) -> Result<Self>
     where
         E: Iterator<Item = &'a [u8]> + Clone,
@@ -58,11 +59,12 @@ impl FrameBuilder {
         Self::new_in(FrameMemory::of_its_own(frame_bytes), kind, events)
     }
 
-    /// The same in that memory, which is empty.
-    pub(crate) fn new_in<'a, E>(mut bytes: BytesMut, kind: FrameKind, events: E) -> Result<Self>
+    /// The same in that memory, which is empty, if there is any.
+    pub(crate) fn new_in<'a, E>(memory: Option<BytesMut>, kind: FrameKind, events: E) -> Result<Self>
     where
         E: Iterator<Item = &'a [u8]> + Clone,
     {
+        let mut bytes = memory.ok_or_else(|| FileError::no_memory("a commit", ""))?;
         bytes.resize(HEAD_BYTES, 0);
         let mut total = HEAD_BYTES as u64;
         for event in events.clone() {

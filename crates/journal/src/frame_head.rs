@@ -24,6 +24,9 @@ pub(crate) const DURABLE_UPTO_AT: usize = 40;
 pub(crate) const EVENT_COUNT_AT: usize = 48;
 pub(crate) const OP_COUNT_AT: usize = 52;
 
+/// Commits at or above this are nobody's: there is always a next one.
+const SEQ_END: u64 = 1 << 63;
+
 /// Where frames begin: every length is a multiple of it.
 pub(crate) const FRAME_ALIGN: u64 = 8;
 
@@ -98,7 +101,9 @@ impl FrameHead {
         };
         let sound = flags == 0
             && reserved == 0
-            && head.durable_upto < head.seq
+            // Equal in a copy of the tail: the file got its name when all in it was durable.
+            && head.durable_upto <= head.seq
+            && head.seq < SEQ_END
             && head.first_event_id.checked_add(u64::from(head.event_count)).is_some();
         sound.then_some(head)
     }
@@ -176,7 +181,8 @@ mod tests {
             ("length below a head", FrameHead { length: 48, ..head() }),
             ("length not aligned", FrameHead { length: 65, ..head() }),
             ("length above the limit", FrameHead { length: (1 << 30) + 8, ..head() }),
-            ("durable before it was written", FrameHead { durable_upto: 9, ..head() }),
+            ("durable before it was written", FrameHead { durable_upto: 10, ..head() }),
+            ("a commit without a next one", FrameHead { seq: SEQ_END, ..head() }),
             ("event ids overflow", FrameHead { first_event_id: u64::MAX - 1, ..head() }),
         ] {
             assert_eq!(FrameHead::parse(&wrong.encode()), None, "{refused}");

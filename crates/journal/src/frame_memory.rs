@@ -1,7 +1,7 @@
 //! Where frames lie until nobody refers to them any more: those of many small commits one behind the other in a piece of memory, so that
 //! a commit asks the allocator for nothing, and whoever goes through them in order goes through memory in order.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use crate::frame_head::MAX_FRAME_BYTES;
 
@@ -15,20 +15,27 @@ const OWN_FROM_BYTES: usize = 8 << 10;
 pub(crate) struct FrameMemory(BytesMut);
 
 impl FrameMemory {
-    /// Empty memory that is shared with no other frame.
-    pub(crate) fn of_its_own(frame_bytes: u64) -> BytesMut {
-        BytesMut::with_capacity(usize::try_from(frame_bytes.min(MAX_FRAME_BYTES)).unwrap_or(OWN_FROM_BYTES))
+    /// Empty memory that is shared with no other frame; `None` when there is none.
+    pub(crate) fn of_its_own(frame_bytes: u64) -> Option<BytesMut> {
+        let bytes = usize::try_from(frame_bytes.min(MAX_FRAME_BYTES)).unwrap_or(OWN_FROM_BYTES);
+        if bytes < OWN_FROM_BYTES {
+            return Some(BytesMut::with_capacity(bytes));
+        }
+        let mut memory = Vec::new();
+        memory.try_reserve_exact(bytes).ok()?;
+        // Handed over, not copied: nobody else has it.
+        Some(BytesMut::from(Bytes::from(memory)))
     }
 
-    /// Empty memory for a frame that is expected to have so many bytes.
-    pub(crate) fn take(&mut self, frame_bytes: u64) -> BytesMut {
+    /// Empty memory for a frame that is expected to have so many bytes; `None` when there is none.
+    pub(crate) fn take(&mut self, frame_bytes: u64) -> Option<BytesMut> {
         if frame_bytes >= OWN_FROM_BYTES as u64 {
             return Self::of_its_own(frame_bytes);
         }
         if (self.0.capacity() as u64) < frame_bytes {
             self.0 = BytesMut::with_capacity(PIECE_BYTES);
         }
-        std::mem::take(&mut self.0)
+        Some(std::mem::take(&mut self.0))
     }
 
     /// What a frame has left over of what was taken.
@@ -47,7 +54,7 @@ mod tests {
     fn small_frames_lie_one_behind_the_other_and_large_ones_alone() {
         let mut memory = FrameMemory::default();
         let mut take = |bytes: usize| {
-            let mut taken = memory.take(bytes as u64);
+            let mut taken = memory.take(bytes as u64).unwrap();
             taken.resize(bytes, 1);
             let frame = taken.split().freeze();
             memory.give_back(taken);
@@ -69,6 +76,17 @@ mod tests {
     fn what_a_failed_commit_took_is_not_missed() {
         let mut memory = FrameMemory::default();
         drop(memory.take(100));
-        assert!(memory.take(100).capacity() >= 100);
+        assert!(memory.take(100).unwrap().capacity() >= 100);
+    }
+
+    #[test]
+    fn a_large_frame_gets_the_memory_that_was_asked_for() {
+        for bytes in [100, OWN_FROM_BYTES - 1, OWN_FROM_BYTES, 1 << 20] {
+            let mut memory = FrameMemory::of_its_own(bytes as u64).unwrap();
+            let at = memory.as_ptr();
+            assert!(memory.is_empty() && memory.capacity() >= bytes, "{bytes}");
+            memory.resize(bytes, 1);
+            assert_eq!(memory.as_ptr(), at, "it was moved");
+        }
     }
 }

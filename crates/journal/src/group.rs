@@ -128,6 +128,10 @@ impl Group {
         self.origin.store_id
     }
 
+    pub(crate) const fn origin_mut(&mut self) -> &mut Origin {
+        &mut self.origin
+    }
+
     pub(crate) fn files(&self) -> &[FileEntry] {
         &self.origin.files
     }

@@ -4,6 +4,7 @@
 //! pool are innermost. Nobody waits for the I/O mutex while holding a commit lock. Listeners are called outside of all.
 
 mod append;
+mod shrinking;
 mod upkeep;
 mod waiting;
 
@@ -29,7 +30,7 @@ use crate::{
     folder::journal_files,
     group::{Group, Origin},
     listeners::Listeners,
-    prepared_file::{Pool, PoolFigures, PreparedFile},
+    prepared_file::{Pool, PoolFigures, PreparedFile, Rest},
     recovery::remove_unfinished,
     stats::Counters,
     watermarks::{Reach, Watermarks},
@@ -79,6 +80,7 @@ pub(crate) struct Parts {
     pub(crate) origin: Origin,
     pub(crate) spares: Vec<PreparedFile>,
     pub(crate) next_number: u64,
+    pub(crate) rest: Option<Rest>,
 }
 
 impl Journal {
@@ -90,7 +92,7 @@ impl Journal {
     ) -> Arc<Self> {
         let reach = Reach { seq: parts.origin.last_seq, next_event_id: parts.origin.next_event_id };
         let file = parts.origin.current.as_ref().map(|(file, _)| Arc::clone(file));
-        let pool = Pool::new(parts.vfs, &parts.dir, parts.spares, parts.next_number);
+        let pool = Pool::new(parts.vfs, &parts.dir, parts.spares, parts.next_number, parts.rest);
         Arc::new(Self {
             pool_figures: Mutex::new(pool.figures()),
             is_short: AtomicBool::new(false),
@@ -139,7 +141,7 @@ impl Journal {
             files: Vec::new(),
             salt_base: vfs.random(),
         };
-        let parts = Parts { vfs, dir: dir.to_path_buf(), origin, spares: Vec::new(), next_number: 1 };
+        let parts = Parts { vfs, dir: dir.to_path_buf(), origin, spares: Vec::new(), next_number: 1, rest: None };
         Ok(Self::assemble(parts, clock, options, poison))
     }
 

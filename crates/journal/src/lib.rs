@@ -29,6 +29,8 @@
 
 mod bell;
 mod error;
+#[cfg(feature = "planted-faults")]
+mod fields;
 mod file_header;
 mod file_name;
 mod folder;
@@ -54,6 +56,8 @@ mod watermarks;
 mod writer;
 
 pub use error::{Error, Result};
+#[cfg(feature = "planted-faults")]
+pub use fields::file_fields;
 pub use file_header::FORMAT;
 pub use folder::is_journal_file;
 pub use frame::{Frame, Op, OpKind, Ops};

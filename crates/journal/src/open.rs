@@ -6,8 +6,8 @@
 
 use std::{path::Path, sync::Arc};
 
-use ledgerstone_format::{PAGE_BYTES, PlantedFault, align_up, planted};
-use ledgerstone_vfs::{Aside, Clock, OpenHow, Vfs, VfsFile};
+use ledgerstone_format::{PAGE_BYTES, PlantedFault, align_up, memory::copied, planted};
+use ledgerstone_vfs::{Aside, Clock, FileError, OpenHow, Vfs, VfsFile};
 
 use crate::{
     Error, Frame, Journal, JournalOptions, Poison, Position, Result, Scan,
@@ -18,10 +18,13 @@ use crate::{
     frame_head::FrameHead,
     group::{FileEntry, JournalFile, Origin},
     journal::Parts,
-    prepared_file::{POOL_LIMIT, PreparedFile, zeros},
+    prepared_file::{POOL_LIMIT, PreparedFile, Rest, fitting, zeros},
     recovery::{Found, remove_unfinished},
 };
 
+/// Behind a copy on a full device: a frame that frees space, and its header if it comes after another opening, which writes into a file of
+/// its own.
+const REST_PAGES: u64 = 2;
 /// Written at once, at most.
 const SLICE_BYTES: usize = 1 << 20;
 
@@ -29,12 +32,14 @@ impl Scan {
     /// Opens the journal for writing. Everything found is durable when this returns. On failure nothing was lost:
     /// scanning again finds the same frames.
     pub fn open(self, clock: Arc<dyn Clock>, options: JournalOptions, poison: Arc<Poison>) -> Result<Arc<Journal>> {
-        let Found { vfs, dir, store_id, mut folder, mut position, mut last_crc, tail, crc_before_tail } = self.found;
+        let Found { vfs, dir, store_id, mut folder, mut position, mut last_crc, tail, crc_before_tail, anchor } =
+            self.found;
         vfs.create_dir_all(&dir)?;
         remove_unfinished(&*vfs, &dir)?;
 
         // A file that was begun and has no frame that counts.
-        let cut = folder.in_use.pop_if(|file| file.header.first_seq > self.last_seq);
+        let cut =
+            folder.in_use.pop_if(|file| file.header.first_seq > self.last_seq && anchor != Some(file.header.number));
         let mut next_number = folder.next_number;
         let tail_number = next_number;
         if !tail.is_empty() {
@@ -70,7 +75,8 @@ impl Scan {
             };
             header.salt = make_salt(&header, salt_base);
             let file = TailFile { vfs: &*vfs, header, dir: &dir, tail: &tail };
-            let copy = file.make_in(options.next_file_bytes(used_bytes), options.left_room_bytes(), &mut || {
+            let wanted = fitting(&*vfs, &dir, options.next_file_bytes(used_bytes));
+            let copy = file.make_in(wanted, options.left_room_bytes(), &mut || {
                 shorten(&*vfs, folder.in_use.last(), files.last_mut(), position)?;
                 for spare in spares.drain(..) {
                     drop(spare.handle);
@@ -96,6 +102,7 @@ impl Scan {
             };
             current = Some((Arc::new(file), align_up(end.offset + self.bytes_cut, PAGE_BYTES)));
         }
+        let rest = if current.is_some() { None } else { rest_of(folder.in_use.last(), position) };
         let origin = Origin {
             store_id,
             last_seq: self.last_seq,
@@ -106,7 +113,7 @@ impl Scan {
             files,
             salt_base,
         };
-        Ok(Journal::assemble(Parts { vfs, dir, origin, spares, next_number }, clock, options, poison))
+        Ok(Journal::assemble(Parts { vfs, dir, origin, spares, next_number, rest }, clock, options, poison))
     }
 }
 
@@ -152,7 +159,7 @@ impl Shelf<'_> {
             }
             kept.push((number, spare.len));
         }
-        if self.changed {
+        if self.changed && !planted(PlantedFault::RetiredNotFlushed) {
             self.vfs.sync_dir(self.dir)?;
         }
         for (number, len) in kept {
@@ -170,17 +177,18 @@ fn shorten(
     entry: Option<&mut FileEntry>,
     position: Option<Position>,
 ) -> Result<()> {
-    if let (Some(newest), Some(entry), Some(end)) = (newest, entry, position)
-        && newest.header.number == end.file
-        && entry.number == end.file
-    {
-        let len = align_up(end.offset, PAGE_BYTES);
-        if len < newest.len {
-            vfs.open(&newest.path, OpenHow::ReadWrite)?.set_len(len)?;
-            entry.capacity = len;
-        }
+    if let (Some(newest), Some(entry), Some(rest)) = (newest, entry, rest_of(newest, position)) {
+        vfs.open(&newest.path, OpenHow::ReadWrite)?.set_len(rest.len)?;
+        entry.capacity = rest.len;
     }
     Ok(())
+}
+
+/// What of the newest file holds nothing that counts.
+fn rest_of(newest: Option<&InUse>, position: Option<Position>) -> Option<Rest> {
+    let (newest, end) = (newest?, position?);
+    let len = align_up(end.offset, PAGE_BYTES);
+    (newest.header.number == end.file && len < newest.len).then_some(Rest { number: end.file, len })
 }
 
 struct TailFile<'a> {
@@ -198,15 +206,16 @@ struct TailMade {
 
 impl TailFile<'_> {
     /// Makes it of `capacity` bytes or more. Where the device has no room for that, `make_room` is called and it gets as small as it
-    /// can be, with a page and `left_bytes` for what frees space if possible. On failure nothing of it is left.
+    /// can be, with two pages and `left_bytes` for what frees space if possible. On failure nothing of it is left.
     fn make_in(&self, capacity: u64, left_bytes: u64, make_room: &mut dyn FnMut() -> Result<()>) -> Result<TailMade> {
         let frames_bytes: u64 = self.tail.iter().map(|frame| frame.bytes().len() as u64).sum();
         let least = align_up(FRAMES_START + frames_bytes, PAGE_BYTES);
         let is_full = |made: &Result<TailMade>| matches!(made, Err(Error::NoSpace(_)));
-        let mut made = self.make(align_up(capacity.max(least), PAGE_BYTES));
+        let with_rest = least + REST_PAGES * PAGE_BYTES + align_up(left_bytes, PAGE_BYTES);
+        let mut made = self.make(align_up(capacity.max(with_rest), PAGE_BYTES));
         if is_full(&made) {
             make_room()?;
-            made = self.make(least + PAGE_BYTES + align_up(left_bytes, PAGE_BYTES));
+            made = self.make(with_rest);
         }
         if is_full(&made) { self.make(least) } else { made }
     }
@@ -227,10 +236,10 @@ impl TailFile<'_> {
         writer.buffer.extend_from_slice(zeros(FRAMES_START - HEADER_BYTES as u64));
         let mut crc = self.header.previous_crc;
         for frame in self.tail {
-            let mut bytes = frame.bytes().to_vec();
-            // When this file has its name, all of it is durable.
+            let mut bytes = copied(frame.bytes()).ok_or_else(|| FileError::no_memory("pwrite", aside.path()))?;
             let head = FrameHead::parse(&bytes).ok_or(Error::Internal("a frame without a head"))?;
-            let mut head = FrameHead { previous_crc: crc, durable_upto: frame.seq().saturating_sub(1), ..head };
+            // When this file has its name, all of it is durable: the next opening need not copy it again.
+            let mut head = FrameHead { previous_crc: crc, durable_upto: frame.seq(), ..head };
             head.stamp(&mut bytes, self.header.salt)?;
             crc = head.crc;
             writer.push(&bytes)?;
@@ -239,7 +248,9 @@ impl TailFile<'_> {
         writer.fill_to(capacity)?;
         // A failed flush is never repeated, whatever its code (I5): lack of room in it is no reason to try again.
         let unflushed = |error| Failure::of_flush(error).into_error();
-        aside.file.sync_data().map_err(unflushed)?;
+        if !planted(PlantedFault::TailNotFlushed) {
+            aside.file.sync_data().map_err(unflushed)?;
+        }
         let path = journal_path(self.dir, self.header.number);
         aside.put_in_place(self.vfs, &path)?;
         self.vfs.sync_dir(self.dir).map_err(unflushed)?;
@@ -256,7 +267,14 @@ struct TailWriter<'a> {
 }
 
 impl TailWriter<'_> {
+    /// What is large is not gathered.
     fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        if bytes.len() >= SLICE_BYTES {
+            self.write_out()?;
+            self.handle.write_all_at(bytes, self.offset)?;
+            self.offset += bytes.len() as u64;
+            return Ok(());
+        }
         self.buffer.extend_from_slice(bytes);
         if self.buffer.len() >= SLICE_BYTES { self.write_out() } else { Ok(()) }
     }

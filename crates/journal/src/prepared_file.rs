@@ -10,13 +10,22 @@ use std::{
 };
 
 use ledgerstone_format::{PAGE_BYTES, align_up};
-use ledgerstone_vfs::{Aside, OpenHow, Vfs, VfsFile};
+use ledgerstone_vfs::{Aside, FileError, OpenHow, Vfs, VfsFile};
 
 use crate::{
     Error,
     error::Failure,
     file_name::{UNFINISHED_SPARE, journal_path},
 };
+
+/// A file takes no more than this share of what the device has left, unless a frame needs more.
+const SHARE_OF_ROOM: u64 = 4;
+
+/// How large a file of `capacity` bytes gets by the room on the device; whole pages.
+pub(crate) fn fitting(vfs: &dyn Vfs, dir: &Path, capacity: u64) -> u64 {
+    let share = vfs.free_bytes(dir).map_or(u64::MAX, |free| free / SHARE_OF_ROOM);
+    align_up(capacity, PAGE_BYTES).min(share - share % PAGE_BYTES)
+}
 
 /// How many spares are kept.
 pub(crate) const POOL_LIMIT: usize = 2;
@@ -33,6 +42,10 @@ static ZEROS: Zeros = Zeros([0; PIECE_BYTES]);
 /// Up to `len` zeros.
 pub(crate) fn zeros(len: u64) -> &'static [u8] {
     usize::try_from(len).ok().and_then(|len| ZEROS.0.get(..len)).unwrap_or(&ZEROS.0)
+}
+
+fn is_full(outcome: &Result<(), Failure>) -> bool {
+    matches!(outcome, Err(Failure::Refused(Error::NoSpace(_))))
 }
 
 /// A file that is ready to be written in place.
@@ -73,11 +86,26 @@ pub(crate) struct Pool {
     gave_up: bool,
     /// The last file found no room as large as it should have been.
     is_short: bool,
+    /// The rest of the newest file of before, which nobody writes to any more: given up where there is no other room.
+    rest: Option<Rest>,
     counts: PoolFigures,
 }
 
+/// A file that holds nothing from `len` on.
+#[derive(Debug)]
+pub(crate) struct Rest {
+    pub(crate) number: u64,
+    pub(crate) len: u64,
+}
+
 impl Pool {
-    pub(crate) fn new(vfs: Arc<dyn Vfs>, dir: &Path, spares: Vec<PreparedFile>, next_number: u64) -> Self {
+    pub(crate) fn new(
+        vfs: Arc<dyn Vfs>,
+        dir: &Path,
+        spares: Vec<PreparedFile>,
+        next_number: u64,
+        rest: Option<Rest>,
+    ) -> Self {
         Self {
             vfs,
             dir: dir.to_path_buf(),
@@ -86,8 +114,20 @@ impl Pool {
             unfinished: None,
             gave_up: false,
             is_short: false,
+            rest,
             counts: PoolFigures::default(),
         }
+    }
+
+    /// The number that no file has had.
+    pub(crate) const fn next_number(&self) -> u64 {
+        self.next_number
+    }
+
+    /// All spares, and the end of what is being prepared: nobody will need a file any more.
+    pub(crate) fn drain(&mut self) -> Vec<PreparedFile> {
+        self.unfinished = None;
+        self.spares.drain(..).collect()
     }
 
     /// Whether a spare should be prepared in advance.
@@ -118,11 +158,15 @@ impl Pool {
         self.gave_up = false;
         if !self.spares.iter().any(|spare| spare.capacity >= need_bytes) {
             let need = align_up(need_bytes, PAGE_BYTES);
-            let wanted = if self.is_short { need } else { align_up(capacity.max(need_bytes), PAGE_BYTES) };
-            match self.prepare(wanted, in_time) {
-                Err(Failure::Refused(Error::NoSpace(_))) if wanted > need => self.prepare(need, in_time),
-                done => done,
-            }?;
+            let wanted = if self.is_short { need } else { fitting(&*self.vfs, &self.dir, capacity).max(need) };
+            let mut prepared = self.prepare(wanted, in_time);
+            if is_full(&prepared) && wanted > need {
+                prepared = self.prepare(need, in_time);
+            }
+            if is_full(&prepared) && self.give_up_rest()? {
+                prepared = self.prepare(need, in_time);
+            }
+            prepared?;
         }
         let fit = self.spares.iter().position(|spare| spare.capacity >= need_bytes);
         let too_small: Vec<_> = self.spares.drain(..fit.unwrap_or(0)).collect();
@@ -133,6 +177,19 @@ impl Pool {
             self.adopt(&path, spare.capacity)?;
         }
         Ok(taken)
+    }
+
+    /// Whether there was something.
+    fn give_up_rest(&mut self) -> Result<bool, Failure> {
+        let Some(rest) = self.rest.take() else { return Ok(false) };
+        let path = journal_path(&self.dir, rest.number);
+        let file = match self.vfs.open(&path, OpenHow::ReadWrite) {
+            // Recycled since.
+            Err(error) if error.is_not_found() => return Ok(false),
+            opened => opened.map_err(Failure::refused)?,
+        };
+        file.set_len(rest.len).map_err(Failure::refused)?;
+        Ok(true)
     }
 
     fn prepare(&mut self, capacity: u64, in_time: &dyn Fn() -> bool) -> Result<(), Failure> {
@@ -147,7 +204,10 @@ impl Pool {
     /// Takes over a file that is needed no more, as a spare: renamed to the next number, which its header does not
     /// carry, and the folder flushed. When the pool is full the smallest spare is removed.
     pub(crate) fn adopt(&mut self, path: &Path, capacity: u64) -> Result<(), Failure> {
-        let spare = self.put_in_place(path, capacity)?;
+        let mut spare = self.put_in_place(path, capacity)?;
+        // Its rest may have been given up.
+        let len = spare.handle.len().map_err(Failure::refused)?;
+        spare.capacity = capacity.min(len - len % PAGE_BYTES);
         self.spares.push_back(spare);
         self.remove_surplus()
     }
@@ -164,10 +224,20 @@ impl Pool {
         self.vfs.remove_file(path).map_err(Failure::refused)
     }
 
-    /// Does the next piece of preparing a file. True when it is in the pool. A failure in advance, with nobody waiting,
-    /// is not repeated until somebody needs a file.
-    pub(crate) fn prepare_in_advance(&mut self, capacity: u64) -> Result<(), Failure> {
-        let outcome = self.prepare_slice(align_up(capacity, PAGE_BYTES));
+    /// Does the next piece of preparing a file, as large as the device has room for, `least` bytes or more. True when it is in the
+    /// pool. A failure in advance, with nobody waiting, is not repeated until somebody needs a file.
+    pub(crate) fn prepare_in_advance(&mut self, capacity: u64, least: u64) -> Result<(), Failure> {
+        let outcome = match &self.unfinished {
+            Some(_) => self.prepare_slice(0),
+            None => match fitting(&*self.vfs, &self.dir, capacity) {
+                fitting if fitting < least => {
+                    self.is_short = true;
+                    let error = std::io::ErrorKind::StorageFull.into();
+                    Err(Failure::refused(FileError::new("statvfs", &self.dir, error)))
+                }
+                fitting => self.prepare_slice(fitting),
+            },
+        };
         self.gave_up = outcome.is_err();
         if matches!(outcome, Ok(true)) {
             self.is_short = false;

@@ -9,6 +9,7 @@ use std::{
 use ledgerstone_format::{
     align_up,
     checksum::{Claim, SearchCost, crc32c, search_sealed},
+    memory::copied,
 };
 use ledgerstone_vfs::{FileError, OpenHow, Vfs, VfsFile};
 
@@ -73,9 +74,7 @@ impl FileReader {
             let fill = usize::try_from(fill).unwrap_or(0);
             self.window.clear();
             // By what a file claims: not to be had is an error, not the end of the process.
-            self.window
-                .try_reserve_exact(fill)
-                .map_err(|_| FileError::new("pread", self.handle.path(), std::io::ErrorKind::OutOfMemory.into()))?;
+            self.window.try_reserve_exact(fill).map_err(|_| FileError::no_memory("pread", self.handle.path()))?;
             self.window.resize(fill, 0);
             self.window_start = offset;
             let read = self.handle.read_full_at(&mut self.window, offset);
@@ -96,8 +95,11 @@ impl FileReader {
     /// The frame at `offset`, if there is one that verifies.
     pub(crate) fn frame_at(&mut self, offset: u64, salt: u64) -> Result<Option<Frame>> {
         let Some(head) = self.head_at(offset)? else { return Ok(None) };
-        let bytes = self.bytes(offset, u64::from(head.length))?;
-        Ok(bytes.and_then(|bytes| Frame::verify(bytes.to_vec(), salt)))
+        let Some(bytes) = self.bytes(offset, u64::from(head.length))? else { return Ok(None) };
+        let Some(bytes) = copied(bytes) else {
+            return Err(FileError::no_memory("pread", self.handle.path()).into());
+        };
+        Ok(Frame::verify(bytes, salt))
     }
 
     /// Where behind `from` a frame verifies whose head `is_sought`, the one that ends first: the whole rest of the file in one

@@ -89,6 +89,8 @@ pub(crate) struct Found {
     /// The frames that nobody has seen durable, and the checksum of the frame before them.
     pub(crate) tail: Vec<Frame>,
     pub(crate) crc_before_tail: u32,
+    /// The file that continues the journal where the one of the position is gone: it stays, also without frames.
+    pub(crate) anchor: Option<u64>,
 }
 
 /// Reads the journal in `dir` from `from` on. Changes nothing.
@@ -106,7 +108,8 @@ pub fn scan(vfs: Arc<dyn Vfs>, dir: &Path, store_id: StoreId, from: ScanFrom) ->
     let tail = frames.get(durable_count..).unwrap_or_default().to_vec();
     let crc_before_tail = tail.first().map_or(last_crc, Frame::previous_crc);
     let last_timestamp_ms = frames.last().map_or(0, Frame::timestamp_ms);
-    let found = Found { vfs, dir: dir.to_path_buf(), store_id, folder, position, last_crc, tail, crc_before_tail };
+    let (dir, anchor) = (dir.to_path_buf(), walk.anchor);
+    let found = Found { vfs, dir, store_id, folder, position, last_crc, tail, crc_before_tail, anchor };
     Ok(Scan { frames, last_seq, next_event_id, last_timestamp_ms, bytes_cut, durable_upto, found })
 }
 
@@ -142,6 +145,7 @@ struct Walk<'a> {
     crc: u32,
     position: Option<Position>,
     witnessed: u64,
+    anchor: Option<u64>,
     frames: Vec<Frame>,
 }
 
@@ -164,6 +168,7 @@ impl<'a> Walk<'a> {
             crc: from.position.map_or(0, |position| position.crc),
             position: from.position,
             witnessed: promised.seq,
+            anchor: None,
             frames: Vec::new(),
         };
         if let Some(position) = from.position {
@@ -187,7 +192,10 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         match files.iter().position(|file| self.continues(file)) {
-            Some(index) => self.enter(index),
+            Some(index) => {
+                self.anchor = files.get(index).map(|file| file.header.number);
+                self.enter(index)
+            }
             None => Err(damaged(
                 self.dir,
                 0,

@@ -74,6 +74,11 @@ impl Io {
         Self { file, unflushed: false, backlog: VecDeque::new(), written, buffer: PageBuffer::default() }
     }
 
+    /// Closes the file. Everything is written and flushed, and nothing more will be.
+    pub(crate) fn let_go(&mut self) {
+        self.file = None;
+    }
+
     /// Whether everything that was taken is written.
     pub(crate) fn is_drained(&self) -> bool {
         self.backlog.is_empty()

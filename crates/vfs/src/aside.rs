@@ -52,6 +52,22 @@ impl Aside {
         Err(FileError::foreign(aside_path(target, 0), "a file that was not made here", "no file, or one of ours"))
     }
 
+    /// Makes the file, has `fill` write and flush it, and gives it the name `target`. Where any of that fails nothing is left of it.
+    /// Durable when the folder is flushed.
+    pub fn fill_and_place<E: From<FileError>>(
+        vfs: &dyn Vfs,
+        target: &Path,
+        fill: impl FnOnce(&dyn VfsFile) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        let aside = Self::create(vfs, target)?;
+        let path = aside.path.clone();
+        let placed = fill(&*aside.file).and_then(|()| Ok(aside.put_in_place(vfs, target)?));
+        placed.inspect_err(|_| {
+            // Best effort, as the next opening does the same.
+            let _ = vfs.remove_file(&path);
+        })
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -68,12 +84,8 @@ impl Aside {
 /// Removes what was being made beside `target`; whether there was something.
 pub fn remove_leftovers(vfs: &dyn Vfs, target: &Path) -> Result<bool> {
     let mut removed = false;
-    for path in aside_paths(target) {
-        match remove_leftover(vfs, &path)? {
-            Leftover::Missing => break,
-            Leftover::Removed => removed = true,
-            Leftover::Foreign => {}
-        }
+    for path in asides_of(vfs, target)? {
+        removed |= remove_leftover(vfs, &path)? == Leftover::Removed;
     }
     Ok(removed)
 }
@@ -102,8 +114,20 @@ fn remove_leftover(vfs: &dyn Vfs, path: &Path) -> Result<Leftover> {
     Ok(Leftover::Removed)
 }
 
-/// Where a file that will be `target` may be in the making, in the order in which the names are taken.
-pub fn aside_paths(target: &Path) -> impl Iterator<Item = PathBuf> {
+/// Where a file that will be `target` may be in the making: the first name, and those of the others that are taken. A gap before them
+/// says nothing: whatever was there, ours or not, may have been taken away.
+pub fn asides_of(vfs: &dyn Vfs, target: &Path) -> Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for path in aside_paths(target) {
+        if paths.is_empty() || vfs.exists(&path)? {
+            paths.push(path);
+        }
+    }
+    Ok(paths)
+}
+
+/// Every name that a file in the making can have, in the order in which they are taken.
+fn aside_paths(target: &Path) -> impl Iterator<Item = PathBuf> {
     (0..NAMES).map(|number| aside_path(target, number))
 }
 

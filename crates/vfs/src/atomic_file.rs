@@ -6,10 +6,10 @@ use crate::{Aside, OpenHow, Result, Vfs};
 
 /// Replaces the file at `path` by `bytes`: written aside as `<name>.tmp`, flushed, renamed, folder flushed.
 pub fn write_atomically(vfs: &dyn Vfs, path: &Path, bytes: &[u8]) -> Result<()> {
-    let aside = Aside::create(vfs, path)?;
-    aside.file.write_all_at(bytes, 0)?;
-    aside.file.sync_data()?;
-    aside.put_in_place(vfs, path)?;
+    Aside::fill_and_place(vfs, path, |file| {
+        file.write_all_at(bytes, 0)?;
+        file.sync_data()
+    })?;
     vfs.sync_dir(path.parent().unwrap_or(Path::new(".")))
 }
 

@@ -51,6 +51,11 @@ impl FileError {
         Self::new("stat", path, io::Error::new(io::ErrorKind::StaleNetworkFileHandle, what))
     }
 
+    /// The process got no memory for what `syscall` was to move.
+    pub fn no_memory(syscall: &'static str, path: impl Into<PathBuf>) -> Self {
+        Self::new(syscall, path, io::ErrorKind::OutOfMemory.into())
+    }
+
     /// An error of the call `syscall` on `path`.
     pub fn new(syscall: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self { syscall, path: path.into(), source: Arc::new(source) }

@@ -40,6 +40,14 @@ pub trait Vfs: Send + Sync + fmt::Debug {
     fn read_dir(&self, path: &Path) -> Result<Vec<OsString>>;
     /// Creates a folder and its missing parents, each durable when this returns.
     fn create_dir_all(&self, path: &Path) -> Result<()>;
+    /// Creates a folder in one that is there, if it is missing. Durable only after `sync_dir` on that one.
+    fn create_dir(&self, path: &Path) -> Result<()> {
+        self.create_dir_all(path)
+    }
+    /// How many bytes the device of this folder has left for us, where that can be told. Others may take them at any time.
+    fn free_bytes(&self, _folder: &Path) -> Option<u64> {
+        None
+    }
     /// Renames a file, replacing the target. Durable only after `sync_dir`.
     fn rename(&self, from: &Path, to: &Path) -> Result<()>;
     /// Removes a file. Durable only after `sync_dir`.

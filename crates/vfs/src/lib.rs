@@ -13,7 +13,7 @@ mod os;
 #[cfg(feature = "sim")]
 pub mod sim;
 
-pub use aside::{Aside, aside_of, aside_paths, remove_leftovers};
+pub use aside::{Aside, aside_of, asides_of, remove_leftovers};
 pub use atomic_file::{read_small_file, write_atomically};
 pub use clock::{Clock, SystemClock};
 pub use error::{FileError, Result};

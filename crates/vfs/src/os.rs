@@ -12,6 +12,7 @@ mod magic;
 mod mount_table;
 #[cfg_attr(not(unix), path = "os/place_by_path.rs")]
 mod place;
+mod process;
 
 use std::{
     ffi::OsString,
@@ -26,6 +27,7 @@ use direct::DirectHandle;
 use handles::Share;
 use identity::Identity;
 use place::Place;
+pub(crate) use process::process_birth;
 
 /// The real disk.
 #[derive(Clone, Copy, Debug, Default)]
@@ -127,6 +129,14 @@ impl Vfs for OsVfs {
 
     fn create_dir_all(&self, path: &Path) -> Result<()> {
         make_folders(path)
+    }
+
+    fn create_dir(&self, path: &Path) -> Result<()> {
+        Place::anywhere(path).make_dir().map(drop)
+    }
+
+    fn free_bytes(&self, folder: &Path) -> Option<u64> {
+        file_system::free_bytes(folder)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {

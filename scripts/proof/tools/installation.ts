@@ -1,4 +1,4 @@
-// The tools that users build and test with. Each is installed from the npm registry into a folder of its own in target/tools, and stays there; they are no
+// The tools that users build and test with. Each is installed from the npm registry into a separate folder in target/tools, and stays there; they are no
 // development dependencies. The folder has an application, too, in which this package is installed as npm does it: its files, and the package for this platform.
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -7,7 +7,7 @@ use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions, MdbError, Wit
 use ledgerstone_vfs::{FileError, VfsFile};
 
 use super::{MAX_READERS, close_on_exec::close_on_exec, lmdb::failed, mapping::can_be_mapped};
-use crate::{Error, error::Result};
+use crate::{Error, error::Result, registry::PATIENCE};
 
 pub(super) type Bytewise = Database<'static, Bytes, Bytes>;
 
@@ -50,6 +50,7 @@ impl Environment {
     /// Opens the environment whose file is `data`, which may be empty, with a map of so many bytes.
     pub(super) fn open(data: &dyn VfsFile, map_bytes: u64) -> Result<Self> {
         let dir = data.path().parent().unwrap_or(data.path());
+        await_end_of(dir)?;
         in_place(data, || Self::open_at(dir, map_bytes))
     }
 
@@ -115,6 +116,17 @@ impl Environment {
         let closing = self.env.prepare_for_closing();
         // Readers that are still out (a snapshot about to be released) keep the environment; it goes with the last.
         closing.wait_timeout(std::time::Duration::from_secs(1));
+    }
+}
+
+/// There is one environment for a path. Another store's that was opened by it, and whose folder is no longer there, ends with the last that
+/// uses it: its flush that is under way.
+fn await_end_of(dir: &Path) -> Result<()> {
+    match heed::env_closing_event(dir) {
+        Some(end) if !end.wait_timeout(PATIENCE) => {
+            Err(Error::Changing { waited_ms: u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX) })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -225,7 +225,11 @@ impl LmdbCheckpoint {
                 && let Some(op) = ops.next_if(|op| op.value.is_some())
             {
                 op.full_key(&mut key);
-                value::encode(&mut stored, &key, op.seq, op.value.unwrap_or_default());
+                let value = op.value.unwrap_or_default();
+                stored.clear();
+                let no_memory = |_| heed::Error::Io(io::ErrorKind::OutOfMemory.into());
+                stored.try_reserve(value::HEAD_BYTES + value.len()).map_err(no_memory)?;
+                value::encode(&mut stored, &key, op.seq, value);
                 // SAFETY: key and value are our own memory, nothing borrowed from the database.
                 unsafe { cursor.put_current_with_options::<Bytes>(PutFlags::empty(), &key, &stored) }?;
                 operations += 1;

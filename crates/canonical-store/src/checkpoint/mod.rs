@@ -34,6 +34,8 @@ pub(crate) use precheck::check_data_file;
 pub(crate) use remains::{clear_half_made_state, remains_of_state};
 #[cfg(any(test, feature = "sim"))]
 pub(crate) use twin::TwinCheckpoint;
+#[cfg(all(feature = "sim", feature = "planted-faults"))]
+pub(crate) use twin::file_fields as twin_fields;
 pub(crate) use verify_file::verify_unopened;
 
 use crate::{Error, catalog::CatalogEntry, error::Result, meta::MetaRecord, verify::Report};

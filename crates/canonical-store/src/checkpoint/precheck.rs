@@ -49,8 +49,9 @@ pub(super) fn first_finding(file: &dyn VfsFile) -> Result<Option<Finding>> {
     let mut keep = |finding| {
         found.get_or_insert(finding);
     };
-    let mut walk = PageWalk::new(file, len, &newest, &mut keep, &|| false);
-    walk.all_but_state();
-    walk.contradictions();
+    if let Some(mut walk) = PageWalk::new(file, len, &newest, &mut keep, &|| false) {
+        walk.all_but_state();
+        walk.contradictions();
+    }
     Ok(found)
 }

@@ -1,6 +1,8 @@
 //! The checkpoint's twin for simulations: a map in memory whose committed form is one file, replaced atomically on the
 //! simulated disk. Small stores only. Writes in parts like the real one, so that a crash between parts is met.
 
+#[cfg(feature = "planted-faults")]
+use std::rc::Rc;
 use std::{
     collections::BTreeMap,
     ops::{Bound, ControlFlow},
@@ -9,6 +11,8 @@ use std::{
 };
 
 use ledgerstone_format::{ByteReader, PlantedFault, checksum::crc32c, planted};
+#[cfg(feature = "planted-faults")]
+use ledgerstone_format::{FileField, Reseal, integers_read};
 use ledgerstone_vfs::{Vfs, read_small_file, write_atomically};
 use parking_lot::Mutex;
 
@@ -97,6 +101,50 @@ impl Committed {
     }
 }
 
+/// The integers of a twin's file, of the meta record and of the catalog in it, for tests that set each to its extremes.
+#[cfg(feature = "planted-faults")]
+pub(crate) fn file_fields(file: &[u8]) -> Vec<FileField> {
+    let seal_file: Reseal = Rc::new(reseal_end);
+    let mut fields = FileField::of_part("twin", integers_read(file, Committed::decode), &seal_file);
+    let mut reader = ByteReader::new(file);
+    reader.take(MAGIC.len());
+    let mut next = || {
+        let start = reader.position() + 4;
+        block(&mut reader).map(|block| (start..start + block.len(), block))
+    };
+    let Some((meta, record)) = next() else { return fields };
+    let places = integers_read(record, MetaRecord::decode);
+    let places = places.into_iter().map(|place| place.start + meta.start..place.end + meta.start).collect();
+    let seal_record: Reseal = Rc::new(move |file| {
+        reseal_end(file.get_mut(meta.clone()).unwrap_or_default());
+        reseal_end(file);
+    });
+    fields.extend(FileField::of_part("meta record", places, &seal_record));
+    let (_, count) = (next(), next());
+    let count = count.and_then(|(_, count)| count.try_into().ok()).map_or(0, u32::from_le_bytes);
+    for _ in 0..count {
+        let (Some((_, id)), Some((place, stored))) = (next(), next()) else { break };
+        let Ok(id) = id.try_into().map(u32::from_le_bytes) else { break };
+        let places = integers_read(stored, |stored| decode_entry(id, value::decode(&id.to_be_bytes(), stored)?));
+        let places = places.into_iter().map(|field| field.start + place.start..field.end + place.start).collect();
+        let seal_entry: Reseal = Rc::new(move |file| {
+            if let Some(stored) = file.get_mut(place.clone()) {
+                value::reseal(&id.to_be_bytes(), stored);
+            }
+            reseal_end(file);
+        });
+        fields.extend(FileField::of_part("catalog", places, &seal_entry));
+    }
+    fields
+}
+
+#[cfg(feature = "planted-faults")]
+fn reseal_end(bytes: &mut [u8]) {
+    if let Some((covered, crc)) = bytes.split_last_chunk_mut::<4>() {
+        *crc = crc32c(covered).to_le_bytes();
+    }
+}
+
 impl TwinCheckpoint {
     pub(crate) fn open(vfs: Arc<dyn Vfs>, dir: &Path) -> Result<Self> {
         let path = dir.join("twin");
@@ -119,7 +167,10 @@ impl Checkpoint for TwinCheckpoint {
         let committed = self.committed.lock();
         let meta = match &committed.meta {
             None => None,
-            Some(record) => MetaRecord::decode(record).ok().flatten(),
+            Some(record) => match MetaRecord::decode(record) {
+                Ok(Some(meta)) => Some(meta),
+                _ => return Err(Error::corrupt(&self.path, 0, "the meta record is damaged")),
+            },
         };
         let entry = |(id, stored): (&u32, &Vec<u8>)| decode_entry(*id, value::decode(&id.to_be_bytes(), stored)?);
         let catalog = committed.catalog.iter().filter_map(entry).collect();

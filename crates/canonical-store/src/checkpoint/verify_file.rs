@@ -70,7 +70,7 @@ fn walk(file: &dyn VfsFile, path: &Path, meta: &MetaPage, report: &mut Report, c
         Err(error) => return report.problem(problem(path, Finding::Unreadable { offset: 0, error })),
     };
     let mut tell = |finding| report.problem(problem(path, finding));
-    let mut walk = PageWalk::new(file, len, meta, &mut tell, cancelled);
+    let Some(mut walk) = PageWalk::new(file, len, meta, &mut tell, cancelled) else { return };
     let entries = walk.all_but_state().map_or(0, |databases| walk.state(&databases));
     let bytes = walk.bytes();
     report.checked.entries += entries;

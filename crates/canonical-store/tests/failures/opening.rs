@@ -6,7 +6,10 @@
 
 use std::{ffi::OsStr, path::Path};
 
-use ledgerstone_canonical_store::testing::{step_flusher, step_journal};
+use ledgerstone_canonical_store::{
+    GateEntry, Owner,
+    testing::{WriteSet, step_flusher, step_journal},
+};
 use ledgerstone_vfs::sim::{Fault, SimClock, SimDisk, SimOp};
 
 use crate::rig::Rig;
@@ -23,8 +26,9 @@ fn killed() -> (SimDisk, SimClock, u64) {
     (rig.disk.crash(), rig.clock.clone(), 11)
 }
 
+/// What was being made, in whichever folder. The identity is prepared so that a store that is being made can be told from others' files.
 fn unfinished(disk: &SimDisk) -> Vec<std::path::PathBuf> {
-    let is_unfinished = |path: &Path| path.extension() == Some(OsStr::new("tmp")) && path.starts_with("/store/journal");
+    let is_unfinished = |path: &Path| path.extension() == Some(OsStr::new("tmp")) && !path.ends_with("IDENTITY.tmp");
     disk.list().into_iter().filter(|path| is_unfinished(path)).collect()
 }
 
@@ -95,6 +99,11 @@ fn whatever_little_room_there_is_a_killed_store_opens_reads_trims_and_goes_on() 
         let (disk, clock) = (rig.disk.crash(), rig.clock.clone());
         let again = Rig::open(disk, clock, false).unwrap_or_else(|error| panic!("free={free}: {error}"));
         again.assert_content(commits);
+        // Bug: killed once more it did not open. Mechanism: the copy's last frame was copied again, which needs two pages. Fix: a copy
+        // vouches for itself.
+        let (disk, clock) = (again.disk.crash(), again.clock.clone());
+        let again = Rig::open(disk, clock, false).unwrap_or_else(|error| panic!("again, free={free}: {error}"));
+        again.assert_content(commits);
         let mut newest = commits;
         // The smallest files (16 KiB here, 1 MiB otherwise) hold the copy and nothing else.
         if free >= 8 << 10 {
@@ -107,4 +116,69 @@ fn whatever_little_room_there_is_a_killed_store_opens_reads_trims_and_goes_on() 
         again.flush();
         assert_eq!(again.store.marks().flushed, newest);
     }
+}
+
+/// What a call costs: flushes of files, flushes of folders, bytes read.
+fn cost<T>(disk: &SimDisk, call: impl FnOnce() -> T) -> ([u64; 3], T) {
+    let before = disk.counts();
+    let done = call();
+    let after = disk.counts();
+    let cost = [after.syncs - before.syncs, after.dir_syncs - before.dir_syncs, after.bytes_read - before.bytes_read];
+    (cost, done)
+}
+
+fn journal_bytes(disk: &SimDisk) -> u64 {
+    let files = disk.list().into_iter().filter(|path| path.starts_with("/store/journal"));
+    files.map(|path| disk.read_file(path).unwrap().len() as u64).sum()
+}
+
+/// A store with so many commits, over the same ten keys, each on pages of its own, closed.
+fn closed(commits: u64) -> Rig {
+    let rig = Rig::stepped();
+    for number in 1..=commits {
+        let set = WriteSet::default().put(0, &[(number % 10) as u8], &[7; 100]).event(&[5; 20]);
+        let slots = &rig.slots;
+        rig.store.commit(Owner::new(), GateEntry::Blind, set.bytes(), slots).unwrap();
+        step_journal(&rig.store).unwrap();
+        if number % 500 == 0 {
+            rig.flush();
+        }
+    }
+    rig
+}
+
+/// Bug: every other opening of a cleanly closed store searched a recycled journal file, flushed the newest segment and read it through.
+/// Mechanism: the journal kept its files, and only a full segment got a footer. Fix: closing leaves where both end.
+#[test]
+fn opening_a_cleanly_closed_store_flushes_nothing_and_reads_as_much_whatever_its_history() {
+    let mut costs = Vec::new();
+    for commits in [10, 2_000] {
+        let rig = closed(commits);
+        let clock = rig.clock.clone();
+        let (outcome, disk) = rig.close();
+        outcome.unwrap();
+        assert!(journal_bytes(&disk) <= 16 << 10, "{}", journal_bytes(&disk));
+        let (cost, rig) = cost(&disk, || Rig::open(disk.clone(), clock, false).unwrap());
+        assert_eq!(rig.store.marks().flushed, commits);
+        costs.push(cost);
+        // Opened and closed without a commit it costs nothing either, but for the spare that its engine has prepared meanwhile.
+        while rig.store.step().unwrap() {}
+        let (closing, (outcome, disk)) = self::cost(&disk, || rig.close());
+        outcome.unwrap();
+        assert_eq!(&closing[..2], [0, 0]);
+        assert!(journal_bytes(&disk) <= 16 << 10);
+    }
+    let [small, large] = [costs[0], costs[1]];
+    assert_eq!((&small[..2], &large[..2]), (&[0, 0][..], &[0, 0][..]), "{costs:?}");
+    // A header and a footer of each segment more.
+    assert!(large[2] <= small[2] + 1_000 && large[2] <= 8 << 10, "{costs:?}");
+}
+
+/// The reason of each is told in `Ground::make`; the parent is flushed twice, as it is not known who has made the folder.
+#[test]
+fn making_a_store_costs_so_many_flushes() {
+    let disk = SimDisk::new(3);
+    disk.record_trace();
+    let (cost, _rig) = cost(&disk, || Rig::open(disk.clone(), SimClock::new(1_000), false).unwrap());
+    assert_eq!(&cost[..2], [2, 6], "{:#?}", disk.trace());
 }

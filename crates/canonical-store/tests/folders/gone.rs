@@ -5,7 +5,7 @@
 
 use std::{fs, path::Path};
 
-use ledgerstone_canonical_store::{OpenOptions, StoreHandle, open, verify_closed};
+use ledgerstone_canonical_store::{FlushStage, OpenOptions, StoreHandle, open, verify_closed};
 use ledgerstone_event_log::{Ground, OwnedLog, OwnedLogOptions};
 
 use crate::{
@@ -119,4 +119,34 @@ fn a_log_on_its_own_notices_it_as_well() {
         other.append_with_id(1, b"another").unwrap();
         other.close().unwrap();
     }
+}
+
+/// Bug: a store whose folder had made way for another one kept that one from being opened while it flushed (`ERR_IO`: the environment is
+/// open with other options). Mechanism: LMDB's environment ends with its last user, and that was waited for a second alone. Fix: it
+/// is waited for as long as for any other opening or closing, and then the answer is `ERR_BUSY`.
+#[test]
+fn a_flush_that_lasts_keeps_nobody_from_opening_what_took_the_stores_place() {
+    let dir = TempDir::new("lasting");
+    let path = dir.path().join("store");
+    let store = opened(&path);
+    let (answered, is_answered) = std::sync::mpsc::channel::<()>();
+    let is_answered = std::sync::Mutex::new(is_answered);
+    let (begun, has_begun) = std::sync::mpsc::channel::<()>();
+    store.probe_flushes(Some(std::sync::Arc::new(move |stage| {
+        if matches!(stage, FlushStage::StateWritten(_)) {
+            let _ = begun.send(());
+            // Beyond what it was waited for.
+            let _ = is_answered.lock().unwrap().recv_timeout(std::time::Duration::from_millis(1_500));
+        }
+    })));
+    let seq = commit(&store, "1").unwrap();
+    store.want(ledgerstone_canonical_store::Level::Flushed, seq);
+    has_begun.recv().unwrap();
+    fs::rename(&path, dir.path().join("elsewhere")).unwrap();
+    let other = open(&path, &OpenOptions::default());
+    let _ = answered.send(());
+    let other = other.unwrap_or_else(|error| panic!("{}: {error}", error.code()));
+    commit(&other, "2").unwrap();
+    other.close().unwrap();
+    assert_eq!(store.close().unwrap_err().code(), "ERR_POISONED");
 }

@@ -11,6 +11,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod closed;
 mod foreign;
 #[cfg(unix)]
 mod gone;

@@ -15,6 +15,7 @@ mod support;
 
 mod child;
 mod damaged;
+mod extremes;
 mod history;
 mod mutation;
 mod sound;

@@ -2,6 +2,9 @@
 
 use std::{collections::VecDeque, ops::ControlFlow};
 
+use ledgerstone_format::memory::copied;
+use ledgerstone_vfs::FileError;
+
 use super::OwnedLog;
 use crate::{Direction, Error, Result};
 
@@ -38,12 +41,18 @@ impl<'l> Events<'l> {
     }
 
     fn fill(&mut self) -> Result<()> {
-        let (mut bytes, page) = (0, &mut self.page);
+        let (mut room, page, mut is_short) = (PAGE_BYTES, &mut self.page, false);
         self.log.read(self.next_id, self.end_id, Direction::Forward, &mut |id, timestamp_ms, payload| {
-            bytes += payload.len();
-            page.push_back(Event { id, timestamp_ms, bytes: payload.to_vec() });
-            if bytes < PAGE_BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })
+            let Some(bytes) = copied(payload) else {
+                // What fits comes first.
+                is_short = page.is_empty();
+                return ControlFlow::Break(());
+            };
+            page.push_back(Event { id, timestamp_ms, bytes });
+            room = room.saturating_sub(payload.len());
+            if room > 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        if is_short { Err(FileError::no_memory("pread", self.log.path()).into()) } else { Ok(()) }
     }
 }
 

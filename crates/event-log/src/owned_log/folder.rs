@@ -13,7 +13,7 @@ use crate::{
 
 /// What [`FolderLock`] says, as an error of the log.
 pub(crate) fn owned(taken: Result<FolderLock, Taken>, dir: &Path) -> Result<FolderLock> {
-    taken.map_err(|Taken { pid }| Error::Locked { path: dir.to_path_buf(), pid })
+    taken.map_err(|by| Error::Locked { path: dir.to_path_buf(), by })
 }
 
 /// An attempt to make the log that was cut short.

@@ -110,9 +110,14 @@ impl Opener<'_> {
         };
         let log_id = identity.log_id;
         let mark = CleanMark::read(vfs, dir, log_id)?;
-        let scan = scan(&self.ground.vfs, dir, log_id)?;
+        let mut scan = scan(&self.ground.vfs, dir, log_id)?;
         self.judge(&scan, &identity, mark)?;
         // Everything has passed. From here on files are changed.
+        match mark {
+            Some(mark) => scan.was_closed_at(mark.next_event_id),
+            // A process may have died between giving a name and flushing the folder.
+            None => vfs.sync_dir(dir)?,
+        }
         let recovery = Recovery { torn: scan.torn().cloned(), was_closed: mark.is_some() };
         let log = scan.open(self.options.log(), None)?;
         Ok(Opened { log, log_id, recovery, lock })

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use ledgerstone_format::{ByteReader, StoreId, checksum::crc32c};
-use ledgerstone_vfs::{Aside, Vfs, aside_paths, read_small_file, write_atomically};
+use ledgerstone_vfs::{Aside, Vfs, asides_of, read_small_file, write_atomically};
 
 use crate::{Error, Result, remains::NOT_MADE_HERE};
 
@@ -59,10 +59,10 @@ impl Identity {
 
     /// The one that was prepared by an attempt to make the log, and where it is.
     pub(crate) fn prepared(vfs: &dyn Vfs, dir: &Path) -> Result<Option<(Self, PathBuf)>> {
-        for path in aside_paths(&dir.join(Self::NAME)) {
+        for path in asides_of(vfs, &dir.join(Self::NAME))? {
             match Self::read_at(vfs, &path) {
                 Ok(Some(identity)) => return Ok(Some((identity, path))),
-                Ok(None) => break,
+                Ok(None) => {}
                 // Torn, or not ours.
                 Err(Error::Corrupt { .. } | Error::Foreign { .. } | Error::Format { .. }) => {}
                 Err(error) => return Err(error),
@@ -137,6 +137,12 @@ fn decode(magic: [u8; 8], bytes: &[u8], path: &Path) -> Result<Option<(StoreId, 
     let fields =
         |reader: &mut ByteReader<'_>| Some((StoreId::from_bytes(reader.array()?), [reader.u64()?, reader.u64()?]));
     Ok(fields(&mut reader).filter(|_| reader.remaining() == 0))
+}
+
+/// Reads a record's integers, whichever of the two it is.
+#[cfg(feature = "planted-faults")]
+pub(crate) fn record_integers(bytes: &[u8]) -> Option<[u64; 2]> {
+    Some(decode(*bytes.first_chunk()?, bytes, Path::new("")).ok()??.1)
 }
 
 #[cfg(test)]

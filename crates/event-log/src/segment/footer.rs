@@ -21,7 +21,10 @@ const MAGIC: &[u8; 8] = b"LGST-EVF";
 pub(crate) const FOOTER_BYTES: usize = 80;
 /// Of an index that is read at once: whole entries.
 const PIECE_BYTES: u64 = 40_000 * INDEX_ENTRY_BYTES;
-const CRC_OFFSET: usize = 76;
+/// Where its checksum is, and that of the index.
+pub(crate) const CRC_OFFSET: usize = 76;
+#[cfg(feature = "planted-faults")]
+pub(crate) const INDEX_CRC_OFFSET: usize = 20;
 
 /// What a footer says. Whoever holds one has verified it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +92,7 @@ impl Footer {
         Ok(Self::decode(&bytes, header, offset))
     }
 
-    fn decode(bytes: &[u8; FOOTER_BYTES], header: &SegmentHeader, offset: u64) -> Option<Self> {
+    pub(crate) fn decode(bytes: &[u8; FOOTER_BYTES], header: &SegmentHeader, offset: u64) -> Option<Self> {
         let mut reader = ByteReader::new(bytes);
         if reader.array() != Some(*MAGIC) {
             return None;

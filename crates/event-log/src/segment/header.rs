@@ -20,8 +20,8 @@ use crate::{Error, Result};
 pub(crate) const SEGMENT_HEADER_BYTES: u64 = PAGE_BYTES;
 const MAGIC: &[u8; 8] = b"LGST-EVT";
 const FORMAT: u16 = 1;
-const FIELD_BYTES: usize = 48;
-const ALL_FIELD_BYTES: usize = 60;
+pub(crate) const FIELD_BYTES: usize = 48;
+pub(crate) const ALL_FIELD_BYTES: usize = 60;
 
 /// The identity of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl SegmentHeader {
         Ok(Self::read(&*file)?.map(|header| (header, len)))
     }
 
-    fn decode(bytes: &[u8], path: &Path) -> Result<Option<Self>> {
+    pub(crate) fn decode(bytes: &[u8], path: &Path) -> Result<Option<Self>> {
         let mut reader = ByteReader::new(bytes);
         if reader.array() != Some(*MAGIC) {
             return Ok(None);

@@ -6,9 +6,11 @@ use ledgerstone_vfs::{FileError, OpenHow, Vfs, VfsFile};
 
 use super::{
     Body, Segment,
+    footer::Footer,
+    header::SegmentHeader,
     index::{INDEX_ENTRY_BYTES, SegmentIndex, Span},
     read_buffer::ReadBuffer,
-    walk::{candidates, walk},
+    walk::{candidates, walk_upto},
 };
 use crate::{
     Error, Result,
@@ -33,10 +35,7 @@ impl SegmentReader {
         let file = vfs.open(&segment.path, OpenHow::Read)?;
         let stored_index = match &segment.body {
             Body::Indexed(_) => None,
-            Body::Sealed(footer) => match footer.read_index(&*file, &segment.header)? {
-                Some(index) => Some(index),
-                None => Some(rebuild_index(&*file, &segment)?),
-            },
+            Body::Sealed(footer) => Some(stored_index(&*file, &segment.header, footer)?),
         };
         Ok(Self { segment, file, stored_index })
     }
@@ -65,7 +64,7 @@ impl SegmentReader {
         let len = span.end_offset.saturating_sub(span.offset);
         let len = usize::try_from(len).ok().filter(|len| *len <= MAX_BLOCK_BYTES);
         let len = len.ok_or_else(|| self.corrupt(span.offset, "a block is too large"))?;
-        let no_memory = || FileError::new("pread", &self.segment.path, std::io::ErrorKind::OutOfMemory.into());
+        let no_memory = || FileError::no_memory("pread", &self.segment.path);
         let buffer = buffer.resize(len).ok_or_else(no_memory)?;
         let read = self.file.read_full_at(buffer, span.offset)?;
         let missing = buffer.get_mut(read..).unwrap_or_default();
@@ -104,7 +103,7 @@ impl SegmentReader {
             match Frame::verify(bytes, place) {
                 Ok(Some(frame)) if frame.facts().first_id == next_id => return Ok(frame),
                 Ok(_) => {}
-                Err(what) => return Err(self.corrupt(offset, what)),
+                Err(flaw) => return Err(flaw.into_error(&self.segment.path, offset)),
             }
         }
         Err(self.corrupt(end, "a frame does not verify"))
@@ -115,8 +114,12 @@ impl SegmentReader {
     }
 }
 
-/// The index of a sealed segment whose stored one is damaged. The footer was verified, so the frames must reach its end.
-fn rebuild_index(file: &dyn VfsFile, segment: &Segment) -> Result<SegmentIndex> {
-    let walked = walk(file, &segment.header, 0)?;
-    if walked.index.end() == segment.end() { Ok(walked.index) } else { Err(walked.damage(file)?) }
+/// The index of a segment with that footer. Where the stored one is damaged, or has just been taken away because the log goes on, the
+/// frames are read: the footer was verified, so they must reach its end.
+pub(super) fn stored_index(file: &dyn VfsFile, header: &SegmentHeader, footer: &Footer) -> Result<SegmentIndex> {
+    if let Some(index) = footer.read_index(file, header)? {
+        return Ok(index);
+    }
+    let walked = walk_upto(file, header, 0, footer.end.offset)?;
+    if walked.index.end() == footer.end { Ok(walked.index) } else { Err(walked.damage(file)?) }
 }

@@ -14,15 +14,13 @@ const COPY_BYTES: u64 = 256 * 1024;
 impl Segment {
     /// Keeps of the file what is below `end_offset`, and puts `bytes` behind that.
     pub(crate) fn rewrite(&self, vfs: &dyn Vfs, dir: &Path, end_offset: u64, bytes: &[u8]) -> Result<()> {
-        let source = vfs.open(&self.path, OpenHow::Read)?;
-        let aside = Aside::create(vfs, &self.path)?;
-        copy(&*source, &*aside.file, end_offset)?;
-        if !bytes.is_empty() {
-            aside.file.write_all_at(bytes, end_offset)?;
-        }
-        aside.file.sync_data()?;
-        drop(source);
-        aside.put_in_place(vfs, &self.path)?;
+        Aside::fill_and_place(vfs, &self.path, |file| {
+            copy(&*vfs.open(&self.path, OpenHow::Read)?, file, end_offset)?;
+            if !bytes.is_empty() {
+                file.write_all_at(bytes, end_offset)?;
+            }
+            Ok::<_, Error>(file.sync_data()?)
+        })?;
         vfs.sync_dir(dir)?;
         Ok(())
     }

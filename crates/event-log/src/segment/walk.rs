@@ -33,9 +33,19 @@ pub(crate) struct Walked {
 
 /// Verifies the frames of `file` in order. `timestamp_ms` is that of the last event before this segment.
 pub(crate) fn walk(file: &dyn VfsFile, header: &SegmentHeader, timestamp_ms: u64) -> Result<Walked> {
+    walk_upto(file, header, timestamp_ms, u64::MAX)
+}
+
+/// The same, no further than to a frame that ends at `end_offset`: more may be appended meanwhile.
+pub(crate) fn walk_upto(
+    file: &dyn VfsFile,
+    header: &SegmentHeader,
+    timestamp_ms: u64,
+    end_offset: u64,
+) -> Result<Walked> {
     let mut window = Window::new(file)?;
     let mut index = SegmentIndex::empty(header.first_id, timestamp_ms);
-    loop {
+    while index.end().offset < end_offset {
         let end = index.end();
         let mut next = None;
         for offset in candidates(end.offset) {
@@ -137,9 +147,7 @@ impl<'f> Window<'f> {
             let Ok(wanted) = usize::try_from(wanted) else { return Ok(None) };
             self.buffer.clear();
             // By what a frame claims: not to be had is an error, not the end of the process.
-            self.buffer
-                .try_reserve(wanted)
-                .map_err(|_| FileError::new("pread", self.file.path(), std::io::ErrorKind::OutOfMemory.into()))?;
+            self.buffer.try_reserve(wanted).map_err(|_| FileError::no_memory("pread", self.file.path()))?;
             self.buffer.resize(wanted, 0);
             self.start = offset;
             let read = self.file.read_full_at(&mut self.buffer, offset)?;
@@ -159,7 +167,7 @@ impl<'f> Window<'f> {
         let Some(bytes) = self.bytes(offset, header.length_bytes())? else { return Ok(None) };
         match Frame::verify(bytes, Place { salt, offset }) {
             Ok(frame) => Ok(frame.map(|frame| frame.facts())),
-            Err(what) => Err(self.corrupt(offset, what)),
+            Err(flaw) => Err(flaw.into_error(self.file.path(), offset)),
         }
     }
 

@@ -12,6 +12,7 @@ use super::{
     footer::Footer,
     header::{SEGMENT_HEADER_BYTES, SegmentHeader},
     index::SegmentIndex,
+    reader::stored_index,
     segment_name,
 };
 use crate::{
@@ -36,10 +37,10 @@ impl SegmentWriter {
     /// aside, flushed, renamed, folder flushed: who finds the name finds the header, and both before the first frame.
     pub(crate) fn create(vfs: &dyn Vfs, dir: &Path, header: SegmentHeader, last_ms: u64) -> Result<Self, WriteFailure> {
         let path = dir.join(segment_name(header.first_id));
-        let aside = Aside::create(vfs, &path)?;
-        aside.file.write_all_at(&header.encode(), 0)?;
-        aside.file.sync_data().map_err(WriteFailure::flush)?;
-        aside.put_in_place(vfs, &path)?;
+        Aside::fill_and_place(vfs, &path, |file| {
+            file.write_all_at(&header.encode(), 0)?;
+            file.sync_data().map_err(WriteFailure::flush)
+        })?;
         vfs.sync_dir(dir).map_err(WriteFailure::flush)?;
         let file = vfs.open(&path, OpenHow::ReadWrite)?;
         let index = SegmentIndex::empty(header.first_id, last_ms);
@@ -57,12 +58,29 @@ impl SegmentWriter {
     /// Goes on with a segment that was scanned: cuts what lies behind its frames, in whole pages, and flushes it, since
     /// what was read may have been in memory only.
     pub(crate) fn reopen(vfs: &dyn Vfs, segment: Arc<Segment>) -> Result<Self, WriteFailure> {
-        let file = vfs.open(&segment.path, OpenHow::ReadWrite)?;
-        let end_offset = segment.end().offset;
-        let file_len = file.len()?;
-        let mut writer = Self { file, segment, end_offset, file_len, page_is_flushed: true, dirty: false };
+        let mut writer = Self::reopen_flushed(vfs, segment)?;
         writer.restore()?;
         Ok(writer)
+    }
+
+    /// The same for a segment of which nothing needs to be cut, and everything was flushed.
+    pub(crate) fn reopen_flushed(vfs: &dyn Vfs, segment: Arc<Segment>) -> Result<Self, WriteFailure> {
+        let file = vfs.open(&segment.path, OpenHow::ReadWrite)?;
+        let (end_offset, file_len) = (segment.end().offset, file.len()?);
+        Ok(Self { file, segment, end_offset, file_len, page_is_flushed: true, dirty: false })
+    }
+
+    /// Goes on with a segment that has a footer: that is cut off, in whole pages, and the cut is flushed before anything is
+    /// written there, or frames could be followed by the footer of those before them.
+    pub(crate) fn go_on(vfs: &dyn Vfs, closed: &Segment) -> Result<Self, WriteFailure> {
+        let file = vfs.open(&closed.path, OpenHow::Read)?;
+        let (path, header) = (closed.path.clone(), closed.header);
+        let index = match &closed.body {
+            Body::Sealed(footer) => stored_index(&*file, &header, footer)?,
+            Body::Indexed(index) => index.read().clone(),
+        };
+        drop(file);
+        Self::reopen(vfs, Arc::new(Segment { path, header, body: Body::Indexed(RwLock::new(index)) }))
     }
 
     pub(crate) fn segment(&self) -> &Arc<Segment> {

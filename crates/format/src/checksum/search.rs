@@ -78,7 +78,7 @@ pub fn search_sealed<E>(
                 let at = offset + (place * ALIGN) as u64;
                 let claim = buffer.get(place * ALIGN..).and_then(|bytes| claim(at, bytes));
                 let Some(claim) = claim.filter(|claim| claim.fits(at, head_bytes, range.end)) else { continue };
-                if pass.waiting.len() == WAITING {
+                if pass.is_full() {
                     // What is kept is followed to its end; the next pass begins here.
                     from = Some(at);
                     break;
@@ -108,6 +108,12 @@ struct Pass {
 }
 
 impl Pass {
+    /// Whether no further claim can be kept, for want of memory too.
+    fn is_full(&mut self) -> bool {
+        let waiting = self.waiting.len();
+        waiting == WAITING || (waiting > 0 && self.waiting.try_reserve(1).is_err())
+    }
+
     /// Goes on to `upto`, stopping at each end that is waited for. `buffer` holds what stands from `offset` on.
     fn go(
         &mut self,

@@ -26,7 +26,8 @@ impl Journal {
         let used_bytes = self.group.lock().files().iter().map(|file| file.capacity).sum();
         let outcome = {
             let mut pool = self.pool.lock();
-            let outcome = pool.prepare_in_advance(self.options.next_file_bytes(used_bytes));
+            let outcome =
+                pool.prepare_in_advance(self.options.next_file_bytes(used_bytes), self.options.first_file_bytes);
             self.show(&pool);
             outcome
         };

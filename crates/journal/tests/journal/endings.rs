@@ -67,7 +67,11 @@ fn frames_nobody_saw_durable_move_into_a_file_of_their_own() {
     rig.move_to(rig.disk.power_cut(), bare);
     let scan = rig.scan().unwrap();
     rig.check(&scan, 6).unwrap();
-    assert_eq!(scan.durable_upto, 5, "the last frame has no witness yet");
+    assert_eq!(scan.durable_upto, 6, "a copy vouches for itself");
+    // Bug: each opening after a kill copied the last frame once more. Mechanism: a frame told only of those before it. Fix: in a copy it
+    // tells of itself, since the file has its name only when all in it is durable.
+    rig.reopen(6).unwrap();
+    assert_eq!((rig.journal.stats().files, rig.disk.counts().syncs), (2, 0));
 }
 
 #[test]

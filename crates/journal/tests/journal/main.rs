@@ -18,6 +18,7 @@ mod recycling;
 mod rig;
 mod saboteur;
 mod search;
+mod shrinking;
 mod simulation;
 mod space;
 mod threads;

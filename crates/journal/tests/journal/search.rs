@@ -94,7 +94,7 @@ fn crafted(rig: &Rig) -> Vec<u8> {
     let (missing, event_id) = (rig.next_seq(), rig.event_id_behind(rig.next_seq() - 1));
     let mut bytes = file;
     for at in (end..bytes.len() - 128).step_by(24) {
-        let length = (bytes.len() - at - (at / 3) % 4096) / 8 * 8;
+        let length = (bytes.len() - at).wrapping_sub((at / 3) % 4096) / 8 * 8;
         bytes[at..at + 4].copy_from_slice(&(length as u32).to_le_bytes());
         bytes[at + 12..at + 16].copy_from_slice(&1_u32.to_le_bytes());
         let seq = missing + ((at - end) / 56) as u64;
@@ -117,8 +117,9 @@ fn heads_that_claim_long_frames_cost_nothing_more_and_hide_no_witness() {
     let (path, bytes) = (newest_file(&rig), crafted(&rig));
     rig.move_to(rig.disk.crash(), bare);
     rig.disk.write_file(&path, &bytes);
+    // Once as the one frame that may stand behind the last, with the length that it claims, and once searched.
     let cost = cost_of_scan(&rig);
-    assert!(cost.bytes_read <= FILE_BYTES + (2 << 20), "{cost:?}");
+    assert!(cost.bytes_read <= 2 * FILE_BYTES + (2 << 20), "{cost:?}");
 
     // The first frame is gone; the third one, which had seen it durable, stands among a hundred thousand forgeries.
     let mut damaged = bytes;

@@ -12,7 +12,7 @@ use ledgerstone_vfs::{
 };
 
 use crate::{
-    rig::{Commit, RecoveryError, Rig, small_files},
+    rig::{Commit, RecoveryError, Rig, is_poisoned, small_files},
     saboteur::{Sabotage, Saboteur},
 };
 
@@ -51,6 +51,7 @@ pub(crate) struct Seen {
     interrupted_recoveries: u64,
     files_recycled: u64,
     frames_copied: u64,
+    shrunk: u64,
     trace_hash: u64,
 }
 
@@ -153,11 +154,18 @@ impl Life {
             self.seen.cuts += 1;
             rig.disk.power_cut()
         } else {
-            if rig.poison.get().is_none() && self.dice.one_in(3) && rig.journal.close().is_ok() {
-                durable = rig.next_seq() - 1;
+            if rig.poison.get().is_none() && self.dice.one_in(3) {
+                let is_flushed = self.dice.one_in(2) && rig.checkpoint().is_ok();
+                if rig.journal.close().is_ok() {
+                    durable = rig.next_seq() - 1;
+                    if is_flushed {
+                        shrink(rig, &mut self.dice, &mut self.seen)?;
+                    }
+                }
             }
-            acknowledged = rig.journal.written().max(durable);
-            rig.disk.crash()
+            let is_lost = rig.disk.is_cut() || rig.poison.get().is_some();
+            acknowledged = if is_lost { durable } else { rig.journal.written().max(durable) };
+            if is_lost { rig.disk.power_cut() } else { rig.disk.crash() }
         };
         // Recovery must see what is acknowledged at each attempt, however the ones before it ended.
         loop {
@@ -188,6 +196,20 @@ impl Life {
     }
 }
 
+/// A clean close gives back what it can, whatever comes in between.
+fn shrink(rig: &mut Rig, dice: &mut Dice, seen: &mut Seen) -> Result<(), String> {
+    if dice.one_in(3) {
+        rig.disk.cut_after(dice.below(8));
+    }
+    match rig.journal.shrink() {
+        Ok(()) if rig.disk.is_cut() => {}
+        Ok(()) => seen.shrunk += u64::from(rig.disk.used_bytes() <= rig.options.first_file_bytes),
+        Err(error) if is_poisoned(&Err::<(), _>(error.clone())) => {}
+        Err(error) => return Err(error.to_string()),
+    }
+    Ok(())
+}
+
 fn run_all(sabotage: Sabotage, seeds: impl Iterator<Item = u64>) -> Result<Seen, (u64, String)> {
     let mut sum = Seen::default();
     for seed in seeds {
@@ -199,6 +221,7 @@ fn run_all(sabotage: Sabotage, seeds: impl Iterator<Item = u64>) -> Result<Seen,
         sum.interrupted_recoveries += seen.interrupted_recoveries;
         sum.files_recycled += seen.files_recycled;
         sum.frames_copied += seen.frames_copied;
+        sum.shrunk += seen.shrunk;
     }
     Ok(sum)
 }
@@ -222,6 +245,7 @@ fn nothing_acknowledged_is_ever_lost() {
         seen.interrupted_recoveries,
         seen.files_recycled,
         seen.frames_copied,
+        seen.shrunk,
     ];
     assert!(
         seeds.count() < 1_000 || counted.iter().all(|count| *count >= 50),

@@ -74,6 +74,18 @@ impl Vfs for AnchoredVfs {
         }
     }
 
+    fn create_dir(&self, path: &Path) -> Result<()> {
+        self.place(path)?.make_dir().map(drop)
+    }
+
+    /// Folders of a store are on the device that it is on.
+    fn free_bytes(&self, folder: &Path) -> Option<u64> {
+        match folder.strip_prefix(&self.path) {
+            Ok(_) => file_system::free_bytes_of(&self.folder),
+            Err(_) => file_system::free_bytes(folder),
+        }
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         self.told(self.place(from).and_then(|from| from.rename(&self.place(to)?)))
     }

@@ -10,6 +10,24 @@ pub(super) fn file_system(path: &Path) -> FileSystem {
     asked(&folder).unwrap_or(FileSystem::Local)
 }
 
+/// What the device of `folder` has left for whoever is not its administrator.
+#[cfg(unix)]
+pub(super) fn free_bytes(folder: &Path) -> Option<u64> {
+    rustix::fs::statvfs(folder).ok().map(|told| told.f_bavail.saturating_mul(told.f_frsize))
+}
+
+/// The same for a folder that is open.
+#[cfg(unix)]
+pub(super) fn free_bytes_of(folder: &std::fs::File) -> Option<u64> {
+    rustix::fs::fstatvfs(folder).ok().map(|told| told.f_bavail.saturating_mul(told.f_frsize))
+}
+
+/// Windows is not asked: files are made as large as is wanted, and smaller where that fails.
+#[cfg(not(unix))]
+pub(super) fn free_bytes(_folder: &Path) -> Option<u64> {
+    None
+}
+
 /// By name where there is `/proc`, which tells more, else by number.
 #[cfg(target_os = "linux")]
 fn asked(folder: &Path) -> Option<FileSystem> {

@@ -70,21 +70,16 @@ impl SimDisk {
 
 /// A file that must exist.
 fn open_existing(state: &mut State, path: &Path) -> Result<NodeId> {
-    state
-        .whole(&Call::on(SimOp::Open, "open", path), |state| {
-            let node = state.tree.resolve(path).ok_or(io::ErrorKind::NotFound)?;
-            state.tree.file(node).ok_or(io::ErrorKind::IsADirectory)?;
-            Ok(node)
-        })
-        .map_err(told_as_foreign)
-}
-
-/// A folder in the place of a file is told as on a real disk.
-fn told_as_foreign(error: FileError) -> FileError {
-    match error.source.kind() {
-        io::ErrorKind::IsADirectory => FileError::foreign(error.path, "a folder", "a regular file"),
+    let opened = state.whole(&Call::on(SimOp::Open, "open", path), |state| {
+        let node = state.tree.resolve(path).ok_or(io::ErrorKind::NotFound)?;
+        state.tree.file(node).ok_or(io::ErrorKind::IsADirectory)?;
+        Ok(node)
+    });
+    // What is no file is told as on a real disk.
+    opened.map_err(|error| match error.source.kind() {
+        io::ErrorKind::IsADirectory => FileError::foreign(path, state.tree.kind_of(path), "a regular file"),
         _ => error,
-    }
+    })
 }
 
 /// A file that is made.
@@ -165,6 +160,26 @@ impl Vfs for SimDisk {
         Ok(())
     }
 
+    fn create_dir(&self, path: &Path) -> Result<()> {
+        self.state.lock().whole(&Call::on(SimOp::Create, "mkdir", path), |state| {
+            let there = state.tree.resolve(path);
+            if there.is_some_and(|node| state.tree.folder(node).is_some()) {
+                return Ok(());
+            }
+            let (folder, name) = state.tree.locate(path)?;
+            if there.is_some() {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            state.tree.create(folder, name, Node::Folder(Folder::default()));
+            Ok(())
+        })
+    }
+
+    fn free_bytes(&self, _folder: &Path) -> Option<u64> {
+        let state = self.state.lock();
+        state.capacity.map(|_| state.room())
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         self.state.lock().whole(&Call::on(SimOp::Rename, "rename", from), |state| state.tree.rename(from, to))
     }
@@ -172,7 +187,7 @@ impl Vfs for SimDisk {
     fn remove_file(&self, path: &Path) -> Result<()> {
         self.state.lock().whole(&Call::on(SimOp::Remove, "unlink", path), |state| {
             let node = state.tree.resolve(path).ok_or(io::ErrorKind::NotFound)?;
-            state.tree.file(node).ok_or(io::ErrorKind::IsADirectory)?;
+            state.tree.folder(node).map_or(Ok(()), |_| Err(io::ErrorKind::IsADirectory))?;
             let (folder, name) = state.tree.locate(path)?;
             state.tree.remove(folder, name);
             Ok(())

@@ -10,12 +10,33 @@ use parking_lot::{Condvar, Mutex};
 
 use super::{
     content::{Content, SECTOR_BYTES},
-    fault::{Fault, Planned, SimOp},
+    fault::{Aftermath, Fault, Planned, SimOp},
     state::State,
     trace::SimCounts,
-    tree::Tree,
+    tree::{Folder, Node, Tree},
 };
 use crate::FileSystem;
+
+/// What may be found where a file should be. Nobody follows a link, so it leads nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stranger {
+    /// A symbolic link.
+    Link,
+    /// A queue: whoever opens it carelessly waits for ever.
+    Fifo,
+    /// An empty folder.
+    Folder,
+}
+
+impl Stranger {
+    fn node(self) -> Node {
+        match self {
+            Self::Link => Node::Other("a symbolic link"),
+            Self::Fifo => Node::Other("a FIFO"),
+            Self::Folder => Node::Folder(Folder::default()),
+        }
+    }
+}
 
 /// A file system in memory; clones are the same disk. Relative paths begin at its root, which always exists.
 ///
@@ -55,17 +76,22 @@ impl SimDisk {
     /// As `fail_nth`, counting only calls on files (for `rename` the old name; for `sync_dir` and `read_dir` the folder)
     /// whose last name begins with `name_prefix`.
     pub fn fail_nth_named(&self, name_prefix: &str, op: SimOp, nth: u64, fault: Fault) {
-        self.plan(name_prefix, op, nth, fault, false);
+        self.plan(name_prefix, op, nth, fault, false, Aftermath::default());
     }
 
     /// As `fail_nth_named`, and every such call after it too, until `clear_faults`.
     pub fn fail_from(&self, name_prefix: &str, op: SimOp, nth: u64, fault: Fault) {
-        self.plan(name_prefix, op, nth, fault, true);
+        self.plan(name_prefix, op, nth, fault, true, Aftermath::default());
     }
 
-    fn plan(&self, name_prefix: &str, op: SimOp, nth: u64, fault: Fault, lasting: bool) {
+    /// As `fail_nth`, with more to come before anybody can do anything about it.
+    pub fn fail_nth_and_more(&self, op: SimOp, nth: u64, fault: Fault, aftermath: Aftermath) {
+        self.plan("", op, nth, fault, false, aftermath);
+    }
+
+    fn plan(&self, name_prefix: &str, op: SimOp, nth: u64, fault: Fault, lasting: bool, aftermath: Aftermath) {
         let name_prefix = name_prefix.to_owned();
-        self.state.lock().faults.plan(Planned { op, name_prefix, countdown: nth, fault, lasting });
+        self.state.lock().faults.plan(Planned { op, name_prefix, countdown: nth, fault, lasting, aftermath });
     }
 
     /// Takes back every planned failure. What a failed flush has lost stays lost.
@@ -193,7 +219,16 @@ impl SimDisk {
         assert!(done.is_some(), "no file can be put at {}", path.as_ref().display());
     }
 
-    /// Every file with its absolute path, sorted.
+    /// Puts something that is no file in the place of what is at `path`, whose folder is there: durable, no operation, never fails.
+    ///
+    /// # Panics
+    /// When the folder is missing.
+    pub fn put_stranger(&self, path: impl AsRef<Path>, stranger: Stranger) {
+        let done = self.state.lock().tree.put_node(path.as_ref(), stranger.node());
+        assert!(done.is_some(), "nothing can be put at {}", path.as_ref().display());
+    }
+
+    /// Every file (and stranger but a folder) with its absolute path, sorted.
     pub fn list(&self) -> Vec<PathBuf> {
         self.state.lock().tree.list()
     }

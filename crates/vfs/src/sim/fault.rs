@@ -86,9 +86,29 @@ fn os_error(unix: i32, windows: i32) -> io::Error {
     io::Error::from_raw_os_error(if cfg!(windows) { windows } else { unix })
 }
 
+/// What follows a call that failed, before the engine can do anything about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Aftermath {
+    /// So many of the next calls that may change the disk fail too (EIO), flushes of folders excepted.
+    pub more: u64,
+    /// Then the power goes: nothing that comes afterwards happens, not even in part.
+    pub cut: bool,
+}
+
 /// The calls that are to fail.
 #[derive(Default)]
-pub(super) struct Faults(Vec<Planned>);
+pub(super) struct Faults {
+    planned: Vec<Planned>,
+    /// A failure has begun that others follow.
+    under_way: Option<Aftermath>,
+}
+
+/// How a call fails.
+pub(super) struct Struck {
+    pub(super) fault: Fault,
+    /// The power goes with it.
+    pub(super) cut: bool,
+}
 
 pub(super) struct Planned {
     pub(super) op: SimOp,
@@ -99,22 +119,39 @@ pub(super) struct Planned {
     pub(super) fault: Fault,
     /// Whether all later calls fail too.
     pub(super) lasting: bool,
+    /// What follows it.
+    pub(super) aftermath: Aftermath,
 }
 
 impl Faults {
     pub(super) fn plan(&mut self, planned: Planned) {
-        self.0.push(planned);
+        self.planned.push(planned);
     }
 
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        *self = Self::default();
     }
 
     /// Counts a call; how it is to fail, if it is.
-    pub(super) fn strike(&mut self, op: SimOp, path: &Path) -> Option<Fault> {
+    pub(super) fn strike(&mut self, op: SimOp, path: &Path) -> Option<Struck> {
+        let begun = self.begin(op, path);
+        if let Some((fault, aftermath)) = begun {
+            self.under_way = Some(aftermath).filter(|aftermath| aftermath.more > 0);
+            return Some(Struck { fault, cut: aftermath.cut && aftermath.more == 0 });
+        }
+        let follows = op.changes() && op != SimOp::SyncDir;
+        let aftermath = self.under_way.as_mut().filter(|_| follows)?;
+        aftermath.more -= 1;
+        let struck = Struck { fault: Fault::Io, cut: aftermath.cut && aftermath.more == 0 };
+        self.under_way = self.under_way.filter(|aftermath| aftermath.more > 0);
+        Some(struck)
+    }
+
+    /// A planned failure whose turn has come.
+    fn begin(&mut self, op: SimOp, path: &Path) -> Option<(Fault, Aftermath)> {
         let name = path.file_name().unwrap_or_default().as_encoded_bytes();
         let mut struck = None;
-        self.0.retain_mut(|planned| {
+        self.planned.retain_mut(|planned| {
             let fits = (planned.op == SimOp::Any || planned.op == op)
                 && planned.fault.fits(op)
                 && name.starts_with(planned.name_prefix.as_bytes());
@@ -125,7 +162,7 @@ impl Faults {
             if planned.countdown > 0 {
                 return true;
             }
-            struck.get_or_insert(planned.fault);
+            struck.get_or_insert((planned.fault, planned.aftermath));
             planned.lasting
         });
         struck

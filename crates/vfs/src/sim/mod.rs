@@ -20,8 +20,8 @@ mod trace;
 mod tree;
 
 pub use clock::SimClock;
-pub use disk::SimDisk;
-pub use fault::{Fault, SimOp};
+pub use disk::{SimDisk, Stranger};
+pub use fault::{Aftermath, Fault, SimOp};
 pub use hold::HeldSyncs;
 pub use incident::{Incident, Mishap};
 pub use seeds::Seeds;

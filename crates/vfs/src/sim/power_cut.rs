@@ -28,6 +28,7 @@ pub(super) fn tree_after(tree: &Tree, random: &mut Random) -> Tree {
     for node in after.nodes.values_mut() {
         match node {
             Node::Folder(folder) => folder.now = folder.durable.clone(),
+            Node::Other(_) => {}
             Node::File(inode) => *inode = Inode { linked: true, ..Inode::stored(content_after(inode, random)) },
         }
     }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, io};
 
 use super::{
-    fault::{Fault, Faults},
+    fault::{Fault, Faults, Struck},
     hold::Hold,
     incident::Mishap,
     power_cut,
@@ -109,8 +109,12 @@ impl State {
             }
             self.operations += 1;
         }
-        let Some(fault) = self.faults.strike(call.op, call.path) else { return Ok(Step::Proceeds) };
+        let Some(Struck { fault, cut }) = self.faults.strike(call.op, call.path) else { return Ok(Step::Proceeds) };
         self.trace.befell(call.op, Mishap::Failed(fault));
+        if cut {
+            self.cut = true;
+            self.trace.befell(call.op, Mishap::PowerCut);
+        }
         Ok(Step::Fails(fault))
     }
 

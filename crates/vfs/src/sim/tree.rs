@@ -17,6 +17,8 @@ pub(super) const ROOT: NodeId = 0;
 pub(super) enum Node {
     File(Inode),
     Folder(Folder),
+    /// Neither: a link, a FIFO, by what the real disk calls it.
+    Other(&'static str),
 }
 
 #[derive(Clone, Default)]
@@ -75,29 +77,49 @@ impl Tree {
     pub(super) fn folder(&self, id: NodeId) -> Option<&Folder> {
         match self.nodes.get(&id)? {
             Node::Folder(folder) => Some(folder),
-            Node::File(_) => None,
+            Node::File(_) | Node::Other(_) => None,
         }
     }
 
     fn folder_mut(&mut self, id: NodeId) -> Option<&mut Folder> {
         match self.nodes.get_mut(&id)? {
             Node::Folder(folder) => Some(folder),
-            Node::File(_) => None,
+            Node::File(_) | Node::Other(_) => None,
         }
     }
 
     pub(super) fn file(&self, id: NodeId) -> Option<&Inode> {
         match self.nodes.get(&id)? {
             Node::File(inode) => Some(inode),
-            Node::Folder(_) => None,
+            Node::Folder(_) | Node::Other(_) => None,
         }
     }
 
     pub(super) fn file_mut(&mut self, id: NodeId) -> Option<&mut Inode> {
         match self.nodes.get_mut(&id)? {
             Node::File(inode) => Some(inode),
-            Node::Folder(_) => None,
+            Node::Folder(_) | Node::Other(_) => None,
         }
+    }
+
+    /// What is under a name and is no file.
+    pub(super) fn kind_of(&self, path: &Path) -> &'static str {
+        match self.resolve(path).and_then(|id| self.nodes.get(&id)) {
+            Some(Node::Other(kind)) => kind,
+            _ => "a folder",
+        }
+    }
+
+    /// Puts a node in the place of whatever is at `path`, whose folder is there; durable.
+    pub(super) fn put_node(&mut self, path: &Path, node: Node) -> Option<()> {
+        let (folder, name) = self.locate(path).ok()?;
+        let id = self.next_id;
+        self.next_id += 1;
+        self.nodes.insert(id, node);
+        self.change_names(vec![NameChange { folder, name: name.clone(), node: Some(id) }]);
+        self.ops.pop();
+        self.folder_mut(folder)?.durable.insert(name, id);
+        Some(())
     }
 
     /// Makes a node under a name that is free.
@@ -197,7 +219,7 @@ impl Tree {
             && !self.ops.iter().flat_map(|op| &op.changes).any(|change| change.node == Some(id))
             && !self.nodes.values().any(|node| match node {
                 Node::Folder(folder) => folder.durable.values().any(|named| *named == id),
-                Node::File(_) => false,
+                Node::File(_) | Node::Other(_) => false,
             });
         if unused {
             self.nodes.remove(&id);

@@ -11,8 +11,13 @@ const MAX_UNWRITTEN: usize = 1 << 22;
 struct PageSet(Vec<u64>);
 
 impl PageSet {
-    fn new(pages: u64) -> Self {
-        Self(vec![0; usize::try_from(pages.div_ceil(64)).unwrap_or_default()])
+    /// `None` when there is no memory for so many.
+    fn new(pages: u64) -> Option<Self> {
+        let words = usize::try_from(pages.div_ceil(64)).ok()?;
+        let mut set = Vec::new();
+        set.try_reserve_exact(words).ok()?;
+        set.resize(words, 0);
+        Some(Self(set))
     }
 
     /// Whether it is new.
@@ -36,11 +41,12 @@ pub(super) struct UsedPages {
 }
 
 impl UsedPages {
-    pub(super) fn new(file_pages: u64) -> Self {
-        let mut pages = PageSet::new(file_pages);
+    /// `None` when there is no memory for so many.
+    pub(super) fn new(file_pages: u64) -> Option<Self> {
+        let mut pages = PageSet::new(file_pages)?;
         pages.insert(0);
         pages.insert(1);
-        Self { file_pages, pages }
+        Some(Self { file_pages, pages })
     }
 
     /// `count` pages from `first` on are in use; why they cannot be.
@@ -79,9 +85,18 @@ pub(super) struct FreePages {
     unwritten: Vec<u64>,
 }
 
+impl Default for FreePages {
+    /// None, of a file without any.
+    fn default() -> Self {
+        Self { file_pages: 0, last_page: 0, pages: PageSet(Vec::new()), count: 0, unwritten: Vec::new() }
+    }
+}
+
 impl FreePages {
-    pub(super) fn new(file_pages: u64, last_page: u64) -> Self {
-        Self { file_pages, last_page, pages: PageSet::new(file_pages), count: 0, unwritten: Vec::new() }
+    /// `None` when there is no memory for so many.
+    pub(super) fn new(file_pages: u64, last_page: u64) -> Option<Self> {
+        let pages = PageSet::new(file_pages)?;
+        Some(Self { file_pages, last_page, pages, count: 0, unwritten: Vec::new() })
     }
 
     pub(super) fn last_page(&self) -> u64 {
@@ -95,10 +110,11 @@ impl FreePages {
             return page >= 2 && self.pages.insert(page);
         }
         let is_possible = page <= self.last_page && self.unwritten.len() < MAX_UNWRITTEN;
-        if is_possible {
+        let is_kept = is_possible && self.unwritten.try_reserve(1).is_ok();
+        if is_kept {
             self.unwritten.push(page);
         }
-        is_possible
+        is_kept
     }
 
     /// How many there are.

@@ -67,18 +67,22 @@ pub(super) struct PageWalk<'a> {
 }
 
 impl<'a> PageWalk<'a> {
-    /// `file_bytes` is the file's length.
+    /// `file_bytes` is the file's length. `None` when there is no memory to account for its pages, which is told.
     pub(super) fn new(
         file: &'a dyn VfsFile,
         file_bytes: u64,
         meta: &'a MetaPage,
         tell: &'a mut dyn FnMut(Finding),
         cancelled: &'a dyn Fn() -> bool,
-    ) -> Self {
+    ) -> Option<Self> {
         let file_pages = (file_bytes / meta.page_bytes).min(meta.last_page.saturating_add(1));
-        let (used, free) = (UsedPages::new(file_pages), FreePages::new(file_pages, meta.last_page));
+        let account = (UsedPages::new(file_pages), FreePages::new(file_pages, meta.last_page));
+        let (Some(used), Some(free)) = account else {
+            tell(Finding::Unreadable { offset: 0, error: FileError::no_memory("pread", file.path()) });
+            return None;
+        };
         let sizes = Sizes::new(meta.page_bytes);
-        Self { file, meta, sizes, file_pages, used, free, tell, cancelled, found: 0, bytes: 0 }
+        Some(Self { file, meta, sizes, file_pages, used, free, tell, cancelled, found: 0, bytes: 0 })
     }
 
     /// What must be right before LMDB maps the file: everything but `state`, the larger part. `None` when the databases cannot
@@ -114,8 +118,7 @@ impl<'a> PageWalk<'a> {
 
     fn free_pages(&mut self) {
         let transaction = self.meta.transaction;
-        let unknown = FreePages::new(0, 0);
-        let mut lists = FreeLists::new(std::mem::replace(&mut self.free, unknown), transaction);
+        let mut lists = FreeLists::new(std::mem::take(&mut self.free), transaction);
         self.tree(&self.meta.free, KeyOrder::Numbers, &mut lists);
         let newest = lists.newest;
         self.free = lists.pages;
@@ -167,9 +170,10 @@ impl<'a> PageWalk<'a> {
         let offset = first.saturating_mul(self.meta.page_bytes);
         let len = usize::try_from(count.saturating_mul(self.meta.page_bytes)).unwrap_or(usize::MAX);
         bytes.clear();
-        // By what a page claims: not to be had is a finding, not the end of the process.
+        // By what a page claims: not to be had is told, not the end of the process.
         if bytes.try_reserve(len).is_err() {
-            self.damaged(first, "a value is larger than there is memory");
+            self.found += 1;
+            (self.tell)(Finding::Unreadable { offset, error: FileError::no_memory("pread", self.file.path()) });
             return false;
         }
         bytes.resize(len, 0);

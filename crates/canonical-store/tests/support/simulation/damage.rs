@@ -9,11 +9,15 @@ use std::{
 };
 
 use ledgerstone_canonical_store::{CollectionRef, Error, GateEntry, RetentionPolicy, Store, testing};
-use ledgerstone_vfs::sim::SimDisk;
+use ledgerstone_vfs::{
+    OpenHow, Vfs,
+    sim::{SimDisk, Stranger},
+};
 
 use super::{
     history::{Change, NAMES, codecs, write_set},
     reading::{Check, Source, Stop, check_all, ensure},
+    sessions::PATH,
     world::World,
 };
 
@@ -23,7 +27,7 @@ fn is_told(error: &Error) -> bool {
 }
 
 /// What an opening that is refused may not change: everything but the hint of who holds the lock.
-fn files(disk: &SimDisk) -> BTreeMap<PathBuf, Vec<u8>> {
+fn files_of(disk: &SimDisk) -> BTreeMap<PathBuf, Vec<u8>> {
     let paths = disk.list().into_iter().filter(|path| !path.ends_with("LOCK.owner") && !path.ends_with("LOCK"));
     paths.filter_map(|path| disk.read_file(&path).map(|bytes| (path, bytes))).collect()
 }
@@ -49,7 +53,8 @@ fn slots(store: &Store) -> Result<Vec<Arc<CollectionRef>>, Error> {
 impl World {
     /// A byte of a file that holds something; mostly one that is not a zero.
     fn draw_place(&mut self, disk: &SimDisk) -> Option<(PathBuf, u64)> {
-        let held: Vec<_> = files(disk).into_iter().filter(|(_, bytes)| bytes.iter().any(|byte| *byte != 0)).collect();
+        let held: Vec<_> =
+            files_of(disk).into_iter().filter(|(_, bytes)| bytes.iter().any(|byte| *byte != 0)).collect();
         if let Some(unfinished) = self.unfinished
             && self.chance.one_in(2)
             && let Some((path, page)) = last_group(&held, unfinished)
@@ -88,24 +93,57 @@ impl World {
             });
             self.census.one(format!("flipped bit: {kind}"));
             self.tell(|| format!("a copy with bit {bit} of byte {offset} of {} flipped", path.display()));
-            let before = files(&disk);
+            let before = files_of(&disk);
             let looked = match self.open_store(&disk, RetentionPolicy::default()) {
                 Ok(store) => self.look_at(&store, &disk, &path),
                 Err(error) if is_told(&error) => {
                     self.census.one("flipped bit: refused by the opening");
-                    ensure(files(&disk) == before, || format!("an opening that was refused changed files: {error}"))
+                    ensure(files_of(&disk) == before, || format!("an opening that was refused changed files: {error}"))
                 }
                 Err(error) => Err(error.into()),
             };
             looked.map_err(|stop| {
-                let what = match stop {
-                    Stop::Failed(error) => format!("{}: {error}", error.code()),
-                    Stop::Wrong(what) => what,
-                };
-                Stop::Wrong(format!("with bit {bit} of byte {offset} of {} flipped: {what}", path.display()))
+                Stop::Wrong(format!("with bit {bit} of byte {offset} of {} flipped: {}", path.display(), stop.text()))
             })?;
         }
         Ok(())
+    }
+
+    /// A link, a queue or a folder in the place of one of our files, or of one that is in the making: an opening is refused and changes
+    /// nothing, or needs nothing of it and leaves it alone. On a copy.
+    pub(super) fn look_at_strangers(&mut self) -> Check {
+        let disk = self.disk.crash();
+        let names =
+            ["CLEAN", "CLEAN.tmp", "journal/journal-spare.tmp", "journal/journal-tail.tmp", "events/horizon.tmp"];
+        let folder_is_there = disk.read_file(Path::new(PATH).join("IDENTITY")).is_some();
+        let files: Vec<_> = if self.chance.one_in(4) && folder_is_there {
+            names.iter().map(|name| Path::new(PATH).join(name)).collect()
+        } else {
+            disk.list().into_iter().filter(|path| path.starts_with(PATH)).collect()
+        };
+        if files.is_empty() {
+            return Ok(());
+        }
+        let path = self.chance.pick(&files).clone();
+        let stranger = *self.chance.pick(&[Stranger::Link, Stranger::Fifo, Stranger::Folder]);
+        disk.put_stranger(&path, stranger);
+        self.census.one(format!("stranger: {stranger:?}"));
+        self.tell(|| format!("a copy with {stranger:?} at {}", path.display()));
+        let before = files_of(&disk);
+        let looked = match self.open_store(&disk, RetentionPolicy::default()) {
+            Ok(store) => {
+                self.census.one("stranger: passed over");
+                self.look_at(&store, &disk, &path)
+            }
+            Err(error) if is_told(&error) => {
+                self.census.one("stranger: refused by the opening");
+                ensure(files_of(&disk) == before, || format!("an opening that was refused changed files: {error}"))
+            }
+            Err(error) => Err(error.into()),
+        };
+        looked.map_err(|stop| Stop::Wrong(format!("with {stranger:?} at {}: {}", path.display(), stop.text())))?;
+        let found = disk.open(&path, OpenHow::Read).map(drop).err();
+        ensure(found.is_some_and(|error| error.as_foreign().is_some()), || format!("it is gone: {}", path.display()))
     }
 
     fn look_at(&mut self, store: &Arc<Store>, disk: &SimDisk, file: &Path) -> Check {

@@ -21,7 +21,8 @@ use parking_lot::Mutex;
 
 pub(crate) use census::Census;
 pub(crate) use fork::open_a_mixture;
-use reading::Stop;
+#[allow(unused_imports, reason = "one of the two tests does")]
+pub(crate) use world::COMPACT_FROM;
 use world::World;
 
 /// What a life stands on.
@@ -50,10 +51,7 @@ pub(crate) fn live(seed: u64, on: On) -> Result<Outcome, String> {
     match lived {
         Ok(trace) => Ok(Outcome { trace, census: std::mem::take(&mut world.census) }),
         Err(stop) => {
-            let what = match stop {
-                Stop::Failed(error) => format!("{}: {error}", error.code()),
-                Stop::Wrong(what) => what,
-            };
+            let what = stop.text();
             world.tell_calls();
             let story =
                 if std::env::var_os("LEDGERSTONE_STORY").is_some() { world.told.join("\n") } else { String::new() };

@@ -24,6 +24,16 @@ pub(crate) enum Stop {
     Wrong(String),
 }
 
+impl Stop {
+    /// Its words.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Failed(error) => format!("{}: {error}", error.code()),
+            Self::Wrong(what) => what.clone(),
+        }
+    }
+}
+
 impl From<Error> for Stop {
     fn from(error: Error) -> Self {
         Self::Failed(error)

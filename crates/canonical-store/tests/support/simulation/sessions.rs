@@ -29,6 +29,9 @@ pub(super) fn live_in(world: &Shared) -> Check<u64> {
         if world.lock().rots() {
             world.lock().look_at_damage()?;
         }
+        if world.lock().meets_strangers() {
+            world.lock().look_at_strangers()?;
+        }
         open(world, last)?;
         if !last {
             spend(world)?;
@@ -59,8 +62,12 @@ fn open(world: &Shared, last: bool) -> Check {
                 world.plan_fault();
             }
         }
-        if !last && world.chance.one_in(12) {
+        // Few openings need room.
+        if !last && world.chance.one_in(4) {
             world.fill_up();
+        }
+        if !last && world.style.compact && world.chance.one_in(2) {
+            world.plan_compact();
         }
         if last || world.chance.one_in(2) {
             world.make_room();
@@ -68,7 +75,13 @@ fn open(world: &Shared, last: bool) -> Check {
         let disk = world.disk.clone();
         world.draw_policy();
         let policy = world.policy;
+        let flushes = disk.counts().syncs;
         let opened = world.open_store(&disk, policy);
+        let flushes = disk.counts().syncs - flushes;
+        if opened.is_ok() && world.closed_clean && failed == 0 {
+            ensure(flushes == 0, || format!("{flushes} flushes to open what was closed"))?;
+            world.census.one("opening: after a clean close, without a flush");
+        }
         world.settle_incidents("while opening");
         match opened {
             Ok(store) => return world.adopt(store),
@@ -97,12 +110,22 @@ impl World {
         }
     }
 
+    /// What the journal's files take; what power loss has left of a header may not be known as ours any more, and stays.
+    fn journal_bytes(&self) -> u64 {
+        let (seen, journal) = (self.disk.crash(), Path::new(PATH).join("journal"));
+        let files = self.disk.list().into_iter().filter(|path| path.starts_with(&journal));
+        let ours = files.filter(|path| ledgerstone_journal::is_journal_file(&seen, path).is_ok_and(|it| it));
+        ours.filter_map(|path| self.disk.read_file(path)).map(|bytes| bytes.len() as u64).sum()
+    }
+
     /// The machine or, where that is enough, the process starts again.
     fn recover_power_or_process(&mut self) {
         self.session = None;
-        if self.disk.is_cut() || self.must_reboot {
+        let is_killed = self.disk.is_cut() && self.is_kill;
+        if (self.disk.is_cut() && !is_killed) || self.must_reboot {
             self.lose_power();
         } else {
+            self.census.add("end: killed in the middle of an operation", u64::from(is_killed));
             self.tell(|| "the process starts again".to_owned());
             self.census.one("end: killed");
             self.move_to(self.disk.crash());
@@ -132,6 +155,7 @@ impl World {
 
     fn forget_trouble(&mut self) {
         self.faulty = false;
+        self.is_kill = false;
         self.frozen_seq = None;
         if let Some(lmdb) = &mut self.lmdb {
             lmdb.settle();
@@ -261,6 +285,8 @@ fn end(world: &Shared, trace: &mut u64) -> Check {
                 guard.closed_clean = marks.flushed == marks.applied && !guard.is_full && !guard.faulty;
                 guard.flushed_floor = guard.flushed_floor.max(marks.flushed);
                 (guard.written_floor, guard.durable_floor) = (applied, applied);
+                let bytes = guard.journal_bytes();
+                ensure(!guard.closed_clean || bytes <= 16 << 10, || format!("{bytes} bytes of a closed journal"))?;
                 guard.census.one("end: closed");
             }
             Err(error) if guard.may_fail(&error) => guard.census.one("end: closed with an error"),
@@ -278,10 +304,11 @@ fn end(world: &Shared, trace: &mut u64) -> Check {
     guard.end_epoch(&store);
     drop((held, store));
     *trace = trace.rotate_left(7) ^ guard.disk.trace_hash();
-    let cut = guard.disk.is_cut() || guard.must_reboot || (guard.style.cuts && guard.chance.one_in(2));
+    let cut =
+        (guard.disk.is_cut() && !guard.is_kill) || guard.must_reboot || (guard.style.cuts && guard.chance.one_in(2));
     if cut {
         guard.lose_power();
-    } else if !clean || guard.faulty || guard.chance.one_in(2) {
+    } else if !clean || guard.faulty || guard.disk.is_cut() || guard.chance.one_in(2) {
         guard.recover_power_or_process();
     } else {
         guard.forget_trouble();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ledgerstone_vfs::sim::{Fault, SimOp};
+use ledgerstone_vfs::sim::{Aftermath, Fault, SimOp};
 
 use super::world::World;
 
@@ -65,6 +65,52 @@ impl World {
         self.must_reboot |= matches!(op, SimOp::SyncDir | SimOp::Any) && fault != Fault::ShortWrite;
     }
 
+    /// Several troubles in one operation: a call fails, what is done about it fails too, and then it is over, for the machine or for
+    /// the process; or the process dies in the middle of it, with what the kernel has; or there is hardly any room left.
+    pub(crate) fn plan_compact(&mut self) {
+        let kind = self.chance.below(8);
+        if kind == 0 {
+            let left = self.chance.below(8_192);
+            self.tell(|| format!("the disk has room for {left} bytes"));
+            self.disk.set_capacity(Some(self.disk.used_bytes() + left));
+            self.is_full = true;
+            self.census.one("compact: a full disk");
+            return;
+        }
+        let is_kill = self.chance.one_in(2);
+        if kind < 3 {
+            let operations = self.chance.below(40);
+            self.is_kill = is_kill;
+            self.tell(|| format!("plan: the end comes after {operations} operations, kill={is_kill}"));
+            self.disk.cut_after(operations);
+            self.census.one("compact: an end");
+            return;
+        }
+        let op = *self.chance.pick(&[
+            SimOp::Write,
+            SimOp::Sync,
+            SimOp::SyncDir,
+            SimOp::Rename,
+            SimOp::Rename,
+            SimOp::Create,
+            SimOp::Remove,
+            SimOp::SetLen,
+        ]);
+        let fault = *self.chance.pick(match op {
+            SimOp::Sync | SimOp::SyncDir => &[Fault::SyncFails, Fault::NoSpace],
+            _ => &[Fault::Io, Fault::NoSpace],
+        });
+        let rare = !matches!(op, SimOp::Write | SimOp::Sync | SimOp::SyncDir);
+        let nth = 1 + self.chance.below(if rare { 2 } else { 6 });
+        let aftermath = Aftermath { more: self.chance.below(4), cut: self.chance.below(3) > 0 };
+        self.tell(|| format!("plan: call {nth} of {op:?} fails: {fault:?}, then {aftermath:?}, kill={is_kill}"));
+        self.disk.fail_nth_and_more(op, nth, fault, aftermath);
+        self.faulty = true;
+        self.is_kill = aftermath.cut && is_kill;
+        self.must_reboot |= op == SimOp::SyncDir;
+        self.census.one("compact: several failures");
+    }
+
     pub(crate) fn plan_cut(&mut self) {
         if self.style.cuts {
             let operations = self.chance.below(25);
@@ -90,6 +136,11 @@ impl World {
             self.disk.set_capacity(None);
             self.is_full = false;
         }
+    }
+
+    /// Whether somebody puts something in the place of a file.
+    pub(super) fn meets_strangers(&mut self) -> bool {
+        self.style.compact && self.lmdb.is_none() && !self.disk.is_cut() && !self.is_full && self.chance.one_in(3)
     }
 
     /// Whether this is a life in which bits rot, and a moment to look.

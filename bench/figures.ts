@@ -1,23 +1,46 @@
-// The README's figures: tables made of a result, and where they stand.
+// What a result looks like in the documents: ten rows in the README, every table and chart in docs/BENCH.md.
 import { CHARTS, comparisonsIn } from './chart.ts'
 import type { Figures } from './child.ts'
-import type { Comparison, Opponent } from './comparison.ts'
+import { comparisonsOf, type Comparison, type Opponent } from './comparison.ts'
 import type { Result } from './result.ts'
 
 const BEGIN = '<!-- figures: begin (drawn by `npm run bench`) -->'
 const END = '<!-- figures: end -->'
 const COLUMNS = ['lmdb', 'classic-level', 'better-sqlite3']
-/** Probes whose figures are a table for everybody. */
+/** The workloads that the README shows, each with its first title. */
+export const SUMMARY: readonly string[] = [
+  'durable-sequential', 'durable-16', 'durable-256', 'bulk-random', 'random-get', 'random-get-many', 'full-range', 'event-append', 'event-iterate', 'lock-pair',
+]
+/** Probes whose figures are a table in docs/BENCH.md. */
 const PROBES = new Set(['scale', 'threads', 'commit-call'])
 
-/** The text with what stands between the two marks replaced. */
-export function withFigures(readme: string, figures: string): string {
-  const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)]
-  if (begin === -1 || end < begin) throw new Error(`README.md has no place for figures: ${BEGIN} … ${END}`)
-  return `${readme.slice(0, begin + BEGIN.length)}\n\n${figures}\n\n${readme.slice(end)}`
+/** The document with the lines between the two marks replaced. */
+export function withFigures(document: string, figures: string): string {
+  const [begin, end] = [document.indexOf(BEGIN), document.indexOf(END)]
+  if (begin === -1 || end < begin) throw new Error(`the document has no place for figures: ${BEGIN} … ${END}`)
+  return `${document.slice(0, begin + BEGIN.length)}\n\n${figures}\n\n${document.slice(end)}`
 }
 
-export function figuresOf(result: Result): string {
+/** The README's: where and how, and ten rows. */
+export function summaryFiguresOf(result: Result): string {
+  const rows = SUMMARY.map((workload) => {
+    const [first] = comparisonsOf(result.heats.filter(({ name }) => name === workload))
+    if (first === undefined) throw new Error(`the result has no ${workload}, which the README shows`)
+    return first
+  })
+  return `${aboutOf(result)}\n\n${comparisonTable(rows)}`
+}
+
+/** docs/BENCH.md's: all of it. */
+export function allFiguresOf(result: Result): string {
+  return [
+    aboutOf(result),
+    ...CHARTS.flatMap((chart) => [`![${chart.title}](../bench/results/${chart.name}.svg)`, comparisonTable(comparisonsIn(chart, result.heats))]),
+    ...result.probes.filter(({ name }) => PROBES.has(name)).map(({ title, figures }) => probeTable(title, figures)),
+  ].join('\n\n')
+}
+
+function aboutOf(result: Result): string {
   const { date, machine, rounds, size, floors, heats, probes } = result
   const grades = [...heats, ...probes].flatMap(({ verdicts }) => verdicts.map(({ grade }) => grade))
   const count = (wanted: string): number => grades.filter((grade) => grade === wanted).length
@@ -30,11 +53,7 @@ export function figuresOf(result: Result): string {
     result.isSteady ? '' : `It varied by up to ${spread.toFixed(0)} % within a heat: what is durable shows the device of that hour as much as it shows the contestants.`,
     `Of ${grades.length} targets ${count('aim')} reach their aim, ${count('must')} what must be, ${count('short')} fall short.`,
   ]
-  return [
-    about.filter((line) => line !== '').join('\n'),
-    ...CHARTS.flatMap((chart) => [`![${chart.title}](bench/results/${chart.name}.svg)`, comparisonTable(comparisonsIn(chart, heats))]),
-    ...probes.filter(({ name }) => PROBES.has(name)).map(({ title, figures }) => probeTable(title, figures)),
-  ].join('\n\n')
+  return about.filter((line) => line !== '').join('\n')
 }
 
 function comparisonTable(comparisons: readonly Comparison[]): string {

@@ -1,0 +1,128 @@
+//! The integers of a file, as the code that reads the file takes them from it: for tests that set each to its extremes. Places
+//! come from the parsers themselves, so that a field that a format gains is tried without anybody thinking of it.
+
+use std::{cell::RefCell, fmt, ops::Range, rc::Rc};
+
+thread_local! {
+    /// Address and length of each integer that was read, while somebody asks.
+    static READ: RefCell<Option<Vec<(usize, usize)>>> = const { RefCell::new(None) };
+}
+
+/// An integer was read from there.
+pub(crate) fn note(bytes: &[u8]) {
+    READ.with_borrow_mut(|read| {
+        if let Some(read) = read {
+            read.push((bytes.as_ptr().addr(), bytes.len()));
+        }
+    });
+}
+
+/// Where in `bytes` the integers are that `read` takes from it by a [`ByteReader`](crate::ByteReader), each once, in order.
+pub fn integers_read<R>(bytes: &[u8], read: impl FnOnce(&[u8]) -> R) -> Vec<Range<usize>> {
+    READ.set(Some(Vec::new()));
+    drop(read(bytes));
+    let (start, found) = (bytes.as_ptr().addr(), READ.take().unwrap_or_default());
+    let place = |(at, len): (usize, usize)| Some(at.checked_sub(start)?..at.checked_sub(start)? + len);
+    let mut places: Vec<_> = found.into_iter().filter_map(place).filter(|place| place.end <= bytes.len()).collect();
+    places.sort_by_key(|place| (place.start, place.end));
+    places.dedup();
+    places
+}
+
+/// Makes the checksums over a field right again.
+pub type Reseal = Rc<dyn Fn(&mut [u8])>;
+
+/// An integer of a file, little endian, and how a liar would vouch for it.
+#[derive(Clone)]
+pub struct FileField {
+    /// Where it is.
+    pub place: Range<usize>,
+    /// Of which part of the file it is.
+    pub part: &'static str,
+    reseal: Reseal,
+}
+
+impl fmt::Debug for FileField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {:?}", self.part, self.place)
+    }
+}
+
+impl FileField {
+    /// The integers at `places`, of one part under one set of checksums.
+    pub fn of_part(part: &'static str, places: Vec<Range<usize>>, reseal: &Reseal) -> Vec<Self> {
+        places.into_iter().map(|place| Self { place, part, reseal: Rc::clone(reseal) }).collect()
+    }
+
+    /// What it is in `file`.
+    pub fn get(&self, file: &[u8]) -> u64 {
+        let mut word = [0; 8];
+        for (to, from) in word.iter_mut().zip(file.get(self.place.clone()).unwrap_or_default()) {
+            *to = *from;
+        }
+        u64::from_le_bytes(word)
+    }
+
+    /// Makes it `value` in `file`, whose checksums are wrong then.
+    pub fn set(&self, file: &mut [u8], value: u64) {
+        for (to, from) in file.get_mut(self.place.clone()).unwrap_or_default().iter_mut().zip(value.to_le_bytes()) {
+            *to = from;
+        }
+    }
+
+    /// Makes the checksums right.
+    pub fn reseal(&self, file: &mut [u8]) {
+        (self.reseal)(file);
+    }
+
+    /// What it can be at its edges, at those of narrower and signed integers, of `file`, and beside what it is; not what it is.
+    pub fn extremes(&self, file: &[u8]) -> Vec<u64> {
+        let (now, len) = (self.get(file), file.len() as u64);
+        let max = u64::MAX >> (64 - 8 * self.place.len().clamp(1, 8));
+        let edges = [1 << 15, 1 << 16, 1 << 30, 1 << 31, 1 << 32, 1 << 53, 1 << 63, len, len / 2, now, now & !7, max];
+        let mut values: Vec<u64> = edges
+            .into_iter()
+            .flat_map(|edge: u64| [edge.wrapping_sub(8), edge.wrapping_sub(1), edge, edge.wrapping_add(1)])
+            .chain([0, 1, 2, 8])
+            .filter(|value| *value <= max && *value != now)
+            .collect();
+        values.sort_unstable();
+        values.dedup();
+        values
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::{FileField, Reseal, integers_read};
+    use crate::ByteReader;
+
+    #[test]
+    fn integers_are_found_where_they_are_read() {
+        let file = [1, 0, 9, 9, 2, 0, 0, 0, 3];
+        let places = integers_read(&file, |bytes| {
+            let mut reader = ByteReader::new(bytes);
+            (reader.u16(), reader.take(2).map(<[u8]>::len), reader.u32(), ByteReader::new(bytes).u16(), reader.u64())
+        });
+        assert_eq!(places, [0..2, 4..8]);
+        assert!(integers_read(&file, |_| ByteReader::new(&[7; 8]).u64()).is_empty(), "of other bytes");
+    }
+
+    #[test]
+    fn a_field_takes_its_extremes() {
+        let reseal: Reseal = Rc::new(|file| file[0] = 0xaa);
+        let mut file = [0, 0, 0x34, 0x12, 0];
+        let field = FileField::of_part("a part", vec![2..4, 0..1], &reseal).remove(0);
+        assert_eq!(field.get(&file), 0x1234);
+        let extremes = field.extremes(&file);
+        for value in [0, 1, 0x1233, 0x1235, 0x7fff, 0x8000, 0xfffe, 0xffff, 4, 5, 6] {
+            assert!(extremes.contains(&value), "{value}");
+        }
+        assert!(extremes.iter().all(|value| *value <= 0xffff && *value != 0x1234));
+        field.set(&mut file, 0xfffe);
+        field.reseal(&mut file);
+        assert_eq!(file, [0xaa, 0, 0xfe, 0xff, 0]);
+    }
+}

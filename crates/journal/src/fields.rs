@@ -1,0 +1,60 @@
+//! The integers of a journal file and of its frames, for tests that set each to its extremes.
+
+use std::rc::Rc;
+
+use ledgerstone_format::{FileField, PAGE_BYTES, Reseal, align_up, checksum::crc32c, integers_read};
+
+use crate::{
+    file_header::{COVERED_BYTES, FRAMES_START, FileHeader, HEADER_BYTES, HeaderFound},
+    frame::check_structure,
+    frame_head::{CRC_AT, FrameHead, HEAD_BYTES, frame_crc},
+};
+
+/// Those of the header and of every frame up to the first that does not verify.
+pub fn file_fields(file: &[u8]) -> Vec<FileField> {
+    let Some(head) = file.get(..HEADER_BYTES) else { return Vec::new() };
+    let HeaderFound::Valid(header) = FileHeader::find(head) else { return Vec::new() };
+    let seal_header: Reseal = Rc::new(|file| {
+        let Some((covered, rest)) = file.split_at_mut_checked(COVERED_BYTES) else { return };
+        put(rest, 0, crc32c(covered));
+    });
+    let mut fields = FileField::of_part("journal header", integers_read(head, FileHeader::find), &seal_header);
+    let mut at = FRAMES_START;
+    while let Some((found, len)) = frame_at(file, at, header.salt).or_else(|| {
+        at = align_up(at, PAGE_BYTES);
+        frame_at(file, at, header.salt)
+    }) {
+        fields.extend(found);
+        at += len;
+    }
+    fields
+}
+
+fn frame_at(file: &[u8], at: u64, salt: u64) -> Option<(Vec<FileField>, u64)> {
+    let start = usize::try_from(at).ok()?;
+    let head = FrameHead::parse(file.get(start..)?)?;
+    let frame = file.get(start..)?.get(..usize::try_from(head.length).ok()?)?;
+    if frame_crc(frame, salt)? != head.crc {
+        return None;
+    }
+    let mut places = integers_read(frame, |frame| (FrameHead::parse(frame), check_structure(frame, &head)));
+    // The lengths of the events are read as a table.
+    places.extend((0..head.event_count as usize).map(|event| HEAD_BYTES + 4 * event..HEAD_BYTES + 4 * event + 4));
+    let seal: Reseal = Rc::new(move |file| {
+        let Some(rest) = file.get_mut(start..) else { return };
+        // Over as much as it claims to be.
+        let claimed = rest.first_chunk().map_or(0, |length| u32::from_le_bytes(*length) as usize);
+        let len = claimed.min(rest.len());
+        if let Some(crc) = rest.get(..len).and_then(|frame| frame_crc(frame, salt)) {
+            put(rest, CRC_AT, crc);
+        }
+    });
+    let places = places.into_iter().map(|place| place.start + start..place.end + start).collect();
+    Some((FileField::of_part("journal frame", places, &seal), u64::from(head.length)))
+}
+
+fn put(bytes: &mut [u8], at: usize, crc: u32) {
+    if let Some(place) = bytes.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
+        *place = crc.to_le_bytes();
+    }
+}
