@@ -8,6 +8,16 @@ const WRITES = Number(process.env['LEDGERSTONE_WRITES'] ?? 10_000_000)
 const gc = (globalThis as { gc?: () => void }).gc as () => void
 
 const scenes: Record<string, () => Promise<void>> = {
+  async 'nothing native'() {
+    process.dlopen = () => {
+      throw new Error('native code is loaded')
+    }
+    const coordinator = numbers(new MemoryFlusher())
+    await coordinator.tryWrite(1).wait()
+    await coordinator.close()
+    report('closed')
+  },
+
   async forgotten() {
     numbers(new MemoryFlusher({ flushDelta: async (frozen) => (report(`flushed ${frozen.length}`), frozen) }), { flush: { intervalMs: 20 } }).tryWrite(1)
     const idle = numbers(new MemoryFlusher())

@@ -76,3 +76,8 @@ test.serial('a pause that is forgotten is released in the background, with a war
   t.deepEqual(ended.reports, ['written'])
   t.regex(ended.stderr, /LEDGERSTONE_UNRELEASED.*a pause was garbage-collected/)
 })
+
+test.serial('no native code is loaded', async (t) => {
+  const ended = await scene('nothing native')
+  t.deepEqual([ended.code, ended.stderr, ended.reports], [0, '', ['closed']])
+})

@@ -1,5 +1,5 @@
 // Metrics, rolled up by minute and written as Parquet files. A delta of our own keeps one row for each minute and metric, however many points there are; the
-// flusher is a ready one. A minute that two deltas share has a row in each: whoever reads adds them up, as the view of what is not stored yet does.
+// flusher is a ready one. A minute that two deltas share has a row in each: readers add them up.
 //
 //   node examples/metrics/main.js [--points N]
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
