@@ -64,6 +64,16 @@ test.serial('one that is aborted leaves nothing of its delta', async (t) => {
   t.deepEqual(linesIn(folder), [1])
 })
 
+test.serial('a flusher that serves two coordinators at once stores each delta whole', async (t) => {
+  const folder = temporaryFolder(t)
+  const flusher = jsonLines(folder, { maxBytes: 50_000 })
+  const coordinators = [1, 2].map(() => new WriteCoordinator<Lines>({ init: listDelta(), context: undefined, snapshot: undefined, flusher, flush: { writes: 10 } }))
+  for (let n = 0; n < 200; n++) for (const [which, coordinator] of coordinators.entries()) await coordinator.write([which, n, 'x'.repeat(500)])
+  await Promise.all(coordinators.map((coordinator) => coordinator.close()))
+  const lines = linesIn(folder) as [number, number][]
+  for (const which of [0, 1]) t.deepEqual(lines.filter(([of]) => of === which).map(([, n]) => n), Array.from({ length: 200 }, (_, n) => n))
+})
+
 // Kinds "left in place" and "any file can stand there".
 test.serial('a file that is not as it was left is left alone, and so are links and whatever else is there', async (t) => {
   const folder = temporaryFolder(t)

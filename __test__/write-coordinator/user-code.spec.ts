@@ -210,6 +210,38 @@ test('an aborted signal takes a write out of the queue, ends a wait, and nothing
   t.deepEqual(flusher.stored, [1, 3])
 })
 
+// Bug: a delta was handed to the flusher after the failure. Mechanism: `freeze` ran the user's code, which gave up closing, and nobody looked again. Fix: it
+// is looked again. The same for a signal whose getter closes the coordinator that it was given to.
+test('closing that is given up from inside a function of the delta calls the flusher no more, and a signal that closes lets no write in', async (t) => {
+  for (const place of ['freeze', 'init', 'reader', 'apply', 'estimateSize'] as const) {
+    const controller = new AbortController()
+    const flushed: number[] = []
+    let isArmed = false
+    const coordinator = plain((at) => {
+      if (at === place && isArmed) controller.abort(new Error('given up'))
+    }, { flushDelta: async (frozen) => (flushed.push(frozen), frozen), flushStorage: async () => {} })
+    coordinator.tryWrite(1)
+    const pause = await coordinator.pause()
+    const held = coordinator.write(2)
+    pause.release()
+    const closing = coordinator.close({ signal: controller.signal })
+    isArmed = true
+    await t.throwsAsync(closing, { message: 'given up' })
+    await turn()
+    t.deepEqual(flushed, [], place)
+    await held
+    const { epochs, current, frozen } = coordinator.view()
+    t.deepEqual(epochs, { applied: 2, written: 0, durable: 0 })
+    t.true(current > 0 && frozen.length <= 1)
+  }
+  const coordinator = numbers(new MemoryFlusher())
+  const { signal } = new AbortController()
+  const closes = { get aborted() { void coordinator.close(); return false }, addEventListener: signal.addEventListener.bind(signal), removeEventListener: () => {} }
+  await t.throwsAsync(coordinator.write(1, { signal: closes as never }), { code: 'ERR_CLOSED' })
+  await coordinator.close()
+  t.is(coordinator.view().epochs.applied, 0)
+})
+
 test('a signal that throws when it is listened to is refused, and leaves nothing behind', async (t) => {
   const flusher = new MemoryFlusher()
   flusher.gate = new Deferred()

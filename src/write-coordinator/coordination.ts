@@ -83,8 +83,8 @@ export class Coordination<T extends CoordinatorTypes> implements Followed<View<T
   /** As soon as there is room and no pause. */
   write(write: T['Write'], timeoutMs?: number, signal?: AbortSignal): Promise<EpochHandle<T['ApplyResult']>> {
     try {
+      throwIfAborted(signal) // first: signals of other makes are the user's code
       this.#checkWritable()
-      throwIfAborted(signal)
       const refusal = this.#refusal()
       if (refusal === undefined) return this.turns.give(this.#apply(write))
       if (timeoutMs === 0) throw refusal
@@ -111,8 +111,8 @@ export class Coordination<T extends CoordinatorTypes> implements Followed<View<T
 
   /** Resolves when all that is applied has come to the level. */
   async flush(rank: FlushedRank, signal: AbortSignal | undefined): Promise<void> {
-    this.#enter()
     throwIfAborted(signal)
+    this.#enter()
     const { newest } = this.#layers
     const reached = this.reach(rank, newest, newest.last)
     if (reached !== undefined) await this.#unlessAborted(reached, signal)
@@ -120,9 +120,9 @@ export class Coordination<T extends CoordinatorTypes> implements Followed<View<T
 
   /** Resolves to a pause when nothing runs. */
   async pause(timeoutMs: number, signal: AbortSignal | undefined): Promise<Pause> {
+    throwIfAborted(signal)
     this.#enter()
     if (this.#closing !== undefined) throw closed('coordinator')
-    throwIfAborted(signal)
     return this.#pauses.begin(!this.#isRunning, timeoutMs, signal)
   }
 
@@ -218,7 +218,8 @@ export class Coordination<T extends CoordinatorTypes> implements Followed<View<T
     const { bytes, writes, intervalMs } = this.#plan.flush
     const count = generation.end - generation.start
     if (this.#layers.bytes >= bytes || count >= writes) {
-      if (this.#freeze()) this.#kick()
+      this.#freeze()
+      this.#kick()
     } else if (count === 1) {
       this.#endInterval = this.#schedule.after(intervalMs, this.#aged)
     }
@@ -230,10 +231,10 @@ export class Coordination<T extends CoordinatorTypes> implements Followed<View<T
     this.#kick()
   }
 
-  #freeze(): boolean {
+  #freeze(): void {
     this.#isDue = false
     this.#forgetInterval()
-    return this.#layers.freeze()
+    this.#layers.freeze()
   }
 
   #forgetInterval(): void {
@@ -271,6 +272,11 @@ export class Coordination<T extends CoordinatorTypes> implements Followed<View<T
     if (this.isPaused) this.#pauses.isIdle()
   }
 
+  /** Asked again after functions of the user's: a look at the field would count as answered already. */
+  #hasFailed(): boolean {
+    return this.failure !== undefined
+  }
+
   #admit(): void {
     while (this.#held.size > 0 && this.#hasRoom && !this.isPaused) this.#held.admit((write) => this.#apply(write))
   }
@@ -281,7 +287,8 @@ export class Coordination<T extends CoordinatorTypes> implements Followed<View<T
     if (this.#toStore.length > 0) return this.#flushStorage()
     const layers = this.#layers
     const isDue = this.#isDue || this.#closing !== undefined || this.#held.size > 0
-    if (layers.oldestFrozen === undefined && isDue && !layers.generation.isEmpty && !this.#freeze()) return undefined
+    if (layers.oldestFrozen === undefined && isDue && !layers.generation.isEmpty) this.#freeze()
+    if (this.#hasFailed()) return undefined // `freeze` may have given up closing, or failed
     if (layers.oldestFrozen !== undefined) return this.#flushDelta(layers.oldestFrozen)
     return this.#closing === undefined ? undefined : this.#finish()
   }

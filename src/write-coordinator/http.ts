@@ -7,6 +7,7 @@ import { checkFunction, checkInteger, checkOptions } from '../internal/validate.
 import { retry } from '../retry.ts'
 import type { EpochRange } from './coordinator-types.ts'
 import { encodedText, type ItemsFlusher } from './items-flusher.ts'
+import { OneAtATime } from './one-at-a-time.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set(['method', 'headers', 'batch', 'timeoutMs', 'attempts', 'minDelayMs', 'maxDelayMs', 'encode', 'fetch'])
 const MAX_TIMEOUT_MS = 2 ** 31 - 1
@@ -106,31 +107,45 @@ interface HttpPlan<Item> {
   readonly send: NonNullable<HttpOptions<Item>['fetch']>
 }
 
+/** A delta on its way, also over several calls. */
+interface Delivery {
+  readonly of: object
+  /** In the keys of all its batches. */
+  readonly key: string
+  /** So many batches were accepted. */
+  accepted: number
+}
+
 class Http<Item> implements ItemsFlusher<Item, HttpSnapshot> {
   readonly #plan: HttpPlan<Item>
-  /** In every key: the epochs of another coordinator, or of the next run, are others. */
-  readonly #mark = randomUUID()
+  readonly #calls = new OneAtATime()
   #snapshot: HttpSnapshot = { requests: 0, items: 0 }
-  /** Of a delta that failed: so many of its batches were accepted. */
-  #accepted = { start: 0, batches: 0 }
+  #delivery: Delivery | undefined
 
   constructor(plan: HttpPlan<Item>) {
     this.#plan = plan
   }
 
-  async flushDelta(frozen: Iterable<Item>, { start, end }: EpochRange, { signal }: { signal: AbortSignal }): Promise<HttpSnapshot> {
-    if (this.#accepted.start !== start) this.#accepted = { start, batches: 0 }
-    let n = 0
-    for (const items of batchesOf(frozen, this.#plan.batch)) {
-      if (n++ < this.#accepted.batches) continue
-      await this.#deliver(items, `${this.#mark}-${start}-${end}-${n}`, signal)
-      this.#accepted = { start, batches: n }
-      this.#snapshot = { requests: this.#snapshot.requests + 1, items: this.#snapshot.items + items.length }
-    }
-    return this.#snapshot
+  flushDelta(frozen: Iterable<Item>, _: EpochRange, { signal }: { signal: AbortSignal }): Promise<HttpSnapshot> {
+    return this.#calls.run(() => this.#flush(frozen, signal))
   }
 
   async flushStorage(): Promise<void> {}
+
+  async #flush(frozen: Iterable<Item>, signal: AbortSignal): Promise<HttpSnapshot> {
+    // By identity: the epochs of another coordinator, or of the next run, are the same.
+    if (this.#delivery?.of !== frozen) this.#delivery = { of: frozen, key: randomUUID(), accepted: 0 }
+    const delivery = this.#delivery
+    let n = 0
+    for (const items of batchesOf(frozen, this.#plan.batch)) {
+      if (n++ < delivery.accepted) continue
+      await this.#deliver(items, `${delivery.key}-${n}`, signal)
+      delivery.accepted = n
+      this.#snapshot = { requests: this.#snapshot.requests + 1, items: this.#snapshot.items + items.length }
+    }
+    this.#delivery = undefined
+    return this.#snapshot
+  }
 
   async #deliver(items: readonly Item[], key: string, signal: AbortSignal): Promise<void> {
     const { attempts, minDelayMs, maxDelayMs, encode } = this.#plan

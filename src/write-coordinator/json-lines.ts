@@ -7,6 +7,7 @@ import type { EpochRange } from './coordinator-types.ts'
 import { checkedName } from './file-name.ts'
 import { encodedText, type ItemsFlusher } from './items-flusher.ts'
 import { createFile, NumberedFiles, reopenFile, syncFile, tried, writeAll } from './numbered-files.ts'
+import { OneAtATime } from './one-at-a-time.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set(['name', 'maxBytes', 'encode'])
 const MAX_BYTES = 64 * 1024 * 1024
@@ -64,6 +65,7 @@ class JsonLines<Item> implements ItemsFlusher<Item, JsonLinesSnapshot> {
   readonly #files: NumberedFiles
   readonly #maxBytes: number
   readonly #encode: (item: Item) => string
+  readonly #calls = new OneAtATime()
   #snapshot: JsonLinesSnapshot | undefined
   /** A failed try may have left something behind the end. */
   #isTorn = false
@@ -74,17 +76,21 @@ class JsonLines<Item> implements ItemsFlusher<Item, JsonLinesSnapshot> {
     this.#encode = encode
   }
 
-  async flushDelta(frozen: Iterable<Item>, epochs: EpochRange, { signal }: { signal: AbortSignal }): Promise<JsonLinesSnapshot> {
+  flushDelta(frozen: Iterable<Item>, epochs: EpochRange, { signal }: { signal: AbortSignal }): Promise<JsonLinesSnapshot> {
+    return this.#calls.run(() => this.#flush(frozen, epochs, signal))
+  }
+
+  flushStorage(): Promise<void> {
+    return this.#calls.run(() => this.#files.sync())
+  }
+
+  async #flush(frozen: Iterable<Item>, epochs: EpochRange, signal: AbortSignal): Promise<JsonLinesSnapshot> {
     const { file, at } = await this.#open()
     try {
       return this.#snapshot = await this.#append(file, at, this.#chunks(frozen, epochs), signal)
     } finally {
       await file.close()
     }
-  }
-
-  async flushStorage(): Promise<void> {
-    await this.#files.sync()
   }
 
   /** The newest file, if it is as it was left and has room; otherwise a new one. */

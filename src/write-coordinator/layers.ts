@@ -93,8 +93,8 @@ export class Layers<T extends CoordinatorTypes> {
     return result
   }
 
-  /** Ends the delta and begins the next; false when that failed. */
-  freeze(): boolean {
+  /** Ends the delta and begins the next, unless that fails. */
+  freeze(): void {
     const { init, fail } = this.#source
     let what: DeltaFunction = 'freeze'
     try {
@@ -104,10 +104,8 @@ export class Layers<T extends CoordinatorTypes> {
       what = 'reader'
       const reader = this.#call('reader', () => delta.reader())
       this.#begin(delta, reader, ended)
-      return true
     } catch (cause) {
       fail(what, cause)
-      return false
     }
   }
 

@@ -8,6 +8,7 @@ import type { EpochRange } from './coordinator-types.ts'
 import { checkedName } from './file-name.ts'
 import type { ItemsFlusher } from './items-flusher.ts'
 import { createFile, NumberedFiles, syncFile, tried, writeAll } from './numbered-files.ts'
+import { OneAtATime } from './one-at-a-time.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set(['columns', 'row', 'name'])
 /** Not for a bundler to look for: it is needed only by those who use it. */
@@ -86,6 +87,7 @@ class Parquet<Item> implements ItemsFlusher<Item, ParquetSnapshot> {
   readonly #files: NumberedFiles
   readonly #columns: readonly (readonly [name: string, type: ParquetType])[]
   readonly #row: (item: Item) => Readonly<Record<string, unknown>>
+  readonly #calls = new OneAtATime()
   #snapshot: ParquetSnapshot = { files: 0, rows: 0 }
 
   constructor(files: NumberedFiles, columns: readonly (readonly [string, ParquetType])[], row: (item: Item) => Readonly<Record<string, unknown>>) {
@@ -94,7 +96,15 @@ class Parquet<Item> implements ItemsFlusher<Item, ParquetSnapshot> {
     this.#row = row
   }
 
-  async flushDelta(frozen: Iterable<Item>, epochs: EpochRange, { signal }: { signal: AbortSignal }): Promise<ParquetSnapshot> {
+  flushDelta(frozen: Iterable<Item>, epochs: EpochRange, { signal }: { signal: AbortSignal }): Promise<ParquetSnapshot> {
+    return this.#calls.run(() => this.#flush(frozen, epochs, signal))
+  }
+
+  flushStorage(): Promise<void> {
+    return this.#calls.run(() => this.#files.sync())
+  }
+
+  async #flush(frozen: Iterable<Item>, epochs: EpochRange, signal: AbortSignal): Promise<ParquetSnapshot> {
     const columnData = this.#transposed(frozen, epochs)
     const rows = columnData[0]?.data.length ?? 0
     if (rows === 0) return this.#snapshot
@@ -102,10 +112,6 @@ class Parquet<Item> implements ItemsFlusher<Item, ParquetSnapshot> {
     throwIfAborted(signal)
     const path = await this.#store(new Uint8Array(writer.parquetWriteBuffer({ columnData })))
     return this.#snapshot = { path, files: this.#snapshot.files + 1, rows: this.#snapshot.rows + rows }
-  }
-
-  async flushStorage(): Promise<void> {
-    await this.#files.sync()
   }
 
   #transposed(items: Iterable<Item>, { start }: EpochRange): Column[] {
