@@ -4,6 +4,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join, posix, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
+import { circleIn, type Import, importsOf, isInterfaceFile, loadedWith } from './support/imports.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const GENERATED = ['native.d.ts', 'npm/**', 'package-lock.json', 'Cargo.lock', 'bench/results/**']
@@ -25,6 +26,40 @@ const ARROWS: Record<string, readonly string[]> = {
   binding: ['canonical-store', 'event-log', 'lock-manager', 'snapshot-set', 'block-store'],
 }
 
+/** The floors of `src`, the lowest first: a file imports what stands below its room, or in its room. Interface files may be imported from anywhere, as types. */
+const FLOORS: readonly Floor[] = [
+  [['errors.ts', 'durability.ts', 'compare-durability.ts', 'retry.ts', 'verify-report.ts', 'internal/']],
+  [['codecs/']],
+  [['native/']],
+  [['event-log/'], ['lock-manager/'], ['write-coordinator/']],
+  [['canonical-store/']],
+  [['index.ts']],
+]
+
+/** Those of the store. */
+const STORE_FLOORS: readonly Floor[] = [
+  [['api/']],
+  [['key-space.ts', 'key-bounds.ts', 'key-ref.ts']],
+  [['reading/'], ['watching/']],
+  [['running-transaction.ts', 'shared-store.ts']],
+  [['store-handle.ts', 'held-lease.ts']],
+  [['events/']],
+  [['collection.ts', 'snapshot.ts']],
+  [['preflight/']],
+  [['writing/']],
+  [['verification.ts', 'embedded-store.ts']],
+  [['open.ts']],
+]
+
+/** The rooms of one floor, each by what it consists of. */
+type Floor = readonly (readonly string[])[]
+
+/** What users see, beside `canonical-store/api/`: nothing in it is left when the program runs. */
+const INTERFACES = new Set(['durability.ts', 'verify-report.ts', 'codecs/codec.ts', 'codecs/envelope-types.ts', 'codecs/standard-schema.ts', 'event-log/log-types.ts', 'lock-manager/locks.ts'])
+
+/** Classes that are the types of public interfaces: interface files may name them. */
+const PUBLIC_CLASSES = new Set(['src/errors.ts', 'src/lock-manager/lock-manager.ts'])
+
 /**
  * Habits of speech that make a text hard to read, with what to write instead. Documents are held against them, and the comments that scripts, benchmark and
  * examples begin with. `docs/STATUS.md` is a notebook.
@@ -45,6 +80,10 @@ const tracked = filesOfTheTree()
 const sources = tracked.filter((file) => /\.(rs|ts|js|mjs|json|toml|md|sh|yml)$/.test(file) && !isGenerated(file))
 const documents = sources.filter((file) => file.endsWith('.md') && !file.startsWith('npm/'))
 const crates = readdirSync(join(root, 'crates')).filter((name) => existsSync(join(root, 'crates', name, 'Cargo.toml')))
+
+const modules = sources.filter((file) => /^src\/.*\.ts$/.test(file))
+const interfaces = new Set(modules.filter((file) => file.includes('/api/') || INTERFACES.has(file.slice('src/'.length))))
+const imports = modules.flatMap((file) => importsOf(file, text(file))).filter(({ to }) => to.startsWith('src/'))
 
 test('crates depend on each other along the drawn arrows only', (t) => {
   t.true(crates.length >= 7)
@@ -69,9 +108,35 @@ test('only the binding knows Node-API, and only the canonical store knows LMDB',
   t.deepEqual(users(/^(tokio|async-std|smol)$/), [])
 })
 
-test('only src/binding.ts loads native code', (t) => {
+test('only src/native/binding.ts loads native code', (t) => {
   const importers = sources.filter((file) => file.startsWith('src/') && /\bloadNative\(|['"](\.\.\/)+native\./.test(text(file)))
-  t.deepEqual(importers, ['src/binding.ts', 'src/internal/native-file.ts'])
+  t.deepEqual(importers, ['src/native/binding.ts', 'src/native/native-file.ts'])
+})
+
+test('rooms of src import what stands below them', (t) => {
+  t.true(imports.length > 300)
+  t.deepEqual(importsUpwards('src/', FLOORS), [])
+  t.deepEqual(importsUpwards('src/canonical-store/', STORE_FLOORS), [])
+})
+
+test('interface files import interface files', (t) => {
+  t.true(interfaces.size > 15)
+  t.deepEqual([...interfaces].filter((file) => !isInterfaceFile(text(file))), [])
+  const wrong = imports.filter(({ from, to }) => interfaces.has(from) && !interfaces.has(to) && !PUBLIC_CLASSES.has(to))
+  t.deepEqual(wrong.map(written), [])
+})
+
+test('no file of src comes back to itself by what it imports, types included', (t) => {
+  t.is(circleIn(imports)?.join(' → '), undefined)
+})
+
+test('locks and event logs load nothing of the store', (t) => {
+  for (const room of ['lock-manager', 'event-log']) {
+    const loaded = loadedWith(`src/${room}/index.ts`, imports)
+    t.true(loaded.includes('src/native/binding.ts'))
+    t.deepEqual(loaded.filter((file) => file.startsWith('src/canonical-store/')), [])
+    t.deepEqual(imports.filter(({ from, to }) => from.startsWith(`src/${room}/`) && to.startsWith('src/canonical-store/')).map(written), [])
+  }
 })
 
 // Fake timers made awaited writes hang, and a jsdom or zone.js global made values of the platform strangers: its functions were looked up at each call,
@@ -185,9 +250,9 @@ test('errors are told apart by code or class only where nothing of the user\'s h
   const known: Record<string, number> = {
     'src/errors.ts': 3, // `hasCode` itself
     'src/retry.ts': 1, // the user's own function is asked for nothing else
-    'src/canonical-store/open-transaction.ts': 3, // taking the gate, two ways to commit
+    'src/canonical-store/writing/open-transaction.ts': 3, // taking the gate, two ways to commit
     'src/canonical-store/shared-store.ts': 3, // native code's own record
-    'src/canonical-store/writer.ts': 2, // a blind commit, a change of the store's condition
+    'src/canonical-store/writing/writer.ts': 2, // a blind commit, a change of the store's condition
     'src/canonical-store/key-space.ts': 1, // a codec's argument mistake is handed on
     'src/codecs/payload-codec.ts': 3, // a codec's own refusal is handed on, and gets the event's id
   }
@@ -197,7 +262,7 @@ test('errors are told apart by code or class only where nothing of the user\'s h
 })
 
 test('rooms have the same names everywhere', (t) => {
-  const rooms = new Set([...Object.keys(ARROWS), 'codecs', 'internal', 'postgres', 'cli'])
+  const rooms = new Set([...Object.keys(ARROWS), 'codecs', 'internal', 'native', 'postgres', 'cli'])
   const folders = foldersOf('src').filter((name) => !rooms.has(name))
   t.deepEqual(folders, [])
   const tests = new Set([...rooms, 'crash', 'lifecycle', 'counted', 'bench', 'errors', 'format', 'package', 'types', 'support', 'examples', 'documentation'])
@@ -215,6 +280,29 @@ test('what runs as TypeScript is syntax that the oldest supported Node knows', (
   const later = sources.filter((file) => /^(src|bench|examples|scripts|__test__(?!\/types))\/.*\.ts$/.test(file) && /^\s*(?:await )?using \w+ =/m.test(text(file)))
   t.deepEqual(later, [], '`using` is not')
 })
+
+/** The imports below `folder` that lead up, or to another room of the same floor. */
+function importsUpwards(folder: string, floors: readonly Floor[]): string[] {
+  const placeOf = (file: string): { floor: number; room: number } => {
+    const name = file.slice(folder.length)
+    const floor = floors.findIndex((rooms) => rooms.some((room) => isIn(room, name)))
+    if (floor < 0) throw new Error(`${file} stands on no floor`)
+    return { floor, room: (floors[floor] as Floor).findIndex((room) => isIn(room, name)) }
+  }
+  return imports.filter(({ from, to }) => {
+    if (!from.startsWith(folder) || !to.startsWith(folder) || interfaces.has(to)) return false
+    const [here, there] = [placeOf(from), placeOf(to)]
+    return there.floor > here.floor || (there.floor === here.floor && there.room !== here.room)
+  }).map(written)
+}
+
+function isIn(room: readonly string[], name: string): boolean {
+  return room.some((part) => (part.endsWith('/') ? name.startsWith(part) : name === part))
+}
+
+function written({ from, to }: Import): string {
+  return `${from} → ${to}`
+}
 
 function dependenciesOf(crate: string): string[] {
   const names: string[] = []

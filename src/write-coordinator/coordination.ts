@@ -7,7 +7,7 @@ import { currentContext } from '../internal/context.ts'
 import { Deferred } from '../internal/deferred.ts'
 import { throwIfAborted } from '../internal/platform.ts'
 import { Turns } from '../internal/turns.ts'
-import { AppliedWrite } from './applied-write.ts'
+import { AppliedWrite, type Coordinating, type FlushedRank } from './applied-write.ts'
 import type { CoordinatorStats, CoordinatorTypes, EpochHandle, Pause, View } from './coordinator-types.ts'
 import { FlusherCalls } from './flusher-calls.ts'
 import type { Generation } from './generation.ts'
@@ -19,11 +19,8 @@ import type { Schedule } from './schedule.ts'
 import { Changes, type Followed } from './subscription.ts'
 import { UserCode } from './user-code.ts'
 
-/** The levels that a write comes to after it is applied. */
-export type FlushedRank = 1 | 2
-
 /** The coordinator without its face: arguments have been checked. */
-export class Coordination<T extends CoordinatorTypes> implements Followed<View<T>> {
+export class Coordination<T extends CoordinatorTypes> implements Coordinating, Followed<View<T>> {
   readonly #plan: CoordinatorPlan<T>
   readonly #schedule: Schedule
   readonly #userCode = new UserCode((what) => this.#fail(`the delta's \`${what}\` was cut off`, undefined))
@@ -98,7 +95,6 @@ export class Coordination<T extends CoordinatorTypes> implements Followed<View<T
     return this.#layers.view()
   }
 
-  /** Resolves when the generation has come to the level; asks for what that takes. `undefined`: it has. @throws `ERR_POISONED`, `ERR_TRANSACTION_OPEN` */
   reach(rank: FlushedRank, generation: Generation, epoch: number): Promise<void> | undefined {
     if (epoch <= (rank === 1 ? this.#layers.written : this.#layers.durable)) return undefined
     if (this.failure !== undefined) throw this.failure

@@ -1,5 +1,6 @@
 // The write coordinator as its users see it: interfaces only. The words are those of the Rust crate `ledgerstone-write-coordinator`.
-import type { Pause, SignalOptions } from '../canonical-store/canonical-store.ts'
+import type { SignalOptions } from '../canonical-store/api/commit.ts'
+import type { Pause } from '../canonical-store/api/pause.ts'
 import type { Durability } from '../durability.ts'
 
 export type { Durability, Pause, SignalOptions }

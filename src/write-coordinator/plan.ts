@@ -1,5 +1,5 @@
 // A coordinator's options, checked and made whole, and those of its calls.
-import { rankOf } from '../durability.ts'
+import { rankOf } from '../compare-durability.ts'
 import { invalidArgument } from '../errors.ts'
 import { checkFunction, checkInteger, checkOptions, checkSignal } from '../internal/validate.ts'
 import type { CoordinatorOptions, CoordinatorTypes, Delta, Flusher, SignalOptions, WaitOptions } from './coordinator-types.ts'

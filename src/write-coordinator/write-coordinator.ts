@@ -1,7 +1,8 @@
 // The write coordinator as its users hold it: it checks the arguments and passes on.
-import { rankOf } from '../durability.ts'
+import { rankOf } from '../compare-durability.ts'
 import { invalidArgument, type LedgerstoneError } from '../errors.ts'
-import { Coordination, type FlushedRank } from './coordination.ts'
+import type { FlushedRank } from './applied-write.ts'
+import { Coordination } from './coordination.ts'
 import type { CoordinatorOptions, CoordinatorStats, CoordinatorTypes, EpochHandle, Pause, SignalOptions, View } from './coordinator-types.ts'
 import { planOf, signalOf, waitOf } from './plan.ts'
 import { realSchedule, type Schedule } from './schedule.ts'

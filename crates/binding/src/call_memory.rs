@@ -15,7 +15,7 @@ use crate::{
 /// Longer than any key can be.
 const KEY_WORDS: usize = 256;
 
-/// Native memory that JavaScript sees, laid out as `src/canonical-store/call-memory.ts` has it. Of words that are read and written
+/// Native memory that JavaScript sees, laid out as `src/native/call-memory.ts` has it. Of words that are read and written
 /// whole, for both sides are on one thread and neither may keep a reference.
 #[repr(C)]
 pub(crate) struct CallMemory {

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-/// The hot calls, in the order of `HotCalls` in `src/binding.ts`.
+/// The hot calls, in the order of `HotCalls` in `src/native/binding.ts`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum HotCall {
     Get,

@@ -1,4 +1,4 @@
-//! The hot calls: raw Node-API callbacks, one set per environment, whose types are `HotCalls` in `src/binding.ts`. A panic
+//! The hot calls: raw Node-API callbacks, one set per environment, whose types are `HotCalls` in `src/native/binding.ts`. A panic
 //! never leaves a callback, an error is a record that waits for `takeError`, and every number that comes in is checked.
 //!
 //! All arguments are taken before anything is done: between the first use of a buffer's bytes and the end of the call there is
