@@ -32,7 +32,7 @@ const FLOORS: readonly Floor[] = [
   [['errors.ts', 'durability.ts', 'compare-durability.ts', 'retry.ts', 'verify-report.ts', 'internal/']],
   [['codecs/']],
   [['native/']],
-  [['event-log/'], ['lock-manager/']],
+  [['event-log/'], ['lock-manager/'], ['write-coordinator/']],
   [['canonical-store/']],
   [['index.ts']],
 ]

@@ -43,9 +43,13 @@ export async function retry<T>(fn: () => T | PromiseLike<T>, options?: RetryOpti
     } catch (error) {
       if (attempt >= attempts || !(error instanceof LedgerstoneError && error.retryable)) throw error
     }
-    const limitMs = Math.min(maxDelayMs, minDelayMs * 2 ** (attempt - 1))
-    await wait((limitMs * (1 + Math.random())) / 2, signal)
+    await wait(delayMs(attempt, minDelayMs, maxDelayMs), signal)
   }
+}
+
+/** How long to wait after so many attempts that failed. @internal */
+export function delayMs(attempts: number, minDelayMs: number, maxDelayMs: number): number {
+  return (Math.min(maxDelayMs, minDelayMs * 2 ** (attempts - 1)) * (1 + Math.random())) / 2
 }
 
 async function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
