@@ -5,6 +5,7 @@ import { join, posix, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { circleIn, type Import, importsOf, isInterfaceFile, loadedWith } from './support/imports.ts'
+import { usesOf } from './support/rust-uses.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const GENERATED = ['native.d.ts', 'npm/**', 'package-lock.json', 'Cargo.lock', 'bench/results/**']
@@ -51,6 +52,14 @@ const STORE_FLOORS: readonly Floor[] = [
   [['open.ts']],
 ]
 
+/** Those of the binding: hot calls and cold ones know an environment, and nothing of each other. */
+const BINDING_FLOORS: readonly Floor[] = [
+  [['number.rs', 'error.rs', 'contain.rs']],
+  [['environment/']],
+  [['hot/'], ['cold/']],
+  [['lib.rs']],
+]
+
 /** The rooms of one floor, each by what it consists of. */
 type Floor = readonly (readonly string[])[]
 
@@ -61,8 +70,8 @@ const INTERFACES = new Set(['durability.ts', 'verify-report.ts', 'codecs/codec.t
 const PUBLIC_CLASSES = new Set(['src/errors.ts', 'src/lock-manager/lock-manager.ts'])
 
 /**
- * Habits of speech that make a text hard to read, with what to write instead. Documents are held against them, and the comments that scripts, benchmark and
- * examples begin with. `docs/STATUS.md` is a notebook.
+ * Habits of speech that make a text hard to read, with what to write instead. Documents are held against them, and the comments that scripts, benchmark,
+ * examples and the binding's files begin with. `docs/STATUS.md` is a notebook.
  */
 const HABITS: Readonly<Record<string, RegExp>> = {
   'name the subject: "a writer that", "a caller that"': /\bwhoever\b|(?:^|[.:;!|*(>]) *who [a-z]+ (?!.*\?)|\b(?:by|and|but|when|until|before|that|what|for|so) who [a-z]|[;,] who (?:flushes|waits|writes|scans|asks|holds|comes|reads|begins)\b/i,
@@ -74,7 +83,7 @@ const HABITS: Readonly<Record<string, RegExp>> = {
   'say "bypasses", "around"': /\bround (?:the|it|both)\b/i,
   'say "exists", "the bytes are"': /\bwhat(?:ever)? (?:stands|is) there\b|\bstands? there\b/i,
 }
-const WITH_PLAIN_HEADERS = /^(scripts|bench|examples)\/.*\.(ts|mjs)$/
+const WITH_PLAIN_HEADERS = /^(scripts|bench|examples)\/.*\.(ts|mjs)$|^crates\/binding\/src\/.*\.rs$/
 
 const tracked = filesOfTheTree()
 const sources = tracked.filter((file) => /\.(rs|ts|js|mjs|json|toml|md|sh|yml)$/.test(file) && !isGenerated(file))
@@ -128,6 +137,24 @@ test('interface files import interface files', (t) => {
 
 test('no file of src comes back to itself by what it imports, types included', (t) => {
   t.is(circleIn(imports)?.join(' → '), undefined)
+})
+
+test('rooms of the binding use what stands below them, and no file of it comes back to itself', (t) => {
+  const files = new Set(sources.filter((file) => /^crates\/binding\/src\/.*\.rs$/.test(file)))
+  const uses = [...files].filter((file) => !file.endsWith('/tests.rs')).flatMap((file) => usesOf(file, text(file), files))
+  t.true(uses.length > 150)
+  t.deepEqual(importsUpwards('crates/binding/src/', BINDING_FLOORS, uses), [])
+  t.is(circleIn(uses)?.join(' → '), undefined)
+})
+
+test('a crate\'s uses are read from every kind of path', (t) => {
+  const files = new Set(['lib.rs', 'error.rs', 'hot/mod.rs', 'hot/page/mod.rs', 'hot/page/range.rs', 'hot/pool.rs', 'cold.rs'].map((name) => `crates/x/src/${name}`))
+  const used = (file: string, code: string): string[] => usesOf(`crates/x/src/${file}`, code, files).map(({ to }) => to.slice('crates/x/src/'.length)).toSorted()
+  t.deepEqual(used('cold.rs', 'use crate::{\n    error::{Failure, *},\n    hot::{page::{self, range::Range}, pool::Pool},\n};\n'), ['error.rs', 'hot/page/mod.rs', 'hot/page/range.rs', 'hot/pool.rs'])
+  t.deepEqual(used('cold.rs', 'use crate::hot::{\n    pool,\n};\nfn f() { crate::error::g() }\n// crate::hot::page\n'), ['error.rs', 'hot/pool.rs'])
+  t.deepEqual(used('hot/page/mod.rs', 'mod range;\nuse range::Range;\nuse super::pool::Pool;\n'), ['hot/page/range.rs', 'hot/pool.rs'])
+  t.deepEqual(used('hot/page/range.rs', 'use super::super::pool;\nuse std::ops::Range;\nmy_crate::error::g();\n'), ['hot/pool.rs'])
+  t.deepEqual(used('error.rs', 'use crate::Thing;\n#[cfg(test)]\n#[allow(x)]\nmod tests {\n    use crate::cold::f;\n}\n'), ['lib.rs'])
 })
 
 test('locks and event logs load nothing of the store', (t) => {
@@ -186,7 +213,7 @@ test('every source file begins by saying what it is', (t) => {
 test('documents, and what scripts say of themselves, are plain English', (t) => {
   t.true(documents.length > 40)
   const texts = [...documents.filter((file) => file !== 'docs/STATUS.md').map((file) => [file, prose(file)] as const), ...sources.filter((file) => WITH_PLAIN_HEADERS.test(file)).map((file) => [file, headerOf(file)] as const)]
-  const found = texts.flatMap(([file, lines]) => lines.join('\n').split(/\n(?:\/\/)?\n/).map((paragraph) => paragraph.replaceAll(/\n(?:\/\/)? */g, ' ')).flatMap((paragraph) => {
+  const found = texts.flatMap(([file, lines]) => lines.join('\n').split(/\n(?:\/\/!?)?\n/).map((paragraph) => paragraph.replaceAll(/\n(?:\/\/!?)? */g, ' ')).flatMap((paragraph) => {
     return Object.entries(HABITS).flatMap(([instead, habit]) => (habit.test(paragraph) ? [`${file}: "${paragraph.slice(paragraph.search(habit)).slice(0, 60)}…": ${instead}`] : []))
   }))
   t.deepEqual(found, [])
@@ -282,14 +309,14 @@ test('what runs as TypeScript is syntax that the oldest supported Node knows', (
 })
 
 /** The imports below `folder` that lead up, or to another room of the same floor. */
-function importsUpwards(folder: string, floors: readonly Floor[]): string[] {
+function importsUpwards(folder: string, floors: readonly Floor[], within: readonly Import[] = imports): string[] {
   const placeOf = (file: string): { floor: number; room: number } => {
     const name = file.slice(folder.length)
     const floor = floors.findIndex((rooms) => rooms.some((room) => isIn(room, name)))
     if (floor < 0) throw new Error(`${file} stands on no floor`)
     return { floor, room: (floors[floor] as Floor).findIndex((room) => isIn(room, name)) }
   }
-  return imports.filter(({ from, to }) => {
+  return within.filter(({ from, to }) => {
     if (!from.startsWith(folder) || !to.startsWith(folder) || interfaces.has(to)) return false
     const [here, there] = [placeOf(from), placeOf(to)]
     return there.floor > here.floor || (there.floor === here.floor && there.room !== here.room)

@@ -2,12 +2,10 @@
 // this package, and joins the other copies of the package in the thread. What the numbers mean is said here; what they are for is said by the rooms that call.
 import type * as Generated from '../../native.d.ts'
 import type { StoreMeta, StoreStats } from '../canonical-store/api/store-stats.ts'
-import type { Durability } from '../durability.ts'
 import { type ErrorRecord, errorFromRecord, errorOf } from '../errors.ts'
 import type { EventLogStats, EventSegment } from '../event-log/log-types.ts'
 import { VERSION } from '../internal/version.ts'
 import type { LockStats } from '../lock-manager/locks.ts'
-import type { VerifyReport } from '../verify-report.ts'
 import { loadNative } from './native-file.ts'
 
 /** `get`: no such key. */
@@ -76,69 +74,32 @@ export interface HotCalls {
 }
 
 /** The options of a store as native code takes them: what is left out is absent. */
-export interface NativeOptions {
-  create: boolean
-  eventCodec: string
-  keyBytes?: number
-  valueBytes?: number
-  eventBytes?: number
-  transactionBytes?: number
-  flushBytes?: number
-  flushIntervalMs?: number
-  inlineFlush?: boolean
-  mapSizeBytes?: number
-  segmentBytes?: number
-  eventCompression?: string
-  retentionMaxEvents?: number
-  retentionMaxAgeMs?: number
-  retentionMaxBytes?: number
-  readersWarnAfterMs?: number
-  allowNetworkFileSystem?: boolean
-  stripes?: number
-}
+export type NativeOptions = Generated.NativeOptions
 
-/** The options of an event log as native code takes them: what is left out is absent. */
-export interface NativeLogOptions {
-  opening: 'createOrOpen' | 'existing' | 'readOnly'
-  durability: Durability
-  compression: 'none' | 'lz4' | 'zstd'
-  maxEventBytes: number
-  segmentBytes?: number
-  firstEventId?: number
-  allowNetworkFileSystem: boolean
-}
+/** The options of an event log as native code takes them: what is left out is absent, and the longest event is always given. */
+export type NativeLogOptions = Generated.NativeLogOptions & { maxEventBytes: number }
 
 /** What opening an event log gives. */
-export interface OpenedLog { log: number; wasClosed: boolean; tornFile?: string; tornOffset?: number; tornBytes?: number }
+export type OpenedLog = Generated.OpenedLog
 
 /** What the engine has done in an observed store, in order within each kind; one entry may sum up several. */
-export interface Happenings {
-  groups: { seq: number; groups: number; commits: number; bytes: number; flushMicros: number; durable: boolean }[]
-  flushes: { seq: number; flushes: number; epoch: number; entries: number; bytes: number; durationMs: number }[]
-}
+export type Happenings = Generated.NativeHappenings
 
 /** What opening a store gives. Handles with the same `storeKey` are the same store. */
-export interface OpenedStore {
-  store: number
-  storeKey: number
-  /** This opening has recovered the store; the others joined it. */
-  isFirst: boolean
-  storeId: string
-  /** The limits in force, which an earlier handle may have set. */
-  limits: { keyBytes: number; valueBytes: number; eventBytes: number; transactionBytes: number }
-  /** The age in force at which an open snapshot or iteration is warned of. */
-  readersWarnAfterMs: number
-}
+export type OpenedStore = Generated.OpenedStore
 
-/** What a verification has found; so many `omitted` problems are not listed. */
-export interface NativeReport extends Omit<VerifyReport, 'ok'> { omitted: number }
+/** What a verification has found; `omitted` counts the problems that are not listed. */
+export type NativeReport = Generated.NativeReport
+
+/** Types of calls: of each that native code's table of hot calls has, or this file does not compile. */
+type Complete<Calls extends Record<keyof Generated.NativeHotCalls, unknown>> = Calls
 
 /** The calls off the hot path. Those that fail throw what {@link nativeError} understands. */
 export interface ColdCalls {
   version(): string
   /** The same for all copies of this package in the thread. */
   threadHome(): unknown
-  hotCalls(onWake: () => void): HotCalls
+  hotCalls(onWake: () => void): Complete<HotCalls>
   /** The memory of `CallMemory`. */
   callMemory(): Uint8Array
   openStore(path: string, options: NativeOptions): Promise<OpenedStore>
@@ -154,7 +115,7 @@ export interface ColdCalls {
   /** The slot of a collection with these codecs; empty codec names stand for whatever is stored. */
   collectionSlot(store: number, name: string, keyCodec: string, valueCodec: string): number
   collections(store: number): string[]
-  openSnapshot(store: number): { reader: number; seq: number; nextEventId: number }
+  openSnapshot(store: number): Generated.OpenedSnapshot
   releaseReader(reader: number): void
   closeCursor(cursor: number): void
   /** How many entries a cursor has; closes it. */

@@ -1,5 +1,5 @@
 // Where the arguments of a hot read are put and its answer is found: memory that native code sees, one for each environment, laid out as
-// `crates/binding/src/call_memory.rs` has it. Between what is put here and the call nothing of the user's may run, which could read in between.
+// `crates/binding/src/environment/call_memory.rs` has it. Between what is put here and the call nothing of the user's may run, which could read in between.
 import { lengthOf, writeUtf8 } from '../internal/bytes.ts'
 import type { ColdCalls } from './binding.ts'
 import { nativeMissing } from './native-file.ts'
