@@ -52,6 +52,7 @@ pub(crate) struct EnvState {
     locks: RefCell<Slab<LockEntry>>,
     /// Event logs on their own.
     logs: RefCell<Slab<Arc<OwnedLog>>>,
+    pub(crate) snapshot_sets: crate::binding_snapshot_set::OpenSets,
     /// Stores whose close is under way: nothing is read or written any more, but waiters are still served.
     closing: RefCell<Vec<(Handle, Rc<StoreEntry>)>>,
     completion: Arc<Completion>,
@@ -89,6 +90,7 @@ impl EnvState {
             verifications: RefCell::new(Slab::new()),
             locks: RefCell::new(Slab::new()),
             logs: RefCell::new(Slab::new()),
+            snapshot_sets: crate::binding_snapshot_set::OpenSets::new(),
             closing: RefCell::new(Vec::new()),
             completion: Arc::new(completion),
             env,
@@ -370,6 +372,7 @@ impl EnvState {
             // Nobody is left to hear of a failure: what was appended is at its durability already.
             let _ = log.close();
         }
+        self.snapshot_sets.close();
         self.closing.borrow_mut().clear();
         for entry in entries {
             // Nobody is left to hear of a failure; what was not stored is found at the next open.

@@ -13,6 +13,7 @@ mod binding_error;
 mod binding_event_log;
 mod binding_lock_manager;
 mod binding_reader;
+mod binding_snapshot_set;
 mod binding_store;
 mod binding_verification;
 mod bounds;
