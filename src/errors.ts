@@ -214,6 +214,12 @@ name(FormatError, 'FormatError')
 /** `ERR_NO_SPACE` (retryable): the device is full. Free space; the store heals by itself. */
 export class NoSpaceError extends LedgerstoneError {
   declare readonly code: 'ERR_NO_SPACE'
+  /** The system's error number, when a system call said so. */
+  declare readonly errno?: number
+  /** The call that failed. */
+  declare readonly syscall?: string
+  /** The file it was about. */
+  declare readonly path?: string
 }
 name(NoSpaceError, 'NoSpaceError')
 
