@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Error, Journal, Result, bell::Call, journal::SPACE_RETRY};
+use crate::{Error, Journal, Result, group_timing::Call, journal::SPACE_RETRY};
 
 /// How long what nobody waits for may stay unwritten; twice as long while waiters write for themselves.
 const PATIENCE: Duration = Duration::from_millis(10);

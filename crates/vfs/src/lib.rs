@@ -7,9 +7,10 @@ mod clock;
 mod error;
 mod file;
 mod file_system;
-mod folder_lock;
+
 pub mod handle_budget;
 mod os;
+mod owned_folder;
 #[cfg(feature = "sim")]
 pub mod sim;
 
@@ -19,5 +20,5 @@ pub use clock::{Clock, SystemClock};
 pub use error::{FileError, Result};
 pub use file::{FileLock, OpenHow, Vfs, VfsFile};
 pub use file_system::FileSystem;
-pub use folder_lock::{FolderLock, LOCK_NAME, OWNER_NAME, Taken};
 pub use os::OsVfs;
+pub use owned_folder::{FolderLock, LOCK_NAME, OWNER_NAME, Taken};

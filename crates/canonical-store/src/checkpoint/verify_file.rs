@@ -5,10 +5,7 @@ use std::path::Path;
 
 use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
 
-use super::{
-    meta_page::{META_BYTES, MetaPage, meta_pages},
-    page_walk::{Finding, PageWalk},
-};
+use super::page_walk::{Finding, META_BYTES, MetaPage, PageWalk, meta_pages};
 use crate::{
     error::Result,
     verify::{Problem, ProblemKind, Report},

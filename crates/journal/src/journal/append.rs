@@ -8,7 +8,7 @@ use parking_lot::MutexGuard;
 use super::Journal;
 use crate::{
     Error, Frame, FrameBuilder, FrameKind, Position, Result, Stamp, file_header::FRAMES_START, file_name::journal_path,
-    group::Room, prepared_file::Pool,
+    pending_frames::Room, prepared_file::Pool,
 };
 
 /// How long a commit waits for a file on a device that does not keep up.
