@@ -1,20 +1,24 @@
-//! Wakes the journal thread: at once for what somebody waits for, soon for what nobody does, never for nothing.
+//! When the journal thread writes a group: at once when a caller waits for one of its commits or the group is large, otherwise
+//! [`UNAWAITED_WAIT`] after its first commit. With nothing pending the thread sleeps.
 //!
-//! A flag is set before the sleeper is woken and taken before the work is looked for, so no call is lost. Setting a flag
-//! that is set already costs one load: a stream of commits wakes the thread once per patience, not once per commit.
+//! A commit sets a flag and then wakes the thread; the thread takes the flag and then looks for work, so no call is lost. Setting a
+//! flag that is set already costs one load: a stream of commits wakes the thread once per wait, not once per commit.
 
 use std::time::Duration;
 
 use crate::sync::{AtomicU8, Monitor, Ordering};
 
-/// Something is pending: to be written when the patience is over.
-const ARMED: u8 = 1;
-/// To be done now.
-const RUNG: u8 = 2;
+/// How long a group that no caller waits for stays unwritten; up to twice as long while waiters write for themselves.
+pub(crate) const UNAWAITED_WAIT: Duration = Duration::from_millis(10);
+
+/// A group is pending: it is written when its wait is over.
+const SOON: u8 = 1;
+/// It is written now.
+const NOW: u8 = 2;
 /// The thread is to end.
 const STOPPED: u8 = 4;
 
-/// What the bell has called for.
+/// What the journal thread does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     Work,
@@ -23,37 +27,37 @@ pub(crate) enum Call {
 }
 
 #[derive(Debug)]
-pub(crate) struct Bell {
+pub(crate) struct GroupTiming {
     flags: AtomicU8,
     monitor: Monitor,
 }
 
-impl Bell {
+impl GroupTiming {
     pub(crate) fn new() -> Self {
         Self { flags: AtomicU8::new(0), monitor: Monitor::new() }
     }
 
-    /// Something is pending that nobody waits for. The caller has taken the group's mutex to append it, as the thread
+    /// A commit is pending that no caller waits for. The committer has held the group's mutex to append it, as the thread
     /// does to take it: so a flag seen set here is one that the thread has still to take.
-    pub(crate) fn arm(&self) {
-        if self.flags.load(Ordering::Acquire) & ARMED == 0 {
-            self.set(ARMED);
+    pub(crate) fn write_soon(&self) {
+        if self.flags.load(Ordering::Acquire) & SOON == 0 {
+            self.set(SOON);
         }
     }
 
-    /// The group has grown large. The same holds as for `arm`.
-    pub(crate) fn ring_for_size(&self) {
-        if self.flags.load(Ordering::Acquire) & RUNG == 0 {
-            self.set(RUNG);
+    /// The group has grown large. The same holds as for [`write_soon`](Self::write_soon).
+    pub(crate) fn write_large_group(&self) {
+        if self.flags.load(Ordering::Acquire) & NOW == 0 {
+            self.set(NOW);
         }
     }
 
-    /// Somebody waits. Always an atomic exchange: the thread that takes the flag sees what was wanted before.
-    pub(crate) fn ring(&self) {
-        self.set(RUNG);
+    /// A caller waits. Always an atomic exchange: the thread that takes the flag sees what was wanted before.
+    pub(crate) fn write_now(&self) {
+        self.set(NOW);
     }
 
-    /// For good.
+    /// The thread ends.
     pub(crate) fn stop(&self) {
         self.set(STOPPED);
     }
@@ -69,26 +73,25 @@ impl Bell {
         self.flags.load(Ordering::Acquire) & flags != 0
     }
 
-    /// Takes what has been called for until now.
+    /// Takes the flags that were set until now.
     fn take(&self) -> Call {
         let flags = self.flags.fetch_and(STOPPED, Ordering::AcqRel);
         if flags & STOPPED == 0 { Call::Work } else { Call::Stop }
     }
 
-    /// What has been called for until now, without waiting. What is merely armed stays so while `is_led`: see
-    /// [`wait`](Self::wait).
+    /// What to do now, without waiting. A group that may still wait does so while `is_led`: see [`wait`](Self::wait).
     pub(crate) fn poll(&self, is_led: impl FnOnce() -> bool) -> Call {
-        if self.is_set(RUNG | STOPPED) || (self.is_set(ARMED) && !is_led()) { self.take() } else { Call::Nothing }
+        if self.is_set(NOW | STOPPED) || (self.is_set(SOON) && !is_led()) { self.take() } else { Call::Nothing }
     }
 
-    /// Sleeps until there is something to do, at most `idle` (`None`: as long as it takes); once armed, waits up to
-    /// `patience` for somebody to ring. `is_led` is asked then: whether others have taken the group meanwhile, so that what
-    /// is pending now is younger than that; then it may wait once more, and the thread does not get in a leader's way.
+    /// Sleeps until a group is pending, at most `idle` (`None`: as long as it takes), then up to `patience` until it is to be
+    /// written now. After that it asks `is_led`: whether a waiter has written the group by itself since. What is pending is younger
+    /// then and waits once more, so that the thread does not get in a leader's way.
     pub(crate) fn wait(&self, idle: Option<Duration>, patience: Duration, mut is_led: impl FnMut() -> bool) -> Call {
-        self.monitor.sleep_until(idle, || self.is_set(ARMED | RUNG | STOPPED));
-        while self.is_set(ARMED) {
-            self.monitor.sleep_until(Some(patience), || self.is_set(RUNG | STOPPED));
-            if self.is_set(RUNG | STOPPED) || !is_led() {
+        self.monitor.sleep_until(idle, || self.is_set(SOON | NOW | STOPPED));
+        while self.is_set(SOON) {
+            self.monitor.sleep_until(Some(patience), || self.is_set(NOW | STOPPED));
+            if self.is_set(NOW | STOPPED) || !is_led() {
                 break;
             }
         }
@@ -107,19 +110,23 @@ mod loom_tests {
         thread,
     };
 
-    use super::{Bell, Call};
+    use super::{Call, GroupTiming};
     use crate::watermarks::{Reach, Watermarks};
 
     struct Kernel {
         /// The last seq appended: stands for the group.
         group: Mutex<u64>,
         marks: Watermarks,
-        bell: Bell,
+        timing: GroupTiming,
     }
 
     impl Kernel {
         fn new() -> Arc<Self> {
-            Arc::new(Self { group: Mutex::new(0), marks: Watermarks::new(Reach::default()), bell: Bell::new() })
+            Arc::new(Self {
+                group: Mutex::new(0),
+                marks: Watermarks::new(Reach::default()),
+                timing: GroupTiming::new(),
+            })
         }
 
         fn append(&self) -> u64 {
@@ -130,7 +137,7 @@ mod loom_tests {
 
         /// The journal thread, until stopped or `done`.
         fn run(&self, patience: Duration, done: impl Fn(&Watermarks) -> bool) {
-            while !done(&self.marks) && self.bell.wait(None, patience, || false) == Call::Work {
+            while !done(&self.marks) && self.timing.wait(None, patience, || false) == Call::Work {
                 let reach = Reach { seq: *self.group.lock().unwrap(), next_event_id: 0 };
                 self.marks.publish_written(reach);
                 if self.marks.durable() < self.marks.wanted_durable().min(self.marks.written()) {
@@ -149,7 +156,7 @@ mod loom_tests {
             let writer = thread::spawn(move || writer.run(Duration::ZERO, |marks| marks.written() == 2));
             for _ in 0..2 {
                 kernel.append();
-                kernel.bell.arm();
+                kernel.timing.write_soon();
             }
             writer.join().unwrap();
         });
@@ -166,7 +173,7 @@ mod loom_tests {
                 move || {
                     let seq = kernel.append();
                     kernel.marks.want_durable(seq);
-                    kernel.bell.ring();
+                    kernel.timing.write_now();
                 }
             };
             let other = thread::spawn(committer(Arc::clone(&kernel)));
@@ -178,17 +185,17 @@ mod loom_tests {
         });
     }
 
-    /// Patience never runs out here: the ring itself must cut it short.
+    /// The wait never ends here by itself: the call must cut it short.
     #[test]
-    fn a_ring_reaches_a_thread_that_is_armed_and_waiting() {
+    fn a_call_reaches_a_thread_that_waits_for_stragglers() {
         loom::model(|| {
             let kernel = Kernel::new();
             let writer = Arc::clone(&kernel);
             let writer = thread::spawn(move || writer.run(Duration::MAX, |marks| marks.durable() == 1));
             let seq = kernel.append();
-            kernel.bell.arm();
+            kernel.timing.write_soon();
             kernel.marks.want_durable(seq);
-            kernel.bell.ring();
+            kernel.timing.write_now();
             writer.join().unwrap();
         });
     }
@@ -200,8 +207,8 @@ mod loom_tests {
             let writer = Arc::clone(&kernel);
             let writer = thread::spawn(move || writer.run(Duration::MAX, |_| false));
             kernel.append();
-            kernel.bell.arm();
-            kernel.bell.stop();
+            kernel.timing.write_soon();
+            kernel.timing.stop();
             writer.join().unwrap();
         });
     }

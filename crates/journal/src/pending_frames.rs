@@ -1,4 +1,5 @@
-//! What was appended and is not yet written, and where the next frame goes.
+//! The frames that are appended and not yet written, which make the next group, and the place in the journal's files where the next
+//! frame goes.
 //!
 //! Every group starts on a fresh page, so that no page that holds written frames is ever written again: a group is closed
 //! when it is taken, and the next append begins at the next page. A group that spans a change of files has a run in each.
@@ -66,7 +67,7 @@ pub(crate) enum Room {
     },
 }
 
-/// What the group knows when it begins.
+/// What is known when the first frame is appended.
 #[derive(Debug)]
 pub(crate) struct Origin {
     pub(crate) store_id: StoreId,
@@ -84,7 +85,7 @@ pub(crate) struct Origin {
 }
 
 #[derive(Debug)]
-pub(crate) struct Group {
+pub(crate) struct PendingFrames {
     origin: Origin,
     reserved: Option<PreparedFile>,
     runs: Vec<Run>,
@@ -97,7 +98,7 @@ pub(crate) struct Group {
     open: bool,
 }
 
-impl Group {
+impl PendingFrames {
     pub(crate) fn new(origin: Origin) -> Self {
         let memory = FrameMemory::default();
         Self {

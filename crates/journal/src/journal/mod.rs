@@ -27,9 +27,9 @@ use crate::{
     Error, JournalOptions, Listener, ListenerId, Poison, Result,
     error::Failure,
     folder::journal_files,
-    group_timing::Bell,
+    group_timing::GroupTiming,
     listeners::Listeners,
-    pending_frames::{Group, Origin},
+    pending_frames::{Origin, PendingFrames},
     prepared_file::{Pool, PoolFigures, PreparedFile, Rest},
     recovery::remove_unfinished,
     stats::Counters,
@@ -51,7 +51,7 @@ pub struct Journal {
     options: JournalOptions,
     poison: Arc<Poison>,
     poison_announced: AtomicBool,
-    pub(crate) group: Mutex<Group>,
+    pub(crate) group: Mutex<PendingFrames>,
     pending_bytes: AtomicU64,
     /// How often a group with frames in it was taken, by whomever.
     groups_taken: AtomicU64,
@@ -62,7 +62,7 @@ pub struct Journal {
     /// What the figures say of it, for each commit to look at.
     is_short: AtomicBool,
     marks: Watermarks,
-    pub(crate) bell: Bell,
+    pub(crate) timing: GroupTiming,
     /// Why writing waits for space, while it does.
     no_space: Mutex<Option<FileError>>,
     starved: AtomicBool,
@@ -102,12 +102,12 @@ impl Journal {
             options,
             poison,
             poison_announced: AtomicBool::new(false),
-            group: Mutex::new(Group::new(parts.origin)),
+            group: Mutex::new(PendingFrames::new(parts.origin)),
             pending_bytes: AtomicU64::new(0),
             groups_taken: AtomicU64::new(0),
             io: Mutex::new(Io::new(file, reach)),
             marks: Watermarks::new(reach),
-            bell: Bell::new(),
+            timing: GroupTiming::new(),
             no_space: Mutex::new(None),
             starved: AtomicBool::new(false),
             listeners: Listeners::default(),
@@ -200,7 +200,7 @@ impl Journal {
     /// Wakes whoever waits, once, after the store was poisoned. Whoever sets the shared [`Poison`] calls it, holding no lock.
     pub fn announce_poison(&self) {
         if self.poison.get().is_some() && !self.poison_announced.swap(true, Ordering::AcqRel) {
-            self.bell.ring();
+            self.timing.write_now();
             self.listeners.advanced(None);
         }
     }
