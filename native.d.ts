@@ -21,7 +21,7 @@ export declare function closeLocks(locks: number): void
 
 /**
  * Closes a handle. At once it takes no work any more and its snapshots and ranges are released; `poll` answers until the promise
- * settles, which may come before the last wake: whoever waits is served by either. It resolves with what was observed and not yet taken.
+ * settles, which may come before the last wake: either of them serves the waiters. It resolves with what was observed and not yet taken.
  */
 export declare function closeStore(store: number): Promise<NativeHappenings>
 
@@ -31,10 +31,10 @@ export declare function collections(store: number): Array<string>
 /** The number of a collection with these codecs, for the hot calls; the same for the same names. */
 export declare function collectionSlot(store: number, name: string, keyCodec: string, valueCodec: string): number
 
-/** For tests that count instead of timing. */
-export declare function counters(): HotCallCounters
+/** How often each hot call was made in this environment, and `wakes`, how often it was woken: for tests that count instead of timing. */
+export declare function counters(): Record<string, number>
 
-/** Nobody asks for it any more. */
+/** Gives a verification up, or forgets it when it has ended. */
 export declare function endVerification(verification: number): void
 
 /** The first event at or after a time; the next id when there is none. */
@@ -46,35 +46,8 @@ export declare function handOver(): void
 /** Holds the closed segments of a store. */
 export declare function holdSegments(store: number): NativeHeldSegments
 
-/** How often each hot call was made in this environment, and how often it was woken. */
-export interface HotCallCounters {
-  get: number
-  has: number
-  getMany: number
-  rangeOpen: number
-  rangePage: number
-  eventsPage: number
-  event: number
-  begin: number
-  commit: number
-  abort: number
-  want: number
-  poll: number
-  lock: number
-  unlock: number
-  withdraw: number
-  grants: number
-  heldMs: number
-  logAppend: number
-  logAppendBatch: number
-  logGet: number
-  logPage: number
-  logEnds: number
-  wakes: number
-}
-
 /** Makes the hot calls of this environment, once; `onWake` is called when what it waits for has happened. */
-export declare function hotCalls(onWake: () => void): any
+export declare function hotCalls(onWake: () => void): NativeHotCalls
 
 /** Counts and times of the whole lock manager, as of now. */
 export declare function lockStats(locks: number): NativeLockStats
@@ -171,6 +144,33 @@ export interface NativeHeldSegments {
   segments: Array<NativeSegment>
 }
 
+/** The hot calls by name; `HotCalls` has what they take and give. */
+export interface NativeHotCalls {
+  get: (...given: any[]) => any
+  getText: (...given: any[]) => any
+  has: (...given: any[]) => any
+  getMany: (...given: any[]) => any
+  rangeOpen: (...given: any[]) => any
+  rangePage: (...given: any[]) => any
+  eventsPage: (...given: any[]) => any
+  event: (...given: any[]) => any
+  begin: (...given: any[]) => any
+  commit: (...given: any[]) => any
+  abort: (...given: any[]) => any
+  want: (...given: any[]) => any
+  poll: (...given: any[]) => any
+  lock: (...given: any[]) => any
+  unlock: (...given: any[]) => any
+  withdraw: (...given: any[]) => any
+  grants: (...given: any[]) => any
+  heldMs: (...given: any[]) => any
+  logAppend: (...given: any[]) => any
+  logAppendBatch: (...given: any[]) => any
+  logGet: (...given: any[]) => any
+  logPage: (...given: any[]) => any
+  logEnds: (...given: any[]) => any
+}
+
 /** The journal; histograms by powers of two. */
 export interface NativeJournalStats {
   files: number
@@ -217,12 +217,12 @@ export interface NativeLockStats {
 
 /** The options of an event log; what is left out is absent. */
 export interface NativeLogOptions {
-  /** `createOrOpen`, `existing` or `readOnly`. */
-  opening: string
-  /** `applied`, `written` or `durable`. */
-  durability: string
-  /** `none`, `lz4` or `zstd`. */
-  compression: string
+  /** Whether it is made, and whether it is written to. */
+  opening: 'createOrOpen' | 'existing' | 'readOnly'
+  /** How durable an append is. */
+  durability: 'applied' | 'written' | 'durable'
+  /** How frames are compressed. */
+  compression: 'none' | 'lz4' | 'zstd'
   /** Size of a segment. */
   segmentBytes?: number
   /** Longest event. */
@@ -279,11 +279,11 @@ export interface NativeOptions {
   segmentBytes?: number
   /** `none`, `lz4` or `zstd`. */
   eventCompression?: string
-  /** Retention: so many of the newest events stay. */
+  /** Retention: how many of the newest events stay. */
   retentionMaxEvents?: number
   /** Retention: events younger than this stay. */
   retentionMaxAgeMs?: number
-  /** Retention: the log's files take so much. */
+  /** Retention: how many bytes the log's files may take. */
   retentionMaxBytes?: number
   /** Age at which an open snapshot or iteration is warned of. */
   readersWarnAfterMs?: number
@@ -353,7 +353,7 @@ export interface NativeStats {
 /** The id that the next event will get. */
 export declare function nextEventId(store: number): number
 
-/** Throws what a write is told that has waited for room for too long. */
+/** Throws the error of a write that has waited for room for too long. */
 export declare function noRoom(store: number): void
 
 /** Begins or ends keeping what the engine does, for `takeHappenings`. Harmless when the store is closed. */
@@ -402,7 +402,7 @@ export interface OpenedStore {
   readersWarnAfterMs: number
 }
 
-/** Opens an event log of its own. */
+/** Opens an event log outside of a store. */
 export declare function openEventLog(path: string, options: NativeLogOptions): Promise<OpenedLog>
 
 /** Makes a lock manager of this environment's own; its id. */
@@ -441,10 +441,10 @@ export declare function sealStore(store: number): Promise<number>
 /** CRC-32C over the file of the held segment that begins with this event. */
 export declare function segmentChecksum(store: number, held: number, firstEventId: number): Promise<number>
 
-/** Begins to look an open event log through. */
+/** Begins to verify an open event log. */
 export declare function startLogVerification(log: number): number
 
-/** Begins to look an open store through. */
+/** Begins to verify an open store. */
 export declare function startVerification(store: number): number
 
 /** The newest applied seq, kept current without a call. */
@@ -483,7 +483,7 @@ export declare function trimEvents(store: number, before: number): Promise<numbe
 /** Takes writes again. */
 export declare function unsealStore(store: number): Promise<void>
 
-/** Looks a store through that nobody has open, without opening it. */
+/** Verifies a store that nobody has open, without opening it. */
 export declare function verifyClosedStore(path: string): Promise<NativeReport>
 
 /** The version of this binary. */

@@ -4,6 +4,8 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join, posix, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
+import { circleIn, type Import, importsOf, isInterfaceFile, loadedWith } from './support/imports.ts'
+import { usesOf } from './support/rust-uses.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const GENERATED = ['native.d.ts', 'npm/**', 'package-lock.json', 'Cargo.lock', 'bench/results/**']
@@ -25,9 +27,51 @@ const ARROWS: Record<string, readonly string[]> = {
   binding: ['canonical-store', 'event-log', 'lock-manager', 'snapshot-set', 'block-store'],
 }
 
+/** The floors of `src`, the lowest first: a file imports what stands below its room, or in its room. Interface files may be imported from anywhere, as types. */
+const FLOORS: readonly Floor[] = [
+  [['errors.ts', 'durability.ts', 'compare-durability.ts', 'retry.ts', 'verify-report.ts', 'internal/']],
+  [['codecs/']],
+  [['native/']],
+  [['event-log/'], ['lock-manager/'], ['write-coordinator/']],
+  [['canonical-store/']],
+  [['index.ts']],
+]
+
+/** Those of the store. */
+const STORE_FLOORS: readonly Floor[] = [
+  [['api/']],
+  [['key-space.ts', 'key-bounds.ts', 'key-ref.ts']],
+  [['reading/'], ['watching/']],
+  [['running-transaction.ts', 'shared-store.ts']],
+  [['store-handle.ts', 'held-lease.ts']],
+  [['events/']],
+  [['collection.ts', 'snapshot.ts']],
+  [['preflight/']],
+  [['writing/']],
+  [['verification.ts', 'embedded-store.ts']],
+  [['open.ts']],
+]
+
+/** Those of the binding: hot calls and cold ones know an environment, and nothing of each other. */
+const BINDING_FLOORS: readonly Floor[] = [
+  [['number.rs', 'error.rs', 'contain.rs']],
+  [['environment/']],
+  [['hot/'], ['cold/']],
+  [['lib.rs']],
+]
+
+/** The rooms of one floor, each by what it consists of. */
+type Floor = readonly (readonly string[])[]
+
+/** What users see, beside `canonical-store/api/`: nothing in it is left when the program runs. */
+const INTERFACES = new Set(['durability.ts', 'verify-report.ts', 'codecs/codec.ts', 'codecs/envelope-types.ts', 'codecs/standard-schema.ts', 'event-log/log-types.ts', 'lock-manager/locks.ts'])
+
+/** Classes that are the types of public interfaces: interface files may name them. */
+const PUBLIC_CLASSES = new Set(['src/errors.ts', 'src/lock-manager/lock-manager.ts'])
+
 /**
- * Habits of speech that make a text hard to read, with what to write instead. Documents are held against them, and the comments that scripts, benchmark and
- * examples begin with. `docs/STATUS.md` is a notebook.
+ * Habits of speech that make a text hard to read, with what to write instead. Documents are held against them, and the comments that scripts, benchmark,
+ * examples and the binding's files begin with. `docs/STATUS.md` is a notebook.
  */
 const HABITS: Readonly<Record<string, RegExp>> = {
   'name the subject: "a writer that", "a caller that"': /\bwhoever\b|(?:^|[.:;!|*(>]) *who [a-z]+ (?!.*\?)|\b(?:by|and|but|when|until|before|that|what|for|so) who [a-z]|[;,] who (?:flushes|waits|writes|scans|asks|holds|comes|reads|begins)\b/i,
@@ -39,12 +83,16 @@ const HABITS: Readonly<Record<string, RegExp>> = {
   'say "bypasses", "around"': /\bround (?:the|it|both)\b/i,
   'say "exists", "the bytes are"': /\bwhat(?:ever)? (?:stands|is) there\b|\bstands? there\b/i,
 }
-const WITH_PLAIN_HEADERS = /^(scripts|bench|examples)\/.*\.(ts|mjs)$/
+const WITH_PLAIN_HEADERS = /^(scripts|bench|examples)\/.*\.(ts|mjs)$|^crates\/binding\/src\/.*\.rs$/
 
 const tracked = filesOfTheTree()
 const sources = tracked.filter((file) => /\.(rs|ts|js|mjs|json|toml|md|sh|yml)$/.test(file) && !isGenerated(file))
 const documents = sources.filter((file) => file.endsWith('.md') && !file.startsWith('npm/'))
 const crates = readdirSync(join(root, 'crates')).filter((name) => existsSync(join(root, 'crates', name, 'Cargo.toml')))
+
+const modules = sources.filter((file) => /^src\/.*\.ts$/.test(file))
+const interfaces = new Set(modules.filter((file) => file.includes('/api/') || INTERFACES.has(file.slice('src/'.length))))
+const imports = modules.flatMap((file) => importsOf(file, text(file))).filter(({ to }) => to.startsWith('src/'))
 
 test('crates depend on each other along the drawn arrows only', (t) => {
   t.true(crates.length >= 7)
@@ -69,9 +117,53 @@ test('only the binding knows Node-API, and only the canonical store knows LMDB',
   t.deepEqual(users(/^(tokio|async-std|smol)$/), [])
 })
 
-test('only src/binding.ts loads native code', (t) => {
+test('only src/native/binding.ts loads native code', (t) => {
   const importers = sources.filter((file) => file.startsWith('src/') && /\bloadNative\(|['"](\.\.\/)+native\./.test(text(file)))
-  t.deepEqual(importers, ['src/binding.ts', 'src/internal/native-file.ts'])
+  t.deepEqual(importers, ['src/native/binding.ts', 'src/native/native-file.ts'])
+})
+
+test('rooms of src import what stands below them', (t) => {
+  t.true(imports.length > 300)
+  t.deepEqual(importsUpwards('src/', FLOORS), [])
+  t.deepEqual(importsUpwards('src/canonical-store/', STORE_FLOORS), [])
+})
+
+test('interface files import interface files', (t) => {
+  t.true(interfaces.size > 15)
+  t.deepEqual([...interfaces].filter((file) => !isInterfaceFile(text(file))), [])
+  const wrong = imports.filter(({ from, to }) => interfaces.has(from) && !interfaces.has(to) && !PUBLIC_CLASSES.has(to))
+  t.deepEqual(wrong.map(written), [])
+})
+
+test('no file of src comes back to itself by what it imports, types included', (t) => {
+  t.is(circleIn(imports)?.join(' → '), undefined)
+})
+
+test('rooms of the binding use what stands below them, and no file of it comes back to itself', (t) => {
+  const files = new Set(sources.filter((file) => /^crates\/binding\/src\/.*\.rs$/.test(file)))
+  const uses = [...files].filter((file) => !file.endsWith('/tests.rs')).flatMap((file) => usesOf(file, text(file), files))
+  t.true(uses.length > 150)
+  t.deepEqual(importsUpwards('crates/binding/src/', BINDING_FLOORS, uses), [])
+  t.is(circleIn(uses)?.join(' → '), undefined)
+})
+
+test('a crate\'s uses are read from every kind of path', (t) => {
+  const files = new Set(['lib.rs', 'error.rs', 'hot/mod.rs', 'hot/page/mod.rs', 'hot/page/range.rs', 'hot/pool.rs', 'cold.rs'].map((name) => `crates/x/src/${name}`))
+  const used = (file: string, code: string): string[] => usesOf(`crates/x/src/${file}`, code, files).map(({ to }) => to.slice('crates/x/src/'.length)).toSorted()
+  t.deepEqual(used('cold.rs', 'use crate::{\n    error::{Failure, *},\n    hot::{page::{self, range::Range}, pool::Pool},\n};\n'), ['error.rs', 'hot/page/mod.rs', 'hot/page/range.rs', 'hot/pool.rs'])
+  t.deepEqual(used('cold.rs', 'use crate::hot::{\n    pool,\n};\nfn f() { crate::error::g() }\n// crate::hot::page\n'), ['error.rs', 'hot/pool.rs'])
+  t.deepEqual(used('hot/page/mod.rs', 'mod range;\nuse range::Range;\nuse super::pool::Pool;\n'), ['hot/page/range.rs', 'hot/pool.rs'])
+  t.deepEqual(used('hot/page/range.rs', 'use super::super::pool;\nuse std::ops::Range;\nmy_crate::error::g();\n'), ['hot/pool.rs'])
+  t.deepEqual(used('error.rs', 'use crate::Thing;\n#[cfg(test)]\n#[allow(x)]\nmod tests {\n    use crate::cold::f;\n}\n'), ['lib.rs'])
+})
+
+test('locks and event logs load nothing of the store', (t) => {
+  for (const room of ['lock-manager', 'event-log']) {
+    const loaded = loadedWith(`src/${room}/index.ts`, imports)
+    t.true(loaded.includes('src/native/binding.ts'))
+    t.deepEqual(loaded.filter((file) => file.startsWith('src/canonical-store/')), [])
+    t.deepEqual(imports.filter(({ from, to }) => from.startsWith(`src/${room}/`) && to.startsWith('src/canonical-store/')).map(written), [])
+  }
 })
 
 // Fake timers made awaited writes hang, and a jsdom or zone.js global made values of the platform strangers: its functions were looked up at each call,
@@ -121,7 +213,7 @@ test('every source file begins by saying what it is', (t) => {
 test('documents, and what scripts say of themselves, are plain English', (t) => {
   t.true(documents.length > 40)
   const texts = [...documents.filter((file) => file !== 'docs/STATUS.md').map((file) => [file, prose(file)] as const), ...sources.filter((file) => WITH_PLAIN_HEADERS.test(file)).map((file) => [file, headerOf(file)] as const)]
-  const found = texts.flatMap(([file, lines]) => lines.join('\n').split(/\n(?:\/\/)?\n/).map((paragraph) => paragraph.replaceAll(/\n(?:\/\/)? */g, ' ')).flatMap((paragraph) => {
+  const found = texts.flatMap(([file, lines]) => lines.join('\n').split(/\n(?:\/\/!?)?\n/).map((paragraph) => paragraph.replaceAll(/\n(?:\/\/!?)? */g, ' ')).flatMap((paragraph) => {
     return Object.entries(HABITS).flatMap(([instead, habit]) => (habit.test(paragraph) ? [`${file}: "${paragraph.slice(paragraph.search(habit)).slice(0, 60)}…": ${instead}`] : []))
   }))
   t.deepEqual(found, [])
@@ -185,9 +277,9 @@ test('errors are told apart by code or class only where nothing of the user\'s h
   const known: Record<string, number> = {
     'src/errors.ts': 3, // `hasCode` itself
     'src/retry.ts': 1, // the user's own function is asked for nothing else
-    'src/canonical-store/open-transaction.ts': 3, // taking the gate, two ways to commit
+    'src/canonical-store/writing/open-transaction.ts': 3, // taking the gate, two ways to commit
     'src/canonical-store/shared-store.ts': 3, // native code's own record
-    'src/canonical-store/writer.ts': 2, // a blind commit, a change of the store's condition
+    'src/canonical-store/writing/writer.ts': 2, // a blind commit, a change of the store's condition
     'src/canonical-store/key-space.ts': 1, // a codec's argument mistake is handed on
     'src/codecs/payload-codec.ts': 3, // a codec's own refusal is handed on, and gets the event's id
   }
@@ -197,7 +289,7 @@ test('errors are told apart by code or class only where nothing of the user\'s h
 })
 
 test('rooms have the same names everywhere', (t) => {
-  const rooms = new Set([...Object.keys(ARROWS), 'codecs', 'internal', 'postgres', 'cli'])
+  const rooms = new Set([...Object.keys(ARROWS), 'codecs', 'internal', 'native', 'postgres', 'cli'])
   const folders = foldersOf('src').filter((name) => !rooms.has(name))
   t.deepEqual(folders, [])
   const tests = new Set([...rooms, 'crash', 'lifecycle', 'counted', 'bench', 'errors', 'format', 'package', 'types', 'support', 'examples', 'documentation'])
@@ -215,6 +307,29 @@ test('what runs as TypeScript is syntax that the oldest supported Node knows', (
   const later = sources.filter((file) => /^(src|bench|examples|scripts|__test__(?!\/types))\/.*\.ts$/.test(file) && /^\s*(?:await )?using \w+ =/m.test(text(file)))
   t.deepEqual(later, [], '`using` is not')
 })
+
+/** The imports below `folder` that lead up, or to another room of the same floor. */
+function importsUpwards(folder: string, floors: readonly Floor[], within: readonly Import[] = imports): string[] {
+  const placeOf = (file: string): { floor: number; room: number } => {
+    const name = file.slice(folder.length)
+    const floor = floors.findIndex((rooms) => rooms.some((room) => isIn(room, name)))
+    if (floor < 0) throw new Error(`${file} stands on no floor`)
+    return { floor, room: (floors[floor] as Floor).findIndex((room) => isIn(room, name)) }
+  }
+  return within.filter(({ from, to }) => {
+    if (!from.startsWith(folder) || !to.startsWith(folder) || interfaces.has(to)) return false
+    const [here, there] = [placeOf(from), placeOf(to)]
+    return there.floor > here.floor || (there.floor === here.floor && there.room !== here.room)
+  }).map(written)
+}
+
+function isIn(room: readonly string[], name: string): boolean {
+  return room.some((part) => (part.endsWith('/') ? name.startsWith(part) : name === part))
+}
+
+function written({ from, to }: Import): string {
+  return `${from} → ${to}`
+}
 
 function dependenciesOf(crate: string): string[] {
   const names: string[] = []

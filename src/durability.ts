@@ -1,27 +1,7 @@
-// The three levels a commit passes through, and their order. Knows nothing of stores.
-import { invalidArgument } from './errors.ts'
+// The three levels a commit passes through: interfaces only.
 
 /**
  * How far a commit has come, in order: `applied` (in memory, every reader of this process sees it), `written` (handed to the operating
  * system, survives the process being killed), `durable` (flushed to the device, survives power loss).
  */
 export type Durability = 'applied' | 'written' | 'durable'
-
-/** The levels as numbers, so that `flushed`, which is not a durability, can stand behind them. @internal */
-export const RANK: Readonly<Record<Durability, 0 | 1 | 2>> = Object.freeze({ __proto__: null, applied: 0, written: 1, durable: 2 } as never)
-
-/**
- * Compares two levels: -1 when `a` is weaker than `b`, 1 when it is stronger, 0 when they are the same.
- *
- * @throws {@link InvalidArgumentError} when one is no level
- */
-export function compareDurability(a: Durability, b: Durability): -1 | 0 | 1 {
-  return Math.sign(rankOf(a, 'a') - rankOf(b, 'b')) as -1 | 0 | 1
-}
-
-/** The number of a level, after a check. @internal */
-export function rankOf(level: unknown, argument: string): 0 | 1 | 2 {
-  const rank = typeof level === 'string' ? RANK[level as Durability] : undefined
-  if (rank === undefined) throw invalidArgument(argument, "a durability is 'applied', 'written' or 'durable'")
-  return rank
-}

@@ -7,13 +7,13 @@ const OPTIONS: ReadonlySet<string> = new Set(['attempts', 'minDelayMs', 'maxDela
 
 /** How often to try, and how long to wait in between. */
 export interface RetryOptions {
-  /** How often `fn` is called at most: an integer from 1; 5 by default. */
+  /** How often `fn` is called at most: an integer from 1. @default 5 */
   attempts?: number | undefined
-  /** The longest wait before the second attempt, in ms, doubled before each further one; 10 by default. */
+  /** The longest wait before the second attempt, in ms, doubled before each further one. @default 10 */
   minDelayMs?: number | undefined
-  /** No wait is longer, in ms; 1,000 by default. */
+  /** No wait is longer, in ms. @default 1000 */
   maxDelayMs?: number | undefined
-  /** Ends the waiting, and the trying, with the signal's reason. What `fn` itself waits for it has to end itself. */
+  /** Ends the waiting, and the trying, with the signal's reason. What `fn` itself waits for it has to end itself. @default none */
   signal?: AbortSignal | undefined
 }
 
@@ -24,7 +24,7 @@ export interface RetryOptions {
  *
  * @example
  * ```ts
- * await retry(() => store.transact({ keys, preflight, apply }), { attempts: 10 })
+ * await retry(() => store.transact((tx) => tx.append({ account: 'anna', cents: 5 })), { attempts: 10 })
  * ```
  */
 export async function retry<T>(fn: () => T | PromiseLike<T>, options?: RetryOptions): Promise<Awaited<T>> {
@@ -43,9 +43,13 @@ export async function retry<T>(fn: () => T | PromiseLike<T>, options?: RetryOpti
     } catch (error) {
       if (attempt >= attempts || !(error instanceof LedgerstoneError && error.retryable)) throw error
     }
-    const limitMs = Math.min(maxDelayMs, minDelayMs * 2 ** (attempt - 1))
-    await wait((limitMs * (1 + Math.random())) / 2, signal)
+    await wait(delayMs(attempt, minDelayMs, maxDelayMs), signal)
   }
+}
+
+/** How long to wait after so many attempts that failed. @internal */
+export function delayMs(attempts: number, minDelayMs: number, maxDelayMs: number): number {
+  return (Math.min(maxDelayMs, minDelayMs * 2 ** (attempts - 1)) * (1 + Math.random())) / 2
 }
 
 async function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -10,8 +10,8 @@ import test, { type ExecutionContext } from 'ava'
 import { TYPESCRIPT } from '../support/typescript.ts'
 import { ended, startWorker } from '../support/workers.ts'
 import { FAILED, cold, commit, error, getText, hot, onWake, openIn, reached, writeSet } from './raw.ts'
-import { type ColdCalls, joinThread } from '../../src/binding.ts'
-import { Environment } from '../../src/canonical-store/environment.ts'
+import { type ColdCalls, joinThread } from '../../src/native/binding.ts'
+import { Environment } from '../../src/native/environment.ts'
 import type { Task, Word } from './worker.ts'
 
 const WORKER = new URL('./worker.ts', import.meta.url)

@@ -1,10 +1,10 @@
 // The hot calls get what no type checker has seen: stale ids, buffers that are gone, bytes that mean nothing. Whatever comes in, the answer is
 // an error record, never a crash, and nothing is applied.
 import test from 'ava'
-import { MISSING, TOO_BIG } from '../../src/binding.ts'
-import { ANSWER, ID, KEY_BYTES, OFFSET, READER, SLOT } from '../../src/canonical-store/call-memory.ts'
+import { MISSING, TOO_BIG } from '../../src/native/binding.ts'
+import { ANSWER, ID, KEY_BYTES, OFFSET, READER, SLOT } from '../../src/native/call-memory.ts'
 import { FAILED, HEAD_BYTES, bounds, codeOf, cold, commit, error, event, get, getText, has, hot, memory, openIn, openLogIn, readRange, record, text, unpackRange, writeSet } from './raw.ts'
-import type { HotCalls } from '../../src/binding.ts'
+import type { HotCalls } from '../../src/native/binding.ts'
 
 const POOL = Buffer.alloc(4096)
 

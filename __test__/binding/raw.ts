@@ -2,8 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ANSWER, CallMemory, ID, OFFSET, READER } from '../../src/canonical-store/call-memory.ts'
-import { type ColdCalls, type HotCalls, type NativeOptions, joinThread, nativeError } from '../../src/binding.ts'
+import { ANSWER, CallMemory, ID, OFFSET, READER } from '../../src/native/call-memory.ts'
+import { type ColdCalls, type HotCalls, type NativeOptions, joinThread, nativeError } from '../../src/native/binding.ts'
 import type { LedgerstoneError } from '../../src/errors.ts'
 
 export interface Counters extends Record<keyof HotCalls, number> { wakes: number }

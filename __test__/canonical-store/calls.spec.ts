@@ -1,7 +1,7 @@
 // What costs carry over to any machine: how often native code is called. One test at a time, since the counters are the environment's.
 import test from 'ava'
-import type { ColdCalls, HotCalls } from '../../src/binding.ts'
-import { Environment } from '../../src/canonical-store/environment.ts'
+import type { ColdCalls, HotCalls } from '../../src/native/binding.ts'
+import { Environment } from '../../src/native/environment.ts'
 import { binary, utf8 } from '../../src/index.ts'
 import { openStore } from '../support/store.ts'
 

@@ -1,7 +1,7 @@
 // When a reader that stays open is warned of: once, at its age, with a clock and timers that the test moves.
 import { mock } from 'node:test'
 import test, { type ExecutionContext } from 'ava'
-import { OpenReaders } from '../../src/canonical-store/open-readers.ts'
+import { OpenReaders } from '../../src/canonical-store/watching/open-readers.ts'
 import { Lease, type LeaseKind } from '../../src/internal/lease.ts'
 
 const WARN_AFTER_MS = 1000

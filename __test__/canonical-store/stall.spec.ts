@@ -1,5 +1,5 @@
 import test from 'ava'
-import { Stall, type Waiting } from '../../src/canonical-store/stall.ts'
+import { Stall, type Waiting } from '../../src/canonical-store/watching/stall.ts'
 
 class Queue implements Waiting {
   isStalled = true

@@ -1,8 +1,8 @@
 // What the tests of this room count: native calls of this environment, wakes, and what the store says of itself.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { binding, type ColdCalls, type HotCalls } from '../../src/binding.ts'
-import { Environment } from '../../src/canonical-store/environment.ts'
+import { binding, type ColdCalls, type HotCalls } from '../../src/native/binding.ts'
+import { Environment } from '../../src/native/environment.ts'
 
 export type Calls = Record<keyof HotCalls | 'wakes', number>
 

@@ -1,8 +1,8 @@
 // The diagnostics channels by count: free while nobody listens, every commit in exactly one message while somebody does.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import test, { type ExecutionContext } from 'ava'
-import type { ColdCalls } from '../../src/binding.ts'
-import { Environment } from '../../src/canonical-store/environment.ts'
+import type { ColdCalls } from '../../src/native/binding.ts'
+import { Environment } from '../../src/native/environment.ts'
 import { binary, type CanonicalStore, type CommitGroupMessage, type FlushMessage, open, type RecoveryMessage, type StallMessage } from '../../src/index.ts'
 import { openStore, storePath } from '../support/store.ts'
 import { callsUntil } from './calls.ts'

@@ -4,7 +4,7 @@
 // Mechanism: what was answered at once, or by a flush on this thread, settled in a microtask, and its caller's next call was in that same turn.
 // Fix: all that settles asks `Turns`, which has it settle in the loop's next turn when there has been none for a while.
 import test, { type ExecutionContext } from 'ava'
-import { Environment } from '../../src/canonical-store/environment.ts'
+import { Environment } from '../../src/native/environment.ts'
 import type { CanonicalStore } from '../../src/index.ts'
 import { Turns } from '../../src/internal/turns.ts'
 import { LockManager } from '../../src/lock-manager/index.ts'

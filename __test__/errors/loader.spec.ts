@@ -85,7 +85,7 @@ test('bundled: nothing around it is this package', async (t) => {
 test('bundled as webpack does it, with the binary beside', async (t) => {
   const told = await openIn(t, (folder) => {
     const rewrite = (name: string, from: RegExp, to: string): void => {
-      const file = join(folder, 'dist', 'internal', name)
+      const file = join(folder, 'dist', 'native', name)
       writeFileSync(file, readFileSync(file, 'utf8').replaceAll(from, to))
     }
     rewrite('native-file.js', /(?<!\.)\bcreateRequire\(/g, '(() => undefined)(')

@@ -101,9 +101,11 @@ for (const ends of ['closed', 'killed'] as const) {
           t.deepEqual(ids, span(1, ids.length), where)
           if (damage instanceof FormatError) t.true(isFormatOf(file, offset), where)
         } else if (torn) {
+          t.deepEqual([basename(file), ids], [newest, span(1, ids.length)], where)
+          // What a closed log may lose is the footer of its newest segment, which the next opening replaces.
+          if (ends === 'closed') t.is(ids.length, EVENTS, where)
           // No later frame tells that the last flush's frames were flushed, of which those before the damage are kept.
-          t.deepEqual([ends, basename(file), ids], ['killed', newest, span(1, ids.length)], where)
-          t.true(ids.length >= EVENTS - BATCH && ids.length < EVENTS, where)
+          else t.true(ids.length >= EVENTS - BATCH && ids.length < EVENTS, where)
         } else {
           t.deepEqual(ids, span(1, EVENTS), where)
         }

@@ -33,3 +33,21 @@ test.serial('counter: each number is given once', async (t) => {
   const output = await run('counter', '--workers', '3', '--requests', '600')
   for (const counter of ['visits', 'orders', 'invoices']) t.regex(output, new RegExp(`^${counter}: 200 numbers by 3 workers, each once$`, 'm'))
 })
+
+test.serial('metrics: every point is in one row of the Parquet files', async (t) => {
+  const output = await run('metrics', '--points', '30000')
+  t.regex(output, /^29997 points applied, 3 refused, [1-9]\d* rows are not stored yet$/m)
+  t.regex(output, /^\d+ rows in \d+ files have every point once$/m)
+})
+
+test.serial('write-behind: one reads what one has written, and the service has it in the end, however it fails', async (t) => {
+  const output = await run('write-behind', '--writes', '2000')
+  t.regex(output, /^2000 writes, each was read as it was written$/m)
+  t.regex(output, /^the service failed [1-9]\d* of \d+ requests, knew [1-9]\d* batches again, and has every profile$/m)
+})
+
+test.serial('log-shipper: each event is shipped, also by a run after one that was forgotten', async (t) => {
+  const output = await run('log-shipper', '--events', '1500')
+  t.regex(output, /^\d+ lines in \d+ files have each of 1500 events$/m)
+  t.regex(output, /^[1-9]\d* lines came twice/m)
+})

@@ -19,7 +19,7 @@ const TOGETHER = [
   'left 0 0',
 ]
 
-const OF_ANOTHER_BINARY = 'another owner or a copy of this package with a native binary of its own'
+const OF_ANOTHER_BINARY = 'another owner or a copy of this package with a separate native binary'
 
 for (const [scene, what, expected] of [
   ['two-graphs', 'two evaluations over one binary work together', TOGETHER],

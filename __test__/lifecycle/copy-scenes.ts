@@ -166,7 +166,7 @@ const scenes: Record<string, () => Promise<void>> = {
         continue
       }
       const { code, pid, expected, actual, message } = opened as Error & { code: string; pid?: number; expected?: string; actual?: string }
-      const whose = /in this process, by (another version|another owner or a copy of this package with a native binary of its own)/.exec(message)?.[1]
+      const whose = /in this process, by (another version|another owner or a copy of this package with a separate native binary)/.exec(message)?.[1]
       report(`${name} ${code} ${pid === process.pid ? 'own pid' : 'no pid'} ${expected === VERSION} ${actual}: ${whose}`)
     }
   },

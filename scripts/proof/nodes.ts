@@ -12,7 +12,7 @@ export type NodeMajor = keyof typeof NODES
 const WHOLE: NodeMajor = 26
 /** What depends on the Node: its threads, its endings, its memory, its modules, what it writes to stderr. The rest is the engine's, or the language's. */
 const SAMPLE = [
-  '__test__/{binding,codecs,errors,examples,internal,lifecycle,lock-manager}/*.spec.ts',
+  '__test__/{binding,codecs,errors,examples,internal,lifecycle,lock-manager,write-coordinator}/*.spec.ts',
   '__test__/canonical-store/{follow,pause,preflight,seal,snapshot,turns,waiting}*.spec.ts',
   '__test__/counted/{allocation,native-calls}.spec.ts',
   '__test__/event-log/owners.spec.ts',

@@ -1,22 +1,32 @@
 // A collection as users hold it: a key space with the reads and single writes of its own store.
-import type { CommitInfo, Collection, KeyRange, KeyRef, Range, WriteOptions } from './canonical-store.ts'
 import { invalidArgument } from '../errors.ts'
+import type { KeyRef } from '../lock-manager/locks.ts'
+import type { Collection, KeyRange, Range } from './api/collection.ts'
+import type { CommitInfo, WriteOptions } from './api/commit.ts'
 import { KeyBounds, RANGE_OPTIONS } from './key-bounds.ts'
 import { EmbeddedKeyRef, EmbeddedKeySpan } from './key-ref.ts'
 import type { KeySpace } from './key-space.ts'
-import { EmbeddedRange } from './range.ts'
-import type { Writer } from './writer.ts'
+import { EmbeddedRange } from './reading/range.ts'
+import type { StoreHandle } from './store-handle.ts'
 
 const SPACE: unique symbol = Symbol.for('ledgerstone.KeySpace') as never
+
+/** Writes of one key, each in a commit of its own. */
+export interface SingleWrites {
+  put<K, V>(space: KeySpace<K, V>, key: K, value: unknown, options: WriteOptions | undefined): Promise<CommitInfo>
+  delete<K, V>(space: KeySpace<K, V>, key: K, options: WriteOptions | undefined): Promise<CommitInfo>
+}
 
 /** A collection of an embedded store. */
 export class EmbeddedCollection<K, V, In> implements Collection<K, V, In> {
   readonly name: string
+  readonly #handle: StoreHandle
   readonly #space: KeySpace<K, V>
-  readonly #writer: Writer
+  readonly #writer: SingleWrites
 
-  constructor(space: KeySpace<K, V>, writer: Writer) {
+  constructor(handle: StoreHandle, space: KeySpace<K, V>, writer: SingleWrites) {
     this.name = space.name
+    this.#handle = handle
     this.#space = space
     this.#writer = writer
   }
@@ -37,21 +47,20 @@ export class EmbeddedCollection<K, V, In> implements Collection<K, V, In> {
   }
 
   get(key: K): V | undefined {
-    return this.#space.handle.get(this.#space, key)
+    return this.#handle.get(this.#space, key)
   }
 
   getMany(keys: readonly K[]): (V | undefined)[] {
-    return this.#space.handle.getMany(this.#space, keys)
+    return this.#handle.getMany(this.#space, keys)
   }
 
   has(key: K): boolean {
-    return this.#space.handle.has(this.#space, key)
+    return this.#handle.has(this.#space, key)
   }
 
   range(range?: KeyRange<K>): Range<K, V> {
-    const space = this.#space
-    space.handle.check()
-    return new EmbeddedRange(space.handle, space, KeyBounds.of(space, range, RANGE_OPTIONS))
+    this.#handle.check()
+    return new EmbeddedRange(this.#handle, this.#space, KeyBounds.of(this.#space, range, RANGE_OPTIONS))
   }
 
   put(key: K, value: In, options?: WriteOptions): Promise<CommitInfo> {

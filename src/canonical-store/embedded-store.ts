@@ -1,32 +1,38 @@
 // The store that `open` gives: the handle, its writer and its collections behind the public interface. It checks that it is open and passes on.
-import type { ColdCalls } from '../binding.ts'
 import type { Codec, Json, KeyCodec } from '../codecs/codec.ts'
 import { json } from '../codecs/json.ts'
 import { utf8 } from '../codecs/utf8.ts'
 import { invalidArgument, type LedgerstoneError } from '../errors.ts'
+import type { EventId } from '../event-log/log-types.ts'
 import { Deferred } from '../internal/deferred.ts'
 import { throwIfAborted } from '../internal/platform.ts'
-import { checkInteger, checkOptions, checkSignal } from '../internal/validate.ts'
+import { checkInteger, checkOptions, signalOf } from '../internal/validate.ts'
 import { LockManager } from '../lock-manager/lock-manager.ts'
-import type {
-  CanonicalStore, Collection, Commit, CommitInfo, EventId, EventRange, EventReader, EventRecord, EventSegments, Follower, FollowOptions, KeyRange, Pause, PauseOptions,
-  Range, SignalOptions, Snapshot, StoreMeta, StoreStats, Sync, TransactOptions, Transaction, VerifyReport, WriteHandle, WriteOptions, WriteTxn,
-} from './canonical-store.ts'
+import type { ColdCalls } from '../native/binding.ts'
+import type { VerifyReport } from '../verify-report.ts'
+import type { CanonicalStore } from './api/canonical-store.ts'
+import type { Collection, KeyRange, Range } from './api/collection.ts'
+import type { Commit, CommitInfo, SignalOptions, TransactOptions, WriteHandle, WriteOptions } from './api/commit.ts'
+import type { EventRange, EventReader, EventRecord, EventSegments, Follower, FollowOptions } from './api/events.ts'
+import type { Pause, PauseOptions } from './api/pause.ts'
+import type { CheckOptions, CheckReport, Checks, Phases, PhasesOptions } from './api/phases.ts'
+import type { Snapshot } from './api/snapshot.ts'
+import type { StoreMeta, StoreStats } from './api/store-stats.ts'
+import type { Sync, Transaction, WriteTxn } from './api/transaction.ts'
 import { EmbeddedCollection, spaceOf } from './collection.ts'
-import type { EventSource } from './event-pass.ts'
-import { EmbeddedEventReader } from './event-reader.ts'
-import { HeldEventSegments } from './event-segments.ts'
-import { EmbeddedFollower } from './follower.ts'
+import type { EventSource } from './events/event-pass.ts'
+import { EmbeddedEventReader } from './events/event-reader.ts'
+import { HeldEventSegments } from './events/event-segments.ts'
+import { EmbeddedFollower } from './events/follower.ts'
+import { readEvent } from './events/read-event.ts'
 import { KeyBounds, RANGE_OPTIONS } from './key-bounds.ts'
-import { pause } from './pause.ts'
-import type { CheckOptions, CheckReport, Checks, Phases, PhasesOptions } from './phases.ts'
-import { EmbeddedRange } from './range.ts'
-import { readEvent } from './read-event.ts'
+import { EmbeddedRange } from './reading/range.ts'
 import { EmbeddedSnapshot } from './snapshot.ts'
 import { checkName, type StoreHandle } from './store-handle.ts'
 import { verify } from './verification.ts'
-import { DURABLE, FLUSHED, type Level } from './waiters.ts'
-import { Writer } from './writer.ts'
+import { DURABLE, FLUSHED, type Level } from './watching/waiters.ts'
+import { pause } from './writing/pause.ts'
+import { Writer } from './writing/writer.ts'
 
 const COLLECTION_OPTIONS: ReadonlySet<string> = new Set(['key', 'value'])
 const TRIM_OPTIONS: ReadonlySet<string> = new Set(['before'])
@@ -84,7 +90,7 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
     const values = options?.value ?? json()
     const known = typeof keys === 'object' && typeof values === 'object' ? this.#collections.get(keys)?.get(values)?.get(name) : undefined
     if (known !== undefined) return known
-    const made: AnyCollection = new EmbeddedCollection(this.#handle.space(name, keys, values), this.#writer)
+    const made: AnyCollection = new EmbeddedCollection(this.#handle, this.#handle.space(name, keys, values), this.#writer)
     entry(entry(this.#collections, keys, () => new WeakMap<object, Map<string, AnyCollection>>()), values, () => new Map<string, AnyCollection>()).set(name, made)
     return made
   }
@@ -286,9 +292,7 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
 
 function checkedSignal(options: SignalOptions | undefined): AbortSignal | undefined {
   checkOptions(options, SIGNAL_OPTIONS, 'options')
-  const signal = options?.signal
-  checkSignal(signal, 'signal')
-  return signal
+  return signalOf(options)
 }
 
 function eventSource(handle: StoreHandle): EventSource {

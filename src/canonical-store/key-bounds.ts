@@ -1,10 +1,10 @@
 // Where a range begins and ends, as bytes: the bounds and the prefix that the caller gave, intersected. Bytes are held as strings of one code
 // unit each, which compare as the bytes do.
-import type { KeyRange } from './canonical-store.ts'
-import type { KeySpace } from './key-space.ts'
 import { invalidArgument } from '../errors.ts'
 import { lengthOf, readLatin1, utf8AsLatin1, writeLatin1 } from '../internal/bytes.ts'
 import { checkBoolean, checkedLimit, checkOptions } from '../internal/validate.ts'
+import type { KeyRange } from './api/collection.ts'
+import type { KeySpace } from './key-space.ts'
 
 /** What a range may say, and what `deleteRange` may. */
 export const RANGE_OPTIONS: ReadonlySet<string> = new Set(['gte', 'gt', 'lt', 'lte', 'prefix', 'reverse', 'limit'])
@@ -152,8 +152,8 @@ function intersect(edges: Edges, prefix: string): void {
   }
 }
 
-/** The index of the first key that is at or behind `bound`; with `behindEqual`, behind it. */
-function indexOf(sorted: readonly string[], bound: string, behindEqual: boolean): number {
+/** Of sorted keys, the index of the first that is at or behind `bound`; with `behindEqual`, behind it. */
+export function indexOf(sorted: readonly string[], bound: string, behindEqual: boolean): number {
   let from = 0
   let to = sorted.length
   while (from < to) {

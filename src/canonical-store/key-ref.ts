@@ -2,17 +2,20 @@
 // and threads that have the store open: the store's number in this process, the collection's name, the key.
 import { brand } from '../internal/brand.ts'
 import { isBytes, lengthOf, owned, writeBytes, writeUtf8 } from '../internal/bytes.ts'
-import type { KeyRange, KeyRef } from './canonical-store.ts'
+import { LockName } from '../lock-manager/lock-name.ts'
+import type { KeyRef } from '../lock-manager/locks.ts'
+import type { KeyRange } from './api/collection.ts'
 import type { KeyBounds } from './key-bounds.ts'
 import type { KeySpace } from './key-space.ts'
 
 /** What `collection.key()` gives; opaque to users. */
-export class EmbeddedKeyRef<K = unknown, V = unknown> {
+export class EmbeddedKeyRef<K = unknown, V = unknown> extends LockName {
   readonly space: KeySpace<K, V>
   /** The key's bytes; perhaps such as no key can have. */
   readonly key: string | Uint8Array
 
   constructor(space: KeySpace<K, V>, key: string | Uint8Array) {
+    super()
     this.space = space
     this.key = owned(key)
   }
@@ -21,12 +24,14 @@ export class EmbeddedKeyRef<K = unknown, V = unknown> {
     return new EmbeddedKeyRef(space, key) as unknown as KeyRef
   }
 
-  /** How much room {@link writeName} may need. */
+  get storeKey(): number {
+    return this.space.owner.storeKey
+  }
+
   get maxNameBytes(): number {
     return this.space.lockPrefix.length + lengthOf(this.key) * 3
   }
 
-  /** Writes the name of the key's lock and returns its length. The caller has made room. */
   writeName(to: Buffer, offset: number): number {
     const { lockPrefix } = this.space
     to.set(lockPrefix, offset)

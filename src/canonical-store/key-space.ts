@@ -1,6 +1,6 @@
 // A collection without its public face: which store it belongs to, the slot native code knows it by, and how its keys and values become bytes.
-import type { KeyCodec, KeyPrefix } from '../codecs/codec.ts'
 import { BinaryCodec } from '../codecs/binary.ts'
+import type { KeyCodec, KeyPrefix } from '../codecs/codec.ts'
 import { codecFailed, type PayloadCodec } from '../codecs/payload-codec.ts'
 import { takeRefusal } from '../codecs/refusal.ts'
 import { TextCodec } from '../codecs/text-codec.ts'
@@ -8,11 +8,19 @@ import { Utf8Codec } from '../codecs/utf8.ts'
 import { InvalidArgumentError, invalidArgument } from '../errors.ts'
 import { copyOf, isBytes, isWellFormed, lengthOf, owned } from '../internal/bytes.ts'
 import { leaveUnheard } from '../internal/thenable.ts'
-import type { StoreHandle } from './store-handle.ts'
+
+/** The handle of a store that a key space belongs to. */
+export interface SpaceOwner {
+  readonly limits: { readonly keyBytes: number }
+  /** The store's number in this process. */
+  readonly storeKey: number
+  /** By which number native code knows a collection with these codecs. */
+  slot(name: string, keys: string, values: string): number
+}
 
 /** A named key space, as one handle of the store sees it. */
 export class KeySpace<K, V> {
-  readonly handle: StoreHandle
+  readonly owner: SpaceOwner
   readonly name: string
   readonly values: PayloadCodec<V>
   /** By which native code knows name and codecs, for this handle. */
@@ -26,11 +34,11 @@ export class KeySpace<K, V> {
   readonly #isBinary: boolean
   #lockPrefix: Buffer | undefined
 
-  constructor(handle: StoreHandle, name: string, keys: KeyCodec<K>, values: PayloadCodec<V>) {
-    this.handle = handle
+  constructor(owner: SpaceOwner, name: string, keys: KeyCodec<K>, values: PayloadCodec<V>) {
+    this.owner = owner
     this.name = name
     this.values = values
-    this.slot = handle.slot(name, keys.name, values.name)
+    this.slot = owner.slot(name, keys.name, values.name)
     this.keyName = keys.name
     this.keysAreText = keys instanceof TextCodec
     this.#keys = keys
@@ -40,7 +48,7 @@ export class KeySpace<K, V> {
 
   /** What the names of its keys' locks begin with. */
   get lockPrefix(): Buffer {
-    return (this.#lockPrefix ??= lockPrefixOf(this.handle.shared.key, this.name))
+    return (this.#lockPrefix ??= lockPrefixOf(this.owner.storeKey, this.name))
   }
 
   /** The key's bytes, for writing or as a bound. */
@@ -63,7 +71,7 @@ export class KeySpace<K, V> {
 
   /** The same of a key that is encoded. */
   readable(encoded: string | Uint8Array): string | Uint8Array | undefined {
-    const { keyBytes } = this.handle.limits
+    const { keyBytes } = this.owner.limits
     const units = lengthOf(encoded)
     if (units === 0 || units > keyBytes || (typeof encoded === 'string' && units * 3 > keyBytes && isLonger(encoded, keyBytes))) return undefined
     return encoded

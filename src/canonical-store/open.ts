@@ -1,20 +1,21 @@
 // Opening a store: the options are checked here, before anything happens; what they mean is the engine's business.
 import { resolve } from 'node:path'
-import type { NativeOptions } from '../binding.ts'
 import { checkCodec } from '../codecs/check-codec.ts'
 import type { Codec, Json } from '../codecs/codec.ts'
 import { json } from '../codecs/json.ts'
-import { rankOf } from '../durability.ts'
+import { rankOf } from '../compare-durability.ts'
 import { invalidArgument } from '../errors.ts'
 import { AbortWatch } from '../internal/abort.ts'
 import { throwIfAborted } from '../internal/platform.ts'
 import { checkBoolean, checkedPath, checkInteger, checkOptions, checkPowerOfTwo, checkSignal } from '../internal/validate.ts'
-import type { CanonicalStore, OpenOptions } from './canonical-store.ts'
-import { recoveries } from './diagnostics.ts'
+import type { NativeOptions } from '../native/binding.ts'
+import { Environment } from '../native/environment.ts'
+import type { CanonicalStore } from './api/canonical-store.ts'
+import type { OpenOptions } from './api/open-options.ts'
 import { EmbeddedStore } from './embedded-store.ts'
-import { Environment } from './environment.ts'
 import { SharedStore } from './shared-store.ts'
 import { StoreHandle } from './store-handle.ts'
+import { recoveries } from './watching/diagnostics.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set([
   'events', 'durability', 'create', 'limits', 'flush', 'inlineFlush', 'mapSizeBytes', 'segmentBytes', 'eventCompression', 'retention', 'stripes',
@@ -63,7 +64,7 @@ export async function open<E = Json, In = E>(path: string | URL, options?: OpenO
     opening.then(({ store }) => environment.cold.closeStore(store)).catch(() => {})
     throw error
   })
-  const shared = environment.store(opened.storeKey) ?? new SharedStore(environment, opened.storeKey, folder)
+  const shared = (environment.store(opened.storeKey) as SharedStore | undefined) ?? new SharedStore(environment, opened.storeKey, folder)
   const handle = new StoreHandle(environment, shared, { id: opened.store, path: folder, limits: opened.limits, readersWarnAfterMs: opened.readersWarnAfterMs, events, rank })
   if (opened.isFirst && recoveries.hasSubscribers) {
     recoveries.publish({ path: folder, ...environment.call((cold) => cold.storeStats(opened.store)).recovery })

@@ -1,20 +1,22 @@
 // A store as one environment sees it, whatever the number of handles: its marks, its open transaction, who waits for what. All waiting
 // is told to native code by one microtask per turn, and settled by one look at the marks per wake.
 import { errorOf, type LedgerstoneError } from '../errors.ts'
+import type { EventId } from '../event-log/log-types.ts'
 import { AbortWatch } from '../internal/abort.ts'
 import { nobodysContext } from '../internal/context.ts'
 import { performance, queueMicrotask, setTimeout } from '../internal/platform.ts'
-import { Admission, type PAUSED } from './admission.ts'
-import type { CommitInfo, EventId } from './canonical-store.ts'
-import { ComingEvents } from './coming-events.ts'
-import { failures, stalls } from './diagnostics.ts'
-import type { Environment, ThreadStore } from './environment.ts'
-import { EVENT_LEVELS, EventWaiters, type EventLevel } from './event-waiters.ts'
-import { Observer } from './observer.ts'
-import { APPLIED, CROWDED_AND_FULL, EVENTS, FLAGS, HAS_FAILED, HAS_NO_ROOM, IS_FULL, IS_PACED, IS_PAUSED, WAITS_FOR_READERS } from './marks.ts'
-import type { OpenTransaction } from './open-transaction.ts'
-import { Stall } from './stall.ts'
-import { DURABLE, FLUSHED, LEVELS, WRITTEN, Waiters, type Level } from './waiters.ts'
+import type { Environment, OpenStore, ThreadStore } from '../native/environment.ts'
+import { APPLIED, CROWDED_AND_FULL, EVENTS, FLAGS, HAS_FAILED, HAS_NO_ROOM, IS_FULL, IS_PACED, IS_PAUSED, WAITS_FOR_READERS } from '../native/flags.ts'
+import type { CommitInfo } from './api/commit.ts'
+import type { RunningTransaction } from './running-transaction.ts'
+import { Admission, type PAUSED } from './watching/admission.ts'
+import { ComingEvents } from './watching/coming-events.ts'
+import { failures, stalls } from './watching/diagnostics.ts'
+import { EVENT_LEVELS, EventWaiters, type EventLevel } from './watching/event-waiters.ts'
+import { Observer } from './watching/observer.ts'
+import { Stall } from './watching/stall.ts'
+import { tellOfUnsettledEnd } from './watching/unsettled-end.ts'
+import { DURABLE, FLUSHED, LEVELS, WRITTEN, Waiters, type Level } from './watching/waiters.ts'
 
 /** How often those are let in who are paced, in ms: the coordinator's slice. */
 const PACE_MS = 4
@@ -29,7 +31,7 @@ const FEW = 32
 const NOW = Promise.resolve()
 
 /** One store in one environment. */
-export class SharedStore {
+export class SharedStore implements OpenStore {
   readonly environment: Environment
   readonly key: number
   /** The store's folder. */
@@ -51,7 +53,7 @@ export class SharedStore {
   )
   readonly #stall = new Stall(this)
   /** What the copies of this package share; while no handle is open here, nothing does. */
-  #thread: ThreadStore = { open: undefined, members: new Set([this]) }
+  #thread: ThreadStore<SharedStore> = { open: undefined, members: new Set([this]) }
   #failure: LedgerstoneError | undefined
   #turnIsScheduled = false
   #pace: NodeJS.Timeout | undefined
@@ -66,11 +68,11 @@ export class SharedStore {
   }
 
   /** The transaction that runs on this thread, whichever copy of this package has begun it. */
-  get open(): OpenTransaction | undefined {
-    return this.#thread.open
+  get open(): RunningTransaction | undefined {
+    return this.#thread.open as RunningTransaction | undefined
   }
 
-  set open(transaction: OpenTransaction | undefined) {
+  set open(transaction: RunningTransaction | undefined) {
     this.#thread.open = transaction
   }
 
@@ -108,9 +110,9 @@ export class SharedStore {
     return this.#admission.admitted + (this.#marks[FLUSHED] as number)
   }
 
-  /** A follower waits for an event of this store. */
-  get isFollowed(): boolean {
-    return !this.#eventWaiters.isEmpty
+  /** The thread ends: whoever waits for an event of this store waits in vain. */
+  tellOfEnd(): void {
+    if (!this.#eventWaiters.isEmpty) tellOfUnsettledEnd(this.path)
   }
 
   addHandle(id: number): void {
@@ -171,13 +173,13 @@ export class SharedStore {
    * A transaction begins on this thread. V8 ends functions without their `finally` (a time-out of `vm`, a stack that overflows): what is still open when
    * the turn ends has nobody left who could end it.
    */
-  openTransaction(transaction: OpenTransaction): void {
+  openTransaction(transaction: RunningTransaction): void {
     this.#scheduleTurn()
     this.open = transaction
   }
 
   /** The transaction on this thread is over; what waited for room meanwhile may run. */
-  closeTransaction(transaction: OpenTransaction): void {
+  closeTransaction(transaction: RunningTransaction): void {
     if (this.open !== transaction) return
     this.open = undefined
     for (const member of this.#thread.members) member.letIn()

@@ -7,23 +7,23 @@ import { closed, errorOf, invalidArgument } from '../errors.ts'
 import { isWellFormed } from '../internal/bytes.ts'
 import { Lease } from '../internal/lease.ts'
 import { LockClient } from '../lock-manager/lock-client.ts'
-import { NativeCursor } from './cursor.ts'
-import type { Environment } from './environment.ts'
+import type { OpenedStore } from '../native/binding.ts'
+import type { Environment } from '../native/environment.ts'
+import { HAS_FAILED, IS_PAUSED, IS_SEALED } from '../native/flags.ts'
 import type { KeyBounds } from './key-bounds.ts'
-import { KeySpace } from './key-space.ts'
-import { HAS_FAILED, IS_PAUSED, IS_SEALED } from './marks.ts'
-import { OpenReaders } from './open-readers.ts'
-import type { RangeSource } from './range.ts'
-import { PointReader } from './reader.ts'
+import { KeySpace, type SpaceOwner } from './key-space.ts'
+import { NativeCursor } from './reading/cursor.ts'
+import { PointReader } from './reading/point-reader.ts'
+import type { RangeSource } from './reading/range.ts'
 import type { SharedStore } from './shared-store.ts'
-import type { Limits } from './write-set.ts'
+import { OpenReaders } from './watching/open-readers.ts'
 
 /** What a handle is made from. */
 export interface HandleOptions {
   readonly id: number
   /** The store's folder, for what is told of it. */
   readonly path: string
-  readonly limits: Limits
+  readonly limits: OpenedStore['limits']
   readonly readersWarnAfterMs: number
   readonly events: Codec<unknown>
   /** The level that writes wait for unless they say otherwise: 0 applied, 1 written, 2 durable. */
@@ -31,19 +31,20 @@ export interface HandleOptions {
 }
 
 /** A handle of a store. */
-export class StoreHandle implements RangeSource {
+export class StoreHandle implements RangeSource, SpaceOwner {
   readonly environment: Environment
   readonly shared: SharedStore
   /** The handle as native code knows it. */
   readonly id: number
-  readonly limits: Limits
+  readonly limits: OpenedStore['limits']
+  readonly storeKey: number
   readonly rank: 0 | 1 | 2
   readonly events: PayloadCodec
   /** What ends with the handle: snapshots and cursors. */
   readonly leases: OpenReaders
-  /** What is to be told when the handle closes: followers and pauses that wait. */
-  readonly ends: Set<() => void> = new Set()
   readonly reader: PointReader
+  /** Who is told when the handle closes. */
+  readonly #closings = new Set<() => void>()
   readonly #slots = new Map<string, number>()
   readonly #lease: Lease
   #locks: LockClient | undefined
@@ -58,6 +59,7 @@ export class StoreHandle implements RangeSource {
     this.shared = shared
     this.id = options.id
     this.limits = options.limits
+    this.storeKey = shared.key
     this.rank = options.rank
     this.events = new PayloadCodec(options.events, undefined)
     this.reader = new PointReader(environment, options.id)
@@ -138,11 +140,11 @@ export class StoreHandle implements RangeSource {
    * @throws `ERR_INVALID_ARGUMENT` when it belongs to another store
    */
   slotOf<K, V>(space: KeySpace<K, V>): number {
-    return space.handle === this ? space.slot : this.#slotOfOther(space)
+    return space.owner === this ? space.slot : this.#slotOfOther(space)
   }
 
   #slotOfOther<K, V>(space: KeySpace<K, V>): number {
-    if (space.handle.shared.key !== this.shared.key) throw invalidArgument('collection', 'the collection belongs to another store')
+    if (space.owner.storeKey !== this.storeKey) throw invalidArgument('collection', 'the collection belongs to another store')
     return this.slot(space.name, space.keyName, space.values.name)
   }
 
@@ -185,6 +187,16 @@ export class StoreHandle implements RangeSource {
     return countEntries(this.environment, this.id, this.slotOf(space), bounds)
   }
 
+  /** Calls `closing` when the handle closes, `aborted` when the signal aborts, until the returned function is called; neither within this call. */
+  listen(closing: () => void, signal?: AbortSignal, aborted: (reason: unknown) => void = closing): () => void {
+    this.#closings.add(closing)
+    const forget = signal === undefined ? undefined : this.shared.aborts.add(signal, aborted)
+    return () => {
+      this.#closings.delete(closing)
+      forget?.()
+    }
+  }
+
   /** Refuses work from now on and gives back what ends with the handle. */
   beginClosing(): void {
     this.#isClosed = true
@@ -196,7 +208,7 @@ export class StoreHandle implements RangeSource {
     this.shared.refuseOf(this, () => closed('store'))
     this.#locks?.close()
     for (const lease of this.leases) lease.close()
-    for (const end of this.ends) end()
+    for (const closing of this.#closings) closing()
   }
 
   /** Closes the native handle. */

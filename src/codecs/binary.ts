@@ -8,6 +8,12 @@ import { refusal } from './refusal.ts'
 /**
  * Bytes as they are; the codec's name is `binary`. Takes any `Uint8Array`, which is copied at the call, and gives a `Buffer` that is never
  * written again. Keys are ordered byte by byte. Anything else is `ERR_INVALID_ARGUMENT` as a key and `ERR_CODEC` as a value.
+ *
+ * @example
+ * ```ts
+ * const blobs = store.collection('blobs', { key: binary(), value: binary() })
+ * await blobs.put(Buffer.from([0, 1]), new Uint8Array(16))
+ * ```
  */
 export function binary(): KeyCodec<Uint8Array> & Codec<Buffer, Uint8Array> {
   return BINARY

@@ -25,12 +25,12 @@ export type EnvelopeInput<Types extends object> = {
 
 /** One type of events. */
 export interface EventTypeOptions<Data> {
-  /** The current version: an integer from 1 on; 1 by default. Raise it, and add an upcaster, whenever the shape of the data changes. */
+  /** The current version: an integer from 1 on. Raise it, and add an upcaster, whenever the shape of the data changes. @default 1 */
   version?: number | undefined
-  /** From each version before the current one to the next: `{ 1: (data) => dataOfVersion2, 2: (data) => dataOfVersion3 }`. */
+  /** From each version before the current one to the next: `{ 1: (data) => dataOfVersion2, 2: (data) => dataOfVersion3 }`. @default none */
   // oxlint-disable-next-line typescript/no-explicit-any -- the shapes of the past, which only the upcaster knows
   upcast?: Readonly<Record<number, (data: any) => unknown>> | undefined
-  /** What the data has to be when it is written, by any library that follows Standard Schema. It is not run on reading. */
+  /** What the data has to be when it is written, by any library that follows Standard Schema. It is not run on reading. @default none */
   schema?: StandardSchemaV1<unknown, Data> | undefined
 }
 
@@ -38,6 +38,6 @@ export interface EventTypeOptions<Data> {
 export interface EnvelopeOptions<Types extends object> {
   /** Every type of events that is written or read. One that is not written any more stays, as long as events of it are kept. */
   types: { readonly [T in keyof Types]: EventTypeOptions<Types[T]> }
-  /** How `{ type, version, data, metadata? }` becomes bytes; `json()` by default. */
+  /** How `{ type, version, data, metadata? }` becomes bytes. @default json() */
   codec?: Codec<unknown, never> | undefined
 }

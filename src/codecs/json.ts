@@ -27,6 +27,12 @@ export type JsonOutput<S extends StandardSchemaV1> = StandardSchemaV1.InferOutpu
  * a cycle) and for a schema that validates asynchronously.
  *
  * @throws {@link InvalidArgumentError} when `schema` is no Standard Schema
+ *
+ * @example
+ * ```ts
+ * const users = store.collection('users', { value: json<{ name: string }>() })
+ * await users.put('u1', { name: 'Anna' })
+ * ```
  */
 export function json<T = Json>(): Codec<T>
 export function json<S extends StandardSchemaV1>(schema: S & JsonOutput<S>): Codec<StandardSchemaV1.InferOutput<S>, StandardSchemaV1.InferInput<S>>

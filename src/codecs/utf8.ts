@@ -9,6 +9,12 @@ import { TextCodec } from './text-codec.ts'
 /**
  * Strings as UTF-8; the codec's name is `utf8`. Keys are ordered by code point. A string with a lone surrogate cannot be said in UTF-8:
  * `ERR_CODEC`. As a value anything but a string is `ERR_CODEC` too, as a key it is `ERR_INVALID_ARGUMENT`.
+ *
+ * @example
+ * ```ts
+ * const notes = store.collection('notes', { value: utf8() })
+ * await notes.put('today', 'rain')
+ * ```
  */
 export function utf8<T extends string = string>(): Codec<T> & KeyCodec<T> {
   return UTF8 as unknown as Codec<T> & KeyCodec<T>

@@ -1,14 +1,14 @@
 // The event log on its own: immutable events with contiguous ids in a folder that has one owner. What is said here is checked and handed on;
 // what it means is native code's.
-import { MISSING, TOO_BIG } from '../binding.ts'
-import type { EventId, VerifyReport } from '../canonical-store/canonical-store.ts'
-import { outcomeOf, reportOf } from '../canonical-store/verification.ts'
 import { invalidArgument } from '../errors.ts'
 import { copyOf, isShared } from '../internal/bytes.ts'
+import { MISSING, TOO_BIG } from '../native/binding.ts'
+import { verified } from '../native/verification.ts'
+import type { VerifyReport } from '../verify-report.ts'
 import { checkEvent, checkId } from './check-event.ts'
 import { EventRun } from './event-run.ts'
 import type { LogHandle } from './log-handle.ts'
-import type { EventLogOptions, EventLogRecovery, EventLogStats, EventSegment } from './log-types.ts'
+import type { EventId, EventLogOptions, EventLogRecovery, EventLogStats, EventSegment } from './log-types.ts'
 import { openLog } from './open-log.ts'
 import { packEvents } from './packed-events.ts'
 
@@ -47,6 +47,13 @@ export class EventLog implements AsyncDisposable {
    * Rejects with `ERR_INVALID_ARGUMENT`; `ERR_NOT_FOUND` (`create: false` or `readOnly`); `ERR_LOCKED` (with the owner's `pid`);
    * `ERR_CORRUPT` for damage that is no torn end, which after a clean close is any; `ERR_FORMAT`, `ERR_FILE_SYSTEM`, `ERR_NO_SPACE`,
    * `ERR_IO`; `ERR_NATIVE_MISSING`, `ERR_VERSION_MISMATCH`.
+   *
+   * @example
+   * ```ts
+   * const archive = await EventLog.open('./archive', { durability: 'durable', compression: 'zstd' })
+   * console.log(archive.recovery.wasClosed)
+   * await archive.close()
+   * ```
    */
   static async open(dir: string | URL, options?: EventLogOptions): Promise<EventLog> {
     const { handle, recovery, path } = await openLog(dir, options)
@@ -85,6 +92,11 @@ export class EventLog implements AsyncDisposable {
    *
    * @throws `ERR_EVENT_ID_GAP` (`expected`, `actual`) unless `id` is `nextEventId`; `ERR_INVALID_ARGUMENT`, also when the log is read only;
    * `ERR_LIMIT`: nothing was appended. `ERR_NO_SPACE`: nothing was appended, and it heals when there is space. `ERR_IO`, `ERR_POISONED`.
+   *
+   * @example
+   * ```ts
+   * log.appendWithId(log.nextEventId, Buffer.from('hello'))
+   * ```
    */
   appendWithId(id: EventId, bytes: Uint8Array): void {
     const { environment, maxEventBytes } = this.#checked()
@@ -100,6 +112,11 @@ export class EventLog implements AsyncDisposable {
    * for all. At most 1 GiB together.
    *
    * @throws as {@link EventLog.appendWithId}. After `ERR_NO_SPACE` `nextEventId` tells how many of the events were appended.
+   *
+   * @example
+   * ```ts
+   * log.appendBatchWithIds(log.nextEventId, [Buffer.from('hello'), Buffer.from('world')])
+   * ```
    */
   appendBatchWithIds(firstId: EventId, events: readonly Uint8Array[]): void {
     const { environment, maxEventBytes } = this.#checked()
@@ -109,7 +126,14 @@ export class EventLog implements AsyncDisposable {
     this.#handle.answer(environment.hot.logAppendBatch(this.#handle.id, firstId, packed, packed.length))
   }
 
-  /** The event with this id; `undefined` when the log does not hold it, also when it was deleted. */
+  /**
+   * The event with this id; `undefined` when the log does not hold it, also when it was deleted.
+   *
+   * @example
+   * ```ts
+   * console.log(log.get(1)?.toString()) // one
+   * ```
+   */
   get(id: EventId): Buffer | undefined {
     const { environment, id: log } = this.#checked()
     checkId(id, 'id')
@@ -127,6 +151,11 @@ export class EventLog implements AsyncDisposable {
    * iteration gives the events that there are when it begins, also while others are appended or segments are rotated meanwhile. It throws
    * `ERR_EVENTS_TRIMMED` (`requested`, `oldest`) when it begins below the oldest event, or was overtaken by `deleteRange`; `ERR_CORRUPT`; and
    * `ERR_CLOSED` at the next step when the log is closed.
+   *
+   * @example
+   * ```ts
+   * for (const [id, bytes] of log.iterRange(log.oldestEventId)) console.log(id, bytes.toString())
+   * ```
    */
   iterRange(start: EventId, end?: EventId): Iterable<[EventId, Buffer]> {
     const handle = this.#checked()
@@ -138,6 +167,12 @@ export class EventLog implements AsyncDisposable {
   /**
    * Takes away the events from `start` to `end`, included, and gives how many there were; durable when it resolves. Only from the oldest end:
    * `start` is at most `oldestEventId`, else `ERR_INVALID_ARGUMENT`. Space comes back by whole segments. The next event's id stays what it was.
+   *
+   * @example
+   * ```ts
+   * const deleted = await log.deleteRange(0, 1)
+   * console.log(deleted, log.oldestEventId) // 1 2
+   * ```
    */
   async deleteRange(start: EventId, end: EventId): Promise<number> {
     const { id } = this.#checked()
@@ -150,19 +185,41 @@ export class EventLog implements AsyncDisposable {
    * Closes the segment that is being written and begins the next one. The path of the closed segment, whose file does not change any more; when
    * nothing was appended since the last one was closed, that one's; `undefined` when no closed segment holds an event, because none was ever
    * appended or all are deleted.
+   *
+   * @example
+   * ```ts
+   * const file = await log.rotate()
+   * console.log(file) // a file that does not change any more
+   * ```
    */
   async rotate(): Promise<string | undefined> {
     const { id } = this.#checked()
     return await this.#handle.callAsync((cold) => cold.logRotate(id)) ?? undefined
   }
 
-  /** Flushes everything that was appended: it survives power loss when this resolves. */
+  /**
+   * Flushes everything that was appended: it survives power loss when this resolves.
+   *
+   * @example
+   * ```ts
+   * log.appendWithId(log.nextEventId, Buffer.from('hello'))
+   * await log.sync() // power may fail now
+   * ```
+   */
   async sync(): Promise<void> {
     const { id } = this.#checked()
     return this.#handle.callAsync((cold) => cold.logSync(id))
   }
 
-  /** The closed segments that hold events, oldest first; reads nothing. The newest segment is never among them: see {@link EventLog.rotate}. */
+  /**
+   * The closed segments that hold events, oldest first; reads nothing. The newest segment is never among them: see {@link EventLog.rotate}.
+   *
+   * @example
+   * ```ts
+   * await log.rotate()
+   * for (const { path, firstEventId, lastEventId } of log.segments()) console.log(path, firstEventId, lastEventId)
+   * ```
+   */
   segments(): EventSegment[] {
     const { id } = this.#checked()
     return this.#handle.call((cold) => cold.logSegments(id))
@@ -171,6 +228,12 @@ export class EventLog implements AsyncDisposable {
   /**
    * The CRC-32C of a closed segment's whole file, to hold a copy against; reads it once. Rejects with `ERR_INVALID_ARGUMENT` when `segment`
    * is none of `segments()`, `ERR_EVENTS_TRIMMED` when it is deleted meanwhile.
+   *
+   * @example
+   * ```ts
+   * await log.rotate()
+   * for (const segment of log.segments()) console.log(segment.path, await log.checksum(segment))
+   * ```
    */
   async checksum(segment: EventSegment): Promise<number> {
     const { id } = this.#checked()
@@ -179,20 +242,28 @@ export class EventLog implements AsyncDisposable {
     return this.#handle.callAsync((cold) => cold.logChecksum(id, first))
   }
 
-  /** Reads and checks all that the log's files promise. Damage is reported, never thrown. Reading and appending go on meanwhile. */
+  /**
+   * Reads and checks all that the log's files promise. Damage is reported, never thrown. Reading and appending go on meanwhile.
+   *
+   * @example
+   * ```ts
+   * const { ok, problems } = await log.verify()
+   * for (const { file, offset, message } of problems) console.error(file, offset, message)
+   * ```
+   */
   async verify(): Promise<VerifyReport> {
     const verification = this.#handle.call((cold) => cold.startLogVerification(this.#handle.id))
-    const { environment } = this.#handle
-    try {
-      const report = await outcomeOf(environment, verification)
-      this.#handle.check() // closed meanwhile it is ERR_CLOSED, whichever was quicker
-      return reportOf(report, this.#path)
-    } finally {
-      environment.cold.endVerification(verification)
-    }
+    return verified(this.#handle, verification, this.#path)
   }
 
-  /** The log in numbers. */
+  /**
+   * The log in numbers.
+   *
+   * @example
+   * ```ts
+   * const { eventCount, totalBytes, fileCount } = log.stats()
+   * ```
+   */
   stats(): EventLogStats {
     const { id } = this.#checked()
     const stats = this.#handle.call((cold) => cold.logStats(id))
@@ -202,6 +273,12 @@ export class EventLog implements AsyncDisposable {
   /**
    * Flushes, notes on disk that the log was closed, and gives the folder back, whatever happens; the second time it does nothing. Rejects with
    * `ERR_POISONED` when writing had failed, `ERR_IO` when the last flush does.
+   *
+   * @example
+   * ```ts
+   * await log.close()
+   * await log.close() // does nothing
+   * ```
    */
   close(): Promise<void> {
     return this.#handle.close()

@@ -1,9 +1,9 @@
 // One iteration over events, by packed pages. It sees the events that there were when it began; nothing is held natively in between, so what is
 // trimmed before it is reached is an error, never a gap.
-import { TOO_BIG } from '../binding.ts'
-import type { EventId } from '../canonical-store/canonical-store.ts'
-import { allocate, checkKept, PAGE_BYTES, view } from '../canonical-store/pool.ts'
+import { Pages } from '../native/pages.ts'
+import { checkKept, view } from '../native/pool.ts'
 import type { LogHandle } from './log-handle.ts'
+import type { EventId } from './log-types.ts'
 
 const PAGE_HEAD = 16
 const ENTRY_HEAD = 16
@@ -15,11 +15,11 @@ export class EventRun implements IterableIterator<[EventId, Buffer]> {
   #end: EventId
   #hasBegun = false
   #isDone = false
-  #pages = 0
+  readonly #pages: Pages
   /** The page's memory and where the page begins in it: asking a Buffer for its memory costs a call. */
   #memory: ArrayBufferLike | undefined
   #base = 0
-  #view: DataView | undefined
+  #data: DataView | undefined
   #id = 0
   #left = 0
   #next = 0
@@ -27,6 +27,7 @@ export class EventRun implements IterableIterator<[EventId, Buffer]> {
   /** From `start` (0: the oldest event) up to but not including `end`. */
   constructor(log: LogHandle, start: EventId, end: EventId) {
     this.#log = log
+    this.#pages = new Pages(log.environment, false)
     this.#from = start
     this.#end = end
   }
@@ -45,7 +46,7 @@ export class EventRun implements IterableIterator<[EventId, Buffer]> {
 
   return(): IteratorResult<[EventId, Buffer], undefined> {
     this.#isDone = true
-    this.#memory = this.#view = undefined
+    this.#memory = this.#data = undefined
     return { value: undefined, done: true }
   }
 
@@ -60,22 +61,13 @@ export class EventRun implements IterableIterator<[EventId, Buffer]> {
       this.#end = Math.min(this.#end, this.#log.ends()[1] as number)
     }
     if (this.#from >= this.#end) return false
-    const { hot, slab } = this.#log.environment
-    let page = slab.page(PAGE_BYTES[Math.min(this.#pages++, PAGE_BYTES.length - 1)] as number)
-    let used = hot.logPage(this.#log.id, this.#from, this.#end, page)
-    if (used === TOO_BIG) {
-      const needed = page.readUInt32LE(0)
-      page = allocate(needed + (-needed & 0xfff))
-      used = hot.logPage(this.#log.id, this.#from, this.#end, page)
-    }
-    this.#log.answer(used)
-    slab.keep(page, used)
-    const { buffer: memory, byteOffset: base } = page
+    const { hot } = this.#log.environment
+    const { buffer: memory, byteOffset: base } = this.#pages.load((page) => hot.logPage(this.#log.id, this.#from, this.#end, page))
     this.#memory = memory
     this.#base = base
-    this.#view = new DataView(memory, base, used)
-    this.#left = this.#view.getUint32(0, true)
-    this.#id = this.#view.getFloat64(8, true)
+    this.#data = new DataView(memory, base, this.#pages.used)
+    this.#left = this.#data.getUint32(0, true)
+    this.#id = this.#data.getFloat64(8, true)
     this.#from = this.#id + this.#left
     this.#next = PAGE_HEAD
     return this.#left > 0
@@ -84,7 +76,7 @@ export class EventRun implements IterableIterator<[EventId, Buffer]> {
   #take(): [EventId, Buffer] {
     checkKept(this.#memory as ArrayBufferLike, this.#left)
     const start = this.#next + ENTRY_HEAD
-    const end = start + (this.#view as DataView).getUint32(this.#next, true)
+    const end = start + (this.#data as DataView).getUint32(this.#next, true)
     this.#next = end + (-end & 7)
     this.#left--
     return [this.#id++, view(this.#memory as ArrayBufferLike, this.#base + start, end - start)]

@@ -1,9 +1,9 @@
 // One open event log without its public face: what the log and its iterators hold on to together. When none of them is left, it is closed in
 // the background.
-import type { ColdCalls } from '../binding.ts'
-import type { Environment } from '../canonical-store/environment.ts'
 import { closed, type LedgerstoneError } from '../errors.ts'
 import { Lease } from '../internal/lease.ts'
+import type { ColdCalls } from '../native/binding.ts'
+import type { Environment } from '../native/environment.ts'
 
 /** An open log as native code knows it. */
 export class LogHandle {

@@ -1,27 +1,31 @@
 // What goes into an event log and what it tells, as its users see it: interfaces only.
-import type { EventId } from '../canonical-store/canonical-store.ts'
 import type { Durability } from '../durability.ts'
+
+/** The number of an event, from 1 on, without gaps; 0 means "before everything". A safe integer. */
+export type EventId = number
 
 /** How to open an event log. `segmentBytes`, `maxEventBytes`, `durability` and `compression` may be others the next time. */
 export interface EventLogOptions {
-  /** A segment file is closed before it exceeds this: 16 KiB to 1 TiB, 64 MiB by default. */
+  /** A segment file is closed before it exceeds this: 16 KiB to 1 TiB. @default 64 MiB */
   segmentBytes?: number | undefined
-  /** A larger event is `ERR_LIMIT`: up to 1 GiB, 16 MiB by default. */
+  /** A larger event is `ERR_LIMIT`: up to 1 GiB. @default 16 MiB */
   maxEventBytes?: number | undefined
-  /** The first id of a log that is made; 1 by default. One that is there keeps its ids. */
+  /** The first id of a log that is made. One that is there keeps its ids. @default 1 */
   firstEventId?: EventId | undefined
   /**
-   * What has become of an event when its append returns; `written` by default. `durable` costs a flush for each call of an append, on the
+   * What has become of an event when its append returns. `durable` costs a flush for each call of an append, on the
    * calling thread. Nothing is kept back in memory, so `applied` is as good as `written`.
+   *
+   * @default 'written'
    */
   durability?: Durability | undefined
-  /** How events are stored that become smaller by it; `none` by default. */
+  /** How events are stored that become smaller by it. @default 'none' */
   compression?: 'none' | 'lz4' | 'zstd' | undefined
-  /** `false`: a missing log is `ERR_NOT_FOUND`; `true` by default. */
+  /** `false`: a missing log is `ERR_NOT_FOUND`. @default true */
   create?: boolean | undefined
-  /** Reads the segments that are in the folder, archived copies for example, and changes nothing there: takes no lock, cuts nothing. */
+  /** Reads the segments that are in the folder, archived copies for example, and changes nothing there: takes no lock, cuts nothing. @default false */
   readOnly?: boolean | undefined
-  /** Writes a log on a file system that other machines share, where a lock may not be seen and a flush may not reach a device; otherwise `ERR_FILE_SYSTEM`. */
+  /** Writes a log on a file system that other machines share, where a lock may not be seen and a flush may not reach a device; otherwise `ERR_FILE_SYSTEM`. @default false */
   allowNetworkFileSystem?: boolean | undefined
 }
 

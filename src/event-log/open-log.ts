@@ -1,10 +1,10 @@
 // Opening an event log: the options are checked here, before anything happens; their ranges are the engine's business.
 import { resolve } from 'node:path'
-import type { NativeLogOptions } from '../binding.ts'
-import { Environment } from '../canonical-store/environment.ts'
-import { rankOf } from '../durability.ts'
+import { rankOf } from '../compare-durability.ts'
 import { invalidArgument } from '../errors.ts'
 import { checkBoolean, checkedPath, checkInteger, checkOptions } from '../internal/validate.ts'
+import type { NativeLogOptions } from '../native/binding.ts'
+import { Environment } from '../native/environment.ts'
 import { LogHandle } from './log-handle.ts'
 import type { EventLogOptions, EventLogRecovery } from './log-types.ts'
 

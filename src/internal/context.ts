@@ -12,3 +12,30 @@ export function currentContext(): Context {
 
 /** The context in which this package was loaded: of what is told to the process and is no caller's, as warnings and diagnostics channels. */
 export const nobodysContext: Context = AsyncLocalStorage.snapshot()
+
+const calls = new AsyncLocalStorage<OngoingCall>()
+
+/** A call of a function, with all that it awaits until it is over, so that whoever is called from inside can tell. Made and run once. */
+export class OngoingCall {
+  readonly #owner: object
+  readonly #outer: OngoingCall | undefined = calls.getStore()
+  #isOver = false
+
+  constructor(owner: object) {
+    this.#owner = owner
+  }
+
+  /** Whether the running code is inside a call of this owner that is not over. */
+  static isInside(owner: object): boolean {
+    for (let call = calls.getStore(); call !== undefined; call = call.#outer) if (call.#owner === owner && !call.#isOver) return true
+    return false
+  }
+
+  run<R>(fn: () => R): R {
+    return calls.run(this, fn)
+  }
+
+  end(): void {
+    this.#isOver = true
+  }
+}

@@ -39,6 +39,14 @@ export function checkSignal(value: unknown, argument: string): void {
   if (value !== undefined && !isAbortSignal(value)) throw invalidArgument(argument, 'an AbortSignal is needed')
 }
 
+/** The signal of options that may have one. Asked for once: it may be a getter. */
+export function signalOf(options: { readonly signal?: AbortSignal | undefined } | undefined): AbortSignal | undefined {
+  if (options === undefined) return undefined
+  const { signal } = options
+  checkSignal(signal, 'signal')
+  return signal
+}
+
 /** A function. */
 export function checkFunction(value: unknown, argument: string): void {
   if (typeof value !== 'function') throw invalidArgument(argument, 'a function is needed')

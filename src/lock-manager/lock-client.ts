@@ -1,12 +1,11 @@
 // Who locks: one environment, for one handle of a store or for a lock manager of its own. What can be had at once is one native call; what
 // cannot is waited for here, with the time limit and the signal, until native code says that it was granted or is told to wait no longer.
-import type { Environment } from '../canonical-store/environment.ts'
-import type { SharedStore } from '../canonical-store/shared-store.ts'
 import { closed, lockTimeout } from '../errors.ts'
 import { AbortWatch } from '../internal/abort.ts'
 import { Deferred } from '../internal/deferred.ts'
 import { queueMicrotask, throwIfAborted } from '../internal/platform.ts'
 import type { Turns } from '../internal/turns.ts'
+import type { Environment } from '../native/environment.ts'
 import { EmbeddedLockGuard, type LockHolder } from './lock-guard.ts'
 import type { LockGuard, LockSet, LockStats } from './locks.ts'
 import { PackedLockSet } from './packed-lock-set.ts'
@@ -30,6 +29,12 @@ interface Waiting {
   readonly forget: (() => void) | undefined
 }
 
+/** The handle of a store whose locks these are. */
+export interface LockingStore {
+  readonly storeKey: number
+  readonly shared: { readonly aborts: AbortWatch }
+}
+
 /** One that nobody uses. Filling it may run code of the user's, which may lock: whoever uses it takes it away. */
 let spare: PackedLockSet | undefined
 const tokens = new Float64Array(64)
@@ -39,7 +44,7 @@ export class LockClient implements LockHolder {
   readonly #environment: Environment
   readonly #id: number
   /** The handle of the store whose locks these are: it must not be collected before. */
-  readonly #store: { readonly shared: SharedStore } | undefined
+  readonly #store: LockingStore | undefined
   readonly #aborts: AbortWatch
   readonly #waiting = new Map<number, Waiting>()
   readonly #limits = new TimeLimits((token) => this.#timeIsOver(token))
@@ -47,7 +52,7 @@ export class LockClient implements LockHolder {
   #looksSoon = false
 
   /** `id` is what native code knows the client by; it ends with `store`, or when this object is collected. */
-  constructor(environment: Environment, id: number, store: { readonly shared: SharedStore } | undefined) {
+  constructor(environment: Environment, id: number, store: LockingStore | undefined) {
     this.#environment = environment
     this.#id = id
     this.#store = store
@@ -120,7 +125,7 @@ export class LockClient implements LockHolder {
 
   #pack(keys: LockSet): PackedLockSet {
     const packed = takeSet()
-    packed.fill(keys, this.#store?.shared)
+    packed.fill(keys, this.#store?.storeKey)
     this.#check()
     return packed
   }
@@ -136,7 +141,7 @@ export class LockClient implements LockHolder {
     this.#limits.add(token, timeoutMs)
     const forget = signal === undefined ? undefined : this.#aborts.add(signal, (reason) => this.#abort(token, reason))
     this.#waiting.set(token, { granted, forget })
-    this.#environment.addLockWaiter(this)
+    this.#environment.addListener(this)
     return granted.promise
   }
 
@@ -161,7 +166,7 @@ export class LockClient implements LockHolder {
     const waiting = this.#waiting.get(token)
     if (waiting === undefined) return undefined
     this.#waiting.delete(token)
-    if (this.#waiting.size === 0) this.#environment.removeLockWaiter(this)
+    if (this.#waiting.size === 0) this.#environment.removeListener(this)
     this.#limits.delete(token)
     waiting.forget?.()
     return waiting

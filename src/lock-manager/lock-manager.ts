@@ -1,8 +1,8 @@
 // The lock manager as its users hold it: it checks the arguments and passes on.
-import { Environment } from '../canonical-store/environment.ts'
 import { invalidArgument } from '../errors.ts'
 import { isThenable } from '../internal/thenable.ts'
 import { checkFunction, checkOptions, checkPowerOfTwo, checkSignal } from '../internal/validate.ts'
+import { Environment } from '../native/environment.ts'
 import { LockClient } from './lock-client.ts'
 import type { LockGuard, LockManagerOptions, LockOptions, LockSet, LockStats } from './locks.ts'
 
@@ -62,6 +62,16 @@ export class LockManager {
    *
    * Rejects with `ERR_LOCK_TIMEOUT` (`waitedMs`, `stripe`, `heldMs`), the signal's reason, `ERR_CLOSED` (the store was closed),
    * `ERR_INVALID_ARGUMENT`, `ERR_LIMIT`. Then nothing is held.
+   *
+   * @example
+   * ```ts
+   * const guard = await locks.acquire({ write: ['order 17'] }, { timeoutMs: 1_000 })
+   * try {
+   *   console.log('nobody else has order 17')
+   * } finally {
+   *   guard.release()
+   * }
+   * ```
    */
   async acquire(keys: LockSet, options?: LockOptions): Promise<LockGuard> {
     const { turns } = this.#client
@@ -86,7 +96,16 @@ export class LockManager {
     return this.#client.acquire(keys, timeoutMs, signal)
   }
 
-  /** All of the set now, or `undefined` and nothing. @throws `ERR_INVALID_ARGUMENT`, `ERR_LIMIT`, `ERR_CLOSED` */
+  /**
+   * All of the set now, or `undefined` and nothing. @throws `ERR_INVALID_ARGUMENT`, `ERR_LIMIT`, `ERR_CLOSED`
+   *
+   * @example
+   * ```ts
+   * const guard = locks.tryAcquire({ write: ['order 17'] })
+   * if (guard === undefined) console.log('somebody has it')
+   * else guard.release()
+   * ```
+   */
   tryAcquire(keys: LockSet): LockGuard | undefined {
     return this.#client.tryAcquire(keys)
   }
@@ -94,6 +113,11 @@ export class LockManager {
   /**
    * Runs `fn` while all of the set is held, and releases it whatever happens. Rejects with what {@link LockManager.acquire} rejects with, and with what
    * `fn` throws.
+   *
+   * @example
+   * ```ts
+   * const total = await locks.with({ read: ['prices'], write: ['order 17'] }, async () => 42)
+   * ```
    */
   async with<T>(keys: LockSet, fn: (guard: LockGuard) => T | PromiseLike<T>, options?: LockOptions): Promise<T> {
     checkFunction(fn, 'fn')
@@ -105,13 +129,20 @@ export class LockManager {
     }
   }
 
-  /** Counts and times, as of now. @throws `ERR_CLOSED` */
+  /**
+   * Counts and times, as of now. @throws `ERR_CLOSED`
+   *
+   * @example
+   * ```ts
+   * const { held, waiting, longestHoldMs } = locks.stats()
+   * ```
+   */
   stats(): LockStats {
     return this.#client.stats()
   }
 }
 
-/** A time limit for a set of locks, in ms. @throws `ERR_INVALID_ARGUMENT` */
+/** A time limit for a set of locks, in ms. @throws `ERR_INVALID_ARGUMENT` @internal */
 export function checkedTimeout(value: unknown): number {
   if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_TIMEOUT_MS) return value as number
   throw invalidArgument('timeoutMs', `an integer from 0 to ${MAX_TIMEOUT_MS} is needed`)

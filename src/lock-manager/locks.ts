@@ -1,5 +1,7 @@
 // The locks as their users see them: interfaces only.
-import type { KeyRef } from '../canonical-store/canonical-store.ts'
+declare const refBrand: unique symbol
+/** A key of a collection, named by {@link Collection.key}, or a span of keys, by {@link Collection.keys}. */
+export interface KeyRef { readonly [refBrand]: true }
 
 /**
  * What can be locked: a name of one's own (a string, or bytes; a string and its UTF-8 bytes are the same name), or a key of a collection as
@@ -18,17 +20,17 @@ export interface LockSet {
 
 /** How long to wait. */
 export interface LockOptions {
-  /** One limit for the whole set, in ms: an integer from 0 (now or `ERR_LOCK_TIMEOUT`) to 2^31-1; by default the manager's. */
+  /** One limit for the whole set, in ms: an integer from 0 (now or `ERR_LOCK_TIMEOUT`) to 2^31-1. @default the manager's */
   timeoutMs?: number | undefined
-  /** Ends the waiting with the signal's reason. A grant that comes at the same time is given back. */
+  /** Ends the waiting with the signal's reason. A grant that comes at the same time is given back. @default none */
   signal?: AbortSignal | undefined
 }
 
 /** {@link LockManager}'s options. */
 export interface LockManagerOptions {
-  /** How many stripes: a power of two up to 1,048,576; default 16,384. Two names share one by chance: fewer stripes, more needless waiting. */
+  /** How many stripes: a power of two up to 1,048,576. Two names share one by chance: fewer stripes, more needless waiting. @default 16384 */
   stripes?: number | undefined
-  /** How long `acquire` waits unless it says otherwise, in ms; default 5,000. */
+  /** How long `acquire` waits unless it says otherwise, in ms. @default 5000 */
   timeoutMs?: number | undefined
 }
 
@@ -56,6 +58,15 @@ export interface LockStats {
 export interface LockGuard extends Disposable {
   /** For how long, in ms. `ERR_CLOSED` once it is held no more. */
   readonly heldMs: number
-  /** Gives all of it back. Harmless the second time: it never frees what others have got since. */
+  /**
+   * Gives all of it back. Harmless the second time: it never frees what others have got since.
+   *
+   * @example
+   * ```ts
+   * const guard = await locks.acquire({ read: ['prices'] })
+   * guard.release()
+   * guard.release() // does nothing
+   * ```
+   */
   release(): void
 }

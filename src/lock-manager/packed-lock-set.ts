@@ -1,10 +1,9 @@
 // A set of keys on its way to native code, one record after the other in a buffer that is used over and over: u32 (length << 1 | exclusive),
 // then the name. A name's first byte says whose it is: 0 the caller's own, 1 a collection's.
-import { EmbeddedKeyRef } from '../canonical-store/key-ref.ts'
-import { allocate } from '../canonical-store/pool.ts'
-import type { SharedStore } from '../canonical-store/shared-store.ts'
 import { invalidArgument, limitExceeded } from '../errors.ts'
 import { isBytes, lengthOf, writeBytes, writeUtf8 } from '../internal/bytes.ts'
+import { allocate } from '../native/pool.ts'
+import { LockName } from './lock-name.ts'
 import type { LockKey, LockSet } from './locks.ts'
 
 const INITIAL_BYTES = 4096
@@ -23,29 +22,29 @@ export class PackedLockSet {
   length = 0
 
   /**
-   * Packs `keys`. References are taken of any store, or of `store` alone if there is one.
+   * Packs `keys`. Keys of collections are taken of any store, or of the one with this number alone.
    *
    * @throws `ERR_INVALID_ARGUMENT`, `ERR_LIMIT` (`lockKeyBytes`)
    */
-  fill(keys: LockSet, store: SharedStore | undefined): void {
+  fill(keys: LockSet, storeKey: number | undefined): void {
     if (typeof keys !== 'object' || keys === null) throw invalidArgument('keys', 'an object with `read` and `write` is needed')
     for (const name of Object.keys(keys)) if (name !== 'read' && name !== 'write') throw invalidArgument(`keys.${name}`, 'unknown option')
     // First, because a getter of the caller's could come back here.
     const { read, write } = keys
     this.length = 0
     if (this.buffer.length > KEPT_BYTES) this.buffer = allocate(INITIAL_BYTES)
-    if (read !== undefined) this.#addAll(read, SHARED, 'keys.read', store)
-    if (write !== undefined) this.#addAll(write, EXCLUSIVE, 'keys.write', store)
+    if (read !== undefined) this.#addAll(read, SHARED, 'keys.read', storeKey)
+    if (write !== undefined) this.#addAll(write, EXCLUSIVE, 'keys.write', storeKey)
   }
 
-  #addAll(keys: readonly LockKey[], mode: number, argument: string, store: SharedStore | undefined): void {
+  #addAll(keys: readonly LockKey[], mode: number, argument: string, storeKey: number | undefined): void {
     if (!Array.isArray(keys)) throw invalidArgument(argument, 'an array of keys is needed')
     for (const key of keys as readonly LockKey[]) {
       if (typeof key === 'string') {
         this.#reserve(key.length * 3)
         this.#close(mode, OWN_NAME, writeUtf8(this.buffer, key, this.length + HEAD_BYTES), argument)
-      } else if (key instanceof EmbeddedKeyRef) {
-        if (store !== undefined && key.space.handle.shared.key !== store.key) throw invalidArgument(argument, 'the key belongs to another store')
+      } else if (key instanceof LockName) {
+        if (storeKey !== undefined && key.storeKey !== storeKey) throw invalidArgument(argument, 'the key belongs to another store')
         this.#reserve(key.maxNameBytes)
         this.#close(mode, COLLECTION_KEY, key.writeName(this.buffer, this.length + HEAD_BYTES), argument)
       } else if (isBytes(key)) {

@@ -24,6 +24,8 @@ use crate::{
 /// Where a flush has come, for tests that stop it there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlushStage {
+    /// An attempt begins. Retention is first, and may find what an attempt before has changed.
+    Begun,
     /// The delta is frozen; nothing is written.
     Frozen,
     /// Its events are in the log, durably.
@@ -201,6 +203,7 @@ impl Flusher<StoreDelta> for Store {
     }
 
     fn flush(&self, frozen: &Arc<StoreDelta>) -> std::result::Result<(), FlushFailure<Error>> {
+        self.at(FlushStage::Begun);
         let work = self.go_on().and_then(|()| self.retain()).and_then(|()| self.write_out(frozen));
         work.map_err(|error| self.classify(error))
     }

@@ -299,7 +299,7 @@ impl EventLog {
         Ok(())
     }
 
-    /// Ends writing for now: everything is flushed, and the newest segment gets index and footer, so that the next opening
+    /// Ends writing until the next event: everything is flushed, and the newest segment gets index and footer, so that the next opening
     /// knows where it ends without reading it. Events may follow all the same.
     ///
     /// # Errors

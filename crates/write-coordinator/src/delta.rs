@@ -1,6 +1,9 @@
 //! What has been applied and not yet flushed.
 
 /// A generation of writes. One writer fills it under the caller's lock; readers look at it at any time.
+///
+/// In TypeScript: `Delta`. There the coordinator applies the writes (`apply`), `bytes` is `estimateSize()`, readers get `reader()` while it takes writes and the `view` of
+/// `freeze()` afterwards; here both are the delta itself.
 pub trait Delta: Send + Sync + 'static {
     /// Memory that it keeps, in bytes; only grows.
     fn bytes(&self) -> u64;

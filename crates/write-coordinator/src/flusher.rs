@@ -11,7 +11,7 @@ pub enum FlushFailure<E> {
     Fatal(E),
 }
 
-/// Writes deltas out. All methods but [`freeze`](Self::freeze)'s swap run outside the coordinator's locks, on the flusher's thread.
+/// Writes deltas out. In TypeScript: `Flusher`, whose `flushDelta` is [`flush`](Self::flush); the context that `freeze()` hands on to `init` there is the implementor's own state here. All methods but [`freeze`](Self::freeze)'s swap run outside the coordinator's locks, on the flusher's thread.
 pub trait Flusher<D>: Send + Sync {
     /// What a failed flush tells everybody who waits.
     type Error: Clone + Send + Sync + 'static;

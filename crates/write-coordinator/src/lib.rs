@@ -3,6 +3,18 @@
 //!
 //! Order of a flush: freeze (epoch + 1) → [`Flusher::flush`] → publish the view → raise the flushed mark → wake. A view is
 //! published before the mark that promises it (I8), and a failed flush reaches everybody who waits.
+//!
+//! `ledgerstone/coordinator` (`src/write-coordinator`) is the same thing in TypeScript, for users' own storage. Its words, and what is meant by them here:
+//!
+//! | there | here |
+//! | --- | --- |
+//! | `Delta` | [`Delta`], filled under the caller's lock |
+//! | `init(context)` | the empty delta that [`Flusher::freeze`] makes |
+//! | frozen, `Flusher.flushDelta(frozen)` | the full delta, [`Flusher::flush`] |
+//! | `Flusher.flushStorage()` | part of [`Flusher::flush`]: the journal has made its writes durable before |
+//! | `View` | [`View`] |
+//! | epoch: the number of a write | the sequence number of a commit; [`View::epoch`] numbers the deltas |
+//! | an error that is `retryable` | [`FlushFailure::Retry`] |
 
 mod coordinator;
 mod delta;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 /// One immutable arrangement of generations. Replaced as a whole; `version` tells two apart.
+///
+/// In TypeScript: `View`, whose `current` is `active`, whose `frozen` may be several, and whose `snapshot` stands for the flushed state, which is the implementor's here.
 #[derive(Debug)]
 pub struct View<D> {
     /// Grows with each replacement.

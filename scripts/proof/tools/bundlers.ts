@@ -22,6 +22,7 @@ const APPLICATION = `
 import { open } from 'ledgerstone'
 import { EventLog } from 'ledgerstone/event-log'
 import { LockManager } from 'ledgerstone/locks'
+import { listDelta, WriteCoordinator } from 'ledgerstone/coordinator'
 
 async function main() {
   const folder = process.argv[2]
@@ -31,6 +32,9 @@ async function main() {
   log.appendBatchWithIds(log.nextEventId, [Buffer.from('a')])
   const guard = await new LockManager().acquire({ write: ['a'] })
   guard.release()
+  const coordinator = new WriteCoordinator({ init: listDelta(), context: undefined, snapshot: [], flusher: { flushDelta: async (items) => items, flushStorage: async () => {} } })
+  await coordinator.tryWrite('a').wait()
+  await coordinator.close()
   console.log('works', store.state.get('a'), log.nextEventId)
   await log.close()
   await store.close()

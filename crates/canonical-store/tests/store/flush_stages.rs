@@ -123,6 +123,7 @@ impl Held {
 
     fn assert_complete(&self) {
         let all = [
+            FlushStage::Begun,
             FlushStage::Frozen,
             FlushStage::EventsWritten,
             FlushStage::StateWritten(Part::State(0)),

@@ -107,6 +107,8 @@ impl Footer {
         let fits = reader.u32()? == crc
             && first_id == header.first_id
             && next_id > first_id
+            // Each frame has an event at least, and each entry of the index is a frame.
+            && (u64::from(index_entries).max(1)..=next_id - first_id).contains(&frames)
             && timestamp_ms >= first_timestamp_ms
             && frames_end > SEGMENT_HEADER_BYTES
             && index_offset == align_up(frames_end, PAGE_BYTES)

@@ -199,5 +199,5 @@ fn a_file_takes_no_more_than_its_share_of_the_room() {
         rig.move_to(rig.disk.power_cut(), |disk: &SimDisk| Arc::new(disk.clone()) as Arc<dyn Vfs>);
         rig.reopen(rig.next_seq() - 1).unwrap();
     }
-    assert_eq!((largest, smallest), (1 << 20, 12 << 10));
+    assert!(largest == 1 << 20 && smallest <= 12 << 10, "{largest} {smallest}");
 }

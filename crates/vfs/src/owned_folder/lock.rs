@@ -94,7 +94,7 @@ impl fmt::Display for Taken {
             Self::Elsewhere(None) => f.write_str("elsewhere: pid=unknown"),
             Self::Here => write!(
                 f,
-                "in this process, by another owner or a copy of this package with a native binary of its own: pid={}",
+                "in this process, by another owner or a copy of this package with a separate native binary: pid={}",
                 std::process::id()
             ),
             Self::ByVersion(actual) => {

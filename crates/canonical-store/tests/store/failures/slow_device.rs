@@ -115,7 +115,7 @@ impl Slow {
                     thread::yield_now();
                 }
             }
-            FlushStage::EventsWritten | FlushStage::Published => {}
+            FlushStage::Begun | FlushStage::EventsWritten | FlushStage::Published => {}
         })));
     }
 

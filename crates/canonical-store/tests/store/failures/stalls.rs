@@ -252,6 +252,7 @@ fn readers_go_on_while_lmdb_is_being_written() {
     }
     store.want(Level::Flushed, 6);
     let stages = [
+        FlushStage::Begun,
         FlushStage::Frozen,
         FlushStage::EventsWritten,
         FlushStage::StateWritten(Part::State(0)),

@@ -325,13 +325,16 @@ impl World {
 
     /// Between two stages of a flush: whatever a thread could do then.
     pub(crate) fn inside_flush(&mut self, stage: FlushStage, store: &Store) {
+        if stage == FlushStage::Begun {
+            // Retention comes next. An attempt that failed may have left segments that it finds.
+            self.note_segments();
+            return;
+        }
         self.tell(|| format!("flush: {stage:?}"));
         self.settle_incidents("in a flush");
         // The delta was frozen before retention had its turn.
         self.frozen_seq.get_or_insert(self.history.seq());
         let followed = self.follow_retention(store).and_then(|()| self.check_stage(stage, store.marks().durable));
-        // An attempt that failed may be followed by another one at once, which finds what this one has written.
-        self.note_segments();
         self.stopped = self.stopped.take().or(followed.err());
         for _ in 0..self.chance.below(4) {
             if self.stopped.is_none() && self.session.is_some() && !self.is_closing {
@@ -353,7 +356,7 @@ impl World {
             stage => format!("flush: {stage:?}"),
         });
         match stage {
-            FlushStage::Frozen => {}
+            FlushStage::Begun | FlushStage::Frozen => {}
             FlushStage::EventsWritten => {
                 ensure(durable >= frozen, || format!("the log is ahead of the journal: {durable} of {frozen}"))?;
             }

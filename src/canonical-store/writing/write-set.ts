@@ -1,0 +1,249 @@
+// What a transaction writes, as the bytes that cross to native code: a head that the commit fills in, then one record after the other. A record
+// is all there or not at all: `length` moves on only after every check, so a call that fails has written nothing.
+//
+//   head, 64 bytes   f64 seq | f64 timestamp | f64 first event id (0: none) | u32 events | u32 keys written | u32 keys deleted | u32 flags
+//   record           u8 kind | u8 0 | u16 key length | u32 slot | u32 value length | key | value, padded to 4
+import { invalidArgument, limitExceeded } from '../../errors.ts'
+import { copyOf, lengthOf, readLatin1, writeBytes, writeUtf8 } from '../../internal/bytes.ts'
+
+export const HEAD_BYTES = 64
+const RECORD_BYTES = 12
+const FIRST_BYTES = 16 * 1024
+const KEPT = 4
+/** A buffer that has grown beyond this is not kept. */
+const KEPT_BYTES = 1024 * 1024
+/** Room for this much is made without counting first: 3 bytes for each code unit. */
+const UNCOUNTED_UNITS = 16 * 1024
+
+/** The kinds of records. */
+export const PUT = 1
+export const DELETE = 2
+const EVENT = 3
+const DROP = 4
+
+/** What is checked by the call that breaks it, in bytes. */
+export interface Limits {
+  readonly keyBytes: number
+  readonly valueBytes: number
+  readonly eventBytes: number
+  readonly transactionBytes: number
+}
+
+/** One growing buffer, used for one transaction after the other. */
+export class WriteSet {
+  buffer: Buffer
+  view: DataView
+  /** All of the buffer's memory, as native code takes it. */
+  memory: ArrayBuffer
+  /** Where the next record begins. */
+  length: number = HEAD_BYTES
+  /** How many event records there are. */
+  events = 0
+
+  constructor(bytes: number = FIRST_BYTES) {
+    this.buffer = Buffer.allocUnsafeSlow(bytes)
+    this.memory = memoryOf(this.buffer)
+    this.view = new DataView(this.memory)
+  }
+
+  get isEmpty(): boolean {
+    return this.length === HEAD_BYTES
+  }
+
+  reset(): void {
+    this.length = HEAD_BYTES
+    this.events = 0
+  }
+
+  /** Where the records end, and how many of them are events: to undo what came behind a mark, as a call of several records does that fails. */
+  rewind(length: number, events: number): void {
+    this.length = length
+    this.events = events
+  }
+
+  /** A copy that is as large as its content, for a commit that has to wait. */
+  compact(): WriteSet {
+    const copy = new WriteSet(this.length)
+    this.buffer.copy(copy.buffer, 0, 0, this.length)
+    copy.rewind(this.length, this.events)
+    return copy
+  }
+
+  put(slot: number, key: string | Uint8Array, value: string | Uint8Array, limits: Limits): void {
+    const valueBytes = checkedSize(value, limits.valueBytes, 'value', 'valueBytes')
+    const start = this.#begin(keySizeBound(key, limits) + valueBytes)
+    const keyBytes = this.#key(key, start + RECORD_BYTES, limits)
+    const written = this.#value(value, start + RECORD_BYTES + keyBytes, limits.valueBytes, 'value', 'valueBytes')
+    this.#end(PUT, slot, keyBytes, written, limits)
+  }
+
+  delete(slot: number, key: string | Uint8Array, limits: Limits): void {
+    const start = this.#begin(keySizeBound(key, limits))
+    this.#end(DELETE, slot, this.#key(key, start + RECORD_BYTES, limits), 0, limits)
+  }
+
+  event(payload: string | Uint8Array, limits: Limits): void {
+    const bytes = checkedSize(payload, limits.eventBytes, 'event', 'eventBytes')
+    const start = this.#begin(bytes)
+    const written = this.#value(payload, start + RECORD_BYTES, limits.eventBytes, 'event', 'eventBytes')
+    this.#end(EVENT, 0, 0, written, limits)
+    this.events++
+  }
+
+  /** All records of another one, behind those that are there: or none of them. */
+  append(other: WriteSet, limits: Limits): void {
+    const added = other.length - HEAD_BYTES
+    const bytes = this.length - HEAD_BYTES + added
+    if (bytes > limits.transactionBytes) throw limitExceeded('the transaction', 'transactionBytes', bytes, limits.transactionBytes)
+    const start = this.#begin(added)
+    other.buffer.copy(this.buffer, start, HEAD_BYTES, other.length)
+    this.rewind(start + added, this.events + other.events)
+  }
+
+  drop(slot: number, limits: Limits): void {
+    this.#begin(0)
+    this.#end(DROP, slot, 0, 0, limits)
+  }
+
+  /** Calls `visit` for every put and delete from byte `from` on: with its slot, its key as a string of bytes, and where the record is. */
+  scan(from: number, visit: (slot: number, key: string, at: number) => void): void {
+    const { buffer, view } = this
+    for (let at = from; at < this.length; at = this.next(at)) {
+      const kind = buffer[at]
+      if (kind !== PUT && kind !== DELETE) continue
+      const key = at + RECORD_BYTES
+      visit(view.getUint32(at + 4, true), readLatin1(buffer, key, key + view.getUint16(at + 2, true)), at)
+    }
+  }
+
+  /** Where the record behind the one at `at` begins. */
+  next(at: number): number {
+    return padded(at + RECORD_BYTES + this.view.getUint16(at + 2, true) + this.view.getUint32(at + 8, true))
+  }
+
+  isPut(at: number): boolean {
+    return this.buffer[at] === PUT
+  }
+
+  /** A copy of a put's value. */
+  valueBytes(at: number): Buffer {
+    return Buffer.from(this.buffer.subarray(this.valueStart(at), this.valueEnd(at)))
+  }
+
+  keyStart(at: number): number {
+    return at + RECORD_BYTES
+  }
+
+  valueStart(at: number): number {
+    return at + RECORD_BYTES + this.view.getUint16(at + 2, true)
+  }
+
+  valueEnd(at: number): number {
+    return this.valueStart(at) + this.view.getUint32(at + 8, true)
+  }
+
+  /** Makes room for a record with `bytes` of key and value, and tells where it begins. */
+  #begin(bytes: number): number {
+    const needed = this.length + RECORD_BYTES + bytes + 4
+    if (needed > this.buffer.length) this.#grow(needed)
+    return this.length
+  }
+
+  #end(kind: number, slot: number, keyBytes: number, valueBytes: number, limits: Limits): void {
+    const { length: start, view } = this
+    const end = padded(start + RECORD_BYTES + keyBytes + valueBytes)
+    if (end - HEAD_BYTES > limits.transactionBytes) {
+      throw limitExceeded('the transaction', 'transactionBytes', end - HEAD_BYTES, limits.transactionBytes)
+    }
+    for (let at = start + RECORD_BYTES + keyBytes + valueBytes; at < end; at++) this.buffer[at] = 0
+    view.setUint16(start, kind, true)
+    view.setUint16(start + 2, keyBytes, true)
+    view.setUint32(start + 4, slot, true)
+    view.setUint32(start + 8, valueBytes, true)
+    this.length = end
+  }
+
+  #key(key: string | Uint8Array, at: number, limits: Limits): number {
+    const bytes = this.#write(key, at)
+    checkKeySize(key, bytes, limits)
+    return bytes
+  }
+
+  #value(value: string | Uint8Array, at: number, max: number, what: string, limit: string): number {
+    const bytes = this.#write(value, at)
+    if (bytes > max) throw limitExceeded(`the ${what}`, limit, bytes, max)
+    return bytes
+  }
+
+  #write(bytes: string | Uint8Array, at: number): number {
+    if (typeof bytes === 'string') return writeUtf8(this.buffer, bytes, at)
+    return writeBytes(this.buffer, bytes, at)
+  }
+
+  #grow(needed: number): void {
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.buffer.length * 2))
+    this.buffer.copy(larger, 0, 0, this.length)
+    this.buffer = larger
+    this.memory = memoryOf(larger)
+    this.view = new DataView(this.memory)
+  }
+}
+
+/** Ones that nobody uses. */
+const spare: WriteSet[] = []
+
+/** An empty write set, to be given back. */
+export function takeWriteSet(): WriteSet {
+  return spare.pop() ?? new WriteSet()
+}
+
+export function giveWriteSet(set: WriteSet): void {
+  if (set.buffer.length > KEPT_BYTES || spare.length === KEPT) return
+  set.reset()
+  spare.push(set)
+}
+
+/** A key as messages show it: text as JSON, bytes as hex, cut at 32 characters. */
+export function keyText(key: string | Uint8Array): string {
+  if (typeof key === 'string') return key.length > 32 ? `${JSON.stringify(key.slice(0, 32))}…` : JSON.stringify(key)
+  const hex = copyOf(key).toString('hex', 0, 16)
+  return lengthOf(key) > 16 ? `${hex}…` : hex
+}
+
+/** @throws `ERR_INVALID_ARGUMENT` for an empty key, `ERR_LIMIT` for one that is too long */
+export function checkKey(key: string | Uint8Array, limits: Limits): void {
+  checkKeySize(key, typeof key === 'string' ? Buffer.byteLength(key, 'utf8') : lengthOf(key), limits)
+}
+
+function checkKeySize(key: string | Uint8Array, bytes: number, limits: Limits): void {
+  if (bytes === 0) throw invalidArgument('key', 'a key is not empty')
+  if (bytes > limits.keyBytes) throw limitExceeded(`the key ${keyText(key)}`, 'keyBytes', bytes, limits.keyBytes)
+}
+
+/** At least as many bytes as the key takes; one that is certainly too long is refused before any room is made. */
+function keySizeBound(key: string | Uint8Array, limits: Limits): number {
+  const length = lengthOf(key)
+  if (length > limits.keyBytes) checkKey(key, limits)
+  return typeof key === 'string' ? length * 3 : length
+}
+
+function checkedSize(bytes: string | Uint8Array, max: number, what: string, limit: string): number {
+  if (typeof bytes !== 'string') {
+    const length = lengthOf(bytes)
+    if (length > max) throw limitExceeded(`the ${what}`, limit, length, max)
+    return length
+  }
+  if (bytes.length <= UNCOUNTED_UNITS) return bytes.length * 3
+  const size = Buffer.byteLength(bytes, 'utf8')
+  if (size > max) throw limitExceeded(`the ${what}`, limit, size, max)
+  return size
+}
+
+function padded(at: number): number {
+  return at + (-at & 3)
+}
+
+/** A slow buffer has memory of its own and begins with it. */
+function memoryOf(buffer: Buffer): ArrayBuffer {
+  return buffer.buffer as ArrayBuffer
+}

@@ -1,0 +1,71 @@
+// Where the arguments of a hot read are put and its answer is found: memory that native code sees, one for each environment, laid out as
+// `crates/binding/src/environment/call_memory.rs` has it. Between what is put here and the call nothing of the user's may run, which could read in between.
+import { lengthOf, writeUtf8 } from '../internal/bytes.ts'
+import type { ColdCalls } from './binding.ts'
+import { nativeMissing } from './native-file.ts'
+
+/** Into `numbers`: a store or a snapshot; an event's id. */
+export const READER = 0
+export const ID = 1
+/** Into `words`: the collection; the key's length; the place in the pool. */
+export const SLOT = 4
+export const KEY_BYTES = 5
+export const OFFSET = 6
+/** Out of `words`: a length, 0 or 1, or what {@link HotCalls} says. */
+export const ANSWER = 7
+const KEY_AT = 32
+/** Up to here a loop beats a call into Node. */
+const SHORT = 64
+
+/** The arguments and the answer of one hot read. */
+export class CallMemory {
+  readonly numbers: Float64Array
+  readonly words: Int32Array
+  readonly #key: Buffer
+
+  /** @throws `ERR_NATIVE_MISSING` where programs that embed Node copy native memory: native code would read other keys than were asked for */
+  constructor(cold: ColdCalls) {
+    const { buffer: memory, byteOffset, byteLength } = cold.callMemory()
+    this.numbers = new Float64Array(memory, byteOffset, KEY_AT / 8)
+    this.words = new Int32Array(memory, byteOffset, KEY_AT / 4)
+    this.#key = Buffer.from(memory, byteOffset + KEY_AT, byteLength - KEY_AT)
+    this.words[ANSWER] = MARK
+    const again = cold.callMemory()
+    if (new Int32Array(again.buffer, again.byteOffset)[ANSWER] === MARK) return
+    throw nativeMissing('unsupported-runtime', [])
+  }
+
+  /**
+   * Puts a reader, a slot and a key that can exist. The key first, whose length may be a getter that reads. Copied here byte by byte, a Uint8Array's
+   * underlying memory object, which is rarely in the cache, is not touched at all.
+   */
+  ask(reader: number, slot: number, key: string | Uint8Array): void {
+    const { words } = this
+    words[KEY_BYTES] = typeof key === 'string' ? this.#putText(key) : this.#putBytes(key)
+    words[SLOT] = slot
+    this.numbers[READER] = reader
+  }
+
+  #putText(key: string): number {
+    const memory = this.#key
+    const { length } = key
+    let i = 0
+    for (; i < length && i < SHORT; i++) {
+      const unit = key.charCodeAt(i)
+      if (unit > 0x7f) break
+      memory[i] = unit
+    }
+    return i === length ? length : writeUtf8(memory, key, 0)
+  }
+
+  #putBytes(key: Uint8Array): number {
+    const memory = this.#key
+    const length = lengthOf(key)
+    if (length > SHORT) memory.set(key)
+    else for (let i = 0; i < length; i++) memory[i] = key[i] as number
+    return length
+  }
+}
+
+/** Any number that is no answer. */
+const MARK = 0x5a5a

@@ -1,0 +1,101 @@
+// How the flusher is called: one call at a time, in the coordinator's own async context, again when an error allows it, and given up when everything is.
+import { type Context, OngoingCall } from '../internal/context.ts'
+import { AbortController } from '../internal/platform.ts'
+import { delayMs } from '../retry.ts'
+import type { CoordinatorTypes, Flusher } from './coordinator-types.ts'
+import type { FrozenDelta } from './layers.ts'
+import type { Schedule } from './schedule.ts'
+
+/** Of calls that fail and may be repeated. */
+export interface RetryPlan {
+  readonly attempts: number
+  readonly minDelayMs: number
+  readonly maxDelayMs: number
+}
+
+/** The calls of one flusher. */
+export class FlusherCalls<T extends CoordinatorTypes> {
+  readonly #flusher: Flusher<T>
+  readonly #retry: RetryPlan
+  readonly #schedule: Schedule
+  readonly #context: Context
+  #controller: AbortController | undefined
+  #endDelay: ((reason: unknown) => void) | undefined
+
+  constructor(flusher: Flusher<T>, retry: RetryPlan, schedule: Schedule, context: Context) {
+    this.#flusher = flusher
+    this.#retry = retry
+    this.#schedule = schedule
+    this.#context = context
+  }
+
+  /** Whether the running code is inside a call of the flusher, or of something that it awaits. */
+  get isInside(): boolean {
+    return OngoingCall.isInside(this)
+  }
+
+  flushDelta({ frozen, epochs }: FrozenDelta<T>): Promise<T['Snapshot']> {
+    return this.#call((signal) => this.#flusher.flushDelta(frozen, epochs, { signal }))
+  }
+
+  flushStorage(): Promise<void> {
+    return this.#call((signal) => this.#flusher.flushStorage({ signal }))
+  }
+
+  /** Nobody waits for the call that is under way any more, nor is it repeated. */
+  abort(reason: unknown): void {
+    this.#endDelay?.(reason)
+    this.#controller?.abort(reason)
+  }
+
+  async #call<R>(fn: (signal: AbortSignal) => Promise<R>): Promise<R> {
+    const { attempts, minDelayMs, maxDelayMs } = this.#retry
+    for (let attempt = 1; ; attempt++) {
+      // A signal for each call: what listens to it goes with it.
+      const controller = new AbortController()
+      this.#controller = controller
+      try {
+        return await this.#inside(() => fn(controller.signal))
+      } catch (error) {
+        if (attempt >= attempts || controller.signal.aborted || !isRetryable(error)) throw error
+      } finally {
+        this.#controller = undefined
+      }
+      await this.#delay(delayMs(attempt, minDelayMs, maxDelayMs))
+    }
+  }
+
+  #inside<R>(fn: () => Promise<R>): Promise<R> {
+    return this.#context(async () => {
+      const call = new OngoingCall(this)
+      try {
+        return await call.run(fn)
+      } finally {
+        call.end()
+      }
+    })
+  }
+
+  #delay(ms: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#schedule.after(ms, () => {
+        this.#endDelay = undefined
+        resolve()
+      })
+      this.#endDelay = (reason) => {
+        this.#endDelay = undefined
+        cancel()
+        reject(reason)
+      }
+    })
+  }
+}
+
+/** The error is the user's own, and looking at it may run anything. */
+function isRetryable(error: unknown): boolean {
+  try {
+    return (error as { retryable?: unknown } | null | undefined)?.retryable === true
+  } catch {
+    return false
+  }
+}

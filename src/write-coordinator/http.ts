@@ -1,0 +1,233 @@
+// A ready flusher: items sent to an HTTP endpoint in batches. A batch whose answer was lost is sent again under the same key, so that the other side can tell.
+import { randomUUID } from 'node:crypto'
+import { errorOf, invalidArgument } from '../errors.ts'
+import { Deferred } from '../internal/deferred.ts'
+import { AbortController, clearTimeout, setTimeout, throwIfAborted, urlText } from '../internal/platform.ts'
+import { checkFunction, checkInteger, checkOptions } from '../internal/validate.ts'
+import { retry } from '../retry.ts'
+import type { EpochRange } from './coordinator-types.ts'
+import { encodedText, type ItemsFlusher } from './items-flusher.ts'
+import { OneAtATime } from './one-at-a-time.ts'
+
+const OPTIONS: ReadonlySet<string> = new Set(['method', 'headers', 'batch', 'timeoutMs', 'attempts', 'minDelayMs', 'maxDelayMs', 'encode', 'fetch'])
+const MAX_TIMEOUT_MS = 2 ** 31 - 1
+/** Beside 5xx: the request took too long, came too early, came too often. */
+const RETRYABLE_STATUS: ReadonlySet<number> = new Set([408, 425, 429])
+
+/** What is asked of `fetch`. */
+export interface HttpRequest {
+  readonly method: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+  readonly signal: AbortSignal
+  readonly redirect: 'manual'
+}
+
+/** What is used of an answer. */
+export interface HttpAnswer {
+  readonly ok: boolean
+  readonly status: number
+  readonly body?: { cancel(): Promise<void> } | null
+}
+
+/** How {@link http} sends. */
+export interface HttpOptions<Item> {
+  /** Default `POST`. */
+  method?: string | undefined
+  /** Beside `content-type: application/json` and `idempotency-key`; names in lower case. */
+  headers?: Readonly<Record<string, string>> | undefined
+  /** Items in a request at most, from 1. Default 1,000. */
+  batch?: number | undefined
+  /** For one request, in ms, up to 2^31-1. Default 30,000. */
+  timeoutMs?: number | undefined
+  /** How often a request is sent at most, from 1. Default 5. */
+  attempts?: number | undefined
+  /** The longest wait before the second try, in ms, doubled before each further one. Default 100. */
+  minDelayMs?: number | undefined
+  /** No wait is longer, in ms. Default 10,000. */
+  maxDelayMs?: number | undefined
+  /** The items of a request as its body. Default `JSON.stringify`: an array. */
+  encode?: ((items: readonly Item[]) => string) | undefined
+  /** Who sends. Default the global `fetch`. */
+  fetch?: ((url: string, request: HttpRequest) => Promise<HttpAnswer>) | undefined
+}
+
+/** What {@link http} has done. */
+export interface HttpSnapshot {
+  /** Requests that were accepted since the flusher was made. */
+  readonly requests: number
+  /** Items in them. */
+  readonly items: number
+}
+
+/**
+ * A flusher that sends items to an HTTP endpoint, in order, one request at a time. What the endpoint has accepted (2xx) is `written`, and `durable` as far as it promises that.
+ *
+ * A request that fails with 408, 425, 429 or 5xx, without an answer or after its time, is sent again. Each has an `idempotency-key`, which is the same in every try, so the endpoint can
+ * tell what it has already. Any other answer, redirections included, ends the coordinator. Deltas come at least once.
+ *
+ * Its calls reject with `ERR_IO`, whose `retryable` says whether {@link CoordinatorOptions.retry} may go on where these tries have ended; it goes on after the
+ * batches that were accepted. `ERR_CODEC` for items without a text.
+ *
+ * @throws `ERR_INVALID_ARGUMENT`
+ * @example
+ * ```ts
+ * interface Users extends MapDeltaTypes<string, User> { Snapshot: HttpSnapshot | undefined }
+ * const flusher = http<readonly [string, User]>('https://example.com/users', { headers: { authorization }, batch: 100 })
+ * const coordinator = new WriteCoordinator<Users>({ init: mapDelta(), context: undefined, snapshot: undefined, flusher })
+ * ```
+ */
+export function http<Item = unknown>(endpoint: string | URL, options?: HttpOptions<Item>): ItemsFlusher<Item, HttpSnapshot> {
+  checkOptions(options, OPTIONS, 'options')
+  const { method = 'POST', headers = {}, batch = 1_000, timeoutMs = 30_000, encode = (items: readonly Item[]) => JSON.stringify(items) } = options ?? {}
+  const { attempts = 5, minDelayMs = 100, maxDelayMs = 10_000, fetch: send = globalThis.fetch } = options ?? {}
+  if (typeof method !== 'string' || method === '') throw invalidArgument('method', 'a string is needed')
+  for (const value of Object.values(checkedHeaders(headers))) if (typeof value !== 'string') throw invalidArgument('headers', 'strings are needed')
+  checkInteger(batch, 1, 'batch')
+  for (const [name, value, min] of [['timeoutMs', timeoutMs, 1], ['minDelayMs', minDelayMs, 0], ['maxDelayMs', maxDelayMs, 0]] as const) {
+    checkInteger(value, min, name)
+    if (value > MAX_TIMEOUT_MS) throw invalidArgument(name, `an integer up to ${MAX_TIMEOUT_MS} is needed`)
+  }
+  checkInteger(attempts, 1, 'attempts')
+  checkFunction(encode, 'encode')
+  checkFunction(send, 'fetch')
+  return new Http({ url: checkedUrl(endpoint), method, headers: { 'content-type': 'application/json', ...headers }, batch, timeoutMs, attempts, minDelayMs, maxDelayMs, encode, send })
+}
+
+interface HttpPlan<Item> {
+  readonly url: string
+  readonly method: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly batch: number
+  readonly timeoutMs: number
+  readonly attempts: number
+  readonly minDelayMs: number
+  readonly maxDelayMs: number
+  readonly encode: (items: readonly Item[]) => string
+  readonly send: NonNullable<HttpOptions<Item>['fetch']>
+}
+
+/** A delta on its way, also over several calls. */
+interface Delivery {
+  readonly of: object
+  /** In the keys of all its batches. */
+  readonly key: string
+  /** So many batches were accepted. */
+  accepted: number
+}
+
+class Http<Item> implements ItemsFlusher<Item, HttpSnapshot> {
+  readonly #plan: HttpPlan<Item>
+  readonly #calls = new OneAtATime()
+  #snapshot: HttpSnapshot = { requests: 0, items: 0 }
+  #delivery: Delivery | undefined
+
+  constructor(plan: HttpPlan<Item>) {
+    this.#plan = plan
+  }
+
+  flushDelta(frozen: Iterable<Item>, _: EpochRange, { signal }: { signal: AbortSignal }): Promise<HttpSnapshot> {
+    return this.#calls.run(() => this.#flush(frozen, signal))
+  }
+
+  async flushStorage(): Promise<void> {}
+
+  async #flush(frozen: Iterable<Item>, signal: AbortSignal): Promise<HttpSnapshot> {
+    // By identity: the epochs of another coordinator, or of the next run, are the same.
+    if (this.#delivery?.of !== frozen) this.#delivery = { of: frozen, key: randomUUID(), accepted: 0 }
+    const delivery = this.#delivery
+    let n = 0
+    for (const items of batchesOf(frozen, this.#plan.batch)) {
+      if (n++ < delivery.accepted) continue
+      await this.#deliver(items, `${delivery.key}-${n}`, signal)
+      delivery.accepted = n
+      this.#snapshot = { requests: this.#snapshot.requests + 1, items: this.#snapshot.items + items.length }
+    }
+    this.#delivery = undefined
+    return this.#snapshot
+  }
+
+  async #deliver(items: readonly Item[], key: string, signal: AbortSignal): Promise<void> {
+    const { attempts, minDelayMs, maxDelayMs, encode } = this.#plan
+    const body = encodedText(encode, items, `batch ${key}`)
+    await retry(() => this.#send(body, key, signal), { attempts, minDelayMs, maxDelayMs, signal })
+  }
+
+  async #send(body: string, key: string, signal: AbortSignal): Promise<void> {
+    const { url, method, headers, timeoutMs, send } = this.#plan
+    const limited = new LimitedSignal(signal, timeoutMs)
+    let answer: HttpAnswer
+    try {
+      const request: HttpRequest = { method, headers: { ...headers, 'idempotency-key': key }, body, signal: limited.signal, redirect: 'manual' }
+      answer = await Promise.race([send(url, request), limited.aborted])
+    } catch (cause) {
+      throwIfAborted(signal)
+      throw notTaken(url, 'no answer', true, cause)
+    } finally {
+      limited.end()
+    }
+    const { ok, status, body: unread } = answer
+    unread?.cancel().catch(() => {}) // it would keep the connection
+    if (!ok) throw notTaken(url, `status=${status}`, status >= 500 || RETRYABLE_STATUS.has(status), undefined)
+  }
+}
+
+/** A signal that aborts with another one, or after its time. */
+class LimitedSignal {
+  readonly #controller = new AbortController()
+  readonly #aborted = new Deferred<never>()
+  readonly #outer: AbortSignal
+  readonly #timer: NodeJS.Timeout
+
+  constructor(outer: AbortSignal, timeoutMs: number) {
+    this.#outer = outer
+    this.#aborted.promise.catch(() => {})
+    outer.addEventListener('abort', this.#abort)
+    this.#timer = setTimeout(this.#abort, timeoutMs)
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** Rejects when it aborts, whatever those do who should listen to it. */
+  get aborted(): Promise<never> {
+    return this.#aborted.promise
+  }
+
+  end(): void {
+    clearTimeout(this.#timer)
+    this.#outer.removeEventListener('abort', this.#abort)
+  }
+
+  readonly #abort = (): void => {
+    this.#controller.abort(this.#outer.reason)
+    this.#aborted.reject(this.#controller.signal.reason)
+  }
+}
+
+function* batchesOf<Item>(items: Iterable<Item>, size: number): Generator<Item[]> {
+  let batch: Item[] = []
+  for (const item of items) {
+    if (batch.push(item) < size) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
+}
+
+function notTaken(url: string, why: string, retryable: boolean, cause: unknown): Error {
+  const { origin, pathname } = new URL(url) // what stands behind may be secret
+  return errorOf('ERR_IO', `the endpoint did not take the batch: ${why} endpoint=${origin}${pathname}`, { retryable }, cause)
+}
+
+function checkedUrl(endpoint: unknown): string {
+  const text = urlText(endpoint) ?? endpoint
+  if (typeof text === 'string' && /^https?:\/\//i.test(text) && URL.canParse(text)) return text
+  throw invalidArgument('endpoint', 'an http: or https: URL is needed')
+}
+
+function checkedHeaders(headers: unknown): object {
+  if (typeof headers === 'object' && headers !== null) return headers
+  throw invalidArgument('headers', 'an object is needed')
+}

@@ -1,0 +1,120 @@
+// Files of one kind in a folder, numbered so that their names sort in the order in which they were made. Each has the mark of who made it: processes that share a
+// folder never meet, and a file that is there is never written to. Nothing is removed but what was made by the same call.
+import { randomBytes } from 'node:crypto'
+import { constants } from 'node:fs'
+import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { errorOf } from '../errors.ts'
+
+const DIGITS = 12
+const PRIVATE_FOLDER = 0o700
+const PRIVATE_FILE = 0o600
+const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants> // Windows has neither
+/** A link in the place of a file is not followed, a pipe not waited for. */
+const AS_IT_WAS = constants.O_WRONLY | O_NOFOLLOW | O_NONBLOCK
+
+/** The files `name-<number>-<mark><extension>` of a folder, which is made when it is needed. */
+export class NumberedFiles {
+  readonly #folder: string
+  readonly #name: string
+  readonly #extension: string
+  readonly #mark = randomBytes(4).toString('hex')
+  #last: number | undefined
+  #mustSync = false
+
+  constructor(folder: string, name: string, extension: string) {
+    this.#folder = resolve(folder)
+    this.#name = name
+    this.#extension = extension
+  }
+
+  /** The path of the next file. */
+  async next(): Promise<string> {
+    const last = this.#last ?? await this.#begin()
+    this.#last = last + 1
+    this.#mustSync = true
+    return join(this.#folder, `${this.#name}-${String(this.#last).padStart(DIGITS, '0')}-${this.#mark}${this.#extension}`)
+  }
+
+  /** Makes the names of new files durable. */
+  async sync(): Promise<void> {
+    if (!this.#mustSync) return
+    await syncFolder(this.#folder)
+    this.#mustSync = false
+  }
+
+  /** Makes the folder; the highest number in it. */
+  async #begin(): Promise<number> {
+    const first = await tried('making a folder', mkdir(this.#folder, { recursive: true, mode: PRIVATE_FOLDER }))
+    if (first !== undefined) await syncAbove(this.#folder, first)
+    const numbers = (await tried('reading a folder', readdir(this.#folder))).map((file) => this.#numberOf(file))
+    return numbers.reduce((most, number) => Math.max(most, number), 0)
+  }
+
+  #numberOf(file: string): number {
+    if (!file.startsWith(`${this.#name}-`)) return 0
+    const digits = /^\d+/.exec(file.slice(this.#name.length + 1))?.[0] ?? ''
+    return digits.length === DIGITS ? Number(digits) : 0
+  }
+}
+
+/** Makes a file that must not be there. */
+export function createFile(path: string): Promise<FileHandle> {
+  return tried('making a file', open(path, 'wx', PRIVATE_FILE))
+}
+
+/** Opens a file that was made before; `undefined` if it cannot be. */
+export function reopenFile(path: string): Promise<FileHandle | undefined> {
+  return open(path, AS_IT_WAS).catch(() => undefined)
+}
+
+/** Writes all of it. */
+export async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const { bytesWritten } = await tried('writing a file', file.write(bytes, done, bytes.length - done, position + done))
+    done += bytesWritten
+  }
+}
+
+/** Flushes what was written to the device. What could not be flushed may be lost without a further error, so this is never tried again. */
+export async function syncFile(file: FileHandle): Promise<void> {
+  await file.datasync().catch((error: unknown) => {
+    throw ioError('flushing a file', error)
+  })
+}
+
+/** The outcome of a system call, whose error is `ERR_NO_SPACE`, which may be tried again, or `ERR_IO`. */
+export async function tried<R>(what: string, call: Promise<R>): Promise<R> {
+  try {
+    return await call
+  } catch (error) {
+    const isFull = ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')
+    throw isFull ? errorOf('ERR_NO_SPACE', `${what} failed, as the device is full`, undefined, error) : ioError(what, error)
+  }
+}
+
+function ioError(what: string, error: unknown): Error {
+  const { code, errno, syscall, path } = error as NodeJS.ErrnoException
+  const fields = { errno, syscall, path }
+  const known = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+  return errorOf('ERR_IO', `${what} failed: syscall=${syscall} code=${code}`, known, error)
+}
+
+/** Makes the names of new folders durable, from `folder` up to the first that was made: each is in the folder above it. */
+async function syncAbove(folder: string, first: string): Promise<void> {
+  const above = dirname(folder)
+  await syncFolder(above)
+  if (folder.length > first.length) await syncAbove(above, first)
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return // its folders cannot be flushed
+  const handle = await tried('opening a folder', open(folder, constants.O_RDONLY))
+  try {
+    await handle.sync().catch((error: unknown) => {
+      throw ioError('flushing a folder', error)
+    })
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,38 @@
+// How much memory a value takes, roughly: for a bound on what waits, not for accounts. Looks at a bounded number of parts, whatever the value is.
+
+/** So many elements or fields of each part are looked at; the others count as much as these. */
+const SAMPLE = 32
+const MAX_PARTS = 512
+const MAX_DEPTH = 8
+const FLAT_BYTES = 16
+
+/** In bytes. May run getters of the value, and throw what they throw. */
+export function roughSize(value: unknown): number {
+  return new Estimate().of(value, 0)
+}
+
+class Estimate {
+  #parts = 0
+
+  of(value: unknown, depth: number): number {
+    if (typeof value === 'string') return FLAT_BYTES + 2 * value.length
+    if (typeof value !== 'object' || value === null) return FLAT_BYTES
+    if (ArrayBuffer.isView(value)) return FLAT_BYTES + value.byteLength
+    if (++this.#parts > MAX_PARTS || depth >= MAX_DEPTH) return FLAT_BYTES
+    return FLAT_BYTES + (Array.isArray(value) ? this.#elements(value, depth) : this.#fields(value as Record<string, unknown>, depth))
+  }
+
+  #elements(values: readonly unknown[], depth: number): number {
+    let bytes = 0
+    const count = Math.min(values.length, SAMPLE)
+    for (let n = 0; n < count; n++) bytes += this.of(values[n], depth + 1)
+    return count === 0 ? 0 : (bytes * values.length) / count
+  }
+
+  #fields(value: Readonly<Record<string, unknown>>, depth: number): number {
+    const names = Object.keys(value)
+    let bytes = 0
+    for (const name of names.slice(0, SAMPLE)) bytes += this.of(value[name], depth + 1)
+    return names.length === 0 ? 0 : (bytes * names.length) / Math.min(names.length, SAMPLE)
+  }
+}
