@@ -282,7 +282,7 @@ fn open_log(disk: &SimDisk) -> Result<OwnedLog, LogError> {
     let ground = Ground {
         vfs: Arc::new(disk.clone()),
         clock: Arc::new(SimClock::new(5_000)),
-        new_id: || StoreId::from_random([5; 16]),
+        new_id: |_| StoreId::from_random([5; 16]),
     };
     OwnedLog::open(&ground, Path::new(PATH), LOG)
 }

@@ -7,6 +7,7 @@ mod foreign;
 mod gone;
 mod making;
 mod nested;
+mod owned;
 #[cfg(target_os = "linux")]
 mod sparse;
 mod tree;
