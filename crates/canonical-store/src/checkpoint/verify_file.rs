@@ -1,5 +1,5 @@
-//! Looking LMDB's whole file through while the flusher goes on writing to it. A read transaction is held meanwhile: the pages of
-//! its state are not written over before it ends, and what LMDB has written is what reading the file shows.
+//! Reads the whole of LMDB's file and checks it while the flusher goes on writing to it. A read transaction is held all the time: LMDB does
+//! not write over the pages of its state before it ends, and a read of the file shows what LMDB has written.
 
 use std::path::Path;
 

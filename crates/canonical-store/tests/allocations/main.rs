@@ -1,4 +1,4 @@
-//! What the engine allocates, counted to the last allocation. A program of its own: a store that another test opens or closes at the same
+//! What the engine allocates, counted to the last allocation. It is a separate program: a store that another test opens or closes at the same
 //! time makes the tables of the process grow, and the test that is being counted would pay for it.
 #![allow(
     clippy::unwrap_used,

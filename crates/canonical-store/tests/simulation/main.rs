@@ -11,14 +11,14 @@
 //! - I4 `World::observe` raises what must survive as marks rise; `World::adopt` asks for it after each power cut.
 //! - I5 `World::observe`, `World::check_silence`, `World::commit`: after a failure no mark moves, no commit is taken, no flush
 //!   is made; `sessions::heal`: a full disk is no failure.
-//! - I6 `World::adopt`: nothing acknowledged is lost; `World::look_at_damage`: a rotten bit is told or harmless.
+//! - I6 `World::adopt`: nothing acknowledged is lost; `World::look_at_damage`: a rotten bit is reported or harmless.
 //! - Trims and seals: `World::check_condition` after each step and each opening; `World::follow_retention` holds what goes by
 //!   itself against the policy, `World::check_given_back` the segments that are left against what was trimmed.
 //! - I7 `World::adopt` after power cuts that take back renames and removals: what the checkpoint lacks is in the journal.
 //! - I8 `World::observe`: marks are ordered and only grow; readers look at once after each (`World::act`, also between the
 //!   stages of a flush).
-//! - I9 `World::commit`: the engine goes on while somebody is inside the gate; `failures/gate.rs` has the deadlines.
-//! - I10 `World::look_at_damage`: an opening that is refused has changed no file; `failures/damage.rs` for every byte.
+//! - I9 `World::commit`: the engine goes on while somebody is inside the gate; `store/failures/gate.rs` has the deadlines.
+//! - I10 `World::look_at_damage`: an opening that is refused has changed no file; `store/failures/damage.rs` for every byte.
 //!
 //! Environment: `LEDGERSTONE_SEED=n` lives one life (`LEDGERSTONE_STORY=1` tells it, `=calls` with the calls of the disk);
 //! `LEDGERSTONE_FROM`, `LEDGERSTONE_SEEDS`, `LEDGERSTONE_FRESH` and `LEDGERSTONE_SEED_BASE` choose which, known and fresh ones (see

@@ -1,5 +1,5 @@
 //! What readers see while a flush is under way: at each of its stages a snapshot is taken, and it stays exact across three
-//! more flushes. The content of a commit follows from its number, so that any number of writers may be at it meanwhile.
+//! more flushes. The content of a commit follows from its number, so that any number of writers may go on at the same time.
 
 use std::{
     collections::BTreeSet,

@@ -1,4 +1,4 @@
-//! Bug: a store that was killed between two parts of a flush was told to be damaged ("keys of an unknown collection"), and for ever when the collection was
+//! Bug: a store that was killed between two parts of a flush was called damaged ("keys of an unknown collection"), and for ever when the collection was
 //! dropped before the next flush. Mechanism: the keys of a new collection come with the first parts, its catalogue entry with the last; a collection that was
 //! made and dropped between two flushes was taken for one of which nothing was written. Fix: the record of an unfinished flush counts for both.
 

@@ -1,8 +1,8 @@
-//! Writes round the page cache (`O_DIRECT`), for what is flushed right after: the device gets the bytes from the caller's memory in
-//! one request, where the cache would copy them, mark page after page and collect them again.
+//! Decides which writes bypass the page cache (`O_DIRECT`): those that are flushed right after. The device gets the bytes from the caller's
+//! memory in one request, where the cache would copy them, mark page after page and collect them again.
 //!
-//! It is never needed for correctness. A flush of the ordinary handle covers these writes, reads of it see them, and whatever cannot
-//! go this way (another system, a file system that refuses it, memory that is not aligned) goes the ordinary one.
+//! Correctness does not depend on it. A flush of the ordinary handle covers these writes and reads of it see them. A write that cannot
+//! bypass the cache (another system, a file system that refuses it, memory that is not aligned) goes through it.
 
 use std::{
     fs::File,

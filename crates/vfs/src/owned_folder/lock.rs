@@ -1,5 +1,5 @@
-//! One owner of a folder at a time. What is locked is the folder itself, which its files cannot do without, and its file `LOCK`,
-//! where folders have no lock (Windows) and for whoever looks there.
+//! One owner of a folder at a time. The folder itself is locked, since its files are reached through it, and so is its file `LOCK`: for systems
+//! where folders have no lock (Windows), and for programs that look there.
 
 use std::{fmt, path::Path};
 

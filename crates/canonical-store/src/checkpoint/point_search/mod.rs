@@ -1,6 +1,6 @@
-//! Looks one key up in the pages that LMDB has mapped. LMDB's own search waits for memory at each key that it compares; this one asks
-//! for all that a leaf may have it look at as soon as it knows the leaf, and needs no cursor. Where a page is not what LMDB writes, or a
-//! value lies elsewhere, LMDB is to say.
+//! Searches one key in the pages that LMDB has mapped. LMDB's own search waits for memory at each key that it compares. This one needs no
+//! cursor, and as soon as it knows the leaf it prefetches all that it may compare there. Where a page is not what LMDB writes, or a value is
+//! on other pages, LMDB answers.
 
 use super::{
     Place,

@@ -1,4 +1,4 @@
-//! What waits to be flushed is bounded: writers stall, are told, and go on when there is room.
+//! A bound on what waits to be flushed: writers stall, get an error that says why, and go on when there is room.
 
 use std::{thread, time::Duration};
 

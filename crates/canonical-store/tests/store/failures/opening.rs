@@ -2,7 +2,7 @@
 //! device opens, whatever little room is left, and trims.
 //!
 //! Bug: the copy of the journal's tail stayed in the folder and ate what a full device had left. Mechanism: it was removed by the next
-//! opening only. Fix: who makes a file aside removes it when it fails.
+//! opening only. Fix: the code that makes a file aside removes it when it fails.
 
 use std::{ffi::OsStr, path::Path};
 

@@ -1,4 +1,4 @@
-//! Verification of an open store on a simulated disk: every flip in what is promised is told, with no exception for one that
+//! Verification of an open store on a simulated disk: every flip in what is promised is reported, with no exception for one that
 //! opening would meet; a store that stopped writing is verified all the same; closing ends what is under way.
 
 use std::{cell::Cell, sync::Arc};

@@ -1,7 +1,7 @@
 //! Bug: a store went on by path: after its folder was renamed and another one put there it wrote into that one, and one whose folder was
 //! deleted acknowledged durable commits for ever. Mechanism: paths resolved anew by each call, and nobody looked. Fix: names are
-//! relative to the folder that was locked, and each group of commits asks, once and before it is told, whether the path still leads
-//! to its file.
+//! relative to the folder that was locked, and each group of commits asks once, before it is acknowledged, whether the path still
+//! leads to its file.
 
 use std::{fs, path::Path};
 

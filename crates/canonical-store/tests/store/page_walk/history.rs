@@ -1,4 +1,4 @@
-//! A store with a random history: trees of several levels, values with pages of their own, deletions, dropped collections,
+//! A store with a random history: trees of several levels, values on separate pages, deletions, dropped collections,
 //! and many transactions; and what must be in it.
 
 use std::{collections::BTreeMap, ops::Bound, path::Path, sync::Arc};
