@@ -19,6 +19,9 @@ export declare function closeEventLog(log: number): Promise<void>
 /** Gives back all that is held by this id, and waits for nothing more. Harmless twice. */
 export declare function closeLocks(locks: number): void
 
+/** Closes a snapshot set. At once it takes no work any more. */
+export declare function closeSnapshotSet(set: number): Promise<void>
+
 /**
  * Closes a handle. At once it takes no work any more and its snapshots and ranges are released; `poll` answers until the promise
  * settles, which may come before the last wake: either of them serves the waiters. It resolves with what was observed and not yet taken.
@@ -203,6 +206,12 @@ export interface NativeLimits {
   transactionBytes: number
 }
 
+/** All that is in a set's folder. */
+export interface NativeListing {
+  snapshots: Array<NativeSnapshotInfo>
+  foreign: Array<string>
+}
+
 /** A lock manager; sets are counted, times are in milliseconds. */
 export interface NativeLockStats {
   stripes: number
@@ -331,6 +340,28 @@ export interface NativeSegment {
   bytes: number
 }
 
+/** What opening a set found. */
+export interface NativeSetRecovery {
+  finished: Array<number>
+  undone: Array<number>
+  damaged: Array<NativeSnapshotDamage>
+}
+
+/** A snapshot that cannot be restored from. */
+export interface NativeSnapshotDamage {
+  ordinal: number
+  type: 'diff' | 'full' | 'pending'
+  file: string
+  message: string
+}
+
+/** One snapshot. */
+export interface NativeSnapshotInfo {
+  type: 'diff' | 'full' | 'pending'
+  ordinal: number
+  shardPaths: Array<string>
+}
+
 /** LMDB. */
 export interface NativeStateStats {
   bytes: number
@@ -411,6 +442,9 @@ export declare function openLocks(stripes: number): number
 /** Holds what is applied now. */
 export declare function openSnapshot(store: number): OpenedSnapshot
 
+/** Opens a snapshot set; its handle. */
+export declare function openSnapshotSet(path: string, readsContents: boolean, allowNetworkFileSystem: boolean): Promise<number>
+
 /** Opens a store, or another handle to one that is open in this process. */
 export declare function openStore(path: string, options: NativeOptions): Promise<OpenedStore>
 
@@ -440,6 +474,24 @@ export declare function sealStore(store: number): Promise<number>
 
 /** CRC-32C over the file of the held segment that begins with this event. */
 export declare function segmentChecksum(store: number, held: number, firstEventId: number): Promise<number>
+
+/** Makes a snapshot, or goes on with one. */
+export declare function setCreateOrGet(set: number, kind: string, shardCount: number, mayAppendExisting: boolean): Promise<NativeSnapshotInfo>
+
+/** All that is in the folder. */
+export declare function setList(set: number): NativeListing
+
+/** Removes what is not needed; `keep_full` 0: all full ones stay. */
+export declare function setPrune(set: number, keepFull: number, pendings: boolean): Promise<Array<NativeSnapshotInfo>>
+
+/** Publishes a pending snapshot. */
+export declare function setPublish(set: number, ordinal: number, diffs: boolean, pendings: boolean): Promise<NativeSnapshotInfo>
+
+/** What opening found, and what was found to be damaged since. */
+export declare function setRecovery(set: number): NativeSetRecovery
+
+/** What is to be restored, in order. */
+export declare function setSnapshotsToRestore(set: number): Array<NativeSnapshotInfo>
 
 /** Begins to verify an open event log. */
 export declare function startLogVerification(log: number): number

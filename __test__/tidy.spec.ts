@@ -32,7 +32,7 @@ const FLOORS: readonly Floor[] = [
   [['errors.ts', 'durability.ts', 'compare-durability.ts', 'retry.ts', 'verify-report.ts', 'internal/']],
   [['codecs/']],
   [['native/']],
-  [['event-log/'], ['lock-manager/'], ['write-coordinator/']],
+  [['event-log/'], ['lock-manager/'], ['snapshot-set/'], ['write-coordinator/']],
   [['canonical-store/']],
   [['index.ts']],
 ]
@@ -64,7 +64,7 @@ const BINDING_FLOORS: readonly Floor[] = [
 type Floor = readonly (readonly string[])[]
 
 /** What users see, beside `canonical-store/api/`: nothing in it is left when the program runs. */
-const INTERFACES = new Set(['durability.ts', 'verify-report.ts', 'codecs/codec.ts', 'codecs/envelope-types.ts', 'codecs/standard-schema.ts', 'event-log/log-types.ts', 'lock-manager/locks.ts'])
+const INTERFACES = new Set(['durability.ts', 'verify-report.ts', 'codecs/codec.ts', 'codecs/envelope-types.ts', 'codecs/standard-schema.ts', 'event-log/log-types.ts', 'lock-manager/locks.ts', 'snapshot-set/snapshot-types.ts'])
 
 /** Classes that are the types of public interfaces: interface files may name them. */
 const PUBLIC_CLASSES = new Set(['src/errors.ts', 'src/lock-manager/lock-manager.ts'])
@@ -157,8 +157,8 @@ test('a crate\'s uses are read from every kind of path', (t) => {
   t.deepEqual(used('error.rs', 'use crate::Thing;\n#[cfg(test)]\n#[allow(x)]\nmod tests {\n    use crate::cold::f;\n}\n'), ['lib.rs'])
 })
 
-test('locks and event logs load nothing of the store', (t) => {
-  for (const room of ['lock-manager', 'event-log']) {
+test('locks, event logs and snapshot sets load nothing of the store', (t) => {
+  for (const room of ['lock-manager', 'event-log', 'snapshot-set']) {
     const loaded = loadedWith(`src/${room}/index.ts`, imports)
     t.true(loaded.includes('src/native/binding.ts'))
     t.deepEqual(loaded.filter((file) => file.startsWith('src/canonical-store/')), [])

@@ -30,8 +30,8 @@ const parts: Readonly<Record<string, Part>> = {
     select: [...CANONICAL_STORE, '--test', 'simulation'],
     env: { LEDGERSTONE_SEEDS: '5000', LEDGERSTONE_FRESH: '10000', LEDGERSTONE_LMDB_SEEDS: '200', LEDGERSTONE_LMDB_FRESH: '200' },
   }),
-  'power-cuts': crates('power cuts of the event log and of the journal', {
-    select: ['-p', 'ledgerstone-event-log', '-p', 'ledgerstone-journal', '--test', 'power_cut', '--test', 'trim_power', '--test', 'journal'],
+  'power-cuts': crates('power cuts of the event log, of the journal and of snapshot sets', {
+    select: ['-p', 'ledgerstone-event-log', '-p', 'ledgerstone-journal', '-p', 'ledgerstone-snapshot-set', '--test', 'power_cut', '--test', 'trim_power', '--test', 'journal'],
     env: { LEDGERSTONE_SEEDS: '300', LEDGERSTONE_FRESH: '600' },
   }),
   models: crates('the store against its model, ten times as many cases', { select: [...CANONICAL_STORE, '--test', 'store'], filter: ['model::'], env: { LEDGERSTONE_CASES: '1280' } }),
@@ -41,6 +41,7 @@ const parts: Readonly<Record<string, Part>> = {
     env: { RUSTFLAGS: '--cfg loom' },
   }),
   kills: specs('300 kills', 'crash/kill', { LEDGERSTONE_KILLS: '300' }),
+  'snapshot-kills': specs('300 kills of a process that changes a snapshot set', 'snapshot-set/kill', { LEDGERSTONE_SNAPSHOT_KILLS: '300' }),
   mutations: specs('2,000 damaged stores', 'crash/damage', { LEDGERSTONE_MUTATIONS: '2000' }),
   workers: specs('20 rounds of workers that are terminated', 'lifecycle/workers', { LEDGERSTONE_WORKER_ROUNDS: '20' }),
   memory: specs('a million commits, twice', 'lifecycle/memory', { LEDGERSTONE_COMMITS: '1000000' }),

@@ -20,8 +20,8 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 /**
  * What every error of this package is. `code` tells what happened, `retryable` whether the same call may succeed later without any change,
- * `cause` the error underneath, where there is one. `instanceof` holds whichever copy of the package made the error, where it was loaded several times. Codes without a class of their own carry their fields as plain properties: `path` or
- * `name` (`ERR_NOT_FOUND`), `option` (`ERR_OPTIONS_MISMATCH`), `path` and `type` (`ERR_FILE_SYSTEM`), `collection` and, for a key, `key`
+ * `cause` the error underneath, where there is one. `instanceof` holds whichever copy of the package made the error, where it was loaded several times. Codes without a class of their own carry their fields as plain properties: `path`,
+ * `name` or `ordinal` (`ERR_NOT_FOUND`), `option` (`ERR_OPTIONS_MISMATCH`), `path` and `type` (`ERR_FILE_SYSTEM`), `collection` and, for a key, `key`
  * (`ERR_UNDECLARED_KEY`), `expected` and `actual` (`ERR_VERSION_MISMATCH`, `ERR_EVENT_ID_GAP`).
  */
 export class LedgerstoneError extends Error {

@@ -9,7 +9,7 @@ const API = 'src/canonical-store/api'
 const FILES = [
   ...readdirSync(join(root, API)).map((name) => `${API}/${name}`),
   'src/canonical-store/open.ts', 'src/codecs/binary.ts', 'src/codecs/envelope.ts', 'src/codecs/envelope-types.ts', 'src/codecs/json.ts', 'src/codecs/utf8.ts', 'src/compare-durability.ts',
-  'src/event-log/event-log.ts', 'src/event-log/log-types.ts', 'src/lock-manager/lock-manager.ts', 'src/lock-manager/locks.ts', 'src/retry.ts',
+  'src/event-log/event-log.ts', 'src/event-log/log-types.ts', 'src/lock-manager/lock-manager.ts', 'src/lock-manager/locks.ts', 'src/retry.ts', 'src/snapshot-set/file-snapshot-set.ts', 'src/snapshot-set/snapshot-types.ts',
 ]
 
 /** A piece of code in a comment. */

@@ -9,7 +9,7 @@ import { type Example, namesOf, readComments, root } from './comments.ts'
 
 const run = promisify(execFile)
 const { examples, unshown, withoutDefault } = readComments()
-const ENTRIES: readonly (readonly [name: string, source: string])[] = [['ledgerstone', 'src/index.ts'], ['ledgerstone/event-log', 'src/event-log/index.ts'], ['ledgerstone/locks', 'src/lock-manager/index.ts']]
+const ENTRIES: readonly (readonly [name: string, source: string])[] = [['ledgerstone', 'src/index.ts'], ['ledgerstone/event-log', 'src/event-log/index.ts'], ['ledgerstone/locks', 'src/lock-manager/index.ts'], ['ledgerstone/snapshots', 'src/snapshot-set/index.ts']]
 const IMPORTS = ENTRIES.map(([name, source]) => {
   const { values, types } = namesOf(source)
   return `import { ${[...values, ...types.map((type) => `type ${type}`)].join(', ')} } from '${name}'`
@@ -47,7 +47,7 @@ function moduleOf({ code }: Example): string {
   const lines = code.split('\n')
   const imported = lines.filter((line) => line.startsWith('import ') && !line.includes("'ledgerstone"))
   const body = lines.filter((line) => !line.startsWith('import '))
-  return [...IMPORTS, ...imported, "import type { Account, Booking, Scene } from './scene.ts'", 'export default async function ({ store, accounts, snapshot, log, locks }: Scene): Promise<void> {', '{', ...body, '}', '}', ''].join('\n')
+  return [...IMPORTS, ...imported, "import type { Account, Booking, Scene } from './scene.ts'", 'export default async function ({ store, accounts, snapshot, log, locks, set }: Scene): Promise<void> {', '{', ...body, '}', '}', ''].join('\n')
 }
 
 const PLAY = `

@@ -1,9 +1,10 @@
-// What the examples in comments find: a store with accounts and bookings, a snapshot of it, a log, and locks, in a folder of their own.
+// What the examples in comments find: a store with accounts and bookings, a snapshot of it, a log, locks, and a snapshot set, in a folder of their own.
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { type CanonicalStore, type Collection, json, open, type Snapshot } from 'ledgerstone'
 import { EventLog } from 'ledgerstone/event-log'
 import { LockManager } from 'ledgerstone/locks'
+import { FileSnapshotSet } from 'ledgerstone/snapshots'
 
 export interface Account { owner: string; cents: number }
 export interface Booking { account: string; cents: number }
@@ -15,6 +16,8 @@ export interface Scene {
   readonly snapshot: Snapshot<Booking>
   readonly log: EventLog
   readonly locks: LockManager
+  /** Without snapshots. */
+  readonly set: FileSnapshotSet
 }
 
 /** Where the program was started; whoever did removes it. */
@@ -26,6 +29,7 @@ export async function play(example: (scene: Scene) => Promise<void>): Promise<vo
   process.chdir(folder)
   const store = await open('./store', { events: json<Booking>() })
   const log = await EventLog.open('./log')
+  const set = await FileSnapshotSet.open('./set')
   const accounts = store.collection<string, Account>('accounts')
   await store.transact((tx) => {
     tx.put(accounts, 'anna', { owner: 'Anna', cents: 1000 })
@@ -35,10 +39,11 @@ export async function play(example: (scene: Scene) => Promise<void>): Promise<vo
   log.appendBatchWithIds(1, [Buffer.from('one'), Buffer.from('two')])
   const snapshot = store.snapshot()
   try {
-    await example({ store, accounts, snapshot, log, locks: new LockManager() })
+    await example({ store, accounts, snapshot, log, locks: new LockManager(), set })
   } finally {
     snapshot.release()
     await store.close()
     await log.close()
+    await set.close()
   }
 }

@@ -15,7 +15,7 @@ const SAMPLE = [
   '__test__/{binding,codecs,errors,examples,internal,lifecycle,lock-manager,write-coordinator}/*.spec.ts',
   '__test__/canonical-store/{follow,pause,preflight,seal,snapshot,turns,waiting}*.spec.ts',
   '__test__/counted/{allocation,native-calls}.spec.ts',
-  '__test__/event-log/owners.spec.ts',
+  '__test__/{event-log,snapshot-set}/owners.spec.ts',
   '__test__/tidy.spec.ts',
 ]
 

@@ -4,10 +4,10 @@ import { nobodysContext } from './context.ts'
 import { performance } from './platform.ts'
 
 /** What a forgotten lease was for, as the warning says it. */
-export type LeaseKind = 'store' | 'snapshot' | 'range' | 'lock' | 'log' | 'segments' | 'pause'
+export type LeaseKind = 'store' | 'snapshot' | 'range' | 'lock' | 'log' | 'snapshot set' | 'segments' | 'pause'
 
 const REMEDY: Record<LeaseKind, string> = {
-  store: 'close()', snapshot: 'release()', range: 'return() of its iterator', lock: 'release()', log: 'close()', segments: 'release()', pause: 'release()',
+  store: 'close()', snapshot: 'release()', range: 'return() of its iterator', lock: 'release()', log: 'close()', 'snapshot set': 'close()', segments: 'release()', pause: 'release()',
 }
 const warned = new Set<LeaseKind>()
 

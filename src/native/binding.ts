@@ -6,6 +6,7 @@ import { type ErrorRecord, errorFromRecord, errorOf } from '../errors.ts'
 import type { EventLogStats, EventSegment } from '../event-log/log-types.ts'
 import { VERSION } from '../internal/version.ts'
 import type { LockStats } from '../lock-manager/locks.ts'
+import type { SnapshotInfo, SnapshotSetRecovery } from '../snapshot-set/snapshot-types.ts'
 import { loadNative } from './native-file.ts'
 
 /** `get`: no such key. */
@@ -168,6 +169,15 @@ export interface ColdCalls {
   logChecksum(log: number, firstEventId: number): Promise<number>
   logStats(log: number): EventLogStats
   startLogVerification(log: number): number
+  openSnapshotSet(path: string, readsContents: boolean, allowNetworkFileSystem: boolean): Promise<number>
+  closeSnapshotSet(set: number): Promise<void>
+  setCreateOrGet(set: number, kind: string, shardCount: number, mayAppendExisting: boolean): Promise<SnapshotInfo>
+  setPublish(set: number, ordinal: number, diffs: boolean, pendings: boolean): Promise<SnapshotInfo>
+  /** `keepFull` 0: all full ones stay. */
+  setPrune(set: number, keepFull: number, pendings: boolean): Promise<SnapshotInfo[]>
+  setList(set: number): { snapshots: SnapshotInfo[]; foreign: string[] }
+  setSnapshotsToRestore(set: number): SnapshotInfo[]
+  setRecovery(set: number): SnapshotSetRecovery
   takeError(): ErrorRecord
   takeValue(): Buffer
   handOver(): void

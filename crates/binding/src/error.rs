@@ -5,6 +5,7 @@ use std::{any::Any, fmt::Write, path::Path};
 
 use ledgerstone_canonical_store::{Detail, Error};
 use ledgerstone_event_log::Error as LogError;
+use ledgerstone_snapshot_set::Error as SetError;
 use napi::{Env, Status, bindgen_prelude::Object};
 
 use crate::number::number;
@@ -87,6 +88,36 @@ impl ErrorRecord {
         Self::with_details(error.code(), error.to_string(), details)
     }
 
+    /// An error of a snapshot set.
+    fn of_set(error: &SetError) -> Failure {
+        let text = |name, value: &str| (name, Detail::Text(value.to_owned()));
+        let path = |name, path: &Path| (name, Detail::Text(path.display().to_string()));
+        let number = |name, value: u64| (name, Detail::Number(value));
+        let details = match error {
+            SetError::Io(failed) => {
+                let errno = failed.errno().and_then(|errno| u64::try_from(errno).ok());
+                let mut details = vec![text("syscall", failed.syscall), path("path", &failed.path)];
+                details.extend(errno.map(|errno| number("errno", errno)));
+                details
+            }
+            SetError::NoSpace(_) | SetError::Closed | SetError::Poisoned(_) => Vec::new(),
+            SetError::Corrupt { file, offset, .. } => vec![path("file", file), number("offset", *offset)],
+            SetError::Format { found, supported, .. } => {
+                vec![number("found", u64::from(*found)), number("supported", u64::from(*supported))]
+            }
+            SetError::Foreign { found, expected, .. } => vec![text("found", found), text("supported", expected)],
+            SetError::Limit { limit, size, max } => {
+                vec![text("limit", limit), number("size", *size), number("max", *max)]
+            }
+            SetError::InvalidArgument { argument, .. } => vec![text("argument", argument)],
+            SetError::Locked { path, by } => Error::Locked { path: path.clone(), by: by.clone() }.details(),
+            SetError::NotFound { ordinal } => vec![number("ordinal", *ordinal)],
+            SetError::FileSystem { path: folder, kind } => vec![path("path", folder), text("type", kind)],
+        };
+        let cause = if let SetError::Poisoned(cause) = error { Some(Self::of_set(cause)) } else { None };
+        Box::new(Self { code: error.code(), message: error.to_string(), details, cause })
+    }
+
     /// As JSON, for the message of a thrown `Error`.
     pub(crate) fn to_json(&self) -> String {
         let mut json = String::with_capacity(96);
@@ -146,6 +177,12 @@ impl ErrorRecord {
 impl From<LogError> for Failure {
     fn from(error: LogError) -> Self {
         ErrorRecord::of_log(&error)
+    }
+}
+
+impl From<SetError> for Failure {
+    fn from(error: SetError) -> Self {
+        ErrorRecord::of_set(&error)
     }
 }
 

@@ -42,6 +42,12 @@ pub enum PlantedFault {
     TailNotFlushed,
     /// A flush does not record how far it goes before it changes the state.
     FlushNotWitnessed,
+    /// A pending snapshot is published without a flush of its files.
+    ShardsNotFlushed,
+    /// The files of a pending snapshot are renamed before the manifest says that it is published.
+    RenamedBeforeManifest,
+    /// Diffs are removed before the snapshot that makes them obsolete is published.
+    PurgedBeforePublished,
 }
 
 /// Whether that defect is in.

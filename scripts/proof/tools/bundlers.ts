@@ -23,6 +23,7 @@ import { open } from 'ledgerstone'
 import { EventLog } from 'ledgerstone/event-log'
 import { LockManager } from 'ledgerstone/locks'
 import { listDelta, WriteCoordinator } from 'ledgerstone/coordinator'
+import { FileSnapshotSet } from 'ledgerstone/snapshots'
 
 async function main() {
   const folder = process.argv[2]
@@ -35,6 +36,7 @@ async function main() {
   const coordinator = new WriteCoordinator({ init: listDelta(), context: undefined, snapshot: [], flusher: { flushDelta: async (items) => items, flushStorage: async () => {} } })
   await coordinator.tryWrite('a').wait()
   await coordinator.close()
+  await (await FileSnapshotSet.open(folder + '/set')).close()
   console.log('works', store.state.get('a'), log.nextEventId)
   await log.close()
   await store.close()

@@ -8,6 +8,7 @@ mod event_log;
 mod lock_manager;
 mod objects;
 mod reader;
+mod snapshot_set;
 mod store;
 mod thread_home;
 mod verification;

@@ -89,6 +89,9 @@ impl EnvState {
             // Nobody is left to hear of a failure: what was appended is at its durability already.
             let _ = log.close();
         }
+        for set in self.snapshot_sets.borrow_mut().remove_where(|_| true) {
+            set.close();
+        }
         self.closing.borrow_mut().clear();
         for entry in entries {
             // Nobody is left to hear of a failure; what was not stored is found at the next open.

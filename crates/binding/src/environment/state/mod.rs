@@ -9,6 +9,7 @@ mod keep_alive;
 mod locks;
 mod logs;
 mod readers;
+mod snapshot_sets;
 mod verifications;
 
 use std::{
@@ -20,6 +21,7 @@ use std::{
 
 use ledgerstone_canonical_store::{KeyBatch, Owner};
 use ledgerstone_event_log::OwnedLog;
+use ledgerstone_snapshot_set::FileSnapshotSet;
 use napi::{Env, sys};
 
 use crate::{
@@ -58,6 +60,7 @@ pub(crate) struct EnvState {
     locks: RefCell<Slab<LockEntry>>,
     /// Event logs outside of a store.
     logs: RefCell<Slab<Arc<OwnedLog>>>,
+    snapshot_sets: RefCell<Slab<Arc<FileSnapshotSet>>>,
     /// Stores whose close is under way: nothing is read or written any more, but waiters are still served.
     closing: RefCell<Vec<(Handle, Rc<StoreEntry>)>>,
     completion: Arc<Completion>,
@@ -84,6 +87,7 @@ impl EnvState {
             verifications: RefCell::new(Slab::new()),
             locks: RefCell::new(Slab::new()),
             logs: RefCell::new(Slab::new()),
+            snapshot_sets: RefCell::new(Slab::new()),
             closing: RefCell::new(Vec::new()),
             completion: Arc::new(completion),
             env,

@@ -1,0 +1,142 @@
+//! What can go wrong with a snapshot set. Cheap to clone: one failure is the cause of all that are refused after it.
+
+use std::{path::PathBuf, sync::Arc};
+
+use ledgerstone_vfs::{FileError, Taken};
+
+/// The result of every operation of a set.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an operation did not happen.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// A system call failed. What was half done by then was finished or undone: [`crate::FileSnapshotSet::list`] tells.
+    #[error(transparent)]
+    Io(FileError),
+    /// The device is full. Nothing was changed; pruning works without room.
+    #[error("no space left: {0}")]
+    NoSpace(FileError),
+    /// A file is missing, or is not what was published.
+    #[error("snapshot set is damaged: {what}: file={} offset={offset}", file.display())]
+    Corrupt {
+        /// The damaged file.
+        file: PathBuf,
+        /// Where in it the damage begins, in bytes.
+        offset: u64,
+        /// What is wrong.
+        what: String,
+    },
+    /// A manifest of a format that this version does not know.
+    #[error("manifest format is not supported: found={found} supported={supported} file={}", file.display())]
+    Format {
+        /// The manifest.
+        file: PathBuf,
+        /// Its format number.
+        found: u16,
+        /// The newest format number that is understood.
+        supported: u16,
+    },
+    /// Something else than a file or the folder of a set is at this path. It was left as it is.
+    #[error("found {found}, expected {expected}: path={}", path.display())]
+    Foreign {
+        /// Where it is.
+        path: PathBuf,
+        /// What it is.
+        found: String,
+        /// What should be there.
+        expected: String,
+    },
+    /// A count or a number is over its limit.
+    #[error("the snapshot set has a limit: limit=`{limit}` size={size} max={max}")]
+    Limit {
+        /// Which limit: `shardCount`, `ordinal` or `manifestBytes`.
+        limit: &'static str,
+        /// What was asked for.
+        size: u64,
+        /// What is allowed.
+        max: u64,
+    },
+    /// The call is wrong; nothing happened.
+    #[error("{message}: argument=`{argument}`")]
+    InvalidArgument {
+        /// Which argument.
+        argument: &'static str,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// Another process, or another owner in this one, has the set open.
+    #[error("the snapshot set is open {by} path={}", path.display())]
+    Locked {
+        /// The set's folder.
+        path: PathBuf,
+        /// Who has it, as far as that was said.
+        by: Taken,
+    },
+    /// No snapshot has this ordinal.
+    #[error("there is no such snapshot: ordinal={ordinal}")]
+    NotFound {
+        /// The ordinal that was asked for.
+        ordinal: u64,
+    },
+    /// The folder is on a file system that other machines share, which was not allowed.
+    #[error("a network file system is not allowed, unless by `allowNetworkFileSystem`: path={} type={kind}", path.display())]
+    FileSystem {
+        /// The set's folder.
+        path: PathBuf,
+        /// What the file system is.
+        kind: String,
+    },
+    /// The set was closed.
+    #[error("the snapshot set is closed")]
+    Closed,
+    /// A flush of the folder failed, so it is not known what the device holds. Opening the set again finds out.
+    #[error("the snapshot set is poisoned by an earlier failure: {0}")]
+    Poisoned(#[source] Arc<Error>),
+}
+
+impl Error {
+    pub(crate) fn foreign(path: impl Into<PathBuf>, found: &str, expected: &str) -> Self {
+        Self::Foreign { path: path.into(), found: found.to_owned(), expected: expected.to_owned() }
+    }
+
+    pub(crate) fn corrupt(file: impl Into<PathBuf>, what: impl Into<String>) -> Self {
+        Self::Corrupt { file: file.into(), offset: 0, what: what.into() }
+    }
+
+    /// Whether it passes by itself: there is room on the device again, or handles and memory for the process.
+    pub fn can_heal(&self) -> bool {
+        match self {
+            Self::NoSpace(_) => true,
+            Self::Io(error) => error.is_shortage(),
+            _ => false,
+        }
+    }
+
+    /// The stable code, `ERR_…`.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Io(_) => "ERR_IO",
+            Self::NoSpace(_) => "ERR_NO_SPACE",
+            Self::Corrupt { .. } => "ERR_CORRUPT",
+            Self::Format { .. } | Self::Foreign { .. } => "ERR_FORMAT",
+            Self::Limit { .. } => "ERR_LIMIT",
+            Self::InvalidArgument { .. } => "ERR_INVALID_ARGUMENT",
+            Self::Locked { by: Taken::ByVersion(_), .. } => "ERR_VERSION_MISMATCH",
+            Self::Locked { .. } => "ERR_LOCKED",
+            Self::NotFound { .. } => "ERR_NOT_FOUND",
+            Self::FileSystem { .. } => "ERR_FILE_SYSTEM",
+            Self::Closed => "ERR_CLOSED",
+            Self::Poisoned(_) => "ERR_POISONED",
+        }
+    }
+}
+
+impl From<FileError> for Error {
+    fn from(error: FileError) -> Self {
+        match error.as_foreign() {
+            Some((found, expected)) => Self::foreign(error.path, found, expected),
+            None if error.is_no_space() => Self::NoSpace(error),
+            None => Self::Io(error),
+        }
+    }
+}
