@@ -194,6 +194,14 @@ test('no source file hides several', (t) => {
   t.deepEqual(long, [], `over ${MAX_LINES} lines: ask what hides in it`)
 })
 
+test('a folder of a crate has a mod.rs, and no file beside it has its name', (t) => {
+  const rust = sources.filter((file) => /^crates\/[^/]+\/(src|tests)\/.*\.rs$/.test(file))
+  const folders = new Set(rust.map((file) => posix.dirname(file)))
+  t.deepEqual(rust.filter((file) => folders.has(file.slice(0, -'.rs'.length))), [], 'a folder beside it has the same name')
+  const inner = [...folders].filter((folder) => /^crates\/[^/]+\/src\/./.test(folder))
+  t.deepEqual(inner.filter((folder) => !rust.includes(`${folder}/mod.rs`)), [], 'without mod.rs')
+})
+
 test('nothing is put off', (t) => {
   const found = sources.flatMap((file) => {
     const content = text(file)

@@ -1,4 +1,4 @@
-// Lives simulated lives of the whole store: power cuts, failing calls, full disks, rotten bits (crates/canonical-store/tests/simulation.rs).
+// Lives simulated lives of the whole store: power cuts, failing calls, full disks, rotten bits (crates/canonical-store/tests/simulation/main.rs).
 //
 //   --seed N     one life, and tells its story
 //   --lmdb       with LMDB in place of its twin

@@ -1,11 +1,12 @@
-//! How a store ends: by closing, by an opening that fails at its last step, or because its folder is not where it was. Everything is
-//! given back in each case.
+//! How a store ends: it is closed, its opening fails at the last step, or its folder is no longer where it was. Everything is given back in
+//! each case.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
+use ledgerstone_format::CleanMark;
 use ledgerstone_vfs::FileError;
 
-use crate::{Error, Store, clean_mark::CleanMark, error::Result};
+use crate::{Error, Store, error::Result};
 
 impl Store {
     /// An opening has failed at its last step: what it has started ends, and everything is given back.
@@ -67,14 +68,14 @@ impl Store {
             Err(error) if error.can_heal() => {}
             done => done?,
         }
-        if self.marked_clean.load(Ordering::Acquire) {
+        if self.last_mark.still_stands() {
             return Ok(());
         }
-        let mark = CleanMark { seq, next_event_id };
-        match mark.write(&*self.vfs, &self.layout.clean_mark(), self.identity.store_id) {
+        let mark = CleanMark { seq, next_event_id, closed_at_ms: 0 };
+        match self.layout.folder(&*self.vfs).leave_clean_mark(self.identity.id, &mark) {
             // Without room there is no mark: the next open looks closer, nothing is lost.
             Err(error) if error.can_heal() => Ok(()),
-            done => done,
+            done => Ok(done?),
         }
     }
 }

@@ -3,13 +3,10 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use ledgerstone_vfs::{FileError, Taken};
+use ledgerstone_vfs::{FileError, FolderError, Taken};
 
 /// The result of every operation of the store.
 pub type Result<T> = std::result::Result<T, Error>;
-
-/// What is found where a file is in the way.
-pub(crate) const NOT_MADE_HERE: &str = "a file that was not made here";
 
 /// A value that belongs to an error.
 #[derive(Clone, Debug, PartialEq)]
@@ -276,6 +273,20 @@ impl From<FileError> for Error {
             Some((found, expected)) => Self::foreign(error.path, found, expected),
             None if error.is_no_space() => Self::NoSpace(error),
             None => Self::Io(error),
+        }
+    }
+}
+
+impl From<FolderError> for Error {
+    fn from(error: FolderError) -> Self {
+        match error {
+            FolderError::File(error) => error.into(),
+            FolderError::Network { path, kind } => Self::FileSystem { path, kind },
+            FolderError::Taken { path, by } => Self::Locked { path, by },
+            FolderError::Damaged { path, what } => Self::corrupt(path, 0, what),
+            FolderError::Version { found, supported, .. } => {
+                Self::Format { found: found.to_string(), supported: supported.to_string() }
+            }
         }
     }
 }

@@ -79,7 +79,7 @@ impl Store {
         let batch = Batch {
             delta: frozen,
             meta: MetaRecord {
-                store_id: self.identity.store_id,
+                store_id: self.identity.id,
                 applied_seq: at.seq,
                 position: at.position,
                 next_event_id: at.next_event_id,

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use ledgerstone_vfs::{OwnedFolder, Vfs};
+
 /// The paths below a store's folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
@@ -13,12 +15,9 @@ impl Layout {
         Self { root: root.to_path_buf() }
     }
 
-    pub(crate) fn identity(&self) -> PathBuf {
-        self.root.join("IDENTITY")
-    }
-
-    pub(crate) fn clean_mark(&self) -> PathBuf {
-        self.root.join("CLEAN")
+    /// The folder with what says whose it is.
+    pub(crate) fn folder<'a>(&'a self, vfs: &'a dyn Vfs) -> OwnedFolder<'a> {
+        OwnedFolder::of_store(vfs, &self.root)
     }
 
     pub(crate) fn journal(&self) -> PathBuf {

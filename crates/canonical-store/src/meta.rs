@@ -1,10 +1,10 @@
-//! The record that the last LMDB transaction of each flush writes: how far the checkpoint has come. Everything that recovery
-//! starts from stands here.
+//! The record of how far the checkpoint has come, which the last LMDB transaction of each flush writes. Recovery starts from it.
 
-use ledgerstone_format::StoreId;
+use ledgerstone_format::{
+    StoreId,
+    sealed_record::{Unsealed, put_text, seal, text, unseal},
+};
 use ledgerstone_journal::Position;
-
-use crate::sealed_record::{Unsealed, put_text, seal, text, unseal};
 
 const MAGIC: [u8; 8] = *b"LGST-MET";
 const VERSION: u16 = 1;
@@ -60,12 +60,7 @@ impl MetaRecord {
 
     /// `Ok(None)` when damaged, `Err(version)` when of a version that is not known.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Option<Self>, u16> {
-        let mut fields = match unseal(MAGIC, VERSION, bytes) {
-            Unsealed::Fields(fields) => fields,
-            Unsealed::Version(found) => return Err(found),
-            Unsealed::Damaged => return Ok(None),
-        };
-        let mut read = || {
+        let record = unseal(MAGIC, VERSION, bytes, |fields| {
             let store_id = StoreId::from_bytes(fields.array()?);
             let [applied_seq, file, offset, next_event_id, oldest_event_id, sealed_event_id, last_timestamp_ms] =
                 [(); 7].map(|()| fields.u64());
@@ -86,10 +81,14 @@ impl MetaRecord {
                 created_at_ms: created_at_ms?,
                 updated_at_ms: updated_at_ms?,
                 epoch: epoch?,
-                event_codec: text(&mut fields)?,
+                event_codec: text(fields)?,
             })
-        };
-        Ok(read().filter(|record| record.epoch < EPOCH_END))
+        });
+        match record {
+            Unsealed::Record(record) => Ok(Some(record).filter(|record| record.epoch < EPOCH_END)),
+            Unsealed::Version(found) => Err(found),
+            Unsealed::Damaged => Ok(None),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Opening: everything is looked at and judged first, then files are changed (I10), then the journal's rest is replayed.
+//! Opens a store in three steps: it looks at everything and judges it, then it changes files (I10), then it replays the rest of the journal.
 
 use std::{
     path::Path,
@@ -8,11 +8,11 @@ use std::{
     },
 };
 
-use ledgerstone_event_log::{EventLog, EventLogOptions, FolderKind, RetentionClock, Scan};
-use ledgerstone_format::{PlantedFault, StoreId, planted};
+use ledgerstone_event_log::{EventLog, EventLogOptions, RetentionClock, Scan};
+use ledgerstone_format::{CleanMark, Identity, PlantedFault, StoreId, planted};
 use ledgerstone_journal::{Journal, JournalOptions, Poison, Promise, ScanFrom};
 use ledgerstone_lock_manager::LockManager;
-use ledgerstone_vfs::{Clock, FileSystem, FolderLock, OsVfs, Taken, Vfs};
+use ledgerstone_vfs::{Clock, FolderLock, LastMark, Unfinished, Verifications, Vfs};
 use ledgerstone_write_coordinator::{Coordinator, Pacing};
 use parking_lot::Mutex;
 
@@ -20,30 +20,16 @@ use crate::{
     Error, Store,
     catalog::SharedCatalog,
     checkpoint::{Checkpoint, Idle, Loaded, clear_half_made_state},
-    clean_mark::CleanMark,
     error::Result,
-    identity::Identity,
     layout::Layout,
     listeners::{Listeners, Told},
     options::{OpenOptions, Settings},
     read::{ReadCaches, Readers},
     replay::Replayed,
     stats::RecoveryReport,
-    unfinished::{Unfinished, judge_unfinished},
-    verify::Verifications,
+    unfinished::judge_unfinished,
     write::{CommitState, Gate},
 };
-
-/// What other machines share is refused before anything is made or locked there: they see neither the lock nor what LMDB has
-/// mapped, and a flush need not reach a device.
-pub(crate) fn check_file_system(vfs: &dyn Vfs, path: &Path, settings: &Settings) -> Result<()> {
-    match vfs.file_system(path) {
-        FileSystem::Network { kind } if !settings.allow_network_file_system => {
-            Err(Error::FileSystem { path: path.to_path_buf(), kind })
-        }
-        FileSystem::Network { .. } | FileSystem::Local => Ok(()),
-    }
-}
 
 /// Opens the checkpoint in a folder.
 pub(crate) type OpenCheckpoint = dyn Fn(&Arc<dyn Vfs>, &Path, &Settings) -> Result<Arc<dyn Checkpoint>> + Send + Sync;
@@ -55,19 +41,9 @@ pub(crate) struct Ground {
     pub(crate) open_checkpoint: Arc<OpenCheckpoint>,
     pub(crate) journal: JournalOptions,
     /// The identity of a store that is made.
-    pub(crate) new_id: fn() -> StoreId,
+    pub(crate) new_id: fn(&dyn Vfs) -> StoreId,
     /// Whether the engine has threads of its own, or somebody calls [`Store::step`].
     pub(crate) threads: bool,
-}
-
-/// An identity of the operating system's randomness.
-pub(crate) fn random_id() -> StoreId {
-    let word = || OsVfs.random().to_le_bytes();
-    let (mut bytes, first, second) = ([0; 16], word(), word());
-    for (to, from) in bytes.iter_mut().zip(first.into_iter().chain(second)) {
-        *to = from;
-    }
-    StoreId::from_random(bytes)
 }
 
 /// The journal, the log and the checkpoint of a store that has been found sound, with the journal's rest replayed.
@@ -79,7 +55,7 @@ struct Opened {
     loaded: Loaded,
     replayed: Replayed,
     bytes_cut: u64,
-    marked_clean: bool,
+    last_mark: LastMark,
 }
 
 impl Ground {
@@ -87,10 +63,11 @@ impl Ground {
     pub(crate) fn open(&self, path: &Path, options: &OpenOptions) -> Result<Arc<Store>> {
         let settings = options.settings()?;
         let layout = Layout::new(path);
-        if !options.create && !self.vfs.exists(&layout.identity())? {
+        let folder = layout.folder(&*self.vfs);
+        if !options.create && !self.vfs.exists(&folder.identity_path())? {
             return Err(Error::StoreNotFound { path: path.to_path_buf() });
         }
-        check_file_system(&*self.vfs, path, &settings)?;
+        folder.check_file_system(settings.allow_network_file_system)?;
         self.vfs.create_dir_all(path)?;
         self.anchored(path)?.open_folder(&*self.vfs, layout, settings, options)
     }
@@ -114,13 +91,14 @@ impl Ground {
         options: &OpenOptions,
     ) -> Result<Arc<Store>> {
         let vfs = &*self.vfs;
-        FolderKind::Store.check(vfs, &layout.root)?;
-        FolderKind::check_not_part_of_store(around, &layout.root)?;
-        let lock = owned(FolderLock::take(vfs, &layout.root)?, &layout)?;
-        let identity = Identity::read(vfs, &layout.identity())?;
+        let folder = layout.folder(vfs);
+        folder.check_kind()?;
+        folder.check_not_part_of_store(around)?;
+        let lock = folder.lock()?;
+        let identity = folder.identity()?;
         let unfinished = if identity.is_none() { judge_unfinished(vfs, &layout)? } else { None };
         // From here on the folder is known to be ours, or nobody's.
-        let lock = owned(lock.announce(vfs, &*self.clock, &layout.root)?, &layout)?;
+        let lock = folder.announce(lock, &*self.clock)?;
         let poison = Arc::new(Poison::new());
         let opened = match identity {
             Some(identity) => self.recover(&layout, &settings, options, identity, &poison)?,
@@ -150,11 +128,10 @@ impl Ground {
         poison: &Arc<Poison>,
     ) -> Result<Opened> {
         let vfs = &self.vfs;
-        // An attempt before this one may have made the folder and failed to flush its name. The names in it are flushed with
-        // the identity file's.
-        let parent = layout.root.parent().filter(|parent| !parent.as_os_str().is_empty());
-        if let Some(parent) = parent.filter(|_| !planted(PlantedFault::ParentNotFlushed)) {
-            vfs.sync_dir(parent)?;
+        let folder = layout.folder(&**vfs);
+        // The names in it are flushed with the identity file's.
+        if !planted(PlantedFault::ParentNotFlushed) {
+            folder.sync_name()?;
         }
         let (identity, prepared) = if let Some(Unfinished { identity, prepared }) = unfinished {
             clear_half_made_state(&**vfs, &layout.state())?;
@@ -166,8 +143,8 @@ impl Ground {
                     vfs.sync_dir(&folder)?;
                 }
             }
-            let identity = Identity { store_id: (self.new_id)(), created_at_ms: self.clock.wall_ms() };
-            let prepared = identity.prepare(&**vfs, layout)?;
+            let identity = Identity::of_store((self.new_id)(&**vfs), self.clock.wall_ms());
+            let prepared = folder.prepare(&identity)?;
             (identity, prepared)
         };
         for folder in [layout.journal(), layout.events(), layout.state()] {
@@ -175,12 +152,12 @@ impl Ground {
         }
         // The identity must not be there without them.
         vfs.sync_dir(&layout.root)?;
-        let id = identity.store_id;
+        let id = identity.id;
         let checkpoint = (self.open_checkpoint)(vfs, &layout.state(), settings)?;
         let held = checkpoint.load()?;
         if held.meta.is_some() || held.unfinished_seq > 0 {
             let what = "the identity file is missing from a store that has data";
-            return Err(Error::corrupt(layout.identity(), 0, what));
+            return Err(Error::corrupt(folder.identity_path(), 0, what));
         }
         let log = EventLog::create(Arc::clone(vfs), &layout.events(), id, Self::log_options(settings), 1)?;
         let journal = Journal::create(
@@ -191,10 +168,10 @@ impl Ground {
             self.journal,
             Arc::clone(poison),
         )?;
-        Identity::establish(&**vfs, layout, &prepared)?;
+        folder.establish(&prepared)?;
         let loaded = Loaded { meta: None, unfinished_seq: 0, catalog: Vec::new() };
         let replayed = Replayed::start(&loaded, settings);
-        Ok(Opened { identity, journal, log, checkpoint, loaded, replayed, bytes_cut: 0, marked_clean: false })
+        Ok(Opened { identity, journal, log, checkpoint, loaded, replayed, bytes_cut: 0, last_mark: LastMark::none() })
     }
 
     fn recover(
@@ -205,7 +182,7 @@ impl Ground {
         identity: Identity,
         poison: &Arc<Poison>,
     ) -> Result<Opened> {
-        let (vfs, id) = (&self.vfs, identity.store_id);
+        let (vfs, id) = (&self.vfs, identity.id);
         let state = layout.state();
         if !vfs.exists(&state)? {
             return Err(Error::corrupt(state, 0, "the folder of the state is missing"));
@@ -215,7 +192,7 @@ impl Ground {
         if loaded.meta.as_ref().is_some_and(|meta| meta.store_id != id) {
             return Err(Error::corrupt(state, 0, "the state belongs to another store"));
         }
-        let mark = CleanMark::read(&**vfs, &layout.clean_mark(), id)?;
+        let mark = layout.folder(&**vfs).clean_mark(id)?;
         let mut log = ledgerstone_event_log::scan(vfs, &layout.events(), id)?;
         if let Some(mark) = mark {
             log.was_closed_at(mark.next_event_id);
@@ -248,8 +225,8 @@ impl Ground {
         let bytes_cut = journal.bytes_cut + log.torn_bytes();
         let log = log.open(Self::log_options(settings), Some(next_event_id))?;
         let journal = journal.open(Arc::clone(&self.clock), self.journal, Arc::clone(poison))?;
-        let marked_clean = vfs.exists(&layout.clean_mark())?;
-        Ok(Opened { identity, journal, log, checkpoint, loaded, replayed, bytes_cut, marked_clean })
+        let last_mark = LastMark::found(layout.folder(&**vfs), mark.is_some())?;
+        Ok(Opened { identity, journal, log, checkpoint, loaded, replayed, bytes_cut, last_mark })
     }
 
     fn assemble(
@@ -261,7 +238,7 @@ impl Ground {
         lock: FolderLock,
         opened: Opened,
     ) -> Result<Arc<Store>> {
-        let Opened { identity, journal, log, checkpoint, loaded, replayed, bytes_cut, marked_clean } = opened;
+        let Opened { identity, journal, log, checkpoint, loaded, replayed, bytes_cut, last_mark } = opened;
         let epoch = loaded.meta.as_ref().map_or(0, |meta| meta.epoch) + 1;
         let flushed_seq = loaded.meta.as_ref().map_or(0, |meta| meta.applied_seq);
         let unfinished_seq = loaded.unfinished_seq;
@@ -322,7 +299,7 @@ impl Ground {
             applied_watchers: AtomicUsize::new(0),
             unfinished_seq,
             recovery: RecoveryReport { epoch, frames: replayed.frames, bytes_cut },
-            marked_clean: AtomicBool::new(marked_clean),
+            last_mark,
             closing: AtomicBool::new(false),
             probe: Mutex::default(),
             verifications: Verifications::default(),
@@ -346,11 +323,6 @@ fn flush_names(vfs: &dyn Vfs, layout: &Layout) -> Result<()> {
         vfs.sync_dir(folder)?;
     }
     Ok(())
-}
-
-/// What [`FolderLock`] says, as an error of the store.
-pub(crate) fn owned(taken: std::result::Result<FolderLock, Taken>, layout: &Layout) -> Result<FolderLock> {
-    taken.map_err(|by| Error::Locked { path: layout.root.clone(), by })
 }
 
 /// Where to read the journal from, and what must be in it.

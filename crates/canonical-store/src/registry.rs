@@ -1,8 +1,8 @@
 //! The open stores of the process. The same folder, however it is named and from whatever thread, is one store; it closes
 //! with its last handle.
 //!
-//! Invariant: nothing touches a device under the registry's lock. A place that is being opened or closed is marked so, and whoever
-//! wants the same place waits for that; other places have nothing to do with it, however long it takes.
+//! Invariant: nothing touches a device under the registry's lock. A place that is being opened or closed is marked so. An opening of
+//! the same place waits for that; openings of other places go on, however long it takes.
 
 use std::{
     collections::HashMap,
@@ -15,16 +15,10 @@ use std::{
 };
 
 use ledgerstone_journal::JournalOptions;
-use ledgerstone_vfs::{Clock as _, FileError, OsVfs, SystemClock, Vfs as _};
+use ledgerstone_vfs::{Clock as _, FileError, OsVfs, OwnedFolder, SystemClock, Vfs as _, random_id};
 use parking_lot::{Condvar, Mutex};
 
-use crate::{
-    Error, Store,
-    checkpoint::LmdbCheckpoint,
-    error::Result,
-    options::OpenOptions,
-    recovery::{Ground, check_file_system, random_id},
-};
+use crate::{Error, Store, checkpoint::LmdbCheckpoint, error::Result, options::OpenOptions, recovery::Ground};
 
 #[derive(Debug)]
 struct Entry {
@@ -177,7 +171,7 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<StoreHandle> {
     static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
     let settings = options.settings()?;
     if options.create && !path.exists() {
-        check_file_system(&OsVfs, path, &settings)?;
+        OwnedFolder::of_store(&OsVfs, path).check_file_system(settings.allow_network_file_system)?;
         OsVfs.create_dir_all(path)?;
     }
     let not_found = |_| Error::StoreNotFound { path: path.to_path_buf() };

@@ -1,6 +1,6 @@
 //! What the journal's frames behind the checkpoint make of it, taken in one by one. Changes no file.
 
-use ledgerstone_format::{PlantedFault, planted};
+use ledgerstone_format::{PlantedFault, planted, sealed_record::text};
 use ledgerstone_journal::{Frame, FrameKind, OpKind};
 
 use crate::{
@@ -11,7 +11,6 @@ use crate::{
     error::Result,
     layout::Layout,
     options::Settings,
-    sealed_record::text,
     write::{EVENT_CODEC_KEY, OLDEST_EVENT_KEY},
 };
 

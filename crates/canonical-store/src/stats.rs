@@ -5,7 +5,7 @@ use std::time::Duration;
 use ledgerstone_lock_manager::LockStats;
 use ledgerstone_write_coordinator::Delta as _;
 
-use crate::{Marks, Store, identity::FORMAT_VERSION};
+use crate::{FORMAT_VERSION, Marks, Store};
 
 /// What recovery found at open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl Store {
             (state.last_timestamp_ms, state.next_event_id)
         };
         Meta {
-            store_id: self.identity.store_id.to_string(),
+            store_id: self.identity.id.to_string(),
             format_version: FORMAT_VERSION,
             schema_version: 0,
             created_at_ms: self.identity.created_at_ms,

@@ -10,10 +10,10 @@ use std::{
 };
 
 use ledgerstone_event_log::{EventLog, RetentionClock};
-use ledgerstone_format::Durability;
+use ledgerstone_format::{Durability, Identity};
 use ledgerstone_journal::{Journal, Led, Poison};
 use ledgerstone_lock_manager::LockManager;
-use ledgerstone_vfs::{Clock, FileError, FolderLock, Vfs};
+use ledgerstone_vfs::{Clock, FileError, FolderLock, LastMark, NotForgotten, Verifications, Vfs};
 use ledgerstone_write_coordinator::{Coordinator, Crowding, Full};
 use parking_lot::Mutex;
 
@@ -21,17 +21,15 @@ use crate::{
     CollectionRef, Error, Listener, ListenerId,
     catalog::{Catalog, Purged, SharedCatalog},
     checkpoint::Checkpoint,
-    clean_mark::CleanMark,
     delta::StoreDelta,
     error::Result,
     flush::FlushProbes,
-    identity::Identity,
     layout::Layout,
     listeners::{Listeners, Told},
     options::{Limits, Settings},
     read::{ReadCaches, Readers},
     stats::RecoveryReport,
-    verify::Verifications,
+    verify::Report,
     write::{CommitState, Gate},
 };
 
@@ -135,11 +133,10 @@ pub struct Store {
     pub(crate) recovery: RecoveryReport,
     /// How far the flush went that opening has found unfinished; 0: there was none.
     pub(crate) unfinished_seq: u64,
-    /// A clean mark is on disk that the next write makes untrue.
-    pub(crate) marked_clean: AtomicBool,
+    pub(crate) last_mark: LastMark,
     pub(crate) closing: AtomicBool,
     pub(crate) probe: Mutex<FlushProbes>,
-    pub(crate) verifications: Verifications,
+    pub(crate) verifications: Verifications<Result<Report>>,
     pub(crate) lock: Mutex<Option<FolderLock>>,
     /// The locks that users take for their keys. The engine takes none of them itself.
     pub(crate) locks: Arc<LockManager>,
@@ -324,19 +321,9 @@ impl Store {
 
     /// The mark of a clean close goes before the first write that it does not know of.
     pub(crate) fn forget_clean_mark(&self) -> Result<()> {
-        if self.marked_clean.load(Ordering::Acquire) {
-            CleanMark::remove(&*self.vfs, &self.layout.clean_mark())?;
-            // A failed flush is never tried again (I5): the next one would succeed and store nothing.
-            self.vfs.sync_dir(&self.layout.root).map_err(|error| {
-                if error.is_before_flush() {
-                    error.into()
-                } else {
-                    self.stop_writing(ledgerstone_journal::Error::Io(error))
-                }
-            })?;
-            self.marked_clean.store(false, Ordering::Release);
-        }
-        Ok(())
+        self.last_mark.forget(self.layout.folder(&*self.vfs)).map_err(|NotForgotten { error, is_fatal }| {
+            if is_fatal { self.stop_writing(ledgerstone_journal::Error::Io(error)) } else { error.into() }
+        })
     }
 
     /// One round of both engine threads' work, for stores that have none: whether anything was done.

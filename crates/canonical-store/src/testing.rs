@@ -1,4 +1,4 @@
-//! What tests and simulations need: write sets by hand, and stores on a simulated disk whose engine is stepped by the test.
+//! Tools for tests and simulations: write sets by hand, and stores on a simulated disk whose engine the test steps.
 
 use std::{path::Path, sync::Arc};
 
@@ -76,7 +76,7 @@ fn simulated_ground(disk: &SimDisk, clock: &SimClock) -> Ground {
         clock: Arc::new(clock.clone()),
         open_checkpoint: Arc::new(|vfs, dir, _| Ok(Arc::new(TwinCheckpoint::open(Arc::clone(vfs), dir)?))),
         journal: small_journal(),
-        new_id: || StoreId::from_random([42; 16]),
+        new_id: |_| StoreId::from_random([42; 16]),
         threads: false,
     }
 }
@@ -161,7 +161,7 @@ fn real_ground(vfs: Arc<dyn Vfs>, clock: Arc<dyn Clock>) -> Ground {
             Ok(Arc::new(LmdbCheckpoint::open(vfs, dir, settings.map_size_bytes)?))
         }),
         journal: small_journal(),
-        new_id: crate::recovery::random_id,
+        new_id: ledgerstone_vfs::random_id,
         threads: true,
     }
 }
@@ -198,21 +198,14 @@ pub fn verify_state_file(vfs: &dyn Vfs, path: &Path) -> Result<Report> {
 /// The integers of the file at `path` of a simulated store, for tests that set each to its extremes.
 #[cfg(feature = "planted-faults")]
 pub fn file_fields(path: &Path, file: &[u8]) -> Vec<ledgerstone_format::FileField> {
-    use ledgerstone_format::{FileField, Reseal, checksum::crc32c, integers_read};
-
-    use crate::identity::Identity;
+    use ledgerstone_format::record_fields;
 
     let name = path.file_name().map(std::ffi::OsStr::to_string_lossy).unwrap_or_default();
-    let seal_record: Reseal = std::rc::Rc::new(|file| {
-        if let Some((covered, crc)) = file.split_last_chunk_mut::<4>() {
-            *crc = crc32c(covered).to_le_bytes();
-        }
-    });
     match &*name {
         _ if file.starts_with(b"LGST-EV") => ledgerstone_event_log::file_fields(&name, file),
         "twin" => crate::checkpoint::twin_fields(file),
-        "IDENTITY" => FileField::of_part("identity", integers_read(file, Identity::integers), &seal_record),
-        "CLEAN" => FileField::of_part("mark", integers_read(file, Identity::integers), &seal_record),
+        "IDENTITY" => record_fields("identity", file),
+        "CLEAN" => record_fields("mark", file),
         _ if name.ends_with(".wal") => ledgerstone_journal::file_fields(file),
         _ => Vec::new(),
     }

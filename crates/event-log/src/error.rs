@@ -1,8 +1,8 @@
-//! What can go wrong with an event log. Cheap to clone: one failure is told to everyone who asks later.
+//! What can go wrong with an event log. Errors are cheap to clone: every later call gets the first failure.
 
 use std::{path::PathBuf, sync::Arc};
 
-use ledgerstone_vfs::{FileError, Taken};
+use ledgerstone_vfs::{FileError, FolderError, Taken};
 
 /// The result of every operation of the log.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -163,6 +163,18 @@ impl From<FileError> for Error {
             Some((found, expected)) => Self::foreign(error.path, found, expected),
             None if error.is_no_space() => Self::NoSpace(error),
             None => Self::Io(error),
+        }
+    }
+}
+
+impl From<FolderError> for Error {
+    fn from(error: FolderError) -> Self {
+        match error {
+            FolderError::File(error) => error.into(),
+            FolderError::Network { path, kind } => Self::FileSystem { path, kind },
+            FolderError::Taken { path, by } => Self::Locked { path, by },
+            FolderError::Damaged { path, what } => Self::Corrupt { file: path, offset: 0, what: what.to_owned() },
+            FolderError::Version { path, found, supported } => Self::Format { file: path, found, supported },
         }
     }
 }

@@ -5,13 +5,12 @@ use std::{ops::Range, path::Path, rc::Rc};
 use ledgerstone_format::{
     FileField, PAGE_BYTES, Reseal, align_up,
     checksum::{crc32c, crc32c_append},
-    integers_read,
+    integers_read, record_fields,
 };
 
 use crate::{
     frame::{CRC_AT, FRAME_ALIGNMENT, Frame, FrameHeader, Place, checksum},
     horizon::HorizonFile,
-    owned_log::record_integers,
     segment::{
         footer::{CRC_OFFSET, FOOTER_BYTES, Footer, INDEX_CRC_OFFSET},
         header::{ALL_FIELD_BYTES, FIELD_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader},
@@ -23,9 +22,7 @@ use crate::{
 pub fn file_fields(name: &str, file: &[u8]) -> Vec<FileField> {
     match name {
         "horizon" => FileField::of_part("horizon", integers_read(file, HorizonFile::read_fields), &sealed_at_the_end()),
-        "IDENTITY" | "CLEAN" => {
-            FileField::of_part("record of a log", integers_read(file, record_integers), &sealed_at_the_end())
-        }
+        "IDENTITY" | "CLEAN" => record_fields("record of a log", file),
         _ if name.starts_with("events-") => segment_fields(file).unwrap_or_default(),
         _ => Vec::new(),
     }

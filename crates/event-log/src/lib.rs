@@ -31,7 +31,6 @@ mod error;
 mod event_log;
 #[cfg(feature = "planted-faults")]
 mod fields;
-mod folder_kind;
 mod frame;
 mod frame_builder;
 mod horizon;
@@ -54,7 +53,6 @@ pub use error::{Error, Result};
 pub use event_log::{EventLog, EventLogOptions};
 #[cfg(feature = "planted-faults")]
 pub use fields::file_fields;
-pub use folder_kind::FolderKind;
 pub use frame::EventIn;
 pub use iterate::Direction;
 pub use owned_log::{
@@ -62,7 +60,7 @@ pub use owned_log::{
 };
 pub use pin::Pin;
 pub use recovery::{Scan, TornTail, holds_events, scan};
-pub use remains::Remains;
+pub use remains::remains_of_events;
 pub use retention::{Kept, RetentionPolicy};
 pub use retention_clock::RetentionClock;
 pub use segment_info::SegmentInfo;

@@ -1,9 +1,10 @@
-//! A log's folder before the log is there: what an attempt to make it has left, what only a finished log has, what is somebody else's.
+//! What a log's folder holds before the log exists: what an attempt to make it has left, what only a finished log has, and what is somebody
+//! else's.
 
 use std::{ffi::OsStr, path::Path};
 
 use ledgerstone_format::StoreId;
-use ledgerstone_vfs::{Vfs, aside_of, remove_leftovers};
+use ledgerstone_vfs::{Remains, Vfs, aside_of, remove_leftovers};
 
 use crate::{
     Error, Result,
@@ -16,41 +17,26 @@ use crate::{
 };
 
 /// What is found where a file is in the way.
-pub(crate) const NOT_MADE_HERE: &str = "a file that was not made here";
+const NOT_MADE_HERE: &str = "a file that was not made here";
 
-/// What a file is that a log without an identity has in its folder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remains {
-    /// A segment that could hold events, or another file that only a finished log has.
-    Data,
-    /// A segment of this log without events: of an attempt to make the log.
-    HalfMade,
-    /// Not ours, but under a name of ours.
-    Foreign,
-    /// Nothing that a log looks at.
-    Unknown,
-}
-
-impl Remains {
-    /// Looks at the file `name` in `dir`. `making`: whose log was being made there, if that is known.
-    pub fn of(vfs: &dyn Vfs, dir: &Path, name: &OsStr, making: Option<StoreId>) -> Result<Self> {
-        let path = dir.join(name);
-        if parse_segment_name(name).is_some() {
-            return match SegmentHeader::at(vfs, &path) {
-                Ok(Some((header, len))) if len <= SEGMENT_HEADER_BYTES && making == Some(header.store_id) => {
-                    Ok(Self::HalfMade)
-                }
-                Ok(Some(_)) | Err(Error::Format { .. }) => Ok(Self::Data),
-                Ok(None) => Ok(Self::Foreign),
-                Err(error) => Err(error),
-            };
-        }
-        if name == HORIZON_NAME {
-            return Ok(if HorizonFile::is_ours(vfs, dir)? { Self::Data } else { Self::Foreign });
-        }
-        let in_the_making = aside_of(name).is_some_and(is_own_name);
-        Ok(if in_the_making && making.is_some() { Self::HalfMade } else { Self::Unknown })
+/// What the file `name` in `dir` is to a log. `making`: whose log was being made there, if that is known.
+pub fn remains_of_events(vfs: &dyn Vfs, dir: &Path, name: &OsStr, making: Option<StoreId>) -> Result<Remains> {
+    let path = dir.join(name);
+    if parse_segment_name(name).is_some() {
+        return match SegmentHeader::at(vfs, &path) {
+            Ok(Some((header, len))) if len <= SEGMENT_HEADER_BYTES && making == Some(header.store_id) => {
+                Ok(Remains::HalfMade)
+            }
+            Ok(Some(_)) | Err(Error::Format { .. }) => Ok(Remains::Data),
+            Ok(None) => Ok(Remains::Foreign),
+            Err(error) => Err(error),
+        };
     }
+    if name == HORIZON_NAME {
+        return Ok(if HorizonFile::is_ours(vfs, dir)? { Remains::Data } else { Remains::Foreign });
+    }
+    let in_the_making = aside_of(name).is_some_and(is_own_name);
+    Ok(if in_the_making && making.is_some() { Remains::HalfMade } else { Remains::Unknown })
 }
 
 /// Clears the way for a new log: removes its segments without events, and what was being written aside.
@@ -58,7 +44,7 @@ pub(crate) fn remove_segments_without_events(vfs: &dyn Vfs, dir: &Path, store_id
     let names = Names::read(vfs, dir)?;
     for id in &names.ids {
         let path = dir.join(segment_name(*id));
-        match Remains::of(vfs, dir, segment_name(*id).as_ref(), Some(store_id))? {
+        match remains_of_events(vfs, dir, segment_name(*id).as_ref(), Some(store_id))? {
             Remains::HalfMade => vfs.remove_file(&path)?,
             Remains::Foreign | Remains::Unknown => return Err(Error::foreign(path, NOT_MADE_HERE, "a segment")),
             Remains::Data => {

@@ -35,7 +35,7 @@ fn dir() -> &'static Path {
 }
 
 fn ground(disk: &SimDisk) -> Ground {
-    Ground { vfs: vfs(disk), clock: Arc::new(SimClock::new(1_000)), new_id: || StoreId::from_random([5; 16]) }
+    Ground { vfs: vfs(disk), clock: Arc::new(SimClock::new(1_000)), new_id: |_| StoreId::from_random([5; 16]) }
 }
 
 fn open(disk: &SimDisk, options: OwnedLogOptions) -> Result<OwnedLog> {

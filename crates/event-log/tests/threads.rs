@@ -109,7 +109,7 @@ fn readers_go_on_while_the_log_is_appended_to_rotated_and_trimmed() {
     let options =
         OwnedLogOptions { segment_bytes: 16 << 10, compression: Compression::Lz4, ..OwnedLogOptions::default() };
     let clock = Arc::new(SimClock::new(1_000));
-    let ground = Ground { vfs: Arc::new(disk), clock, new_id: || STORE };
+    let ground = Ground { vfs: Arc::new(disk), clock, new_id: |_| STORE };
     let log = OwnedLog::open(&ground, Path::new("/log"), options).unwrap();
     let append_upto = |last| {
         for id in log.next_event_id()..=last {

@@ -3,6 +3,8 @@
 
 use std::{cell::RefCell, fmt, ops::Range, rc::Rc};
 
+use crate::{FORMAT_VERSION, checksum::crc32c, sealed_record::unseal};
+
 thread_local! {
     /// Address and length of each integer that was read, while somebody asks.
     static READ: RefCell<Option<Vec<(usize, usize)>>> = const { RefCell::new(None) };
@@ -90,6 +92,24 @@ impl FileField {
         values.dedup();
         values
     }
+}
+
+/// The integers of a record that [`seal`](crate::sealed_record::seal) made of an id and of words: an identity, or the mark of a clean close.
+pub fn record_fields(part: &'static str, record: &[u8]) -> Vec<FileField> {
+    let seal_again: Reseal = Rc::new(|record| {
+        if let Some((covered, crc)) = record.split_last_chunk_mut::<4>() {
+            *crc = crc32c(covered).to_le_bytes();
+        }
+    });
+    let places = integers_read(record, |record| {
+        let magic = record.first_chunk().copied().unwrap_or_default();
+        unseal(magic, FORMAT_VERSION, record, |fields| {
+            fields.take(16)?;
+            while fields.u64().is_some() {}
+            Some(())
+        })
+    });
+    FileField::of_part(part, places, &seal_again)
 }
 
 #[cfg(test)]

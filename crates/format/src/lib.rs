@@ -2,20 +2,25 @@
 
 mod byte_reader;
 pub mod checksum;
+mod clean_mark;
 pub mod compression;
 mod damage;
 mod durability;
 #[cfg(feature = "planted-faults")]
 mod fields;
+mod identity;
 pub mod memory;
 mod planted;
+pub mod sealed_record;
 mod store_id;
 
 pub use byte_reader::ByteReader;
+pub use clean_mark::CleanMark;
 pub use damage::{Damage, DamageKind};
 pub use durability::Durability;
 #[cfg(feature = "planted-faults")]
-pub use fields::{FileField, Reseal, integers_read};
+pub use fields::{FileField, Reseal, integers_read, record_fields};
+pub use identity::{FORMAT_VERSION, FolderKind, Identity};
 #[cfg(feature = "planted-faults")]
 pub use planted::plant;
 pub use planted::{PlantedFault, planted};

@@ -27,7 +27,6 @@
 //! # }
 //! ```
 
-mod bell;
 mod error;
 #[cfg(feature = "planted-faults")]
 mod fields;
@@ -38,12 +37,13 @@ mod frame;
 mod frame_builder;
 mod frame_head;
 mod frame_memory;
-mod group;
+mod group_timing;
 mod journal;
 mod listeners;
 mod open;
 mod options;
 mod page_buffer;
+mod pending_frames;
 mod poison;
 mod prepared_file;
 mod reader;

@@ -16,8 +16,8 @@ use crate::{
     file_name::{UNFINISHED_TAIL, journal_path},
     folder::{InUse, SpareFound},
     frame_head::FrameHead,
-    group::{FileEntry, JournalFile, Origin},
     journal::Parts,
+    pending_frames::{FileEntry, JournalFile, Origin},
     prepared_file::{POOL_LIMIT, PreparedFile, Rest, fitting, zeros},
     recovery::{Found, remove_unfinished},
 };

@@ -1,4 +1,4 @@
-//! The primitives under the two kernels that loom checks (watermarks, bell): the real ones, or loom's.
+//! The primitives under the two kernels that loom checks (watermarks, group timing): the real ones, or loom's.
 
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -6,7 +6,7 @@ pub(crate) use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
-/// A mutex without data and its condition: all that the bell needs.
+/// A mutex without data and its condition: all that the timing of groups needs.
 #[cfg(not(loom))]
 #[derive(Debug, Default)]
 pub(crate) struct Monitor {

@@ -3,13 +3,13 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::Duration,
 };
 
-use crate::{Error, Journal, Result, bell::Call, journal::SPACE_RETRY};
-
-/// How long what nobody waits for may stay unwritten; twice as long while waiters write for themselves.
-const PATIENCE: Duration = Duration::from_millis(10);
+use crate::{
+    Error, Journal, Result,
+    group_timing::{Call, UNAWAITED_WAIT},
+    journal::SPACE_RETRY,
+};
 
 impl Journal {
     /// Starts the journal thread, which lives until [`close`](Journal::close). Without it the caller makes the
@@ -41,11 +41,11 @@ impl Journal {
         loop {
             let is_led = || std::mem::replace(&mut seen, self.groups_taken()) != self.groups_taken();
             let call = if self.is_starved() {
-                self.bell.wait(Some(SPACE_RETRY), SPACE_RETRY, || false)
+                self.timing.wait(Some(SPACE_RETRY), SPACE_RETRY, || false)
             } else if self.wants_spare() {
-                self.bell.poll(is_led)
+                self.timing.poll(is_led)
             } else {
-                self.bell.wait(None, PATIENCE, is_led)
+                self.timing.wait(None, UNAWAITED_WAIT, is_led)
             };
             let done = match call {
                 Call::Stop => return,

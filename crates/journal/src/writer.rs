@@ -1,6 +1,6 @@
-//! Takes groups to the disk: one contiguous write per group and file, one flush when somebody wants it.
+//! Takes groups to the disk: one contiguous write per group and file, one flush when a caller waits for it.
 //!
-//! Invariants: all of this happens under the one I/O mutex, whoever does it. A file that is left is flushed before the
+//! Invariants: all of this happens under the one I/O mutex, on whatever thread. A file that is left is flushed before the
 //! first byte goes into the next one, so only one file ever has unflushed frames (I4). A failed flush is never repeated
 //! (I5). What could not be written for lack of space stays here, whole, and is written again at the same place.
 
@@ -13,9 +13,9 @@ use crate::{
     Error, Result,
     error::Failure,
     file_header::HEADER_BYTES,
-    group::{JournalFile, Run},
     listeners::WrittenGroup,
     page_buffer::PageBuffer,
+    pending_frames::{JournalFile, Run},
     prepared_file::zeros,
     stats::Counters,
     watermarks::{Reach, Watermarks},

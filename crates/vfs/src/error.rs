@@ -1,9 +1,9 @@
-//! What a failed system call was, on which path, and why. Cheap to clone: one failure is told to everyone who waits.
+//! A system call that failed: which one, on which path, and why. Cheap to clone: every caller that waits for it gets the same failure.
 
 use std::{fmt, io, path::PathBuf, sync::Arc};
 
 /// The result of every file operation.
-pub type Result<T> = std::result::Result<T, FileError>;
+pub type Result<T, E = FileError> = std::result::Result<T, E>;
 
 /// A system call that failed.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -137,7 +137,7 @@ pub trait VfsFile: Send + Sync + fmt::Debug {
         Ok(())
     }
 
-    /// The same, round the operating system's cache where it lets us: for what is flushed right after and not read soon. Only
+    /// The same, bypassing the operating system's cache where it lets us: for what is flushed right after and not read soon. Only
     /// whole pages can go that way: `bytes` should begin and end, and `offset` be, at a multiple of a page.
     fn write_all_direct_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         self.write_all_at(bytes, offset)

@@ -7,11 +7,12 @@ mod clock;
 mod error;
 mod file;
 mod file_system;
-mod folder_lock;
 pub mod handle_budget;
 mod os;
+mod owned_folder;
 #[cfg(feature = "sim")]
 pub mod sim;
+mod verification;
 
 pub use aside::{Aside, aside_of, asides_of, remove_leftovers};
 pub use atomic_file::{read_small_file, write_atomically};
@@ -19,5 +20,9 @@ pub use clock::{Clock, SystemClock};
 pub use error::{FileError, Result};
 pub use file::{FileLock, OpenHow, Vfs, VfsFile};
 pub use file_system::FileSystem;
-pub use folder_lock::{FolderLock, LOCK_NAME, OWNER_NAME, Taken};
 pub use os::OsVfs;
+pub use owned_folder::{
+    FolderError, FolderLock, LOCK_NAME, LastMark, NotForgotten, OWNER_NAME, OwnedFolder, Remains, Taken, Unfinished,
+    kind_of, random_id,
+};
+pub use verification::{NotBegun, Plan, Verification, Verifications};

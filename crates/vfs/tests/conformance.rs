@@ -2,56 +2,29 @@
 //! simulation counts only if all mean the same by each call.
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test")]
 
-use std::{
-    collections::BTreeSet,
-    env, fs, io,
-    path::{Path, PathBuf},
-    process,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+mod support;
+
+use std::{collections::BTreeSet, io, path::Path, process, sync::Arc, time::Duration};
 
 use ledgerstone_vfs::{
     Aside, FileError, FolderLock, LOCK_NAME, OWNER_NAME, OpenHow, OsVfs, Taken, Vfs, read_small_file, remove_leftovers,
     sim::{SimClock, SimDisk, SlowVfs},
     write_atomically,
 };
-
-/// A folder of its own for a claim, removed at its end.
-struct TempFolder(PathBuf);
-
-impl TempFolder {
-    fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = env::temp_dir().join(format!("ledgerstone-vfs-{}-{number}", process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for TempFolder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use support::TempFolder;
 
 fn on_all(claim: impl Fn(&dyn Vfs, &Path)) {
-    let folder = TempFolder::new();
+    let folder = TempFolder::new("vfs");
     claim(&OsVfs, &folder.0);
     let disk = SimDisk::new(7);
     disk.create_dir_all(&folder.0).unwrap();
     claim(&disk, &folder.0);
     #[cfg(unix)]
     {
-        let folder = TempFolder::new();
+        let folder = TempFolder::new("vfs");
         claim(&*OsVfs.anchored(&folder.0).unwrap().unwrap(), &folder.0);
     }
-    let folder = TempFolder::new();
+    let folder = TempFolder::new("vfs");
     claim(&SlowVfs::new(Arc::new(OsVfs), Duration::from_micros(1), Duration::from_micros(1)), &folder.0);
 }
 

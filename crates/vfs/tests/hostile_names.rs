@@ -7,35 +7,21 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test")]
 
+mod support;
+
 use std::{
-    env, fs,
+    fs,
     os::unix::{
         fs::{MetadataExt, PermissionsExt, symlink},
         net::UnixListener,
     },
-    path::{Path, PathBuf},
-    process::{self, Command},
+    path::Path,
+    process::Command,
     sync::Arc,
 };
 
 use ledgerstone_vfs::{OpenHow, OsVfs, Vfs, VfsFile};
-
-struct TempFolder(PathBuf);
-
-impl TempFolder {
-    fn new(name: &str) -> Self {
-        let path = env::temp_dir().join(format!("ledgerstone-names-{name}-{}", process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for TempFolder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use support::TempFolder;
 
 fn anchored(folder: &Path) -> Arc<dyn Vfs> {
     OsVfs.anchored(folder).unwrap().unwrap()

@@ -2,7 +2,9 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use crate::{catalog::CatalogEntry, delta::StoreDelta, meta::MetaRecord, sealed_record::put_text};
+use ledgerstone_format::sealed_record::{put_text, text};
+
+use crate::{catalog::CatalogEntry, delta::StoreDelta, meta::MetaRecord};
 
 /// The net operations of a frozen delta, and the account that goes with them.
 #[derive(Debug)]
@@ -42,7 +44,7 @@ pub(super) fn encode_entry(entry: &CatalogEntry) -> Vec<u8> {
 pub(super) fn decode_entry(id: u32, bytes: &[u8]) -> Option<CatalogEntry> {
     let mut reader = ledgerstone_format::ByteReader::new(bytes);
     let (created_seq, dropped_seq) = (reader.u64()?, reader.u64()?);
-    let [name, key_codec, value_codec] = [(); 3].map(|()| crate::sealed_record::text(&mut reader));
+    let [name, key_codec, value_codec] = [(); 3].map(|()| text(&mut reader));
     let (name, key_codec, value_codec) = (name?, key_codec?, value_codec?);
     (reader.remaining() == 0).then_some(CatalogEntry { id, name, key_codec, value_codec, created_seq, dropped_seq })
 }

@@ -11,7 +11,6 @@ mod lmdb_read;
 mod lock_file;
 mod mapped_tree;
 mod mapping;
-mod meta_page;
 mod page_walk;
 mod point_search;
 mod precheck;

@@ -6,10 +6,7 @@ use std::{path::Path, sync::Arc};
 
 use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
 
-use super::{
-    meta_page::meta_pages,
-    page_walk::{Finding, PageWalk},
-};
+use super::page_walk::{Finding, PageWalk, meta_pages};
 use crate::{Error, error::Result};
 
 /// Refuses a data file that LMDB must not map. A missing or empty one is fine: LMDB makes it.

@@ -2,8 +2,7 @@
 
 use std::{ffi::OsStr, path::Path};
 
-use ledgerstone_event_log::Remains;
-use ledgerstone_vfs::{OpenHow, Vfs, aside_of};
+use ledgerstone_vfs::{OpenHow, Remains, Vfs, aside_of};
 
 use super::{
     page_walk::Finding,

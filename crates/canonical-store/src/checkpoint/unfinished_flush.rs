@@ -1,7 +1,10 @@
-//! How far a flush goes that has several parts: written with the first of them, removed with the last. While it is there the state
-//! is ahead of its account, and the journal must reach so far: whoever opens would show a state that never was.
+//! The record of how far a flush of several parts goes. It is written with the first part and removed with the last. While it exists
+//! the state is ahead of its account, and the journal must reach that far: otherwise an opening would show a state that never was.
 
-use crate::sealed_record::{Unsealed, seal, unseal};
+use ledgerstone_format::{
+    ByteReader,
+    sealed_record::{Unsealed, seal, unseal},
+};
 
 const MAGIC: [u8; 8] = *b"LGST-FLU";
 const VERSION: u16 = 1;
@@ -16,8 +19,8 @@ pub(super) fn encode(seq: u64) -> Vec<u8> {
 
 /// Reads what [`encode`] wrote: `Ok(None)` when damaged, `Err(version)` when of a version that is not known.
 pub(super) fn decode(bytes: &[u8]) -> Result<Option<u64>, u16> {
-    match unseal(MAGIC, VERSION, bytes) {
-        Unsealed::Fields(mut fields) => Ok(fields.u64()),
+    match unseal(MAGIC, VERSION, bytes, ByteReader::u64) {
+        Unsealed::Record(seq) => Ok(Some(seq)),
         Unsealed::Version(found) => Err(found),
         Unsealed::Damaged => Ok(None),
     }

@@ -1,14 +1,11 @@
-//! Looking LMDB's whole file through while the flusher goes on writing to it. A read transaction is held meanwhile: the pages of
-//! its state are not written over before it ends, and what LMDB has written is what reading the file shows.
+//! Reads the whole of LMDB's file and checks it while the flusher goes on writing to it. A read transaction is held all the time: LMDB does
+//! not write over the pages of its state before it ends, and a read of the file shows what LMDB has written.
 
 use std::path::Path;
 
 use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
 
-use super::{
-    meta_page::{META_BYTES, MetaPage, meta_pages},
-    page_walk::{Finding, PageWalk},
-};
+use super::page_walk::{Finding, META_BYTES, MetaPage, PageWalk, meta_pages};
 use crate::{
     error::Result,
     verify::{Problem, ProblemKind, Report},

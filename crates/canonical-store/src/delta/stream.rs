@@ -1,7 +1,11 @@
-//! The entries of one generation in a range, as of one sequence number: a chunk at a time, so that writers are held up
-//! for a few entries only and no lock is kept while the checkpoint is read.
+//! The entries of one generation in a range, as of one sequence number. They are read a chunk at a time: writers wait for a few
+//! entries at most, and no lock is held while the checkpoint is read.
 
-use std::{collections::VecDeque, ops::Bound, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque, btree_map::Range},
+    ops::Bound,
+    sync::Arc,
+};
 
 use super::{
     key::{DeltaKey, DeltaValue, value_range},
@@ -32,7 +36,7 @@ impl DeltaItem {
     }
 }
 
-/// So many versions of a key are stepped over; beyond that it is quicker to look up where the next key begins.
+/// A key's versions are stepped over up to this many; from there it is quicker to look up where the next key begins.
 const STEPPED_OVER: usize = 16;
 const FIRST_CHUNK: usize = 16;
 const LARGEST_CHUNK: usize = 512;
@@ -134,80 +138,134 @@ impl DeltaStream {
         }
     }
 
-    /// Looks at one chunk of entries. A key's versions are newest first; of those up to `seq` the first met counts going
-    /// forward, the last met going backward.
+    /// Reads one chunk of entries, and goes on behind it the next time.
     fn refill(&mut self) {
-        let from = match &self.lower {
-            Bound::Unbounded => Bound::Included(DeltaKey::probe(self.collection, &[], u64::MAX)),
-            Bound::Included(key) => Bound::Included(DeltaKey::probe(self.collection, key, u64::MAX)),
-            Bound::Excluded(key) => Bound::Excluded(DeltaKey::probe(self.collection, key, 0)),
-        };
-        let to = match &self.upper {
-            Bound::Unbounded => match self.collection.checked_add(1) {
-                Some(next) => Bound::Excluded(DeltaKey::probe(next, &[], u64::MAX)),
-                None => Bound::Unbounded,
-            },
-            Bound::Included(key) => Bound::Included(DeltaKey::probe(self.collection, key, 0)),
-            Bound::Excluded(key) => Bound::Excluded(DeltaKey::probe(self.collection, key, u64::MAX)),
-        };
-        let mut group: Option<Group> = None;
-        let mut more = false;
-        if !is_empty(&from, &to) {
+        let (from, to) = key_range(self.collection, (&self.lower, &self.upper));
+        let chunk = if is_empty(&from, &to) {
+            Chunk::default()
+        } else {
             let ordered = self.delta.ordered(self.seq);
-            let index = &ordered.index;
-            let mut entries = index.range((from.as_ref(), to.as_ref()));
-            let mut looked = 0;
-            let mut versions = 0;
-            while let Some((key, value)) = if self.reverse { entries.next_back() } else { entries.next() } {
-                if group.as_ref().is_none_or(|group| !group.key.is_same_key(key)) {
-                    // A chunk ends between two keys only.
-                    more = looked >= self.chunk;
-                    if more {
-                        break;
-                    }
-                    versions = 0;
-                    let next = key.owned().map(|key| Group { key, chosen: None });
-                    self.ready.extend(std::mem::replace(&mut group, next).and_then(|group| group.chosen));
-                }
-                looked += 1;
-                self.looked += 1;
-                if key.seq <= self.seq
-                    && let Some(group) = group.as_mut().filter(|group| self.reverse || group.chosen.is_none())
-                {
-                    group.chosen = key.owned().map(|key| DeltaItem { key, value: *value });
-                }
-                versions += 1;
-                if versions == STEPPED_OVER {
-                    // What counts of this key is the newest version up to `seq`; all others are left out.
-                    let newest = DeltaKey::probe(self.collection, key.key(), self.seq);
-                    let oldest = DeltaKey::probe(self.collection, key.key(), 0);
-                    if let Some(group) = group.as_mut() {
-                        let last_word = index.range(&newest..=&oldest).next();
-                        group.chosen =
-                            last_word.and_then(|(key, value)| key.owned().map(|key| DeltaItem { key, value: *value }));
-                    }
-                    entries = if self.reverse {
-                        let before = DeltaKey::probe(self.collection, key.key(), u64::MAX);
-                        index.range((from.as_ref(), Bound::Excluded(&before)))
-                    } else {
-                        index.range((Bound::Excluded(&oldest), to.as_ref()))
-                    };
-                }
+            let entries = Entries {
+                index: &ordered.index,
+                from,
+                to,
+                collection: self.collection,
+                seq: self.seq,
+                reverse: self.reverse,
+            };
+            entries.read(self.chunk, &mut self.ready)
+        };
+        self.looked += chunk.looked;
+        self.exhausted = chunk.is_last || chunk.newest_key.is_none();
+        if let Some(Group { key, chosen }) = chunk.newest_key {
+            if !chunk.is_last {
+                let bound = Bound::Excluded(key.key().to_vec());
+                if self.reverse { self.upper = bound } else { self.lower = bound }
             }
-        }
-        match group {
-            Some(group) => {
-                if more {
-                    let bound = Bound::Excluded(group.key.key().to_vec());
-                    if self.reverse { self.upper = bound } else { self.lower = bound }
-                }
-                self.exhausted = !more;
-                self.ready.extend(group.chosen);
-            }
-            None => self.exhausted = true,
+            self.ready.extend(chosen);
         }
         self.chunk = (self.chunk * 2).min(LARGEST_CHUNK);
     }
+}
+
+/// The bounds of a collection's keys as bounds of the index, where a key's versions are newest first.
+fn key_range<'k>(
+    collection: u32,
+    (lower, upper): (&'k Bound<Vec<u8>>, &'k Bound<Vec<u8>>),
+) -> (Bound<DeltaKey<'k>>, Bound<DeltaKey<'k>>) {
+    let from = match lower {
+        Bound::Unbounded => Bound::Included(DeltaKey::probe(collection, &[], u64::MAX)),
+        Bound::Included(key) => Bound::Included(DeltaKey::probe(collection, key, u64::MAX)),
+        Bound::Excluded(key) => Bound::Excluded(DeltaKey::probe(collection, key, 0)),
+    };
+    let to = match upper {
+        Bound::Unbounded => match collection.checked_add(1) {
+            Some(next) => Bound::Excluded(DeltaKey::probe(next, &[], u64::MAX)),
+            None => Bound::Unbounded,
+        },
+        Bound::Included(key) => Bound::Included(DeltaKey::probe(collection, key, 0)),
+        Bound::Excluded(key) => Bound::Excluded(DeltaKey::probe(collection, key, u64::MAX)),
+    };
+    (from, to)
+}
+
+/// The part of the index that a chunk is read from.
+struct Entries<'a> {
+    index: &'a BTreeMap<DeltaKey<'a>, DeltaValue>,
+    from: Bound<DeltaKey<'a>>,
+    to: Bound<DeltaKey<'a>>,
+    collection: u32,
+    seq: u64,
+    reverse: bool,
+}
+
+/// What reading a chunk has come to.
+struct Chunk {
+    /// Entries that were looked at.
+    looked: usize,
+    /// The range ends with it.
+    is_last: bool,
+    /// The key that was met last; what counts of it is not handed out yet.
+    newest_key: Option<Group>,
+}
+
+impl Default for Chunk {
+    fn default() -> Self {
+        Self { looked: 0, is_last: true, newest_key: None }
+    }
+}
+
+impl Entries<'_> {
+    /// Looks at about `limit` entries: a chunk ends between two keys only. What counts of each key goes to `ready`.
+    fn read(&self, limit: usize, ready: &mut VecDeque<DeltaItem>) -> Chunk {
+        let mut chunk = Chunk::default();
+        let mut entries = self.index.range((self.from.as_ref(), self.to.as_ref()));
+        let mut versions = 0;
+        while let Some((key, value)) = if self.reverse { entries.next_back() } else { entries.next() } {
+            if chunk.newest_key.as_ref().is_none_or(|group| !group.key.is_same_key(key)) {
+                if chunk.looked >= limit {
+                    chunk.is_last = false;
+                    break;
+                }
+                versions = 0;
+                let next = key.owned().map(|key| Group { key, chosen: None });
+                ready.extend(std::mem::replace(&mut chunk.newest_key, next).and_then(|group| group.chosen));
+            }
+            chunk.looked += 1;
+            versions += 1;
+            let Some(group) = chunk.newest_key.as_mut() else { continue };
+            if versions == STEPPED_OVER {
+                group.chosen = self.last_word(key);
+                entries = self.behind(key);
+            } else if key.seq <= self.seq && (self.reverse || group.chosen.is_none()) {
+                // Of the versions up to `seq` the first met counts going forward, the last met going backward.
+                group.chosen = item(key, *value);
+            }
+        }
+        chunk
+    }
+
+    /// The newest version of this key up to `seq`.
+    fn last_word(&self, key: &DeltaKey<'_>) -> Option<DeltaItem> {
+        let newest = DeltaKey::probe(self.collection, key.key(), self.seq);
+        let oldest = DeltaKey::probe(self.collection, key.key(), 0);
+        self.index.range(&newest..=&oldest).next().and_then(|(key, value)| item(key, *value))
+    }
+
+    /// The entries behind all versions of this key.
+    fn behind<'k>(&'k self, key: &'k DeltaKey<'k>) -> Range<'k, DeltaKey<'k>, DeltaValue> {
+        if self.reverse {
+            let before = DeltaKey::probe(self.collection, key.key(), u64::MAX);
+            self.index.range((self.from.as_ref(), Bound::Excluded(&before)))
+        } else {
+            let oldest = DeltaKey::probe(self.collection, key.key(), 0);
+            self.index.range((Bound::Excluded(&oldest), self.to.as_ref()))
+        }
+    }
+}
+
+fn item(key: &DeltaKey<'_>, value: DeltaValue) -> Option<DeltaItem> {
+    key.owned().map(|key| DeltaItem { key, value })
 }
 
 /// The versions of one key, as far as they have been met.

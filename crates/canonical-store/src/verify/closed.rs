@@ -1,10 +1,9 @@
-//! A store that nobody has open: everything that an opening looks at, and all that it leaves for later. LMDB is asked only
-//! when its file has been looked through, page by page, and is sound: it believes what it reads.
+//! Checks a store that is not open: everything that an opening looks at, and all that an opening leaves for later. LMDB believes what it
+//! reads, so it is asked only when each page of its file was checked and is sound.
 
 use std::path::Path;
 
-use ledgerstone_event_log::FolderKind;
-use ledgerstone_vfs::FolderLock;
+use ledgerstone_format::Identity;
 
 use super::{
     Problem, ProblemKind, Report,
@@ -15,11 +14,9 @@ use crate::{
     Error, OpenOptions,
     catalog::STATE_ID,
     checkpoint::{Loaded, check_data_file, verify_unopened},
-    clean_mark::CleanMark,
     error::Result,
-    identity::Identity,
     layout::Layout,
-    recovery::{Ground, judge, judge_beginning, owned, scan_from},
+    recovery::{Ground, judge, judge_beginning, scan_from},
     registry::ground,
 };
 
@@ -35,7 +32,7 @@ impl Ground {
         if !self.vfs.exists(path)? {
             return Err(Error::StoreNotFound { path: path.to_path_buf() });
         }
-        FolderKind::Store.check(&*self.vfs, path)?;
+        layout.folder(&*self.vfs).check_kind()?;
         self.anchored(path)?.verify_folder(layout, cancelled)
     }
 
@@ -44,7 +41,7 @@ impl Ground {
         if !self.has_anything(&layout)? {
             return Err(Error::StoreNotFound { path: layout.root });
         }
-        let _lock = owned(FolderLock::take(vfs, &layout.root)?, &layout)?;
+        let _lock = layout.folder(vfs).lock()?;
         let mut report = Report::default();
         let identity = verify_identity(vfs, &layout, &mut report);
         verify_clean_mark(vfs, &layout, &mut report);
@@ -59,7 +56,7 @@ impl Ground {
     fn has_anything(&self, layout: &Layout) -> Result<bool> {
         let frames = || ledgerstone_journal::holds_frames(&*self.vfs, &layout.journal()).unwrap_or(true);
         let events = || ledgerstone_event_log::holds_events(&*self.vfs, &layout.events()).unwrap_or(true);
-        Ok(self.vfs.exists(&layout.identity())? || frames() || events())
+        Ok(self.vfs.exists(&layout.folder(&*self.vfs).identity_path())? || frames() || events())
     }
 
     /// Walks LMDB's file; then, if that is sound, asks LMDB what it knows.
@@ -105,7 +102,7 @@ impl Ground {
             }
             let found = loaded.meta.as_ref().map(|meta| meta.store_id);
             if let (Some(found), Some(identity)) = (found, identity)
-                && found != identity.store_id
+                && found != identity.id
             {
                 report.contradiction(&file, format!("the state belongs to another store: found={found}"));
             }
@@ -124,7 +121,7 @@ impl Ground {
         report: &mut Report,
         cancelled: &dyn Fn() -> bool,
     ) {
-        let (vfs, id) = (&self.vfs, identity.store_id);
+        let (vfs, id) = (&self.vfs, identity.id);
         let (events, journal) = (layout.events(), layout.journal());
         let before = report.found();
         let log = ledgerstone_event_log::verify(vfs, &events, id, &mut |it| report.problem(it), cancelled);
@@ -133,7 +130,7 @@ impl Ground {
         report.checked.events += log.events;
         let log_is_sound = report.found() == before;
 
-        let mark = CleanMark::read(&**vfs, &layout.clean_mark(), id).ok().flatten();
+        let mark = layout.folder(&**vfs).clean_mark(id).ok().flatten();
         let log_end = if log_is_sound { log.next_event_id } else { 0 };
         let from = loaded.map(|loaded| scan_from(loaded, mark, log_end));
         let frames = ledgerstone_journal::verify(vfs, &journal, id, from, &mut |it| report.problem(it), cancelled);

@@ -1,5 +1,4 @@
-//! Looking a store through for damage: an open one while it goes on, and one that nobody has open. Nothing is changed, and
-//! damage is told, not raised.
+//! Checks a store for damage, open or closed. Nothing is changed. Damage is a problem in the report, not an error.
 
 mod closed;
 mod identity;
@@ -11,4 +10,3 @@ mod verification;
 pub use closed::verify_closed;
 pub use problem::{Checked, Problem, ProblemKind, Report};
 pub use verification::Verification;
-pub(crate) use verification::Verifications;

@@ -1,6 +1,6 @@
-//! An open store, looked through while commits and flushes go on. Each part is checked up to a mark of its own, taken when
-//! its turn comes, in an order that leaves no gap: a commit that is flushed after the journal's turn is in the log and in
-//! the checkpoint when theirs comes.
+//! Checks an open store while commits and flushes go on. Each part is checked up to its own mark, which is taken when its turn comes. The
+//! order of the parts leaves no gap: a commit that is flushed after the journal's turn is in the log and in the checkpoint when theirs
+//! comes.
 
 use std::{collections::HashSet, sync::atomic::Ordering};
 
@@ -43,10 +43,10 @@ impl Store {
     }
 
     fn verify_small_files(&self, report: &mut Report) {
-        let file = self.layout.identity();
+        let file = self.layout.folder(&*self.vfs).identity_path();
         match verify_identity(&*self.vfs, &self.layout, report) {
             Some(identity) if identity != self.identity => {
-                let what = format!("the identity file is another store's: found={}", identity.store_id);
+                let what = format!("the identity file is another store's: found={}", identity.id);
                 report.problem(Problem { kind: ProblemKind::Foreign, file, offset: Some(0), what });
             }
             _ => {}
@@ -75,7 +75,7 @@ impl Store {
             report.contradiction(&self.layout.journal(), what);
         }
         if let Some(meta) = &loaded.meta {
-            if meta.store_id != self.identity.store_id {
+            if meta.store_id != self.identity.id {
                 report.contradiction(&state, format!("the state belongs to another store: found={}", meta.store_id));
             }
             if meta.next_event_id > log_end {

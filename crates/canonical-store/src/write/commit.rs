@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use ledgerstone_format::sealed_record::put_text;
 use ledgerstone_journal::{FrameBuilder, FrameKind, OpKind, Position, Stamp};
 use ledgerstone_write_coordinator::{Crowding, Delta as _, Full};
 
@@ -17,7 +18,6 @@ use crate::{
     catalog::{CatalogEntry, MAX_COLLECTION_ID, STATE_COLLECTION},
     delta::{Expected, Inserted, StoreDelta},
     error::{Result, WaitsFor},
-    sealed_record::put_text,
 };
 
 /// How long a writer waits for another thread's transaction, or for room.

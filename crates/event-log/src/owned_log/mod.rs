@@ -1,11 +1,9 @@
 //! A log on its own: an [`EventLog`] with a folder that it owns, a lock, an identity, a clock and a durability.
 //!
 //! ```text
-//! LOCK, LOCK.owner   one owner at a time; the second is a hint for whoever is refused
-//! IDENTITY           makes the folder a log
-//! CLEAN              the log was closed, not killed
-//! horizon            how far it was trimmed
-//! events-*.log       its segments
+//! LOCK, LOCK.owner, IDENTITY, CLEAN   as every folder that one process owns has them (`vfs/src/owned_folder`)
+//! horizon                             how far it was trimmed
+//! events-*.log                        its segments
 //! ```
 //! Appending never waits for trimming, reading for neither.
 
@@ -13,7 +11,6 @@ mod events;
 mod folder;
 mod open;
 mod options;
-mod record;
 mod verification;
 
 use std::{
@@ -24,8 +21,8 @@ use std::{
     },
 };
 
-use ledgerstone_format::{Damage, Durability, StoreId};
-use ledgerstone_vfs::{Clock, FolderLock, Vfs};
+use ledgerstone_format::{CleanMark, Damage, DamageKind, Durability, Identity, StoreId};
+use ledgerstone_vfs::{Clock, FolderLock, LastMark, NotForgotten, OwnedFolder, Verifications, Vfs};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 use crate::{
@@ -37,9 +34,6 @@ use crate::{
 pub use events::{Event, Events};
 pub use open::Ground;
 pub use options::{Opening, OwnedLogOptions};
-#[cfg(feature = "planted-faults")]
-pub(crate) use record::record_integers;
-use record::{CleanMark, Identity};
 pub use verification::{LogReport, LogVerification};
 
 /// What opening found.
@@ -74,6 +68,8 @@ pub struct OwnedLog {
     clock: Arc<dyn Clock>,
     dir: PathBuf,
     log_id: StoreId,
+    /// As it was found or made; an archive need not have one.
+    identity: Option<Identity>,
     options: OwnedLogOptions,
     recovery: Recovery,
     log: Arc<EventLog>,
@@ -82,6 +78,8 @@ pub struct OwnedLog {
     /// The last timestamp in milliseconds; held while appending.
     last_timestamp_ms: Mutex<u64>,
     retention_clock: RetentionClock,
+    last_mark: LastMark,
+    verifications: Verifications<Result<LogReport>>,
     closed: AtomicBool,
 }
 
@@ -89,8 +87,6 @@ pub struct OwnedLog {
 #[derive(Debug)]
 struct Life {
     lock: Option<FolderLock>,
-    /// Whether the mark of the last close is still there.
-    marked: Mutex<bool>,
 }
 
 impl OwnedLog {
@@ -251,11 +247,39 @@ impl OwnedLog {
     /// As [`EventLog::verify`], the log's small files included.
     pub fn verify(&self, found: &mut dyn FnMut(Damage), cancelled: &dyn Fn() -> bool) -> Result<Verified> {
         self.check_open()?;
-        if let Err(error) = Identity::read(&*self.vfs, &self.dir) {
-            found(of_error(error, &self.dir));
-        }
+        self.verify_records(found);
         look_at_horizon(&*self.vfs, &self.dir, self.log_id, found);
         Ok(self.log.verify(found, cancelled))
+    }
+
+    /// The identity, and the mark of a clean close where there is one.
+    fn verify_records(&self, found: &mut dyn FnMut(Damage)) {
+        let folder = self.folder();
+        let damage = |kind, file, what: String| Damage { kind, file, offset: Some(0), what };
+        match (folder.identity(), self.identity) {
+            (Ok(Some(identity)), Some(ours)) if identity != ours => {
+                let what = format!("the identity file is another log's: found={}", identity.id);
+                found(damage(DamageKind::Foreign, folder.identity_path(), what));
+            }
+            (Ok(None), Some(_)) => {
+                let what = "the identity file is missing from a log that has data".to_owned();
+                found(Damage { offset: None, ..damage(DamageKind::Missing, folder.identity_path(), what) });
+            }
+            (Ok(_), _) => {}
+            (Err(error), _) => found(of_error(error.into(), &self.dir)),
+        }
+        match folder.clean_mark_is_damaged() {
+            Ok(false) => {}
+            Ok(true) => {
+                let what = "the mark of a clean close is damaged, no data is affected".to_owned();
+                found(damage(DamageKind::Checksum, folder.clean_mark_path(), what));
+            }
+            Err(error) => found(of_error(error.into(), &self.dir)),
+        }
+    }
+
+    fn folder(&self) -> OwnedFolder<'_> {
+        OwnedFolder::of_log(&*self.vfs, &self.dir)
     }
 
     /// The id that the next event will have.
@@ -307,19 +331,21 @@ impl OwnedLog {
     /// [`Error::Poisoned`] when the log had stopped writing; [`Error::Io`] when the last flush or the mark failed.
     pub fn close(&self) -> Result<()> {
         let mut life = self.life.write();
-        if self.closed.swap(true, Ordering::AcqRel) || self.options.opening == Opening::ReadOnly {
+        let was_closed = self.closed.swap(true, Ordering::AcqRel);
+        self.verifications.end();
+        if was_closed || self.options.opening == Opening::ReadOnly {
             return Ok(());
         }
-        let done = self.finish(&life);
+        let done = self.finish();
         life.lock = None;
         done
     }
 
-    fn finish(&self, life: &Life) -> Result<()> {
+    fn finish(&self) -> Result<()> {
         self.log.sync()?;
         // Also when nothing was left to be flushed: a mark in a folder that nobody finds again says nothing.
         self.vfs.check_in_place().map_err(|error| Error::Poisoned(Arc::new(error.into())))?;
-        if *life.marked.lock() {
+        if self.last_mark.still_stands() {
             return Ok(());
         }
         match self.log.rest() {
@@ -327,11 +353,11 @@ impl OwnedLog {
             Err(error) if error.can_heal() => {}
             done => done?,
         }
-        let mark = CleanMark { next_event_id: self.next_event_id(), closed_at_ms: self.clock.wall_ms() };
-        match mark.write(&*self.vfs, &self.dir, self.log_id) {
-            // A witness less: the events are flushed.
+        let mark = CleanMark { seq: 0, next_event_id: self.next_event_id(), closed_at_ms: self.clock.wall_ms() };
+        match self.folder().leave_clean_mark(self.log_id, &mark) {
+            // One witness less: the events are flushed.
             Err(error) if error.can_heal() => Ok(()),
-            done => done,
+            done => Ok(done?),
         }
     }
 
@@ -343,14 +369,15 @@ impl OwnedLog {
     fn writing(&self) -> Result<RwLockReadGuard<'_, Life>> {
         let life = self.life.read();
         self.check_open()?;
-        {
-            let mut marked = life.marked.lock();
-            if *marked && self.options.opening != Opening::ReadOnly {
-                let removed = folder::remove_durably(&*self.vfs, &self.dir, CleanMark::NAME);
-                // What is pending in the folder may never become durable now (I5).
-                removed.inspect_err(|error| self.log.poison(error.clone()))?;
-                *marked = false;
-            }
+        if self.options.opening != Opening::ReadOnly {
+            self.last_mark.forget(self.folder()).map_err(|NotForgotten { error, is_fatal }| {
+                let error = Error::from(error);
+                if is_fatal {
+                    // What is pending in the folder may never become durable now (I5).
+                    self.log.poison(error.clone());
+                }
+                error
+            })?;
         }
         Ok(life)
     }

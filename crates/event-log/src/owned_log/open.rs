@@ -1,21 +1,19 @@
-//! Opening a log of its own: look, judge, and only then change files.
+//! Opens a log on its own: it looks at everything and judges it, and only then changes files.
 
 use std::{
     path::Path,
     sync::{Arc, atomic::AtomicBool},
 };
 
-use ledgerstone_format::StoreId;
-use ledgerstone_vfs::{Clock, FileSystem, FolderLock, OsVfs, SystemClock, Vfs};
+use ledgerstone_format::{CleanMark, Identity, StoreId};
+use ledgerstone_vfs::{
+    Clock, FolderLock, LastMark, OsVfs, OwnedFolder, SystemClock, Unfinished, Verifications, Vfs, random_id,
+};
 use parking_lot::{Mutex, RwLock};
 
-use super::{
-    Life, Opening, OwnedLog, OwnedLogOptions, Recovery,
-    folder::{self, Unfinished},
-    record::{CleanMark, Identity},
-};
+use super::{Life, Opening, OwnedLog, OwnedLogOptions, Recovery, folder::judge_unfinished};
 use crate::{
-    Error, EventLog, FolderKind, Result, RetentionClock, Scan,
+    Error, EventLog, Result, RetentionClock, Scan,
     horizon::{HORIZON_NAME, HorizonFile},
     recovery::{holds_events, owner_of_segments, scan},
 };
@@ -28,13 +26,13 @@ pub struct Ground {
     /// Where its timestamps come from.
     pub clock: Arc<dyn Clock>,
     /// Who a log is that is made.
-    pub new_id: fn() -> StoreId,
+    pub new_id: fn(&dyn Vfs) -> StoreId,
 }
 
 impl Ground {
     /// The operating system's files, clock and randomness.
     pub fn system() -> Self {
-        Self { vfs: Arc::new(OsVfs), clock: Arc::new(SystemClock::new()), new_id: folder::random_id }
+        Self { vfs: Arc::new(OsVfs), clock: Arc::new(SystemClock::new()), new_id: random_id }
     }
 }
 
@@ -73,14 +71,17 @@ struct Opener<'a> {
 struct Opened {
     log: Arc<EventLog>,
     log_id: StoreId,
+    identity: Option<Identity>,
     recovery: Recovery,
+    last_mark: LastMark,
     lock: Option<FolderLock>,
 }
 
 impl Opener<'_> {
     fn prepare_folder(&self) -> Result<()> {
         let (vfs, dir) = (&*self.ground.vfs, self.dir);
-        self.check_file_system()?;
+        // Reading changes nothing and locks nothing, so it may.
+        self.folder().check_file_system(self.options.allow_network_file_system)?;
         if self.options.opening == Opening::CreateOrOpen {
             vfs.create_dir_all(dir)?;
         } else if !vfs.exists(dir)? {
@@ -92,24 +93,25 @@ impl Opener<'_> {
     /// `around`: the files around the folder too.
     fn for_writing(&self, around: &dyn Vfs) -> Result<Opened> {
         let (vfs, dir) = (&*self.ground.vfs, self.dir);
-        FolderKind::Log.check(vfs, dir)?;
-        FolderKind::check_not_part_of_store(around, dir)?;
+        let folder = self.folder();
+        folder.check_kind()?;
+        folder.check_not_part_of_store(around)?;
         if self.options.opening == Opening::Existing
-            && !vfs.exists(&dir.join(Identity::NAME))?
+            && !vfs.exists(&folder.identity_path())?
             && !holds_events(vfs, dir)?
         {
             return Err(self.not_found());
         }
-        let lock = folder::owned(FolderLock::take(vfs, dir)?, dir)?;
-        let identity = Identity::read(vfs, dir)?;
-        let unfinished = if identity.is_none() { folder::judge_unfinished(vfs, dir)? } else { None };
+        let lock = folder.lock()?;
+        let identity = folder.identity()?;
+        let unfinished = if identity.is_none() { judge_unfinished(vfs, dir)? } else { None };
         // From here on the folder is known to be ours, or nobody's.
-        let lock = Some(folder::owned(lock.announce(vfs, &*self.ground.clock, dir)?, dir)?);
+        let lock = Some(folder.announce(lock, &*self.ground.clock)?);
         let Some(identity) = identity else {
             return Ok(Opened { lock, ..self.make(unfinished)? });
         };
-        let log_id = identity.log_id;
-        let mark = CleanMark::read(vfs, dir, log_id)?;
+        let log_id = identity.id;
+        let mark = folder.clean_mark(log_id)?;
         let mut scan = scan(&self.ground.vfs, dir, log_id)?;
         self.judge(&scan, &identity, mark)?;
         // Everything has passed. From here on files are changed.
@@ -120,17 +122,12 @@ impl Opener<'_> {
         }
         let recovery = Recovery { torn: scan.torn().cloned(), was_closed: mark.is_some() };
         let log = scan.open(self.options.log(), None)?;
-        Ok(Opened { log, log_id, recovery, lock })
+        let last_mark = LastMark::found(folder, mark.is_some())?;
+        Ok(Opened { log, log_id, identity: Some(identity), recovery, last_mark, lock })
     }
 
-    /// Before anything is made or locked there. Reading changes nothing and locks nothing, so it may.
-    fn check_file_system(&self) -> Result<()> {
-        match self.ground.vfs.file_system(self.dir) {
-            FileSystem::Network { kind } if !self.options.allow_network_file_system => {
-                Err(Error::FileSystem { path: self.dir.to_path_buf(), kind })
-            }
-            FileSystem::Network { .. } | FileSystem::Local => Ok(()),
-        }
+    fn folder(&self) -> OwnedFolder<'_> {
+        OwnedFolder::of_log(&*self.ground.vfs, self.dir)
     }
 
     /// A log is made once: its identity is prepared first, and gets its name when the folder is complete.
@@ -139,24 +136,25 @@ impl Opener<'_> {
         if self.options.opening == Opening::Existing {
             return Err(self.not_found());
         }
-        // An attempt before this one may have made the folder and failed to flush its name.
-        if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            vfs.sync_dir(parent)?;
-        }
+        let folder = self.folder();
+        folder.sync_name()?;
         let first_event_id = self.options.first_event_id;
-        let (log_id, prepared) = match unfinished {
+        let (identity, prepared) = match unfinished {
             Some(Unfinished { identity, prepared }) if identity.first_event_id == first_event_id => {
-                (identity.log_id, prepared)
+                (identity, prepared)
             }
             unfinished => {
-                let log_id = unfinished.map_or_else(self.ground.new_id, |unfinished| unfinished.identity.log_id);
-                let identity = Identity { log_id, first_event_id, created_at_ms: self.ground.clock.wall_ms() };
-                (log_id, identity.prepare(&**vfs, dir)?)
+                let new_id = || (self.ground.new_id)(&**vfs);
+                let log_id = unfinished.map_or_else(new_id, |unfinished| unfinished.identity.id);
+                let identity = Identity::of_log(log_id, first_event_id, self.ground.clock.wall_ms());
+                (identity, folder.prepare(&identity)?)
             }
         };
+        let log_id = identity.id;
         let log = EventLog::create(Arc::clone(vfs), dir, log_id, self.options.log(), first_event_id)?;
-        Identity::establish(&**vfs, dir, &prepared)?;
-        Ok(Opened { log, log_id, recovery: Recovery::default(), lock: None })
+        folder.establish(&prepared)?;
+        let (recovery, last_mark) = (Recovery::default(), LastMark::none());
+        Ok(Opened { log, log_id, identity: Some(identity), recovery, last_mark, lock: None })
     }
 
     /// What was promised must be there: from the horizon, or from the first id if there is none, to where the log was closed.
@@ -181,37 +179,40 @@ impl Opener<'_> {
 
     fn read_only(&self) -> Result<Opened> {
         let (vfs, dir) = (&self.ground.vfs, self.dir);
-        FolderKind::Log.check(&**vfs, dir)?;
-        let identity = Identity::read(&**vfs, dir)?;
+        let folder = self.folder();
+        folder.check_kind()?;
+        let identity = folder.identity()?;
         let owner = match identity {
-            Some(identity) => Some(identity.log_id),
+            Some(identity) => Some(identity.id),
             None => owner_of_segments(&**vfs, dir)?,
         };
         let log_id = owner.ok_or_else(|| self.not_found())?;
-        let mark = CleanMark::read(&**vfs, dir, log_id)?;
+        let mark = folder.clean_mark(log_id)?;
         let scan = scan(vfs, dir, log_id)?;
         if let Some(identity) = &identity {
             self.judge(&scan, identity, mark)?;
         }
         let recovery = Recovery { torn: scan.torn().cloned(), was_closed: mark.is_some() };
         let log = scan.open_read_only(self.options.log())?;
-        Ok(Opened { log, log_id, recovery, lock: None })
+        Ok(Opened { log, log_id, identity, recovery, last_mark: LastMark::none(), lock: None })
     }
 
     fn assemble(&self, opened: Opened) -> OwnedLog {
-        let Opened { log, log_id, recovery, lock } = opened;
-        let marked = Mutex::new(recovery.was_closed);
+        let Opened { log, log_id, identity, recovery, last_mark, lock } = opened;
         OwnedLog {
             vfs: Arc::clone(&self.ground.vfs),
             clock: Arc::clone(&self.ground.clock),
             dir: self.dir.to_path_buf(),
             log_id,
+            identity,
             options: self.options,
             recovery,
             last_timestamp_ms: Mutex::new(log.last_timestamp_ms()),
             retention_clock: RetentionClock::new(&*self.ground.clock, log.last_timestamp_ms()),
             log,
-            life: RwLock::new(Life { lock, marked }),
+            life: RwLock::new(Life { lock }),
+            last_mark,
+            verifications: Verifications::default(),
             closed: AtomicBool::new(false),
         }
     }

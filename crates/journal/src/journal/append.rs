@@ -8,7 +8,7 @@ use parking_lot::MutexGuard;
 use super::Journal;
 use crate::{
     Error, Frame, FrameBuilder, FrameKind, Position, Result, Stamp, file_header::FRAMES_START, file_name::journal_path,
-    group::Room, prepared_file::Pool,
+    pending_frames::Room, prepared_file::Pool,
 };
 
 /// How long a commit waits for a file on a device that does not keep up.
@@ -51,7 +51,7 @@ impl Journal {
         if is_short && matches!(outcome, Err(Error::NoSpace(_))) {
             // What is durable needs no copy, once a later frame tells so.
             self.marks.want_durable(self.group.lock().last_seq());
-            self.bell.ring();
+            self.timing.write_now();
         }
         outcome
     }
@@ -125,7 +125,7 @@ impl Journal {
                 drop(group);
                 self.poison.set(Error::Internal(what));
                 // Announced by the thread: the caller holds a lock.
-                self.bell.ring();
+                self.timing.write_now();
                 Err(Error::Internal(what))
             }
         }
@@ -135,8 +135,8 @@ impl Journal {
     pub fn after_append(&self) {
         match self.pending_bytes.load(Ordering::Acquire) {
             0 => {}
-            bytes if bytes >= self.options.group_wake_bytes => self.bell.ring_for_size(),
-            _ => self.bell.arm(),
+            bytes if bytes >= self.options.group_wake_bytes => self.timing.write_large_group(),
+            _ => self.timing.write_soon(),
         }
     }
 

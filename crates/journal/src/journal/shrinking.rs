@@ -13,7 +13,7 @@ use crate::{
     error::Failure,
     file_header::{FRAMES_START, FileHeader, HEADER_BYTES, make_salt},
     file_name::{UNFINISHED_SPARE, journal_path},
-    group::{FileEntry, Origin},
+    pending_frames::{FileEntry, Origin},
     prepared_file::zeros,
     recovery::remove_unfinished,
 };

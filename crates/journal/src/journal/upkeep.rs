@@ -96,7 +96,7 @@ impl Journal {
         }
         let drained = self.round(self.io.lock(), Flushing::Always);
         self.closed.store(true, Ordering::Release);
-        self.bell.stop();
+        self.timing.stop();
         if let Some(thread) = self.thread.lock().take() {
             // The thread catches its own panics.
             let _ = thread.join();

@@ -23,7 +23,7 @@ impl Journal {
         if level == Durability::Durable {
             self.marks.want_durable(seq);
         }
-        self.bell.ring();
+        self.timing.write_now();
     }
 
     /// Waits until `seq` has reached `level`, doing the work on this thread if nobody else is at it. While space is
@@ -73,7 +73,7 @@ impl Journal {
                 return Ok(Led::Done);
             }
         }
-        self.bell.ring();
+        self.timing.write_now();
         Ok(Led::Busy)
     }
 

@@ -6,6 +6,7 @@
 
 mod account;
 mod contents;
+mod meta_page;
 mod page;
 mod tree;
 mod tree_record;
@@ -19,10 +20,10 @@ use self::{
     tree::KeyOrder,
 };
 pub(super) use self::{
+    meta_page::{META_BYTES, MetaPage, meta_pages},
     page::{BRANCH, LEAF, NODE_HEADER_BYTES, PAGE_HEADER_BYTES},
     tree_record::{Counts, TREE_RECORD_BYTES, TreeRecord},
 };
-use super::meta_page::MetaPage;
 use crate::verify::{ProblemKind, Report};
 
 /// The databases that the first transaction makes, sorted.

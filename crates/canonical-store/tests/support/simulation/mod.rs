@@ -21,7 +21,6 @@ use parking_lot::Mutex;
 
 pub(crate) use census::Census;
 pub(crate) use fork::open_a_mixture;
-#[allow(unused_imports, reason = "one of the two tests does")]
 pub(crate) use world::COMPACT_FROM;
 use world::World;
 

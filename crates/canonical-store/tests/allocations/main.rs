@@ -1,0 +1,15 @@
+//! What the engine allocates, counted to the last allocation. It is a separate program: a store that another test opens or closes at the same
+//! time makes the tables of the process grow, and the test that is being counted would pay for it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::missing_docs_in_private_items,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod calls;
+mod collections;

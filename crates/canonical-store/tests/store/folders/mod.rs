@@ -1,0 +1,13 @@
+//! Whose a folder is: foreign files, half-made stores, stores and logs within each other, folders that go away while they are open,
+//! files of absurd sizes.
+
+mod closed;
+mod foreign;
+#[cfg(unix)]
+mod gone;
+mod making;
+mod nested;
+mod owned;
+#[cfg(target_os = "linux")]
+mod sparse;
+mod tree;

@@ -1,0 +1,246 @@
+//! What is gone costs nothing: the first entry behind thousands of deleted ones is found in as many steps as behind none, wherever the deletions are, and
+//! whatever was put between them is found too. Counted in entries that were looked at.
+
+use std::{
+    collections::BTreeSet,
+    ops::Bound,
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+use crate::support::TempDir;
+use ledgerstone_canonical_store::{
+    CollectionRef, Fill, FlushStage, GateEntry, KeyBounds, Level, OpenOptions, Owner, RangeCursor, Snapshot, Store,
+    testing::{Step, WriteSet, close_stepped, open_simulated, open_stepped, step_flusher},
+};
+use ledgerstone_vfs::sim::{SimClock, SimDisk};
+use proptest::prelude::*;
+
+/// A first chunk of each of two generations, the chunk behind a span, and as many deletions as are not worth noting yet.
+const A_LOOK: u64 = 160;
+
+struct Queue {
+    store: Arc<Store>,
+    slots: Vec<Arc<CollectionRef>>,
+}
+
+fn key(number: u32) -> [u8; 4] {
+    number.to_be_bytes()
+}
+
+fn bounds(reverse: bool, limit: Option<u64>) -> KeyBounds {
+    KeyBounds { lower: Bound::Unbounded, upper: Bound::Unbounded, reverse, limit }
+}
+
+fn shown(mut cursor: RangeCursor) -> (Vec<u32>, u64) {
+    let mut keys = Vec::new();
+    while !cursor
+        .fill(&mut |key, _| {
+            keys.push(u32::from_be_bytes(key.try_into().unwrap()));
+            Fill::Taken
+        })
+        .unwrap()
+    {}
+    (keys, cursor.looked())
+}
+
+impl Queue {
+    fn on_lmdb(dir: &Path) -> Self {
+        let store = open_stepped(dir, &OpenOptions::default()).unwrap();
+        let slots = vec![store.collection("state", "utf8", "json").unwrap()];
+        Self { store, slots }
+    }
+
+    fn commit(&self, set: &WriteSet) {
+        self.store.commit(Owner::new(), GateEntry::Blind, set.bytes(), &self.slots).unwrap();
+    }
+
+    fn put(&self, keys: impl IntoIterator<Item = u32>) {
+        self.commit(&keys.into_iter().fold(WriteSet::default(), |set, number| set.put(0, &key(number), b"job")));
+    }
+
+    fn delete(&self, keys: impl IntoIterator<Item = u32>) {
+        self.commit(&keys.into_iter().fold(WriteSet::default(), |set, number| set.delete(0, &key(number))));
+    }
+
+    fn flush(&self) {
+        self.store.want(Level::Flushed, self.store.marks().applied);
+        while step_flusher(&self.store) == Step::Worked {}
+    }
+
+    /// The first key, or the last, and how many entries were looked at for it.
+    fn look(&self, reverse: bool) -> (Vec<u32>, u64) {
+        shown(self.store.range(&self.slots[0], bounds(reverse, Some(1))).unwrap())
+    }
+
+    fn look_in(&self, snapshot: &Arc<Snapshot>, reverse: bool) -> Vec<u32> {
+        shown(snapshot.range(&self.slots[0], bounds(reverse, Some(1))).unwrap()).0
+    }
+}
+
+/// Bug: `range({ limit: 1 })`, the head of a queue, looked at every job that had been taken before. Mechanism: deletions are marks until they are
+/// flushed, and each look walked through all of them and what they hide. Fix: a run of them is walked through once and noted.
+#[test]
+fn the_head_of_a_queue_is_found_in_as_many_steps_behind_ten_thousand_deletions_as_behind_none() {
+    for flushed in [true, false] {
+        for reverse in [false, true] {
+            let dir = TempDir::new("gone");
+            let queue = Queue::on_lmdb(dir.path());
+            queue.put(0..20_000);
+            if flushed {
+                queue.flush();
+            }
+            for taken in [250u32, 10_000] {
+                let gone = |number: u32| if reverse { 19_999 - number } else { number };
+                queue.delete((0..taken).map(gone));
+                let before = queue.store.snapshot().unwrap();
+                let (head, _) = queue.look(reverse);
+                assert_eq!(head, [gone(taken)]);
+                let (head, looked) = queue.look(reverse);
+                assert_eq!(head, [gone(taken)]);
+                assert!(looked <= A_LOOK, "{looked} entries behind {taken}, flushed: {flushed}, reverse: {reverse}");
+                // A few more, one at a time, as a queue is emptied.
+                for more in 0..100 {
+                    queue.delete([gone(taken + more)]);
+                    let (head, looked) = queue.look(reverse);
+                    assert_eq!(head, [gone(taken + more + 1)]);
+                    assert!(looked <= A_LOOK, "{looked} entries behind {taken} and {more}");
+                }
+                assert_eq!(queue.look_in(&before, reverse), [gone(taken)], "what was deleted later is there");
+                before.release();
+                // What is put between them is found, and divides the run.
+                queue.put([gone(taken / 2)]);
+                assert_eq!(queue.look(reverse).0, [gone(taken / 2)]);
+                queue.delete([gone(taken / 2)]);
+                let (head, _) = queue.look(reverse);
+                assert_eq!(head, [gone(taken + 100)]);
+                assert!(queue.look(reverse).1 <= A_LOOK);
+            }
+            close_stepped(&queue.store).unwrap();
+        }
+    }
+}
+
+#[test]
+fn while_deletions_are_being_flushed_the_head_costs_no_more() {
+    let dir = TempDir::new("gone-flushing");
+    let queue = Arc::new(Queue::on_lmdb(dir.path()));
+    queue.put(0..12_000);
+    queue.flush();
+    queue.delete(0..10_000);
+    queue.look(false);
+    let looks = Arc::new(Mutex::new(Vec::new()));
+    let (inside, told) = (Arc::clone(&queue), Arc::clone(&looks));
+    queue.store.probe_flushes(Some(Arc::new(move |stage| {
+        if stage == FlushStage::EventsWritten {
+            // In the newer generation, in the middle of what the older one has noted, and beside it.
+            told.lock().unwrap().push(inside.look(false));
+            inside.put([5_000]);
+            told.lock().unwrap().push(inside.look(false));
+            inside.delete([5_000]);
+            inside.delete(10_000..10_050);
+            inside.look(false);
+            told.lock().unwrap().push(inside.look(false));
+        }
+    })));
+    queue.flush();
+    queue.store.probe_flushes(None);
+    let looks = looks.lock().unwrap();
+    let heads: Vec<_> = looks.iter().map(|(head, _)| head[0]).take(3).collect();
+    assert_eq!(heads, [10_000, 5_000, 10_050]);
+    assert!(looks.iter().all(|(_, looked)| *looked <= A_LOOK), "{looks:?}");
+    assert_eq!(queue.look(false).0, [10_050]);
+    close_stepped(&queue.store).unwrap();
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    Put(Vec<u32>),
+    Delete(u32, u32),
+    Flush,
+    Hold,
+    Scan { lower: u32, upper: u32, reverse: bool, limit: u64, page: usize },
+}
+
+const KEYS: u32 = 300;
+
+fn step() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        3 => proptest::collection::vec(0..KEYS, 1..4).prop_map(Act::Put),
+        3 => (0..KEYS, 1u32..150).prop_map(|(from, len)| Act::Delete(from, len)),
+        1 => Just(Act::Flush),
+        1 => Just(Act::Hold),
+        8 => (0..KEYS, 0..KEYS, any::<bool>(), 1u64..6, 1usize..4).prop_map(|(lower, upper, reverse, limit, page)| {
+            Act::Scan { lower, upper, reverse, limit, page }
+        }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// Long runs of deletions, puts between them, in one or two generations and the checkpoint; scans of now and of a snapshot, both ways, by small pages.
+    #[test]
+    fn scans_over_what_is_gone_show_what_is_there(steps in proptest::collection::vec(step(), 1..60)) {
+        let (disk, clock) = (SimDisk::new(1), SimClock::new(1));
+        let store = open_simulated(&disk, &clock, Path::new("/store"), &OpenOptions::default()).unwrap();
+        let slots = vec![store.collection("state", "utf8", "json").unwrap()];
+        let queue = Queue { store, slots };
+        let mut now: BTreeSet<u32> = (0..KEYS).collect();
+        queue.put(0..KEYS);
+        queue.flush();
+        let mut held: Option<(Arc<Snapshot>, BTreeSet<u32>)> = None;
+        for step in steps {
+            match step {
+                Act::Put(keys) => {
+                    queue.put(keys.iter().copied());
+                    now.extend(keys);
+                }
+                Act::Delete(from, len) => {
+                    queue.delete(from..from + len);
+                    now.retain(|key| !(from..from + len).contains(key));
+                }
+                Act::Flush => queue.flush(),
+                Act::Hold => held = Some((queue.store.snapshot().unwrap(), now.clone())),
+                Act::Scan { lower, upper, reverse, limit, page } => {
+                    let snapshot = queue.store.snapshot().unwrap();
+                    for (source, content) in [Some((&snapshot, &now)), held.as_ref().map(|(held, then)| (held, then))].into_iter().flatten() {
+                        let bounds = KeyBounds {
+                            lower: Bound::Included(key(lower).to_vec()),
+                            upper: Bound::Excluded(key(upper).to_vec()),
+                            reverse,
+                            limit: Some(limit),
+                        };
+                        let mut cursor = source.range(&queue.slots[0], bounds).unwrap();
+                        let mut found = Vec::new();
+                        loop {
+                            let mut room = page;
+                            let done = cursor.fill(&mut |key, _| {
+                                if room == 0 {
+                                    return Fill::Full;
+                                }
+                                room -= 1;
+                                found.push(u32::from_be_bytes(key.try_into().unwrap()));
+                                Fill::Taken
+                            }).unwrap();
+                            if done {
+                                break;
+                            }
+                        }
+                        let mut expected: Vec<u32> = content.iter().copied().filter(|key| (lower..upper).contains(key)).collect();
+                        if reverse {
+                            expected.reverse();
+                        }
+                        expected.truncate(usize::try_from(limit).unwrap());
+                        prop_assert_eq!(found, expected);
+                    }
+                    snapshot.release();
+                }
+            }
+        }
+        if let Some((held, _)) = held {
+            held.release();
+        }
+        close_stepped(&queue.store).unwrap();
+    }
+}
