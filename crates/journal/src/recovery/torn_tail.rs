@@ -9,7 +9,7 @@ use ledgerstone_format::{PAGE_BYTES, align_up};
 
 use super::{Walk, damaged};
 use crate::{
-    Result,
+    Frame, Result,
     file_header::FRAMES_START,
     folder::SpareFound,
     frame_head::{FrameHead, HEAD_BYTES},
@@ -91,11 +91,13 @@ impl Walk<'_> {
     }
 
     /// Whether a file that looks like a spare continues the journal with frames that were durable, so that only its header
-    /// was lost. Without the header's salt nothing verifies: what stands there must be chained to the last frame, and on from
+    /// was lost. Without the header's salt nothing verifies: what stands there must be chained to a frame that is there, and on from
     /// frame to frame, up to one that saw the missing seq durable. Anything less is met by chance in what users store.
     fn is_hidden_continuation(&self, spare: &SpareFound) -> Result<bool> {
         let mut reader = FileReader::open(self.vfs, &spare.path)?;
-        let (mut offset, mut seq, mut crc) = (FRAMES_START, self.next_seq, self.crc);
+        let Some(first) = reader.head_at(FRAMES_START)? else { return Ok(false) };
+        let Some(crc) = self.crc_before(first.seq) else { return Ok(false) };
+        let (mut offset, mut seq, mut crc) = (FRAMES_START, first.seq, crc);
         while let Some((at, head)) = next_chained(&mut reader, offset, seq, crc)? {
             if head.durable_upto >= self.next_seq {
                 return Ok(true);
@@ -103,6 +105,15 @@ impl Walk<'_> {
             (offset, seq, crc) = (at + u64::from(head.length), seq.saturating_add(1), head.crc);
         }
         Ok(false)
+    }
+
+    /// The checksum before the frame `seq`, if that is the missing one or was read. A file may begin with copies of the last frames, which
+    /// have other checksums than the frames that they are copies of.
+    fn crc_before(&self, seq: u64) -> Option<u32> {
+        if seq == self.next_seq {
+            return Some(self.crc);
+        }
+        self.frames.iter().rev().find(|frame| frame.seq() == seq).map(Frame::previous_crc)
     }
 }
 

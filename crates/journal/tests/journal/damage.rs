@@ -134,6 +134,31 @@ fn a_lost_header_does_not_hide_durable_frames() {
     }
 }
 
+/// Bug: after two kills, a bit in the header of the newest file was a torn tail, and commits that had been durable were gone. Mechanism: that file begins
+/// with copies of the last frames, so it was not found to continue those that are there. Fix: it may continue any frame that was read.
+#[test]
+fn a_lost_header_does_not_hide_durable_frames_behind_copies() {
+    let mut rig = Rig::with(3, SMALLEST);
+    for n in 1..=3 {
+        rig.append(Commit::numbered(n, 100)).unwrap();
+        rig.durable().unwrap();
+    }
+    rig.move_to(rig.disk.crash(), bare);
+    rig.reopen(3).unwrap();
+    for n in 4..=6 {
+        rig.append(Commit::numbered(n, 100)).unwrap();
+        rig.durable().unwrap();
+    }
+    rig.move_to(rig.disk.crash(), bare);
+    let (path, bytes) = journal_files(&rig).pop().unwrap();
+    for at in [0, 5, 34, 45, 57] {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 4;
+        rig.disk.write_file(&path, &damaged);
+        assert!(is_corrupt(&rig.scan()), "byte {at} of {}", path.display());
+    }
+}
+
 #[test]
 fn a_missing_file_is_noticed_where_something_later_shows_it() {
     let rig = five_durable_commits();
