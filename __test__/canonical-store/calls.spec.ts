@@ -4,6 +4,7 @@ import type { ColdCalls, HotCalls } from '../../src/native/binding.ts'
 import { Environment } from '../../src/native/environment.ts'
 import { binary, utf8 } from '../../src/index.ts'
 import { openStore } from '../support/store.ts'
+import { turn } from '../support/turns.ts'
 
 type Counts = Record<keyof HotCalls | 'wakes', number>
 
@@ -54,6 +55,7 @@ test.serial('the gate is taken once, at the first read or the first id', async (
 test.serial('a turn says once what it waits for, and is woken once for a group', async (t) => {
   const store = await openStore(t)
   await store.state.put('warm', 1, { durability: 'durable' })
+  await turn() // its wake has come
   const { groups } = store.stats().journal
   const { commit, want, wakes = 0, poll = 0, ...others } = await calls(() => Promise.all(Array.from({ length: 256 }, (_, i) => store.state.put(String(i), i, { durability: 'durable' }))))
   t.deepEqual([commit, want, others], [256, 1, {}])
