@@ -55,7 +55,8 @@ pub(super) struct Merge<'a> {
 
 /// How far a page has come.
 pub(super) struct Filled {
-    pub(super) refused: Option<Vec<u8>>,
+    /// Where the checkpoint goes on for the next page, a key; `None`: there is no next page.
+    pub(super) goes_on: Option<Bound<Vec<u8>>>,
     pub(super) stored: u64,
 }
 
@@ -92,7 +93,23 @@ impl<'a> Merge<'a> {
                 }
             }
         }
-        Ok(Filled { refused: self.refused, stored: self.stored })
+        Ok(Filled { goes_on: self.goes_on(&bounds), stored: self.stored })
+    }
+
+    /// Where the checkpoint goes on after a page without room: at the refused key; but what was passed over stays passed over. A newer generation
+    /// may have that key in the middle of what an older one has found deleted, whose entries are not met again.
+    fn goes_on(&self, (lower, upper): &Bounds) -> Option<Bound<Vec<u8>>> {
+        let refused = self.refused.clone()?;
+        let full = full_key(self.collection, &refused);
+        Some(match if self.reverse { upper } else { lower } {
+            Bound::Excluded(to) if self.reverse && full >= *to => {
+                Bound::Excluded(to.get(4..).unwrap_or_default().to_vec())
+            }
+            Bound::Included(to) if !self.reverse && full < *to => {
+                Bound::Included(to.get(4..).unwrap_or_default().to_vec())
+            }
+            _ => Bound::Included(refused),
+        })
     }
 
     /// Shows what the generations have up to the checkpoint's entry (everything, when there is none), then that entry unless a

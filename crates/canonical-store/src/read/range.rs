@@ -44,6 +44,7 @@ pub struct RangeCursor {
     collection: Option<u32>,
     /// Opened with the first page.
     deltas: Option<Vec<DeltaStream>>,
+    /// What of the checkpoint is still to be shown.
     lower: Bound<Vec<u8>>,
     upper: Bound<Vec<u8>>,
     reverse: bool,
@@ -85,17 +86,18 @@ impl RangeCursor {
         let Self { source, deltas, lower, upper, reverse, left, done, stored, collection } = self;
         source.with(|capture| {
             let Some(collection) = *collection else { return Ok(true) };
-            if *done || *left == 0 || is_empty(lower, upper) {
+            // Later the generations may still have something where the checkpoint has nothing more.
+            if *done || *left == 0 || (deltas.is_none() && is_empty(lower, upper)) {
                 return Ok(true);
             }
             let deltas = deltas.get_or_insert_with(|| streams(capture, collection, (lower, upper), *reverse));
             let page = Merge::new(deltas, (collection, *reverse), left, visit);
-            let Filled { refused, stored: looked } =
+            let Filled { goes_on, stored: looked } =
                 page.fill(&*capture.read, full_bounds(collection, lower, upper))?;
             *stored += looked;
-            *done = refused.is_none();
-            if let Some(key) = refused {
-                *(if *reverse { upper } else { lower }) = Bound::Included(key);
+            *done = goes_on.is_none();
+            if let Some(bound) = goes_on {
+                *(if *reverse { upper } else { lower }) = bound;
             }
             Ok(*done || *left == 0)
         })
