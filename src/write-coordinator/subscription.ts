@@ -2,6 +2,7 @@
 // what it has not taken in time is passed over.
 import type { AbortWatch } from '../internal/abort.ts'
 import { throwIfAborted } from '../internal/platform.ts'
+import { Steps } from '../internal/steps.ts'
 import type { Turns } from '../internal/turns.ts'
 
 /** That something has changed, and who waits for it. */
@@ -50,7 +51,7 @@ export class Subscription<V> implements AsyncIterableIterator<V> {
   readonly #signal: AbortSignal | undefined
   #seen = -1
   #isDone = false
-  #last: Promise<unknown> | undefined
+  readonly #steps = new Steps()
   /** Ends the waiting that is under way. */
   #endWaiting: (() => void) | undefined
 
@@ -64,13 +65,7 @@ export class Subscription<V> implements AsyncIterableIterator<V> {
   }
 
   next(): Promise<IteratorResult<V, undefined>> {
-    const step = this.#last === undefined ? this.#step() : this.#last.then(() => this.#step())
-    const forget = (): void => {
-      if (this.#last === settled) this.#last = undefined
-    }
-    const settled: Promise<void> = step.then(forget, forget)
-    this.#last = settled
-    return step
+    return this.#steps.take(() => this.#step())
   }
 
   async return(): Promise<IteratorResult<V, undefined>> {

@@ -4,6 +4,7 @@ import { RANK, rankOf } from '../../compare-durability.ts'
 import { cursorBeyond, eventsTrimmed, invalidArgument } from '../../errors.ts'
 import type { EventId } from '../../event-log/log-types.ts'
 import { setImmediate, throwIfAborted } from '../../internal/platform.ts'
+import { Steps } from '../../internal/steps.ts'
 import { checkInteger, checkOptions, checkSignal } from '../../internal/validate.ts'
 import type { EventRecord, Follower, FollowOptions } from '../api/events.ts'
 import type { StoreHandle } from '../store-handle.ts'
@@ -66,7 +67,7 @@ class Following<T> implements AsyncIterableIterator<T> {
   #isDone = false
   /** Ends the waiting that is under way. */
   #endWaiting: (() => void) | undefined
-  #last: Promise<unknown> | undefined
+  readonly #steps = new Steps()
 
   constructor(handle: StoreHandle, source: EventSource, plan: Plan, take: (pass: EventPass) => T) {
     this.#handle = handle
@@ -81,13 +82,7 @@ class Following<T> implements AsyncIterableIterator<T> {
   }
 
   next(): Promise<IteratorResult<T, undefined>> {
-    const step = this.#last === undefined ? this.#step() : this.#last.then(() => this.#step())
-    const forget = (): void => {
-      if (this.#last === settled) this.#last = undefined
-    }
-    const settled: Promise<void> = step.then(forget, forget)
-    this.#last = settled
-    return step
+    return this.#steps.take(() => this.#step())
   }
 
   async return(): Promise<IteratorResult<T, undefined>> {
