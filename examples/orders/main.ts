@@ -13,7 +13,7 @@ type OrderEvent = { readonly type: 'placed'; readonly order: string; readonly cu
 
 const PRICES: Readonly<Record<string, number>> = { apples: 2, pears: 3, plums: 5 }
 const CUSTOMERS = ['ann', 'ben', 'cleo', 'dan']
-const CREDIT = 400
+const CREDIT = 300
 const ORDERS = 200
 
 const folder = mkdtempSync(join(tmpdir(), 'ledgerstone-orders-'))
