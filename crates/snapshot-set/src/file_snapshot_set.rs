@@ -119,8 +119,11 @@ impl FileSnapshotSet {
         let lock = owned(FolderLock::take(&*folder.vfs, &folder.path)?, &folder)?;
         check_not_a_store(&folder)?;
         // Before anything is made: this may be somebody else's manifest.
-        Manifest::read(&*folder.vfs, &folder.path)?;
+        let is_new = Manifest::read(&*folder.vfs, &folder.path)?.is_none();
         let lock = owned(lock.announce(&*folder.vfs, &*ground.clock, &folder.path)?, &folder)?;
+        if is_new {
+            folder.vfs.sync_name(&folder.path)?;
+        }
         let state = RwLock::new(recover(&folder)?);
         let set = Self { folder, writer: Mutex::new(Some(lock)), state, closing: AtomicBool::new(false) };
         if options.check == ShardCheck::Contents {

@@ -7,6 +7,7 @@ mod clock;
 mod error;
 mod file;
 mod file_system;
+mod folders;
 pub mod handle_budget;
 mod os;
 mod owned_folder;

@@ -84,10 +84,7 @@ impl<'a> OwnedFolder<'a> {
     /// # Errors
     /// [`crate::FileError`].
     pub fn sync_name(&self) -> Result<()> {
-        match self.path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            Some(parent) => self.vfs.sync_dir(parent),
-            None => Ok(()),
-        }
+        self.vfs.sync_name(self.path)
     }
 }
 
