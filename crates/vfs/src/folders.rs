@@ -7,8 +7,8 @@ use crate::Result;
 
 /// What a file system does for it.
 pub(crate) trait Folders {
-    /// Whether there is a folder.
-    fn is_folder(&self, path: &Path) -> bool;
+    /// Whether there is a folder. An error where no answer would make sense, as for a path that is too long: nothing is made above it then.
+    fn is_folder(&self, path: &Path) -> Result<bool>;
     /// Makes one in a folder that is there.
     fn make(&mut self, path: &Path) -> Result<()>;
     /// Flushes the name of one that is there.
@@ -18,11 +18,11 @@ pub(crate) trait Folders {
 /// Makes the folder and those above it that are missing. Of those that are there only the lowest can have a name that is not durable, by an attempt that died before it
 /// flushed that, so the lowest is flushed before anything is made in it.
 pub(crate) fn make_folders(folders: &mut impl Folders, path: &Path) -> Result<()> {
-    if folders.is_folder(path) {
+    if folders.is_folder(path)? {
         return Ok(());
     }
     if let Some(parent) = parent_of(path) {
-        if folders.is_folder(parent) {
+        if folders.is_folder(parent)? {
             folders.sync_name(parent)?;
         } else {
             make_folders(folders, parent)?;

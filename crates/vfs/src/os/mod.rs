@@ -105,8 +105,12 @@ fn lock_folder(folder: File, path: &Path) -> Result<Option<Box<dyn FileLock>>> {
 }
 
 impl Folders for OsVfs {
-    fn is_folder(&self, path: &Path) -> bool {
-        path.is_dir()
+    fn is_folder(&self, path: &Path) -> Result<bool> {
+        match path.metadata() {
+            Ok(metadata) => Ok(metadata.is_dir()),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+            Err(error) => Err(failed("stat", path)(error)),
+        }
     }
 
     fn make(&mut self, path: &Path) -> Result<()> {

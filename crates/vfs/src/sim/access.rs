@@ -119,8 +119,8 @@ fn sync_dir(state: &mut State, path: &Path) -> Result<()> {
 }
 
 impl Folders for State {
-    fn is_folder(&self, path: &Path) -> bool {
-        self.tree.resolve(path).is_some_and(|node| self.tree.folder(node).is_some())
+    fn is_folder(&self, path: &Path) -> Result<bool> {
+        Ok(self.tree.resolve(path).is_some_and(|node| self.tree.folder(node).is_some()))
     }
 
     fn make(&mut self, path: &Path) -> Result<()> {

@@ -1,4 +1,4 @@
-//! A folder below one that may be entered and not read, as homes of ordinary users below a folder of 0711.
+//! Folders that are made, and their names: below one that may be entered and not read, as homes of ordinary users below a folder of 0711; and at a path that is too long.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -51,4 +51,17 @@ fn the_name_of_a_folder_is_flushed_where_the_one_around_it_may_not_be_read() {
     fs::remove_dir_all(&folder).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
+}
+
+/// Bug: opening a path that is too long took seconds and left thousands of folders. Mechanism: whatever kept the system from looking at a folder counted as "it is missing", so the
+/// folders above were made, one after the other. Fix: only what is missing is made.
+#[test]
+fn a_path_that_is_too_long_makes_nothing() {
+    let folder = env::temp_dir().join(format!("ledgerstone-long-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    OsVfs.create_dir_all(&folder.join("x/".repeat(3_000))).unwrap_err();
+    OsVfs.create_dir_all(&folder.join("z".repeat(300)).join("y")).unwrap_err();
+    let left = fs::read_dir(&folder).unwrap().count();
+    fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(left, 0);
 }
