@@ -151,6 +151,7 @@ export class Coordination<T extends CoordinatorTypes> implements Coordinating, F
 
   /** Disposing: a `close` has told its own caller how it ended. */
   async dispose(): Promise<void> {
+    this.#checkOutside()
     if (this.#closing === undefined) return this.close(undefined)
     await this.#closing.promise.catch(() => {})
   }

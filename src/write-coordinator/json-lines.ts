@@ -1,6 +1,7 @@
 // A ready flusher: items as lines of JSON in files of a folder. A delta is in its file as a whole, flushed to the device, before it is `written`; new names are
 // when it is `durable`. A run begins a new file, so what a power cut has torn stays at the end of its file.
 import type { FileHandle } from 'node:fs/promises'
+import { errorOf } from '../errors.ts'
 import { throwIfAborted } from '../internal/platform.ts'
 import { checkedPath, checkFunction, checkInteger, checkOptions } from '../internal/validate.ts'
 import type { EpochRange } from './coordinator-types.ts'
@@ -20,7 +21,7 @@ export interface JsonLinesOptions<Item> {
   name?: string | undefined
   /** A file that has so many bytes gets no further delta. Default 64 MiB. */
   maxBytes?: number | undefined
-  /** An item as a line. Default `JSON.stringify`. */
+  /** An item as a line, without a line break. Default `JSON.stringify`. */
   encode?: ((item: Item) => string) | undefined
 }
 
@@ -97,14 +98,25 @@ class JsonLines<Item> implements ItemsFlusher<Item, JsonLinesSnapshot> {
   async #open(): Promise<{ file: FileHandle; at: JsonLinesSnapshot }> {
     const newest = this.#snapshot
     if (newest !== undefined && newest.bytes < this.#maxBytes) {
-      const file = await reopenFile(newest.path)
-      if (file !== undefined && (await this.#isAsItWas(file, newest))) return { file, at: newest }
-      await file?.close()
+      const file = await this.#reopen(newest)
+      if (file !== undefined) return { file, at: newest }
     }
     const path = await this.#files.next()
     const file = await createFile(path)
     this.#isTorn = false
     return { file, at: (this.#snapshot = { path, bytes: 0, lines: newest?.lines ?? 0 }) }
+  }
+
+  /** The file, if it is as it was left. */
+  async #reopen(newest: JsonLinesSnapshot): Promise<FileHandle | undefined> {
+    const file = await reopenFile(newest.path)
+    let isKept = false
+    try {
+      isKept = file !== undefined && (await this.#isAsItWas(file, newest))
+      return isKept ? file : undefined
+    } finally {
+      if (!isKept) await file?.close()
+    }
   }
 
   /** Whether nobody has changed it. What a failed try has left is cut off. */
@@ -141,7 +153,9 @@ class JsonLines<Item> implements ItemsFlusher<Item, JsonLinesSnapshot> {
     let lines = 0
     let n = 0
     for (const item of items) {
-      const line = encodedText(this.#encode, item, `item ${n++} of the delta from epoch ${start}`)
+      const what = `item ${n++} of the delta from epoch ${start}`
+      const line = encodedText(this.#encode, item, what)
+      if (line.includes('\n')) throw errorOf('ERR_CODEC', `${what} cannot be encoded: the encoder gave more than a line`, { codec: 'json' })
       text += `${line}\n`
       lines++
       if (text.length < CHUNK_LENGTH) continue

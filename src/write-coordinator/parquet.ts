@@ -2,11 +2,11 @@
 // writer is the package `hyparquet-writer`, which is loaded with the first delta.
 import { rename, unlink } from 'node:fs/promises'
 import { errorOf, invalidArgument } from '../errors.ts'
-import { throwIfAborted } from '../internal/platform.ts'
+import { isDate, throwIfAborted } from '../internal/platform.ts'
 import { checkedPath, checkFunction, checkOptions } from '../internal/validate.ts'
 import type { EpochRange } from './coordinator-types.ts'
 import { checkedName } from './file-name.ts'
-import type { ItemsFlusher } from './items-flusher.ts'
+import { isWellFormed, type ItemsFlusher } from './items-flusher.ts'
 import { createFile, NumberedFiles, syncFile, tried, writeAll } from './numbered-files.ts'
 import { OneAtATime } from './one-at-a-time.ts'
 
@@ -17,15 +17,15 @@ const WRITER = 'hyparquet-writer'
 /** What a column holds, beside nothing: `null` and `undefined` fit all. */
 export type ParquetType = 'BOOLEAN' | 'INT32' | 'INT64' | 'DOUBLE' | 'STRING' | 'TIMESTAMP' | 'JSON'
 
-/** Whether a value can be read again from a column of the type as what it was. */
+/** Whether a value, as {@link stored} has it, can be read again from a column of the type as what it was. */
 const FITS: Readonly<Record<ParquetType, (value: unknown) => boolean>> = {
   BOOLEAN: (value) => typeof value === 'boolean',
   INT32: (value) => Number.isInteger(value) && (value as number) >= -(2 ** 31) && (value as number) < 2 ** 31,
-  INT64: (value) => Number.isSafeInteger(value) || (typeof value === 'bigint' && BigInt.asIntN(64, value) === value),
+  INT64: (value) => typeof value === 'bigint' && BigInt.asIntN(64, value) === value,
   DOUBLE: (value) => typeof value === 'number',
-  STRING: (value) => typeof value === 'string' && !/\p{Surrogate}/u.test(value),
-  TIMESTAMP: (value) => Object.prototype.toString.call(value) === '[object Date]' && Number.isFinite(Number(value)),
-  JSON: (value) => typeof value !== 'function' && typeof value !== 'symbol' && typeof value !== 'bigint',
+  STRING: (value) => typeof value === 'string' && isWellFormed(value),
+  TIMESTAMP: (value) => isDate(value) && Number.isFinite(value.getTime()),
+  JSON: (value) => value !== undefined,
 }
 
 /** How {@link parquet} stores. */
@@ -105,12 +105,13 @@ class Parquet<Item> implements ItemsFlusher<Item, ParquetSnapshot> {
   }
 
   async #flush(frozen: Iterable<Item>, epochs: EpochRange, signal: AbortSignal): Promise<ParquetSnapshot> {
+    const writer = await loadedWriter()
+    throwIfAborted(signal)
+    // From the look at the values to the bytes without a turn, in which somebody could change them.
     const columnData = this.#transposed(frozen, epochs)
     const rows = columnData[0]?.data.length ?? 0
     if (rows === 0) return this.#snapshot
-    const writer = await loadedWriter()
-    throwIfAborted(signal)
-    const path = await this.#store(new Uint8Array(writer.parquetWriteBuffer({ columnData })))
+    const path = await this.#store(bytesOf(writer, columnData))
     return (this.#snapshot = { path, files: this.#snapshot.files + 1, rows: this.#snapshot.rows + rows })
   }
 
@@ -118,18 +119,27 @@ class Parquet<Item> implements ItemsFlusher<Item, ParquetSnapshot> {
     const columns = this.#columns.map(([name, type]) => ({ name, type, data: [] as unknown[] }))
     let n = 0
     for (const item of items) {
-      const row = this.#row(item)
-      for (const { name, type, data } of columns) {
-        const value = row[name] ?? null
-        if (value !== null && !FITS[type](value))
-          throw errorOf('ERR_CODEC', `a value does not fit its column: item ${n} of the delta from epoch ${start} column=${JSON.stringify(name)} type=${type}`, {
-            codec: 'parquet',
-          })
-        data.push(type === 'INT64' && typeof value === 'number' ? BigInt(value) : value)
+      const what = `item ${n++} of the delta from epoch ${start}`
+      const values = this.#valuesOf(item, what)
+      for (const [at, { name, type, data }] of columns.entries()) {
+        const value = stored(type, values[at])
+        if (value !== null && !FITS[type](value)) throw unfit(`a value does not fit its column: ${what} column=${JSON.stringify(name)} type=${type}`)
+        data.push(value)
       }
-      n++
     }
     return columns
+  }
+
+  /** What an item has for each column. Runs the user's code. */
+  #valuesOf(item: Item, what: string): unknown[] {
+    let row: unknown
+    try {
+      row = this.#row(item)
+      if (typeof row === 'object' && row !== null) return this.#columns.map(([name]) => (row as Readonly<Record<string, unknown>>)[name])
+    } catch (cause) {
+      throw unfit(`${what} has no row`, cause)
+    }
+    throw unfit(`${what} has no row: an object is needed`)
   }
 
   async #store(bytes: Uint8Array): Promise<string> {
@@ -150,6 +160,34 @@ class Parquet<Item> implements ItemsFlusher<Item, ParquetSnapshot> {
     }
     return path
   }
+}
+
+/** A value as the writer gets it: what is no JSON is `undefined`. JSON is a copy without prototypes, which the writer would lose or follow. */
+function stored(type: ParquetType, value: unknown): unknown {
+  if (value === undefined || value === null) return null
+  if (type === 'INT64' && Number.isSafeInteger(value)) return BigInt(value as number)
+  if (type !== 'JSON') return value
+  try {
+    return (JSON.parse(JSON.stringify(value), withoutPrototype) as unknown) ?? undefined // NaN would be null
+  } catch {
+    return undefined // a bigint, a circle, a function: it has no text
+  }
+}
+
+function withoutPrototype(_: string, value: unknown): unknown {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (Object.setPrototypeOf(value, null) as unknown) : value
+}
+
+function bytesOf(writer: Writer, columnData: readonly Column[]): Uint8Array {
+  try {
+    return new Uint8Array(writer.parquetWriteBuffer({ columnData }))
+  } catch (cause) {
+    throw unfit('the delta cannot be encoded', cause)
+  }
+}
+
+function unfit(message: string, cause?: unknown): Error {
+  return errorOf('ERR_CODEC', message, { codec: 'parquet' }, cause)
 }
 
 async function loadedWriter(): Promise<Writer> {
