@@ -203,6 +203,7 @@ test.serial('a look at the newest file that fails leaves nothing open', async (t
   const file = await open(path)
   const prototype = Object.getPrototypeOf(file) as typeof file
   await file.close()
+  // oxlint-disable-next-line typescript/unbound-method -- put back as it was
   const { stat } = prototype
   const looked: (typeof file)[] = []
   Object.assign(prototype, {
@@ -230,6 +231,7 @@ ofUnix('a folder that was made before is flushed too, and where it may not be re
   const file = await open(folder)
   const prototype = Object.getPrototypeOf(file) as typeof file
   await file.close()
+  // oxlint-disable-next-line typescript/unbound-method -- put back as it was
   const { sync } = prototype
   const flushed: number[] = []
   prototype.sync = async function (this: typeof file) {
