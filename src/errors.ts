@@ -205,7 +205,7 @@ export class PausedError extends LedgerstoneError {
 }
 name(PausedError, 'PausedError')
 
-/** `ERR_TIMEOUT` (retryable): a pause was not reached in time; the store runs on. */
+/** `ERR_TIMEOUT` (retryable): a pause was not reached, or a write of a coordinator not let in, in time. Store and coordinator run on. */
 export class TimeoutError extends LedgerstoneError {
   declare readonly code: 'ERR_TIMEOUT'
   /** How long this call has waited, in ms. */

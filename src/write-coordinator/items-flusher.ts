@@ -1,5 +1,6 @@
 // What the ready flushers have in common: they store deltas that are lists of items, and make text of them.
 import { errorOf } from '../errors.ts'
+import { isWellFormed } from '../internal/bytes.ts'
 import type { EpochRange } from './coordinator-types.ts'
 
 /**
@@ -17,11 +18,6 @@ export interface ItemsFlusher<Item, S> {
   flushStorage(options: { signal: AbortSignal }): Promise<void>
 }
 
-/** Whether a text comes back from UTF-8 as it was. */
-export function isWellFormed(text: string): boolean {
-  return !/\p{Surrogate}/u.test(text)
-}
-
 /** What `encode` gives. A delta that has an item without a text cannot be stored: check them when they are written. @throws `ERR_CODEC` */
 export function encodedText<Item>(encode: (item: Item) => unknown, item: Item, what: string): string {
   let text: unknown
@@ -31,6 +27,6 @@ export function encodedText<Item>(encode: (item: Item) => unknown, item: Item, w
     throw errorOf('ERR_CODEC', `${what} cannot be encoded`, { codec: 'json' }, cause)
   }
   if (typeof text !== 'string') throw errorOf('ERR_CODEC', `${what} cannot be encoded: the encoder gave no text`, { codec: 'json' })
-  if (!isWellFormed(text)) throw errorOf('ERR_CODEC', `${what} cannot be encoded: its text has half a character, which UTF-8 has not`, { codec: 'json' })
+  if (!isWellFormed(text)) throw errorOf('ERR_CODEC', `${what} cannot be encoded: its text has a lone surrogate`, { codec: 'json' })
   return text
 }

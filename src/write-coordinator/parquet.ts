@@ -2,11 +2,12 @@
 // writer is the package `hyparquet-writer`, which is loaded with the first delta.
 import { rename, unlink } from 'node:fs/promises'
 import { errorOf, invalidArgument } from '../errors.ts'
+import { isWellFormed } from '../internal/bytes.ts'
 import { isDate, throwIfAborted } from '../internal/platform.ts'
 import { checkedPath, checkFunction, checkOptions } from '../internal/validate.ts'
 import type { EpochRange } from './coordinator-types.ts'
 import { checkedName } from './file-name.ts'
-import { isWellFormed, type ItemsFlusher } from './items-flusher.ts'
+import type { ItemsFlusher } from './items-flusher.ts'
 import { createFile, NumberedFiles, syncFile, tried, writeAll } from './numbered-files.ts'
 import { OneAtATime } from './one-at-a-time.ts'
 
