@@ -24,7 +24,7 @@ pub use clean_mark::{LastMark, NotForgotten};
 pub use error::FolderError;
 pub use kind::kind_of;
 pub use lock::{FolderLock, LOCK_NAME, OWNER_NAME, Taken};
-pub use remains::{Remains, Unfinished};
+pub use remains::{Remains, SET_MANIFEST, Unfinished};
 
 /// A folder as its owner sees it.
 #[derive(Clone, Copy, Debug)]

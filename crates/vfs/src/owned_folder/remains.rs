@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ledgerstone_format::{FolderKind, Identity};
 
 use super::{FolderError, OwnedFolder, identity::NOT_MADE_HERE};
-use crate::{FileError, Result};
+use crate::{FileError, Result, read_small_file};
 
 /// What a file is that is found in a folder without an identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,9 @@ pub struct Unfinished {
     pub prepared: PathBuf,
 }
 
+/// The manifest of a snapshot set: its name, and how it begins.
+pub const SET_MANIFEST: (&str, &[u8; 8]) = ("MANIFEST", b"LGST-SSM");
+
 impl OwnedFolder<'_> {
     /// Looks at all that is found by `look` in a folder without an identity, which is given the identity that was prepared there. `None`:
     /// there is nothing of ours.
@@ -40,6 +43,7 @@ impl OwnedFolder<'_> {
         &self,
         look: impl FnOnce(Option<&Identity>) -> Result<Vec<(Remains, PathBuf)>, E>,
     ) -> Result<Option<Unfinished>, E> {
+        self.check_not_a_snapshot_set()?;
         let prepared = self.prepared()?;
         let found = look(prepared.as_ref().map(|(identity, _)| identity))?;
         if found.iter().any(|(remains, _)| *remains == Remains::Data) {
@@ -59,5 +63,20 @@ impl OwnedFolder<'_> {
         // Without files nobody knows whether the identity was made durable: it is prepared anew.
         let has_files = found.iter().any(|(remains, _)| *remains == Remains::HalfMade);
         Ok(prepared.filter(|_| has_files).map(|(identity, prepared)| Unfinished { identity, prepared }))
+    }
+
+    /// A set would not open again beside an identity.
+    fn check_not_a_snapshot_set(&self) -> Result<()> {
+        let (name, magic) = SET_MANIFEST;
+        match read_small_file(self.vfs, &self.path.join(name), magic.len()) {
+            Ok(Some(head)) if head == magic => {}
+            Err(error) if error.as_foreign().is_none() => return Err(error),
+            _ => return Ok(()),
+        }
+        let expected = match self.kind {
+            FolderKind::Store => "a folder for a store alone (the set: `FileSnapshotSet.open(folder)`)",
+            FolderKind::Log => "a folder for an event log alone (the set: `FileSnapshotSet.open(folder)`)",
+        };
+        Err(FileError::foreign(self.path, "a snapshot set", expected))
     }
 }
