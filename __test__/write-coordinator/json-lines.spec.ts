@@ -64,6 +64,16 @@ test.serial('a value without a line is refused with where it is, and its delta l
   t.deepEqual(linesIn(folder), [1, 2, 'good'])
 })
 
+// Kind "input checked instead of output". Bug: an item that was encoded as two lines was counted as one and read as two, and a lone surrogate was stored as
+// another character. Mechanism: that `encode` gave a text was all that was looked at. Fix: what it gave has to be one line that UTF-8 can say.
+test.serial('an item that is two lines, or that UTF-8 cannot say, is refused', async (t) => {
+  const folder = temporaryFolder(t)
+  for (const encode of [(item: unknown) => JSON.stringify([item], undefined, 2), () => '"\ud800"']) {
+    await t.throwsAsync(jsonLines(folder, { encode }).flushDelta([1], { start: 1, end: 2 }, { signal }), { code: 'ERR_CODEC' })
+  }
+  t.deepEqual(linesIn(folder), [])
+})
+
 test.serial('one that is aborted leaves nothing of its delta', async (t) => {
   const folder = temporaryFolder(t)
   const flusher = jsonLines(folder)

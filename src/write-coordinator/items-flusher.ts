@@ -1,5 +1,6 @@
 // What the ready flushers share: they store deltas that are lists of items, and encode the items as text.
 import { errorOf } from '../errors.ts'
+import { isWellFormed } from '../internal/bytes.ts'
 import type { EpochRange } from './coordinator-types.ts'
 
 /**
@@ -35,5 +36,6 @@ export function encodedText<Item>(encode: (item: Item) => unknown, item: Item, w
     throw errorOf('ERR_CODEC', `${what} cannot be encoded`, { codec: 'json' }, cause)
   }
   if (typeof text !== 'string') throw errorOf('ERR_CODEC', `${what} cannot be encoded: the encoder gave no text`, { codec: 'json' })
+  if (!isWellFormed(text)) throw errorOf('ERR_CODEC', `${what} cannot be encoded: the text has a lone surrogate`, { codec: 'json' })
   return text
 }

@@ -1,6 +1,7 @@
 // A ready flusher: items as lines of JSON in files of a folder. Before a delta is `written`, its file has all of it and is flushed to the device; before it is
 // `durable`, new names are flushed too. A run begins a new file, so what a power cut has torn stays at the end of its file.
 import type { FileHandle } from 'node:fs/promises'
+import { errorOf } from '../errors.ts'
 import { throwIfAborted } from '../internal/platform.ts'
 import { checkedPath, checkFunction, checkInteger, checkOptions } from '../internal/validate.ts'
 import type { EpochRange } from './coordinator-types.ts'
@@ -20,7 +21,7 @@ export interface JsonLinesOptions<Item> {
   name?: string | undefined
   /** A file that has so many bytes gets no further delta. @default 64 MiB */
   maxBytes?: number | undefined
-  /** Makes a line of an item. @default JSON.stringify */
+  /** Makes a line of an item, without a line break. @default JSON.stringify */
   encode?: ((item: Item) => string) | undefined
 }
 
@@ -147,7 +148,9 @@ class JsonLines<Item> implements ItemsFlusher<Item, JsonLinesSnapshot> {
     let lines = 0
     let n = 0
     for (const item of items) {
-      const line = encodedText(this.#encode, item, `item ${n++} of the delta from epoch ${start}`)
+      const what = `item ${n++} of the delta from epoch ${start}`
+      const line = encodedText(this.#encode, item, what)
+      if (line.includes('\n')) throw errorOf('ERR_CODEC', `${what} cannot be encoded: it has more than one line`, { codec: 'json' })
       text += `${line}\n`
       lines++
       if (text.length < CHUNK_LENGTH) continue

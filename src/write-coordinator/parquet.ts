@@ -2,6 +2,7 @@
 // package `hyparquet-writer`, loaded with the first delta, encodes the files.
 import { rename, unlink } from 'node:fs/promises'
 import { errorOf, invalidArgument } from '../errors.ts'
+import { isWellFormed } from '../internal/bytes.ts'
 import { throwIfAborted } from '../internal/platform.ts'
 import { checkedPath, checkFunction, checkOptions } from '../internal/validate.ts'
 import type { EpochRange } from './coordinator-types.ts'
@@ -17,20 +18,29 @@ const WRITER = 'hyparquet-writer'
 /** What a column holds. `null` and `undefined` fit all types. */
 export type ParquetType = 'BOOLEAN' | 'INT32' | 'INT64' | 'DOUBLE' | 'STRING' | 'TIMESTAMP' | 'JSON'
 
-/** Whether a value, stored in a column of the type, can be read again unchanged. */
-const FITS: Readonly<Record<ParquetType, (value: unknown) => boolean>> = {
-  BOOLEAN: (value) => typeof value === 'boolean',
-  INT32: (value) => Number.isInteger(value) && (value as number) >= -(2 ** 31) && (value as number) < 2 ** 31,
-  INT64: (value) => Number.isSafeInteger(value) || (typeof value === 'bigint' && BigInt.asIntN(64, value) === value),
-  DOUBLE: (value) => typeof value === 'number',
-  STRING: (value) => typeof value === 'string' && !/\p{Surrogate}/u.test(value),
-  TIMESTAMP: (value) => Object.prototype.toString.call(value) === '[object Date]' && Number.isFinite(Number(value)),
-  JSON: (value) => typeof value !== 'function' && typeof value !== 'symbol' && typeof value !== 'bigint',
+/** What is stored for a value, so that it can be read again unchanged; `undefined` for one that does not fit. */
+const STORED: Readonly<Record<ParquetType, (value: unknown) => unknown>> = {
+  BOOLEAN: (value) => (typeof value === 'boolean' ? value : undefined),
+  INT32: (value) => (Number.isInteger(value) && (value as number) >= -(2 ** 31) && (value as number) < 2 ** 31 ? value : undefined),
+  INT64: (value) => {
+    if (Number.isSafeInteger(value)) return BigInt(value as number)
+    return typeof value === 'bigint' && BigInt.asIntN(64, value) === value ? value : undefined
+  },
+  DOUBLE: (value) => (typeof value === 'number' ? value : undefined),
+  STRING: (value) => (typeof value === 'string' && isWellFormed(value) ? value : undefined),
+  TIMESTAMP: (value) => (Object.prototype.toString.call(value) === '[object Date]' && Number.isFinite(Number(value)) ? value : undefined),
+  JSON: (value) => {
+    try {
+      return JSON.parse(JSON.stringify(value)) as unknown // a copy without getters and bigints: the writer would make numbers of those
+    } catch {
+      return undefined
+    }
+  },
 }
 
 /** How {@link parquet} stores. */
 export interface ParquetOptions<Item> {
-  /** The columns, in their order. INT64 takes bigints and safe integers, TIMESTAMP dates (to the millisecond, UTC). */
+  /** The columns, in their order. INT64 takes bigints and safe integers, TIMESTAMP dates (to the millisecond, UTC), JSON what `JSON.stringify` takes. */
   columns: Readonly<Record<string, ParquetType>>
   /** The values of an item by column. @default the item itself */
   row?: ((item: Item) => Readonly<Record<string, unknown>>) | undefined
@@ -127,11 +137,12 @@ class Parquet<Item> implements ItemsFlusher<Item, ParquetSnapshot> {
       const row = this.#row(item)
       for (const { name, type, data } of columns) {
         const value = row[name] ?? null
-        if (value !== null && !FITS[type](value))
+        const stored = value === null ? null : STORED[type](value)
+        if (stored === undefined)
           throw errorOf('ERR_CODEC', `a value does not fit its column: item ${n} of the delta from epoch ${start} column=${JSON.stringify(name)} type=${type}`, {
             codec: 'parquet',
           })
-        data.push(type === 'INT64' && typeof value === 'number' ? BigInt(value) : value)
+        data.push(stored)
       }
       n++
     }
@@ -169,6 +180,6 @@ async function loadedWriter(): Promise<Writer> {
 function checkedColumns(columns: unknown): [string, ParquetType][] {
   const entries = typeof columns === 'object' && columns !== null ? (Object.entries(columns) as [string, ParquetType][]) : []
   if (entries.length === 0) throw invalidArgument('columns', 'an object with a column at least is needed')
-  for (const [name, type] of entries) if (!Object.hasOwn(FITS, type)) throw invalidArgument(`columns.${name}`, `a type is one of ${Object.keys(FITS).join(', ')}`)
+  for (const [name, type] of entries) if (!Object.hasOwn(STORED, type)) throw invalidArgument(`columns.${name}`, `a type is one of ${Object.keys(STORED).join(', ')}`)
   return entries
 }
