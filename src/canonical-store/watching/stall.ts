@@ -4,7 +4,7 @@ import { setTimeout } from '../../internal/platform.ts'
 
 /** In ms: after this time without progress, writes that wait for the flusher are refused; `PATIENCE` in Rust. */
 const STALL_MS = 30_000
-/** In ms: the same if they wait for readers, of another thread or of their own. */
+/** In ms: the same if they wait for readers of any thread, also of this one. */
 const READERS_STALL_MS = 5_000
 
 /** The queue that is watched. */
