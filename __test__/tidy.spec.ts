@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { circleIn, type Import, importsOf, isInterfaceFile, loadedWith } from './support/imports.ts'
 import { usesOf } from './support/rust-uses.ts'
+import { scriptCommentsOf } from './support/script-comments.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const GENERATED = ['native.d.ts', 'npm/**', 'package-lock.json', 'Cargo.lock', 'bench/results/**']
@@ -74,8 +75,8 @@ const INTERFACES = new Set([
 const PUBLIC_CLASSES = new Set(['src/errors.ts', 'src/lock-manager/lock-manager.ts'])
 
 /**
- * Habits of speech that make a text hard to read, with what to write instead. Documents are held against them, and the comments that scripts, benchmark,
- * examples and the binding's files begin with. `docs/STATUS.md` is a notebook.
+ * Habits of speech that make a text hard to read, with what to write instead. Documents are checked for them, all comments of TypeScript, and the comments that the
+ * binding's files begin with. `docs/STATUS.md` is a notebook.
  */
 const HABITS: Readonly<Record<string, RegExp>> = {
   'name the subject: "a writer that", "a caller that"':
@@ -88,7 +89,8 @@ const HABITS: Readonly<Record<string, RegExp>> = {
   'say "bypasses", "around"': /\bround (?:the|it|both)\b/i,
   'say "exists", "the bytes are"': /\bwhat(?:ever)? (?:stands|is) there\b|\bstands? there\b/i,
 }
-const WITH_PLAIN_HEADERS = /^(scripts|bench|examples)\/.*\.(ts|mjs)$|^crates\/binding\/src\/.*\.rs$/
+const WITH_PLAIN_HEADERS = /^crates\/binding\/src\/.*\.rs$/
+const WITH_PLAIN_SCRIPT_COMMENTS = /^(src|scripts|bench|examples|__test__)\/.*\.(ts|mjs)$/
 
 const tracked = filesOfTheTree()
 const sources = tracked.filter((file) => /\.(rs|ts|js|mjs|json|toml|md|sh|yml)$/.test(file) && !isGenerated(file))
@@ -185,8 +187,8 @@ test('locks, event logs and snapshot sets load nothing of the store', (t) => {
   }
 })
 
-// Fake timers made awaited writes hang, and a jsdom or zone.js global made values of the platform strangers: its functions were looked up at each call,
-// its classes asked by `instanceof`. They are taken once, in one file, and classes are told by what their objects can do.
+// Fake timers made awaited writes hang, and a jsdom or zone.js global made values of the platform strangers: its functions were looked up at each call, its
+// classes used with `instanceof`. They are taken once, in one file, and objects are recognised by what they can do.
 test('the platform is taken in one place', (t) => {
   const taken = /(?<![.\w#])(setTimeout|clearTimeout|setInterval|clearInterval|setImmediate|queueMicrotask|performance|AbortController)\b(?=[.(),])/g
   const found = sources
@@ -250,24 +252,46 @@ test('every source file begins by saying what it is', (t) => {
   t.deepEqual(silent, [])
 })
 
-test('documents, and what scripts say of themselves, are plain English', (t) => {
+test('documents, and what files of the binding begin with, are plain English', (t) => {
   t.true(documents.length > 40)
   const texts = [
     ...documents.filter((file) => file !== 'docs/STATUS.md').map((file) => [file, prose(file)] as const),
     ...sources.filter((file) => WITH_PLAIN_HEADERS.test(file)).map((file) => [file, headerOf(file)] as const),
   ]
-  const found = texts.flatMap(([file, lines]) =>
-    lines
-      .join('\n')
-      .split(/\n(?:\/\/!?)?\n/)
-      .map((paragraph) => paragraph.replaceAll(/\n(?:\/\/!?)? */g, ' '))
-      .flatMap((paragraph) => {
-        return Object.entries(HABITS).flatMap(([instead, habit]) =>
-          habit.test(paragraph) ? [`${file}: "${paragraph.slice(paragraph.search(habit)).slice(0, 60)}…": ${instead}`] : [],
-        )
-      }),
-  )
+  const found = texts.flatMap(([file, lines]) => {
+    const paragraphs = lines.join('\n').split(/\n(?:\/\/!?)?\n/)
+    return habitsIn(
+      file,
+      paragraphs.map((paragraph) => paragraph.replaceAll(/\n(?:\/\/!?)? */g, ' ')),
+    )
+  })
   t.deepEqual(found, [])
+})
+
+test('comments of TypeScript are plain English', (t) => {
+  const commented = sources.filter((file) => WITH_PLAIN_SCRIPT_COMMENTS.test(file)).map((file) => [file, scriptCommentsOf(file, text(file))] as const)
+  t.true(commented.flatMap(([, paragraphs]) => paragraphs).length > 2000)
+  t.deepEqual(
+    commented.flatMap(([file, paragraphs]) => habitsIn(file, paragraphs)),
+    [],
+  )
+})
+
+test('comments of TypeScript are found everywhere, and not inside of literals', (t) => {
+  const script = [
+    '/**',
+    ' * One',
+    ' * file.',
+    ' *',
+    ' * More.',
+    ' */',
+    "const s = '// no' // Behind.",
+    '// Below',
+    '// it.',
+    'const u = `// no ${s /* Inside. */} // no`',
+    'const p = /[`"\'] \\/\\/ no/ // Last.',
+  ]
+  t.deepEqual(scriptCommentsOf('x.ts', script.join('\n')), ['One file.', 'More.', 'Behind.', 'Below it.', 'Inside.', 'Last.'])
 })
 
 test('each habit is recognised, and plain sentences are not', (t) => {
@@ -460,6 +484,15 @@ function prose(file: string): string[] {
       if (isFence) isCode = !isCode
       return isCode || isFence ? '' : line
     })
+}
+
+/** Each habit in the paragraphs of a file: where, and what to write instead. */
+function habitsIn(file: string, paragraphs: readonly string[]): string[] {
+  return paragraphs.flatMap((paragraph) =>
+    Object.entries(HABITS).flatMap(([instead, habit]) =>
+      habit.test(paragraph) ? [`${file}: "${paragraph.slice(paragraph.search(habit)).slice(0, 60)}…": ${instead}`] : [],
+    ),
+  )
 }
 
 /** The lines of the comment that a source file begins with. */

@@ -76,10 +76,10 @@ function salesDelta(): Delta<Sales> {
   }
 }
 
-/** Where the program was started; whoever did removes it. */
+/** The folder in which the program was started; the test removes it. */
 const PLACE = process.cwd()
 
-/** Plays one example, in a folder of its own. */
+/** Plays one example, in a separate folder. */
 export async function play(example: (scene: Scene) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(PLACE, 'scene-'))
   process.chdir(folder)

@@ -15,7 +15,7 @@ function scene(options: Partial<CoordinatorOptions<Listed>> = {}): { coordinator
   return { coordinator: new WriteCoordinator<Listed>({ init, context: 1, snapshot: [], flusher, ...options }, schedule), schedule, flusher }
 }
 
-/** Moves the clock and settles; whether the flusher has been called meanwhile. */
+/** Moves the clock and settles; whether the flusher has been called by then. */
 async function isCalledWithin(ms: number, { schedule, flusher }: ReturnType<typeof scene>): Promise<boolean> {
   const { calls } = flusher
   schedule.advance(ms)

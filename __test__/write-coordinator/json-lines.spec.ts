@@ -103,7 +103,7 @@ test.serial('a flusher that serves two coordinators at once stores each delta wh
     )
 })
 
-// Kinds "left in place" and "any file can stand there".
+// Kinds "left in place" and "any file in the place of ours".
 test.serial('a file that is not as it was left is left alone, and so are links and whatever else is there', async (t) => {
   const folder = temporaryFolder(t)
   const elsewhere = join(folder, 'elsewhere')
@@ -147,7 +147,7 @@ test.serial('a folder that cannot be made is an error with its path', async (t) 
 
 test.serial('a device without room may be tried again: what the failed try has left is written over', async (t) => {
   const folder = temporaryFolder(t)
-  // Every file's `write` of this process, so no other test of this file runs meanwhile.
+  // Replaces `write` of all files of this process, so no other test of this file may run at the same time.
   const probe = await open(join(folder, 'probe'), 'w')
   const prototype = Object.getPrototypeOf(probe) as { write: (...args: unknown[]) => Promise<{ bytesWritten: number }>; truncate: (length: number) => Promise<void> }
   await probe.close()

@@ -79,7 +79,7 @@ test('durable moves when somebody waits for it, once for all who do, and not oth
   await coordinator.close()
 })
 
-// Elsewhere: the watermark was published before the view, so whoever was woken by it did not find what it promised.
+// Elsewhere: the watermark was published before the view, so a caller that it woke did not find what it promised.
 test('a view is published before the mark that promises it', async (t) => {
   const coordinator = numbers(new MemoryFlusher(), { flush: { writes: 2 } })
   const levels = ['written', 'durable'] as const

@@ -2,11 +2,11 @@
 //
 // 1. Every applied write is in exactly one of current, frozen and snapshot, in the order of the calls; also after a failure and after the end.
 // 2. Marks only grow, durable <= written <= applied, and none is ahead of what the flusher has done.
-// 3. Who waits for a level is answered when the mark has come to it and the view shows it, not before, and with the failure when it never will.
+// 3. A wait for a level is answered when the mark has come to it and the view shows it, not before, and with the failure when it never will.
 // 4. One call of the flusher at a time, batches in order without gaps, none above `flush.writes`.
-// 5. What is pending is below the bound before each write; who waits for room waits only while there is none.
+// 5. What is pending is below the bound before each write; a write waits for room only while there is none.
 // 6. While a pause is held nothing is applied and no flush runs; a pause that failed is gone.
-// 7. Whoever waits for something waits for a call of the flusher, a timer, or a pause: nothing hangs.
+// 7. Every wait is for a call of the flusher, a timer, or a pause: nothing hangs.
 // 8. A subscriber that reads has seen the newest view.
 // 9. At the end no timer, turn, listener or promise is left.
 import { getEventListeners } from 'node:events'
