@@ -159,6 +159,8 @@ impl Shelf<'_> {
             }
             kept.push((number, spare.len));
         }
+        // The process that made a spare may have died before it flushed the name. A clean close leaves no spares.
+        self.changed |= !kept.is_empty();
         if self.changed && !planted(PlantedFault::RetiredNotFlushed) {
             self.vfs.sync_dir(self.dir)?;
         }

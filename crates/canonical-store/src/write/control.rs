@@ -136,6 +136,7 @@ impl Store {
     pub fn rotate_events(&self) -> Result<Option<PathBuf>> {
         self.check_whole()?;
         self.coordinator.wait_flushed(self.applied_seq())?;
+        self.forget_clean_mark()?;
         self.log.rotate().map_err(|error| match Error::from(error) {
             failure @ (Error::Io(_) | Error::Poisoned(_)) => self.stop_writing_for(failure),
             other => other,

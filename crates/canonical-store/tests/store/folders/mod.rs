@@ -6,6 +6,7 @@ mod foreign;
 #[cfg(unix)]
 mod gone;
 mod making;
+mod marked;
 mod nested;
 mod owned;
 #[cfg(target_os = "linux")]
