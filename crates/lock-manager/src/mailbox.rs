@@ -1,5 +1,4 @@
-//! How clients hear of grants: grants go into their owner's mailbox, and its listener is called once until it has emptied the
-//! mailbox.
+//! How clients hear of grants: grants go into their owner's mailbox, and its listener is called once until it has emptied the mailbox.
 
 use std::{collections::VecDeque, fmt, sync::Arc};
 

@@ -15,8 +15,7 @@ impl FileSnapshotSet {
     /// snapshot of a higher ordinal exists, nor a pending one once a full one does.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for a full one, which is published, not made; [`Error::Limit`]; [`Error::NoSpace`]: nothing
-    /// was made.
+    /// [`Error::InvalidArgument`] for a full one, which is published, not made; [`Error::Limit`]; [`Error::NoSpace`]: nothing was made.
     pub fn create_or_get(
         &self,
         kind: SnapshotType,

@@ -1,5 +1,4 @@
-//! An open set: its owner's lock, its state, and how a change is made. Changes run one after another; readers never wait for
-//! one.
+//! An open set: its owner's lock, its state, and how a change is made. Changes run one after another; readers never wait for one.
 
 use std::{
     path::{Path, PathBuf},

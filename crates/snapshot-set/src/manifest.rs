@@ -251,8 +251,7 @@ mod tests {
         }
     }
 
-    /// As `every_flipped_bit…`, but with a correct checksum: each field is checked by itself, and no count decides how much is
-    /// allocated.
+    /// As `every_flipped_bit…`, but with a correct checksum: each field is checked by itself, and no count decides how much is allocated.
     #[test]
     fn fields_out_of_range_are_refused_under_a_right_checksum() {
         let body = sample().encode();

@@ -50,8 +50,7 @@ impl FileSnapshotSet {
 }
 
 impl Change<'_> {
-    /// Verifies the newest `count` intact full snapshots; returns the oldest of them, `None` if there are fewer. Notes damaged
-    /// ones.
+    /// Verifies the newest `count` intact full snapshots; returns the oldest of them, `None` if there are fewer. Notes damaged ones.
     pub(crate) fn verify_newest(&mut self, count: u32) -> Result<Option<u64>> {
         let fulls: Vec<_> =
             self.state.of_type(SnapshotType::Full).map(|(ordinal, entry)| (ordinal, entry.clone())).collect();

@@ -1,5 +1,4 @@
-//! What to restore: the newest undamaged full snapshot, and every later diff, in the order of the numbers. Never a chain with a
-//! gap.
+//! What to restore: the newest undamaged full snapshot, and every later diff, in the order of the numbers. Never a chain with a gap.
 
 use crate::{
     Error, FileSnapshotSet, Result, SnapshotInfo,

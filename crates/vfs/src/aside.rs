@@ -1,5 +1,4 @@
-//! Files in the making, beside their final place: `<name>.tmp`. A process that dies leaves one behind; the next attempt removes
-//! it.
+//! Files in the making, beside their final place: `<name>.tmp`. A process that dies leaves one behind; the next attempt removes it.
 //!
 //! Only files that look like ours are removed: empty ones, and ones that begin with zeros or with the magic of our formats. Any
 //! other file with such a name is left alone, and the next name is used (`<name>.tmp1` up to `<name>.tmp7`).

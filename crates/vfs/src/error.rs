@@ -1,5 +1,4 @@
-//! A failed system call: which one, on which path, and why. Cheap to clone: every caller that waits for it gets the same
-//! failure.
+//! A failed system call: which one, on which path, and why. Cheap to clone: every caller that waits for it gets the same failure.
 
 use std::{fmt, io, path::PathBuf, sync::Arc};
 

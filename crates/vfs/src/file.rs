@@ -138,8 +138,7 @@ pub trait VfsFile: Send + Sync + fmt::Debug {
     }
 
     /// The same, bypassing the operating system's cache if possible: for bytes that are flushed right after and not read soon.
-    /// Works only with whole pages: `offset` and the memory of `bytes` should be aligned to a page, and its length a multiple
-    /// of one.
+    /// Works only with whole pages: `offset` and the memory of `bytes` should be aligned to a page, and its length a multiple of one.
     fn write_all_direct_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         self.write_all_at(bytes, offset)
     }

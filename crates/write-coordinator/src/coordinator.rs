@@ -65,8 +65,7 @@ pub struct Coordinator<D: Delta, E: Clone> {
 }
 
 impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
-    /// Starts with `active`, which may already hold what recovery replayed, on top of a state that is flushed up to
-    /// `flushed_seq`.
+    /// Starts with `active`, which may already hold what recovery replayed, on top of a state that is flushed up to `flushed_seq`.
     pub fn new(clock: Arc<dyn Clock>, pacing: Pacing, active: Arc<D>, epoch: u64, flushed_seq: u64) -> Self {
         let filling_since = (active.last_seq() > flushed_seq).then(|| clock.monotonic());
         Self {
@@ -279,8 +278,7 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
             });
             self.version.store(slot.version, Ordering::Release);
         }
-        // Counts anew what readers hold before this delta is added: every reader that captured the old view is about to release
-        // it.
+        // Counts anew what readers hold before this delta is added: every reader that captured the old view is about to release it.
         self.pinned_bytes();
         self.retired.lock().push(Arc::downgrade(frozen));
         self.flushed.fetch_max(frozen.last_seq(), Ordering::AcqRel);

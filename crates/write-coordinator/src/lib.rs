@@ -4,8 +4,7 @@
 //! Order of a flush: freeze (epoch + 1) → [`Flusher::flush`] → publish the view → raise the flushed mark → wake. A view is
 //! published before the mark that promises it (I8), and a failed flush reaches every caller that waits.
 //!
-//! `ledgerstone/coordinator` (`src/write-coordinator`) is the same thing in TypeScript, for users' own storage. Its words and
-//! theirs here:
+//! `ledgerstone/coordinator` (`src/write-coordinator`) is the same thing in TypeScript, for users' own storage. Its words and theirs here:
 //!
 //! | there | here |
 //! | --- | --- |

@@ -4,8 +4,7 @@
 //!
 //! A part is verified without reading its bytes again. Let `R(p)` be the running checksum of the stretch up to `p`. A part over
 //! `a..b` that starts from `seed` has the checksum `crc` exactly when `R(b) = crc ^ shift(seed ^ R(a), b - a)`, all not
-//! inverted. So the claim at the beginning of a part gives the value that `R` must have at its end, and the pass compares them
-//! there.
+//! inverted. So the claim at the beginning of a part gives the value that `R` must have at its end, and the pass compares them there.
 
 use std::{cmp::Reverse, collections::BinaryHeap, ops::ControlFlow, ops::Range};
 

@@ -1,5 +1,4 @@
-//! A name in a folder where there are only paths (Windows): after opening, links and everything else but regular files are
-//! recognised.
+//! A name in a folder where there are only paths (Windows): after opening, links and everything else but regular files are recognised.
 
 use std::{
     ffi::OsString,

@@ -41,8 +41,7 @@ impl OwnedFolder<'_> {
         Ok(head.map(|head| if CleanMark::is_head(self.kind, &head) { Remains::Data } else { Remains::Foreign }))
     }
 
-    /// Whether there is a mark with bytes that we never wrote. Nothing is lost by that, but the disk has changed what was
-    /// written.
+    /// Whether there is a mark with bytes that we never wrote. Nothing is lost by that, but the disk has changed what was written.
     ///
     /// # Errors
     /// [`FileError`].

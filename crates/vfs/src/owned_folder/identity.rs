@@ -61,8 +61,7 @@ impl OwnedFolder<'_> {
         }
     }
 
-    /// Writes an identity aside, durably: whatever is made in the folder afterwards belongs to that store or log. Returns its
-    /// path.
+    /// Writes an identity aside, durably: whatever is made in the folder afterwards belongs to that store or log. Returns its path.
     ///
     /// # Errors
     /// [`FileError`].

@@ -1,5 +1,4 @@
-//! A folder that one process owns: that of a store, or of an event log on its own. Both are taken, named and left in the same
-//! way.
+//! A folder that one process owns: that of a store, or of an event log on its own. Both are taken, named and left in the same way.
 //!
 //! ```text
 //! (the folder), LOCK   one owner at a time

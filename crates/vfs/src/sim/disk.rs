@@ -219,8 +219,7 @@ impl SimDisk {
         assert!(done.is_some(), "no file can be put at {}", path.as_ref().display());
     }
 
-    /// Puts something that is no file in place of what is at `path`, whose folder exists: durable, counts as no operation and
-    /// never fails.
+    /// Puts something that is no file in place of what is at `path`, whose folder exists: durable, counts as no operation and never fails.
     ///
     /// # Panics
     /// When the folder is missing.

@@ -1,5 +1,4 @@
-//! The mishaps of the calls on a disk: a simulation that counts each mishap of each kind of call shows when it no longer causes
-//! one.
+//! The mishaps of the calls on a disk: a simulation that counts each mishap of each kind of call shows when it no longer causes one.
 
 use super::{
     disk::SimDisk,

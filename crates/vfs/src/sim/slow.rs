@@ -53,8 +53,7 @@ impl SlowVfs {
         Self { inner, pace: Arc::new(pace) }
     }
 
-    /// The flushes so far. If two calls return the same `begun`, above `ended`, a flush was under way all the time between
-    /// them.
+    /// The flushes so far. If two calls return the same `begun`, above `ended`, a flush was under way all the time between them.
     pub fn flushes(&self) -> SlowFlushes {
         let ended = self.pace.ended.load(Ordering::SeqCst);
         SlowFlushes { begun: self.pace.begun.load(Ordering::SeqCst), ended }
