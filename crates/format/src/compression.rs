@@ -185,7 +185,7 @@ mod tests {
             }
             for bit in 0..stored.len() * 8 {
                 stored[bit / 8] ^= 1 << (bit % 8);
-                // LZ4 notices only errors of its own structure: the checksum is the caller's.
+                // LZ4 notices only structural errors: the checksum is the caller's.
                 let found = decompress_bounded(kind, &stored, raw.len(), raw.len());
                 assert!(found.ok().is_none_or(|found| found.len() == raw.len()), "{kind:?} bit {bit}");
                 stored[bit / 8] ^= 1 << (bit % 8);

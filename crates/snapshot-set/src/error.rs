@@ -69,7 +69,7 @@ pub enum Error {
     Locked {
         /// The set's folder.
         path: PathBuf,
-        /// Who has it open, if known.
+        /// Its owner, if known.
         by: Taken,
     },
     /// No snapshot has this ordinal.
