@@ -130,7 +130,7 @@ fn await_end_of(dir: &Path) -> Result<()> {
     }
 }
 
-/// LMDB follows the path, whatever is there by now: it is called only while the path leads to the file `data`, and the
+/// LMDB follows the path, wherever that leads by now: it is called only while the path leads to the file `data`, and the
 /// environment it opens is valid only if the path still does afterwards.
 fn in_place(data: &dyn VfsFile, open: impl FnOnce() -> heed::Result<Environment>) -> Result<Environment> {
     data.check_in_place()?;
