@@ -85,7 +85,7 @@ const HABITS: Readonly<Record<string, RegExp>> = {
   'say "exists", "the bytes are"': /\bwhat(?:ever)? (?:stands|is) there\b|\bstands? there\b/i,
 }
 const PLAIN_HEADERS = /^(scripts|bench|examples)\/.*\.(ts|mjs)$/
-const PLAIN_COMMENTS = /^crates\/binding\/.*\.rs$/
+const PLAIN_COMMENTS = /^crates\/.*\.rs$/
 
 const tracked = filesOfTheTree()
 const sources = tracked.filter((file) => /\.(rs|ts|js|mjs|json|toml|md|sh|yml)$/.test(file) && !isGenerated(file))

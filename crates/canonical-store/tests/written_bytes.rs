@@ -83,7 +83,7 @@ fn bytes_written_for_each_byte_of_data() {
     let lone = rig.during(|| (1..=100).for_each(|n| durable(rig.commit(n))));
     assert_eq!((lone.journal, lone.groups, lone.log), (100 * PAGE, 100, 0));
 
-    // A group is its frames, in whole pages. What is not waited for within 10 ms is a group of its own.
+    // A group is its frames, in whole pages. A commit that no caller waits for within 10 ms is a separate group.
     let grouped = rig.during(|| {
         for turn in 1..=20 {
             durable((0..256).map(|n| rig.commit(turn * 256 + n)).last().unwrap_or_default());

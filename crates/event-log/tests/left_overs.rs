@@ -16,7 +16,7 @@ use ledgerstone_format::{PlantedFault, plant};
 use ledgerstone_vfs::sim::SimDisk;
 use support::{Event, SMALL, append, create, open, read, scan_of, segments};
 
-/// What stands behind a frame that was flushed, in an append of its own.
+/// The events of a separate append after a frame that was flushed.
 fn tails() -> Vec<Vec<Event>> {
     let zeros = |count: usize, len: usize| vec![(10, vec![0; len]); count];
     let mixed = |len: usize, zeros: usize| vec![(10, [vec![7; len], vec![0; zeros]].concat())];
@@ -127,7 +127,7 @@ fn a_left_over_behind_what_is_cut_off_anyway_needs_no_room() {
     goes_on(&disk, next, 1, "behind the cut");
 }
 
-/// What stood behind the page is cut off, so it is zeros that come to stand there and not what made the frame torn.
+/// The bytes after the page are cut off, so zeros replace the bytes that made the frame torn.
 #[test]
 fn garbage_behind_the_page_does_not_hide_a_frame_that_zeros_would_make_whole() {
     for (number, tail) in tails().into_iter().enumerate() {

@@ -192,8 +192,8 @@ fn after_a_kill_a_torn_end_is_cut_and_told() {
     assert_holds(&log, 1, 5);
 }
 
-/// The footer says where the segment ends, so it is not read through: who reads the frame is told, or who verifies. Without a footer
-/// the frames must still reach what the mark says.
+/// The footer says where the segment ends, so opening does not read it through: reading the frame reports the damage, and so
+/// does verifying. Without a footer the frames must still reach what the mark promises.
 #[test]
 fn after_a_close_a_torn_end_is_damage() {
     let disk = SimDisk::new(1);

@@ -208,8 +208,8 @@ fn a_power_cut_while_truncating_anywhere_keeps_every_event_below_the_cut() {
     assert!(std::env::var("LEDGERSTONE_SEED").is_ok() || rewritten > 20, "{rewritten}");
 }
 
-/// Bug and mend are told in `left_overs.rs`. The lives of a store never meet it, as what its log holds beyond the last flush is cut at
-/// every opening; those of a log do.
+/// `left_overs.rs` explains bug and fix. The lives of a store never meet it, because every opening cuts what its log holds
+/// beyond the last flush; those of a log do.
 #[test]
 fn a_left_over_that_is_kept_is_found() {
     let finds = |seed| catch_unwind(AssertUnwindSafe(|| cut_everywhere(seed))).is_err();

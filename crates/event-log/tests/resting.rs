@@ -97,7 +97,7 @@ fn sessions_fill_one_segment_after_the_other() {
         }
         assert_holds(&log, 1, &model);
     }
-    // Each append that follows a close begins on a page of its own, of which a segment has six.
+    // Each append that follows a close begins on a new page, of which a segment has six.
     assert!(segments(&disk).len() <= 53 / 6 + 4, "{:?}", segments(&disk));
     assert_holds(&open(&disk.power_cut(), SMALL, None).unwrap(), 1, &model);
 }

@@ -176,6 +176,6 @@ fn readers_go_on_while_the_log_is_appended_to_rotated_and_trimmed() {
     log.delete_range(0, 1_440).unwrap();
     let left: Vec<u64> = log.iter_range(0, None).map(|event| event.unwrap().id).collect();
     assert!(left.iter().copied().eq(1_441..=1_500), "{left:?}");
-    // Whoever was in the way is gone: nothing is pinned for good.
+    // The reader in the way has ended: nothing is pinned for good.
     assert_eq!(log.stats().file_count, log.sealed_segments().len() as u64 + 1);
 }

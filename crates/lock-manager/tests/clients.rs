@@ -1,4 +1,4 @@
-//! What clients are told and what they cannot do; many of them at once on real threads.
+//! What clients are notified of and what they cannot do; many of them at once on real threads.
 
 #![allow(
     clippy::unwrap_used,

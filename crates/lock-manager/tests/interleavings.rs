@@ -110,7 +110,7 @@ impl Pair {
         assert_eq!((stats.held, stats.waiting), (self.model.held(), self.model.waiting()));
     }
 
-    /// Nothing is left of anybody: all stripes can be had at once.
+    /// No client has left anything: all stripes are free.
     fn check_idle(&mut self) {
         let stats = self.manager.stats();
         assert_eq!((stats.held, stats.waiting), (0, 0));
@@ -352,7 +352,7 @@ fn a_client_is_told_once_until_it_has_looked_and_again_after_that() {
         });
         assert!(tokens.iter().all(|token| holder.release(*token).released));
         assert_eq!(bell.0.load(Ordering::Relaxed), round * 2 + 1, "two grants, one call");
-        // Aborted before they were fetched: nothing is left to look at, so the next grant is told again.
+        // Aborted before they were fetched: the mailbox is empty, so the next grant is announced again.
         assert!(waiting.iter().all(|token| waiter.withdraw(*token, GiveUp::Abort).blocked.is_none()));
         let Acquired::Granted(held) = holder.acquire(&mut set, Otherwise::Wait) else { panic!("it is free") };
         let Acquired::Waiting(last) = waiter.acquire(&mut set, Otherwise::Wait) else { panic!("it is held") };
@@ -366,7 +366,7 @@ fn a_client_is_told_once_until_it_has_looked_and_again_after_that() {
         assert_eq!(fetched, [last]);
         assert!(waiter.release(last).released);
     }
-    // What a client's own release brings it is told by the answer alone.
+    // Only the answer reports what a client's own release grants to it.
     let Acquired::Granted(held) = waiter.acquire(&mut set, Otherwise::Wait) else { panic!("it is free") };
     let Acquired::Waiting(_) = waiter.acquire(&mut set, Otherwise::Wait) else { panic!("it is held") };
     assert!(waiter.release(held).own_grants);

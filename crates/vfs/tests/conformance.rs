@@ -85,7 +85,7 @@ fn bytes_are_read_where_they_were_written_and_holes_are_zero() {
     });
 }
 
-/// Whole pages of aligned memory may go round the cache, the rest not: what is read is the same, whichever handle wrote last.
+/// Whole pages of aligned memory may bypass the cache, other writes not: reads see the same, whichever handle wrote last.
 #[test]
 fn what_is_written_directly_is_what_is_read() {
     on_all(|vfs, folder| {

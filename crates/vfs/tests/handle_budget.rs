@@ -1,4 +1,4 @@
-//! One budget for the process: whoever keeps handles gives way by when they were used, whosever they are.
+//! One budget for the process: caches give way in the order of use, across all of them.
 
 use std::sync::Arc;
 

@@ -32,7 +32,7 @@ fn the_engine_opens_what_it_needs_when_others_have_taken_all_handles() {
         opened.push(OsVfs.open(&folder.join(number.to_string()), OpenHow::CreateNew).unwrap());
         OsVfs.sync_dir(&folder).unwrap();
     }
-    // Without a reserve of its own no other one begins.
+    // Without a separate reserve no other store begins.
     let other = folder.join("other");
     drop(taken);
     OsVfs.create_dir_all(&other).unwrap();

@@ -77,7 +77,7 @@ impl Flusher<Counted> for Store {
 
     fn flush(&self, frozen: &Arc<Counted>) -> Result<(), FlushFailure<Error>> {
         assert!(!self.panics.load(Ordering::Relaxed), "planned");
-        // Nobody is told before it is done, and the view still shows what is being flushed.
+        // No mark announces the flush before it is done, and the view still shows the delta that is being flushed.
         assert!(self.coordinator.flushed_seq() < frozen.last_seq());
         let view = self.coordinator.view();
         assert!(view.frozen.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, frozen)));
@@ -241,7 +241,7 @@ fn what_comes_between_the_flushers_last_look_and_its_sleep_is_not_slept_over() {
     store.coordinator.close();
 }
 
-/// Time stands still: whoever is not woken sleeps for ever.
+/// Time stands still: a waiter that is not woken sleeps for ever.
 #[test]
 fn no_wake_up_is_lost_between_many_writers_and_the_flusher() {
     let clock = SimClock::new(0);

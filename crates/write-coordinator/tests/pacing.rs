@@ -88,7 +88,7 @@ impl Flusher<Counted> for Rig {
         swap(Arc::clone(&writing.1));
     }
 
-    /// The producer goes on meanwhile, as fast as it can.
+    /// The producer continues during the flush, as fast as it can.
     fn flush(&self, frozen: &Arc<Counted>) -> Result<(), FlushFailure<String>> {
         if self.fails.load(Ordering::Relaxed) {
             return Err(FlushFailure::Retry("full".into()));
@@ -184,7 +184,7 @@ fn a_full_device_leaves_its_reserve_to_whoever_comes() {
     assert_eq!(rig.coordinator.pending_bytes(), PACING.pending_bound_bytes());
 }
 
-/// Whoever waits in a thread is let in by the clock alone: no flush ends here, and nobody wakes it.
+/// A waiting thread enters by the clock alone: no flush ends here, and nothing wakes it.
 #[test]
 fn threads_that_wait_for_room_share_the_pace_and_lose_nothing() {
     let rig = Rig::new(FLUSH_SLICES);

@@ -232,7 +232,7 @@ fn a_second_handle_is_the_same_store_and_the_last_one_closes_it() {
     assert_eq!(third.next_event_id(), 2);
 }
 
-/// Counts the commits it is told of, and may hold up whoever tells.
+/// Counts the commits of which it is notified, and may block the notifying thread.
 #[derive(Default)]
 struct Heard {
     commits: AtomicU64,
@@ -250,8 +250,8 @@ impl Listener for Heard {
     }
 }
 
-// Bug: a thread that listened to commits and closed its store missed some that were durable already. Mechanism: the marks move before listeners are
-// told, and only the last handle's closing waited for those who tell. Fix: every closing does.
+// Bug: a thread that listened to commits and closed its store missed some that were already durable. Mechanism: the marks move
+// before listeners are notified, and only the closing of the last handle waited for the notifications. Fix: every closing does.
 #[test]
 fn whoever_closes_has_been_told_of_all_that_was_durable() {
     let dir = TempDir::new("told");

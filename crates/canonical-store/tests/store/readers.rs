@@ -113,7 +113,8 @@ fn a_map_grows_beside_environments_that_have_read_and_do_nothing() {
     close_stepped(&rig.store).unwrap();
 }
 
-/// A snapshot keeps the map where it is: whoever waits for room is told for what, nothing is lost, and its release is enough.
+/// A snapshot keeps the map from growing: the error of a writer that waits for room says so, nothing is lost, and releasing the
+/// snapshot is enough.
 #[test]
 fn a_map_that_a_snapshot_keeps_from_growing_is_told_to_who_waits() {
     let dir = TempDir::new("readers-held");
@@ -149,8 +150,9 @@ fn a_map_that_a_snapshot_keeps_from_growing_is_told_to_who_waits() {
     close_stepped(&again.store).unwrap();
 }
 
-/// Bug: with as many snapshots as LMDB has places for readers nothing could be read, verified or even iterated any more. Mechanism: they and the
-/// store's own reads took from one number. Fix: snapshots have a bound of their own below it, and what the store keeps for later gives way.
+/// Bug: with as many snapshots as LMDB has places for readers nothing could be read, verified or iterated any more. Mechanism:
+/// they and the store's reads shared one limit. Fix: snapshots have a separate, lower limit, and the store's cached
+/// transactions give way.
 #[test]
 fn as_many_snapshots_as_there_may_be_leave_places_for_the_stores_own_reads() {
     let dir = TempDir::new("readers-many");
@@ -177,8 +179,9 @@ fn as_many_snapshots_as_there_may_be_leave_places_for_the_stores_own_reads() {
     close_stepped(&rig.store).unwrap();
 }
 
-/// Bug: whoever held a snapshot of a large commit and then wrote waited for room that only the snapshot's end would make. Mechanism: the bound
-/// on what readers hold counted what the waiter itself held. Fix: who holds does not wait for what is held; others do, and are told.
+/// Bug: a thread that held a snapshot of a large commit and then wrote waited for room that only the snapshot's release would
+/// make. Mechanism: the bound on what readers hold counted what the waiter itself held. Fix: a holder does not wait for what is
+/// held; others do, and their error says so.
 #[test]
 fn who_holds_a_snapshot_does_not_wait_for_what_snapshots_hold() {
     let dir = TempDir::new("readers-pinned");

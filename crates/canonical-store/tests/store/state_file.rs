@@ -24,7 +24,7 @@ fn commit(store: &StoreHandle, n: u64) {
     }
 }
 
-/// Opens, reads, commits once more, flushes, opens again: the first error, or what is there in the end.
+/// Opens, reads, commits once more, flushes, opens again: the first error, or the final data.
 fn use_store(path: &Path, commits: u64) -> Result<(), Error> {
     let store = open(path, &OpenOptions::default())?;
     check(&store, commits)?;

@@ -262,7 +262,7 @@ fn waiting_for_what_was_never_appended_is_refused() {
     rig.durable().unwrap();
 }
 
-/// The gate's owner assigns contiguous seqs and reserves first (I3); whoever breaks that stops the store, not the data.
+/// The gate's owner assigns contiguous seqs and reserves first (I3); an owner that breaks that stops the store and loses no data.
 #[test]
 fn an_append_out_of_turn_poisons_and_is_not_written() {
     let mut rig = Rig::new(1);

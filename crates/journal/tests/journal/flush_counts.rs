@@ -107,7 +107,7 @@ fn every_group_begins_on_a_fresh_page() {
     assert_eq!(rig.journal.stats().bytes_written, 6 * 4096, "header page and five groups");
 }
 
-/// Keeps what it is told.
+/// Keeps the reports that it gets.
 #[derive(Default)]
 struct Groups(Mutex<Vec<WrittenGroup>>);
 

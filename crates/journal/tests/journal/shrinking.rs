@@ -136,7 +136,7 @@ fn what_fails_leaves_files_that_open() {
     }
 }
 
-/// The file that continues the journal is a witness: whoever removes it is found out.
+/// The file that continues the journal is a witness: its removal is detected.
 #[test]
 fn without_the_file_that_is_left_the_journal_is_damaged() {
     let mut rig = closed(LONG);

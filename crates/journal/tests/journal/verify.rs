@@ -1,5 +1,5 @@
-//! Verification: every damaged byte of what is promised is told with its file and place, nothing else is, and what is given
-//! up meanwhile is not missed.
+//! Verification: every damaged byte of promised data is reported with its file and place, and nothing else is; files given up
+//! during the check are not missed.
 
 use std::{cell::Cell, path::Path, sync::Arc};
 
@@ -12,7 +12,7 @@ use crate::rig::{Commit, DIR, Rig, store_id};
 const SMALLEST: JournalOptions =
     JournalOptions { first_file_bytes: 16 << 10, max_file_bytes: 16 << 10, group_wake_bytes: 1 << 20, keep_bytes: 0 };
 
-/// Five commits, each a group of its own: three in the first file, two in the second. And a spare.
+/// Five commits, each a separate group: three in the first file, two in the second. And a spare.
 fn five_commits() -> Rig {
     let mut rig = Rig::with(3, SMALLEST);
     for n in 1..=5 {

@@ -33,7 +33,7 @@ fn a_stalled_writer_is_told_after_its_patience_and_let_in_when_there_is_room() {
         }
         let error = stalled.join().unwrap().unwrap_err();
         assert_eq!(error.code(), "ERR_BACKPRESSURE");
-        // Who has not asked to stall is let in.
+        // A writer that did not ask to stall enters.
         let owner = Owner::new();
         rig.store.begin(owner, Stall::No).unwrap();
         rig.store.abort(owner);

@@ -62,8 +62,8 @@ fn reopen(rig: &Rig, disk: &SimDisk) -> Arc<Store> {
     open_simulated(disk, &rig.clock, Path::new("/store"), &options()).unwrap()
 }
 
-/// Bug: events that came after a trim beyond the end could not be read once they were flushed, nor after opening again.
-/// Mechanism: the event log was told what had been asked for, not how far the trim went. Fix: a trim tells the oldest event.
+/// Bug: events after a trim beyond the end could not be read once they were flushed, nor after opening again. Mechanism: the
+/// event log got the requested id, not the one that the trim reached. Fix: a trim returns the oldest event.
 #[test]
 fn a_trim_beyond_the_end_keeps_what_comes_after_it() {
     let rig = several_segments();
@@ -78,8 +78,8 @@ fn a_trim_beyond_the_end_keeps_what_comes_after_it() {
     assert_eq!((again.oldest_event_id(), ids(&again)), (13, vec![13]));
 }
 
-/// Bug: the first event of a time was one that had been trimmed. Mechanism: a generation in memory keeps its events until it
-/// is flushed, and was asked without regard to the oldest. Fix: nothing below the oldest is told.
+/// Bug: the first event of a time was one that had been trimmed. Mechanism: a generation in memory keeps its events until it is
+/// flushed, and the search ignored the oldest event. Fix: nothing below the oldest event is returned.
 #[test]
 fn the_first_event_of_a_time_is_one_that_is_kept() {
     let rig = Rig::stepped();

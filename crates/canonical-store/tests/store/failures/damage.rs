@@ -45,7 +45,7 @@ fn open(disk: &SimDisk) -> Result<u64, Error> {
     };
     let applied = rig.store.marks().applied;
     rig.try_content(applied)?;
-    // What is there can be built on.
+    // The remaining data can be built on.
     rig.commits(1);
     rig.flush();
     rig.assert_content(applied + 1);

@@ -19,7 +19,7 @@ fn without_room_for_a_journal_file_commits_are_refused_whole() {
             Ok(seq) => applied = seq,
             Err(error) => break error,
         }
-        // Each on a page of its own: the file is full soon.
+        // Each on a separate page: the file is full soon.
         step_journal(&rig.store).unwrap();
         assert!(applied < 1_000);
     };

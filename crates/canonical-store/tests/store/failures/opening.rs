@@ -26,7 +26,7 @@ fn killed() -> (SimDisk, SimClock, u64) {
     (rig.disk.crash(), rig.clock.clone(), 11)
 }
 
-/// What was being made, in whichever folder. The identity is prepared so that a store that is being made can be told from others' files.
+/// Files in the making, in any folder. The identity is prepared so that a store in the making can be distinguished from foreign files.
 fn unfinished(disk: &SimDisk) -> Vec<std::path::PathBuf> {
     let is_unfinished = |path: &Path| path.extension() == Some(OsStr::new("tmp")) && !path.ends_with("IDENTITY.tmp");
     disk.list().into_iter().filter(|path| is_unfinished(path)).collect()
@@ -132,7 +132,7 @@ fn journal_bytes(disk: &SimDisk) -> u64 {
     files.map(|path| disk.read_file(path).unwrap().len() as u64).sum()
 }
 
-/// A store with so many commits, over the same ten keys, each on pages of its own, closed.
+/// A closed store with this many commits, over the same ten keys, each on separate pages.
 fn closed(commits: u64) -> Rig {
     let rig = Rig::stepped();
     for number in 1..=commits {
@@ -161,7 +161,7 @@ fn opening_a_cleanly_closed_store_flushes_nothing_and_reads_as_much_whatever_its
         let (cost, rig) = cost(&disk, || Rig::open(disk.clone(), clock, false).unwrap());
         assert_eq!(rig.store.marks().flushed, commits);
         costs.push(cost);
-        // Opened and closed without a commit it costs nothing either, but for the spare that its engine has prepared meanwhile.
+        // Opening and closing without a commit costs nothing either, except the spare that its engine has prepared by then.
         while rig.store.step().unwrap() {}
         let (closing, (outcome, disk)) = self::cost(&disk, || rig.close());
         outcome.unwrap();
@@ -174,7 +174,7 @@ fn opening_a_cleanly_closed_store_flushes_nothing_and_reads_as_much_whatever_its
     assert!(large[2] <= small[2] + 1_000 && large[2] <= 8 << 10, "{costs:?}");
 }
 
-/// The reason of each is told in `Ground::make`; the parent is flushed twice, as it is not known who has made the folder.
+/// The reason of each is in `Ground::make`; the parent is flushed twice, because it is unknown which attempt made the folder.
 #[test]
 fn making_a_store_costs_so_many_flushes() {
     let disk = SimDisk::new(3);

@@ -270,7 +270,7 @@ fn a_panic_in_the_journal_thread_is_a_failure_like_any_other() {
     while first.failure().is_none() {
         thread::yield_now();
     }
-    // Whoever waits for what is not done yet, and every later write.
+    // Every caller that waits for unfinished work gets the error, and every later write.
     assert_poisoned(commit(), "ERR_IO");
     assert_poisoned(second.begin(Owner::new(), Stall::Yes), "ERR_IO");
     assert_poisoned(first.wait(Level::Flushed, seq), "ERR_IO");

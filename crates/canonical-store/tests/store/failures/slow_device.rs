@@ -41,7 +41,7 @@ thread_local! {
     static LOOKS: RefCell<Vec<Duration>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The store's clock, which remembers for each thread what it was told.
+/// The store's clock, which records its answers to each thread.
 #[derive(Debug)]
 struct WatchedClock(Arc<dyn Clock>);
 
@@ -102,8 +102,8 @@ impl Slow {
         }
     }
 
-    /// LMDB does its own I/O: its commits are made slow by the flusher's stop behind each. And no flush ends before somebody has
-    /// read meanwhile.
+    /// LMDB does its I/O itself: a stop of the flusher after each of its commits makes them slow. And no flush ends before a
+    /// reader has read during it.
     fn slow_the_flusher(&self) {
         let (reads, at_start) = (Arc::clone(&self.reads), AtomicU64::new(0));
         self.store.probe_flushes(Some(Arc::new(move |stage| match stage {
@@ -144,7 +144,7 @@ impl Slow {
         assert!(all < 4 * FLUSH_BYTES + room, "{all} bytes in memory");
     }
 
-    /// Reads what is there in every way, again and again.
+    /// Reads all data in every way, again and again.
     fn read_until(&self, end: &AtomicBool) {
         let cache = self.store.new_read_cache();
         while !end.load(Ordering::Acquire) {

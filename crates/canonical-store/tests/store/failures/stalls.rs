@@ -165,7 +165,7 @@ fn writers_stop_at_the_bound_and_at_their_limit_and_closing_ends_when_the_device
                     outcome
                 });
                 while !entered.load(Ordering::Acquire) {
-                    // Time passes only for who is crowded out, or the flusher would find a delta that is old.
+                    // Time advances only for a writer that is crowded out; otherwise the flusher would find an old delta.
                     if rig.store.marks().crowded {
                         clock.advance(Duration::from_millis(500));
                         rig.store.want(Level::Room, 0);
@@ -200,7 +200,7 @@ fn writers_stop_at_the_bound_and_at_their_limit_and_closing_ends_when_the_device
     }
 }
 
-/// Who waits for the gate while the device stands still is let in in the order of coming.
+/// Writers that wait for the gate while the device stands still enter in the order of arrival.
 #[test]
 fn transactions_that_waited_run_in_order() {
     let rig = Rig::threaded();

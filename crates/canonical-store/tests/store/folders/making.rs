@@ -33,7 +33,7 @@ fn a_store_whose_making_was_cut_off_is_finished() {
                 break;
             }
             for after in [disk.crash(), disk.power_cut(), disk.power_cut_seeded(seed ^ 0x77)] {
-                // Cut off once more, at a place of its own.
+                // Cut off once more, at another place.
                 after.cut_after(cut * 7 % 23);
                 let _ = attempt(&after);
                 let last = if after.is_cut() { after.power_cut() } else { after.crash() };
@@ -129,9 +129,9 @@ fn keeps_what_is_acknowledged() -> bool {
     })
 }
 
-/// Bug: a process died after it had given a name and before its folder was flushed; the next opening built on that name, and a power cut
-/// took it away with what had been acknowledged since. Mechanism: whoever gives a name flushes it, and nobody else. Fix: an opening
-/// flushes what it finds, unless the store was closed cleanly.
+/// Bug: a process died after it had named a file and before its folder was flushed; the next opening built on that name, and a
+/// power cut removed it together with what had been acknowledged since. Mechanism: only the giver of a name flushed it. Fix: an
+/// opening flushes what it finds, unless the store was closed cleanly.
 #[test]
 fn names_that_a_process_has_given_and_not_flushed_are_not_built_on() {
     assert!(keeps_what_is_acknowledged());

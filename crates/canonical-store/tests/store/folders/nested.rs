@@ -43,7 +43,7 @@ fn a_store_stays_whole_whatever_is_opened_in_its_folders() {
         let error = open_log(dir.path()).unwrap_err();
         assert_eq!(error.code(), "ERR_FORMAT", "{error}");
         assert!(error.to_string().contains("found a store"), "{error}");
-        // In a folder of its own there may be anything.
+        // In a separate folder there may be anything.
         open(&dir.path().join("sub"), &OpenOptions::default()).unwrap().close().unwrap();
         open_log(&dir.path().join("log")).unwrap().close().unwrap();
         if let Some(store) = store {

@@ -130,7 +130,7 @@ impl History {
         assert_eq!(self.store.marks().flushed, self.store.marks().applied);
     }
 
-    /// What is there, or the first error.
+    /// The stored data, or the first error.
     pub(crate) fn read(&self) -> Result<Expected> {
         let mut found = Expected::default();
         for (collection, entries) in self.slots.iter().zip(&mut found) {

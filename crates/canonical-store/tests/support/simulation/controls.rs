@@ -116,7 +116,7 @@ impl World {
         if self.chance.one_in(2) { self.step_journal().and_then(|()| self.free_trimmed()) } else { Ok(()) }
     }
 
-    /// Whoever trimmed gives the space back, once that is durable.
+    /// A trim frees the space once it is durable.
     pub(super) fn free_trimmed(&mut self) -> Check {
         let store = Arc::clone(&self.session().store);
         let marks = store.marks();

@@ -175,7 +175,7 @@ pub(crate) fn check_key(source: &Source<'_>, collection: &CollectionRef, entries
     ensure(seen.as_ref() == expected, || format!("get {key:?} showed {seen:?}, expected {expected:?}"))
 }
 
-/// What is kept of `from..to`, in both directions; a reader that begins below is told so.
+/// The kept part of `from..to`, in both directions; a reader that begins below gets an error.
 pub(crate) fn check_events(source: &Source<'_>, image: &Image, from: u64, to: u64) -> Check {
     let (oldest, to) = (source.oldest(image), to.min(image.next_event_id()));
     let ids = from.max(oldest)..to;

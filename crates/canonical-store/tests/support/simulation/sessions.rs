@@ -278,7 +278,7 @@ fn end(world: &Shared, trace: &mut u64) -> Check {
     if let Some(outcome) = outcome {
         guard.tell(|| format!("closed: {outcome:?} {:?}", store.marks()));
         match outcome {
-            // LMDB goes on after the power has gone, and whoever was told of it has gone too.
+            // LMDB continues after the power cut, and its acknowledgements are lost with the power.
             Ok(()) if guard.disk.is_cut() => guard.census.one("end: closed without power"),
             Ok(()) => {
                 let (marks, applied) = (store.marks(), guard.history.seq());

@@ -78,7 +78,7 @@ pub(crate) struct World {
     pub(super) in_flush: bool,
     /// Nobody does anything any more but the engine.
     pub(super) is_closing: bool,
-    /// Calls of the disk were told to fail.
+    /// Failures of disk calls were planned.
     pub(crate) faulty: bool,
     /// The disk has a bound.
     pub(super) is_full: bool,

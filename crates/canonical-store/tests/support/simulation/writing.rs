@@ -1,4 +1,4 @@
-//! Commits that a life makes, and writes that must be refused. Each commit is told from every other by its bytes.
+//! Commits that a life makes, and writes that must be refused. Each commit differs from all others by its bytes.
 
 use std::{sync::Arc, time::Duration};
 
