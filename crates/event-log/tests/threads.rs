@@ -1,5 +1,5 @@
-//! Readers beside the one who appends: each sees a whole log as it was when it asked, also while segments are sealed, or
-//! trimmed by a third.
+//! Readers beside the appender: each sees the whole log as of its request, also while segments are sealed, or trimmed by
+//! another thread.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,5 +1,5 @@
-//! The coordinator with a delta and a flusher that only count: when it freezes and flushes, whom it tells what, and that
-//! nothing is lost between the two.
+//! The coordinator with a delta and a flusher that only count: when it freezes and flushes, what it reports to whom, and that
+//! nothing is lost in between.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests, also outside of their functions")]
 
 mod support;
@@ -20,17 +20,17 @@ use support::Counted;
 
 type Error = String;
 
-/// The writers' side and the flusher's.
+/// The callers' side and the flusher's.
 struct Store {
     coordinator: Arc<Coordinator<Counted, Error>>,
-    /// The commit lock: the last number, and where it goes.
+    /// The commit lock: the last number, and the delta that takes writes.
     writing: Mutex<(u64, Arc<Counted>)>,
-    /// What was flushed, by the last number of each.
+    /// The last numbers of the flushed deltas.
     flushed: Mutex<Vec<u64>>,
     fails: Mutex<Option<FlushFailure<Error>>>,
     panics: AtomicBool,
     chores: AtomicU64,
-    /// Somebody writes and asks for a flush after the flusher has decided that nothing is due.
+    /// A write and a request for a flush come after the flusher has decided that nothing is due.
     late_write: AtomicBool,
     failures: AtomicU64,
 }
