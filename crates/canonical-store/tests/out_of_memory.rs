@@ -30,7 +30,7 @@ use ledgerstone_canonical_store::{
 use ledgerstone_format::compression::Compression;
 use support::TempDir;
 
-/// Refuses what is larger than this thread may have at once.
+/// Refuses allocations larger than this thread's limit.
 struct Refusing;
 
 thread_local! {
@@ -86,7 +86,7 @@ fn short_of_memory<R>(act: impl FnOnce() -> R) -> R {
 
 const LARGE: usize = 12 << 20;
 
-/// Compresses to little, or hardly at all.
+/// Compresses very well, or hardly at all.
 fn payload(is_noise: bool) -> Vec<u8> {
     let mut state = 7_u64;
     let noise = || {
@@ -219,7 +219,7 @@ fn a_store_that_there_is_no_memory_for_opens_later() {
         }
         rig.commit(&set).unwrap();
         while step_journal(&rig.store).unwrap() {}
-        // Killed: nothing of it is closed.
+        // Killed: nothing is closed.
         drop(rig);
         assert_short(short_of_memory(|| Rig::open(dir.path(), compression).map(drop)));
         let rig = Rig::open(dir.path(), compression).unwrap();

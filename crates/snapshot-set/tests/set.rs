@@ -232,7 +232,7 @@ fn a_chain_with_a_gap_is_an_error() {
     assert_eq!(ordinals(&open(&disk).unwrap().snapshots_to_restore().unwrap()), [3, 4]);
 }
 
-// In other implementations half a backup looked complete: with the only full snapshot lost, the diffs alone were restored.
+// Half a backup looked complete: with the only full snapshot lost, the diffs alone were restored.
 #[test]
 fn a_set_whose_only_full_snapshot_is_damaged_is_not_restored_without_it() {
     let (disk, set) = new();

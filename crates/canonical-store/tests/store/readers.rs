@@ -1,5 +1,5 @@
-//! Readers beside what needs them gone: a map that has to grow, the table of LMDB's readers, the bound on what they hold, and LMDB itself when it
-//! has given up.
+//! Readers that block others: a map that must grow, the table of LMDB's readers, the bound on what they hold, and LMDB itself
+//! after it has given up.
 
 use std::{ops::Bound, path::Path, sync::Arc};
 
@@ -27,7 +27,7 @@ impl Rig {
         Self { store, slots, written: 0 }
     }
 
-    /// A store with a small map, stepped, with one entry that is flushed.
+    /// A store with a small map, stepped, with one flushed entry.
     fn new(dir: &Path) -> Self {
         Self::with_map(dir, SMALL_MAP_BYTES)
     }
@@ -81,9 +81,9 @@ impl Rig {
     }
 }
 
-/// Bug: writers waited for ever, without an error, for a map that could not grow. Mechanism: it grows when no reader looks at it, and an
-/// environment that had read once kept its transaction. Fix: what is not in use is taken back first, and the flush goes on in the
-/// same step.
+/// Bug: writers waited for ever, without an error, for a map that could not grow. Mechanism: it grows while no reader uses it,
+/// and an environment that had read once kept its transaction. Fix: idle transactions are taken back first, and the flush
+/// continues in the same step.
 #[test]
 fn a_map_grows_beside_environments_that_have_read_and_do_nothing() {
     let dir = TempDir::new("readers-idle");
@@ -95,7 +95,7 @@ fn a_map_grows_beside_environments_that_have_read_and_do_nothing() {
             assert_eq!(rig.get(cache, 0).unwrap(), Some(VALUE_BYTES));
         }
         rig.write(30);
-        // Captured under the view that is being flushed, as a thread that reads beside the flusher has it.
+        // Captured under the view that is being flushed, like a thread that reads beside the flusher.
         let store = Arc::clone(&rig.store);
         let cache = Arc::clone(&caches[0]);
         let slot = Arc::clone(&rig.slots[0]);
@@ -161,7 +161,7 @@ fn as_many_snapshots_as_there_may_be_leave_places_for_the_stores_own_reads() {
     let refused = rig.store.snapshot().unwrap_err();
     assert_eq!(refused.code(), "ERR_LIMIT");
     assert!(refused.to_string().contains("limit=`readers` size=1025 max=1024"), "{refused}");
-    // More environments than places are left: each keeps a transaction as long as nobody needs its place.
+    // More environments than there are places left: each keeps a transaction as long as its place is not needed.
     let caches: Vec<_> = (0..400).map(|_| rig.store.new_read_cache()).collect();
     for cache in &caches {
         assert_eq!(rig.get(cache, 0).unwrap(), Some(VALUE_BYTES));
@@ -211,8 +211,8 @@ fn who_holds_a_snapshot_does_not_wait_for_what_snapshots_hold() {
     close_stepped(&rig.store).unwrap();
 }
 
-/// Bug: after a failed flush of LMDB's meta page nothing could be read any more that was not in memory. Mechanism: LMDB refuses every transaction
-/// in an environment whose meta page it could not write (`MDB_PANIC`). Fix: the file is opened once more, for reading alone.
+/// Bug: after a failed flush of LMDB's meta page only data in memory could be read. Mechanism: LMDB refuses every transaction
+/// in an environment whose meta page it could not write (`MDB_PANIC`). Fix: the file is opened once more, only for reading.
 #[cfg(target_os = "linux")]
 #[test]
 #[allow(unsafe_code, clippy::disallowed_methods, reason = "LMDB's descriptor is taken from it")]
@@ -234,7 +234,7 @@ fn after_a_failed_write_of_lmdbs_meta_page_reads_go_on() {
         open.filter_map(|fd| fd.unwrap().file_name().to_str().unwrap().parse().ok()).filter(is_meta).collect();
     assert_eq!(meta.len(), 1, "LMDB's descriptor for its meta pages");
     let unwritable = std::fs::File::open("/dev/null").unwrap();
-    // SAFETY: plain descriptors, both open; LMDB closes its own in the end.
+    // SAFETY: plain descriptors, both open; LMDB closes its descriptor in the end.
     assert_eq!(unsafe { libc::dup2(unwritable.as_raw_fd(), meta[0]) }, meta[0]);
     rig.write(3);
     assert_eq!(rig.flush(), Step::Failed);

@@ -1,5 +1,6 @@
-//! Bug: an event log that was opened in the folder `events` of a store replaced the store's segment, and the store never opened again.
-//! Mechanism: one folder with two owners, neither of which asked whose it was. Fix: `IDENTITY` tells, also of the folder around.
+//! Bug: an event log that was opened in the folder `events` of a store replaced the store's segment, and the store never opened
+//! again. Mechanism: one folder with two owners, neither of which checked for the other. Fix: `IDENTITY` shows the owner, also
+//! that of the surrounding folder.
 
 use std::path::Path;
 
