@@ -47,7 +47,7 @@ pub struct Blocked {
 pub enum Acquired {
     /// All of the set is held, until it is released.
     Granted(Token),
-    /// It will be among the [grants](LockClient::take_grants), unless it is withdrawn before.
+    /// It will be among the [grants](LockClient::take_grants), unless it is withdrawn before that.
     Waiting(Token),
     /// Nothing is held.
     Refused(Blocked),

@@ -4,7 +4,7 @@
 
 use super::{StoreDelta, hash_parts};
 
-/// The number of keys prefetched in advance. A larger commit prefetches the others while it adds them.
+/// How many keys are prefetched. A larger commit prefetches the others while it adds them.
 pub(super) const AHEAD: usize = 8;
 
 /// The hashes of the first keys of a commit.

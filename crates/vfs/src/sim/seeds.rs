@@ -1,4 +1,4 @@
-//! The seeds that a test runs: known ones in every run, and fresh ones that no run had before. Code can come to pass fixed seeds alone.
+//! The seeds that a test runs: known ones in every run, and fresh ones that no run had before. Fixed seeds alone soon find nothing new.
 //!
 //! Environment: `LEDGERSTONE_SEED=n` runs only that seed. `LEDGERSTONE_SEEDS` is the number of known ones and
 //! `LEDGERSTONE_FROM` the first of them; `LEDGERSTONE_FRESH` is the number of fresh ones and `LEDGERSTONE_SEED_BASE` (u64) the
