@@ -54,18 +54,22 @@ const STORE_FLOORS: readonly Floor[] = [
 ]
 
 /** Those of the binding: hot calls and cold ones know an environment, and nothing of each other. */
-const BINDING_FLOORS: readonly Floor[] = [
-  [['number.rs', 'error.rs', 'contain.rs']],
-  [['environment/']],
-  [['hot/'], ['cold/']],
-  [['lib.rs']],
-]
+const BINDING_FLOORS: readonly Floor[] = [[['number.rs', 'error.rs', 'contain.rs']], [['environment/']], [['hot/'], ['cold/']], [['lib.rs']]]
 
 /** The rooms of one floor, each by what it consists of. */
 type Floor = readonly (readonly string[])[]
 
 /** What users see, beside `canonical-store/api/`: nothing in it is left when the program runs. */
-const INTERFACES = new Set(['durability.ts', 'verify-report.ts', 'codecs/codec.ts', 'codecs/envelope-types.ts', 'codecs/standard-schema.ts', 'event-log/log-types.ts', 'lock-manager/locks.ts', 'snapshot-set/snapshot-types.ts'])
+const INTERFACES = new Set([
+  'durability.ts',
+  'verify-report.ts',
+  'codecs/codec.ts',
+  'codecs/envelope-types.ts',
+  'codecs/standard-schema.ts',
+  'event-log/log-types.ts',
+  'lock-manager/locks.ts',
+  'snapshot-set/snapshot-types.ts',
+])
 
 /** Classes that are the types of public interfaces: interface files may name them. */
 const PUBLIC_CLASSES = new Set(['src/errors.ts', 'src/lock-manager/lock-manager.ts'])
@@ -75,7 +79,8 @@ const PUBLIC_CLASSES = new Set(['src/errors.ts', 'src/lock-manager/lock-manager.
  * of the files in `PLAIN_COMMENTS`, and those that scripts, benchmark and examples begin with. `docs/STATUS.md` is a notebook.
  */
 const HABITS: Readonly<Record<string, RegExp>> = {
-  'name the subject: "a writer that", "a caller that"': /\bwhoever\b|(?:^|[.:;!|*(>]) *who [a-z]+ (?!.*\?)|\b(?:by|and|but|when|until|before|that|what|for|so) who [a-z]|[;,] who (?:flushes|waits|writes|scans|asks|holds|comes|reads|begins)\b/i,
+  'name the subject: "a writer that", "a caller that"':
+    /\bwhoever\b|(?:^|[.:;!|*(>]) *who [a-z]+ (?!.*\?)|\b(?:by|and|but|when|until|before|that|what|for|so) who [a-z]|[;,] who (?:flushes|waits|writes|scans|asks|holds|comes|reads|begins)\b/i,
   'say who says it, or "acknowledged"': /\b(?:is|are|was|were|be|been|being) told\b(?! apart)/i,
   'say who gets it: "is granted", "is free"': /\b(?:is|are|was|were|be|been) had\b/i,
   'give the number or leave it out': /\bso much\b/i,
@@ -132,7 +137,10 @@ test('rooms of src import what stands below them', (t) => {
 
 test('interface files import interface files', (t) => {
   t.true(interfaces.size > 15)
-  t.deepEqual([...interfaces].filter((file) => !isInterfaceFile(text(file))), [])
+  t.deepEqual(
+    [...interfaces].filter((file) => !isInterfaceFile(text(file))),
+    [],
+  )
   const wrong = imports.filter(({ from, to }) => interfaces.has(from) && !interfaces.has(to) && !PUBLIC_CLASSES.has(to))
   t.deepEqual(wrong.map(written), [])
 })
@@ -149,10 +157,18 @@ test('rooms of the binding use what stands below them, and no file of it comes b
   t.is(circleIn(uses)?.join(' → '), undefined)
 })
 
-test('a crate\'s uses are read from every kind of path', (t) => {
+test("a crate's uses are read from every kind of path", (t) => {
   const files = new Set(['lib.rs', 'error.rs', 'hot/mod.rs', 'hot/page/mod.rs', 'hot/page/range.rs', 'hot/pool.rs', 'cold.rs'].map((name) => `crates/x/src/${name}`))
-  const used = (file: string, code: string): string[] => usesOf(`crates/x/src/${file}`, code, files).map(({ to }) => to.slice('crates/x/src/'.length)).toSorted()
-  t.deepEqual(used('cold.rs', 'use crate::{\n    error::{Failure, *},\n    hot::{page::{self, range::Range}, pool::Pool},\n};\n'), ['error.rs', 'hot/page/mod.rs', 'hot/page/range.rs', 'hot/pool.rs'])
+  const used = (file: string, code: string): string[] =>
+    usesOf(`crates/x/src/${file}`, code, files)
+      .map(({ to }) => to.slice('crates/x/src/'.length))
+      .toSorted()
+  t.deepEqual(used('cold.rs', 'use crate::{\n    error::{Failure, *},\n    hot::{page::{self, range::Range}, pool::Pool},\n};\n'), [
+    'error.rs',
+    'hot/page/mod.rs',
+    'hot/page/range.rs',
+    'hot/pool.rs',
+  ])
   t.deepEqual(used('cold.rs', 'use crate::hot::{\n    pool,\n};\nfn f() { crate::error::g() }\n// crate::hot::page\n'), ['error.rs', 'hot/pool.rs'])
   t.deepEqual(used('hot/page/mod.rs', 'mod range;\nuse range::Range;\nuse super::pool::Pool;\n'), ['hot/page/range.rs', 'hot/pool.rs'])
   t.deepEqual(used('hot/page/range.rs', 'use super::super::pool;\nuse std::ops::Range;\nmy_crate::error::g();\n'), ['hot/pool.rs'])
@@ -163,7 +179,10 @@ test('locks, event logs and snapshot sets load nothing of the store', (t) => {
   for (const room of ['lock-manager', 'event-log', 'snapshot-set']) {
     const loaded = loadedWith(`src/${room}/index.ts`, imports)
     t.true(loaded.includes('src/native/binding.ts'))
-    t.deepEqual(loaded.filter((file) => file.startsWith('src/canonical-store/')), [])
+    t.deepEqual(
+      loaded.filter((file) => file.startsWith('src/canonical-store/')),
+      [],
+    )
     t.deepEqual(imports.filter(({ from, to }) => from.startsWith(`src/${room}/`) && to.startsWith('src/canonical-store/')).map(written), [])
   }
 })
@@ -172,13 +191,18 @@ test('locks, event logs and snapshot sets load nothing of the store', (t) => {
 // its classes asked by `instanceof`. They are taken once, in one file, and classes are told by what their objects can do.
 test('the platform is taken in one place', (t) => {
   const taken = /(?<![.\w#])(setTimeout|clearTimeout|setInterval|clearInterval|setImmediate|queueMicrotask|performance|AbortController)\b(?=[.(),])/g
-  const found = sources.filter((file) => file.startsWith('src/') && file !== 'src/internal/platform.ts').flatMap((file) => {
-    const code = text(file).replace(/^\s*(\/\/|\/?\*).*$/gm, '')
-    const imported = /import \{ (.+) \} from '[./]+\/(?:internal\/)?platform\.ts'/.exec(code)?.[1]?.split(', ') ?? []
-    const raw = [...code.matchAll(taken)].map(([, name]) => name as string).filter((name) => !imported.includes(name))
-    const others = code.match(/\bprocess\.nextTick\b|\bDate\.now\b|\bnew Date\(|\.throwIfAborted\(\)|\binstanceof (Uint8Array|ArrayBuffer|SharedArrayBuffer|URL|AbortSignal|Promise|Array|Error)\b|'(node:)?(timers|perf_hooks)/g) ?? []
-    return [...raw, ...others].map((what) => `${file}: ${what}`)
-  })
+  const found = sources
+    .filter((file) => file.startsWith('src/') && file !== 'src/internal/platform.ts')
+    .flatMap((file) => {
+      const code = text(file).replace(/^\s*(\/\/|\/?\*).*$/gm, '')
+      const imported = /import \{ (.+) \} from '[./]+\/(?:internal\/)?platform\.ts'/.exec(code)?.[1]?.split(', ') ?? []
+      const raw = [...code.matchAll(taken)].map(([, name]) => name as string).filter((name) => !imported.includes(name))
+      const others =
+        code.match(
+          /\bprocess\.nextTick\b|\bDate\.now\b|\bnew Date\(|\.throwIfAborted\(\)|\binstanceof (Uint8Array|ArrayBuffer|SharedArrayBuffer|URL|AbortSignal|Promise|Array|Error)\b|'(node:)?(timers|perf_hooks)/g,
+        ) ?? []
+      return [...raw, ...others].map((what) => `${file}: ${what}`)
+    })
   t.deepEqual(found, [])
 })
 
@@ -199,9 +223,17 @@ test('no source file hides several', (t) => {
 test('a folder of a crate has a mod.rs, and no file beside it has its name', (t) => {
   const rust = sources.filter((file) => /^crates\/[^/]+\/(src|tests)\/.*\.rs$/.test(file))
   const folders = new Set(rust.map((file) => posix.dirname(file)))
-  t.deepEqual(rust.filter((file) => folders.has(file.slice(0, -'.rs'.length))), [], 'a folder beside it has the same name')
+  t.deepEqual(
+    rust.filter((file) => folders.has(file.slice(0, -'.rs'.length))),
+    [],
+    'a folder beside it has the same name',
+  )
   const inner = [...folders].filter((folder) => /^crates\/[^/]+\/src\/./.test(folder))
-  t.deepEqual(inner.filter((folder) => !rust.includes(`${folder}/mod.rs`)), [], 'without mod.rs')
+  t.deepEqual(
+    inner.filter((folder) => !rust.includes(`${folder}/mod.rs`)),
+    [],
+    'without mod.rs',
+  )
 })
 
 test('nothing is put off', (t) => {
@@ -224,32 +256,69 @@ test('documents, what scripts say of themselves, and comments are plain English'
   t.true(documents.length > 40)
   const commented = sources.filter((file) => PLAIN_COMMENTS.test(file)).map((file) => [file, commentsOf(file, text(file))] as const)
   t.true(commented.flatMap(([, paragraphs]) => paragraphs).length > 100)
-  const written = [...documents.filter((file) => file !== 'docs/STATUS.md').map((file) => [file, prose(file)] as const), ...sources.filter((file) => PLAIN_HEADERS.test(file)).map((file) => [file, headerOf(file)] as const)]
-    .map(([file, lines]) => [file, lines.join('\n').split(/\n(?:\/\/)?\n/).map((paragraph) => paragraph.replaceAll(/\n(?:\/\/)? */g, ' '))] as const)
-  const found = [...written, ...commented].flatMap(([file, paragraphs]) => paragraphs.flatMap((paragraph) => {
-    return Object.entries(HABITS).flatMap(([instead, habit]) => (habit.test(paragraph) ? [`${file}: "${paragraph.slice(paragraph.search(habit)).slice(0, 60)}…": ${instead}`] : []))
-  }))
+  const written = [
+    ...documents.filter((file) => file !== 'docs/STATUS.md').map((file) => [file, prose(file)] as const),
+    ...sources.filter((file) => PLAIN_HEADERS.test(file)).map((file) => [file, headerOf(file)] as const),
+  ].map(
+    ([file, lines]) =>
+      [
+        file,
+        lines
+          .join('\n')
+          .split(/\n(?:\/\/)?\n/)
+          .map((paragraph) => paragraph.replaceAll(/\n(?:\/\/)? */g, ' ')),
+      ] as const,
+  )
+  const found = [...written, ...commented].flatMap(([file, paragraphs]) =>
+    paragraphs.flatMap((paragraph) => {
+      return Object.entries(HABITS).flatMap(([instead, habit]) =>
+        habit.test(paragraph) ? [`${file}: "${paragraph.slice(paragraph.search(habit)).slice(0, 60)}…": ${instead}`] : [],
+      )
+    }),
+  )
   t.deepEqual(found, [])
 })
 
 test('comments are found in every place, and not inside of strings', (t) => {
-  const rust = '//! One\n//! file.\n//!\n//! More.\nfn f<\'a>(a: &\'a str) {} // Behind.\n// Below.\n/// Doc.\nlet s = "// no \\" // no";\nlet r = r#"" // no"#; let c = \'"\'; // Char.\n'
+  const rust =
+    '//! One\n//! file.\n//!\n//! More.\nfn f<\'a>(a: &\'a str) {} // Behind.\n// Below.\n/// Doc.\nlet s = "// no \\" // no";\nlet r = r#"" // no"#; let c = \'"\'; // Char.\n'
   t.deepEqual(commentsOf('x.rs', rust), ['One file.', 'More.', 'Behind.', 'Below. Doc.', 'Char.'])
-  const script = '/**\n * One\n * file.\n *\n * More.\n */\nconst s = \'// no\' // Behind.\n/** Doc. */\nconst u = `http://no`\n'
+  const script = "/**\n * One\n * file.\n *\n * More.\n */\nconst s = '// no' // Behind.\n/** Doc. */\nconst u = `http://no`\n"
   t.deepEqual(commentsOf('x.ts', script), ['One file.', 'More.', 'Behind.', 'Doc.'])
 })
 
 test('each habit is recognised, and plain sentences are not', (t) => {
   const habits = [
-    'Whoever is first waits.', 'The loop ends. Who waits is woken.', 'It is ordered by who scans it.', 'The caller is told so.', 'Nothing can be had at once.', 'It costs so much.',
-    'Others write meanwhile.', 'A thread of its own runs it.', 'It goes round the cache.', 'It is one pass, whatever stands there.',
+    'Whoever is first waits.',
+    'The loop ends. Who waits is woken.',
+    'It is ordered by who scans it.',
+    'The caller is told so.',
+    'Nothing can be had at once.',
+    'It costs so much.',
+    'Others write meanwhile.',
+    'A thread of its own runs it.',
+    'It goes round the cache.',
+    'It is one pass, whatever stands there.',
   ]
   const plain = [
-    'A caller that waits is woken.', 'Who waits for what?', 'Two versions are told apart.', 'It had no room.', 'Meanwhile others write.', 'Each thread has its own lock.', 'Round trips are counted.',
-    'The cost stands in the table.', 'Sets have the order in which they are asked for.',
+    'A caller that waits is woken.',
+    'Who waits for what?',
+    'Two versions are told apart.',
+    'It had no room.',
+    'Meanwhile others write.',
+    'Each thread has its own lock.',
+    'Round trips are counted.',
+    'The cost stands in the table.',
+    'Sets have the order in which they are asked for.',
   ]
-  t.deepEqual(habits.filter((line) => !Object.values(HABITS).some((habit) => habit.test(line))), [])
-  t.deepEqual(plain.filter((line) => Object.values(HABITS).some((habit) => habit.test(line))), [])
+  t.deepEqual(
+    habits.filter((line) => !Object.values(HABITS).some((habit) => habit.test(line))),
+    [],
+  )
+  t.deepEqual(
+    plain.filter((line) => Object.values(HABITS).some((habit) => habit.test(line))),
+    [],
+  )
 })
 
 test('documents link to what exists, and name no document that does not', (t) => {
@@ -275,7 +344,10 @@ test('a decision that another one replaced says so, and the other one too', (t) 
 test('generated files are marked', (t) => {
   const attributes = text('.gitattributes').split('\n')
   for (const path of GENERATED) {
-    t.true(attributes.some((line) => line.startsWith(`/${path} `) && line.includes('linguist-generated=true')), path)
+    t.true(
+      attributes.some((line) => line.startsWith(`/${path} `) && line.includes('linguist-generated=true')),
+      path,
+    )
   }
 })
 
@@ -284,7 +356,11 @@ test('package, sources and workspace carry one version', (t) => {
   t.is(/^version = "(.+)"$/m.exec(text('Cargo.toml'))?.[1], manifest.version)
   t.is(/VERSION = '(.+)'/.exec(text('src/internal/version.ts'))?.[1], manifest.version)
   t.is(manifest.dependencies, undefined, 'the package has no runtime dependencies')
-  t.deepEqual(Object.keys(manifest.scripts).filter((name) => /^(pre|post)?install$/.test(name)), [], 'and no install scripts')
+  t.deepEqual(
+    Object.keys(manifest.scripts).filter((name) => /^(pre|post)?install$/.test(name)),
+    [],
+    'and no install scripts',
+  )
 })
 
 test('the lock names no download addresses', (t) => {
@@ -293,7 +369,7 @@ test('the lock names no download addresses', (t) => {
 
 // An error that has crossed the user's code may be another store's, so its code or class says nothing (docs/decisions/0029). What native code has just
 // answered may be looked at, and what is handed on as it is; each place is listed here with how often it looks.
-test('errors are told apart by code or class only where nothing of the user\'s has run', (t) => {
+test("errors are told apart by code or class only where nothing of the user's has run", (t) => {
   const known: Record<string, number> = {
     'src/errors.ts': 3, // `hasCode` itself
     'src/retry.ts': 1, // the user's own function is asked for nothing else
@@ -304,7 +380,10 @@ test('errors are told apart by code or class only where nothing of the user\'s h
     'src/codecs/payload-codec.ts': 3, // a codec's own refusal is handed on, and gets the event's id
   }
   const looks = /hasCode\(|\.code [!=]==|instanceof \w+Error\b/g
-  const found = sources.filter((file) => file.startsWith('src/')).map((file) => [file, text(file).match(looks)?.length ?? 0] as const).filter(([file, count]) => count !== (known[file] ?? 0))
+  const found = sources
+    .filter((file) => file.startsWith('src/'))
+    .map((file) => [file, text(file).match(looks)?.length ?? 0] as const)
+    .filter(([file, count]) => count !== (known[file] ?? 0))
   t.deepEqual(found, [])
 })
 
@@ -313,7 +392,10 @@ test('rooms have the same names everywhere', (t) => {
   const folders = foldersOf('src').filter((name) => !rooms.has(name))
   t.deepEqual(folders, [])
   const tests = new Set([...rooms, 'crash', 'lifecycle', 'counted', 'bench', 'errors', 'format', 'package', 'types', 'support', 'examples', 'documentation'])
-  t.deepEqual(foldersOf('__test__').filter((name) => !tests.has(name)), [])
+  t.deepEqual(
+    foldersOf('__test__').filter((name) => !tests.has(name)),
+    [],
+  )
 })
 
 // Bug: scenes waited for ever for a worker's message or end. Mechanism: they listened after it had come, on a Node that started it faster. Fix: what a
@@ -336,11 +418,13 @@ function importsUpwards(folder: string, floors: readonly Floor[], within: readon
     if (floor < 0) throw new Error(`${file} stands on no floor`)
     return { floor, room: (floors[floor] as Floor).findIndex((room) => isIn(room, name)) }
   }
-  return within.filter(({ from, to }) => {
-    if (!from.startsWith(folder) || !to.startsWith(folder) || interfaces.has(to)) return false
-    const [here, there] = [placeOf(from), placeOf(to)]
-    return there.floor > here.floor || (there.floor === here.floor && there.room !== here.room)
-  }).map(written)
+  return within
+    .filter(({ from, to }) => {
+      if (!from.startsWith(folder) || !to.startsWith(folder) || interfaces.has(to)) return false
+      const [here, there] = [placeOf(from), placeOf(to)]
+      return there.floor > here.floor || (there.floor === here.floor && there.room !== here.room)
+    })
+    .map(written)
 }
 
 function isIn(room: readonly string[], name: string): boolean {
@@ -386,17 +470,22 @@ function filesOfTheTree(): string[] {
 /** A document's lines; those inside of code blocks are empty. */
 function prose(file: string): string[] {
   let isCode = false
-  return text(file).split('\n').map((line) => {
-    const isFence = line.startsWith('```')
-    if (isFence) isCode = !isCode
-    return isCode || isFence ? '' : line
-  })
+  return text(file)
+    .split('\n')
+    .map((line) => {
+      const isFence = line.startsWith('```')
+      if (isFence) isCode = !isCode
+      return isCode || isFence ? '' : line
+    })
 }
 
 /** The lines of the comment that a source file begins with. */
 function headerOf(file: string): string[] {
   const lines = text(file).split('\n')
-  return lines.slice(0, lines.findIndex((line) => !line.startsWith('//')))
+  return lines.slice(
+    0,
+    lines.findIndex((line) => !line.startsWith('//')),
+  )
 }
 
 /** Whether a link of a document leads to a file or folder of the tree, and to a heading of it. */
@@ -404,7 +493,18 @@ function leads(from: string, to: string): boolean {
   const [path = '', anchor] = to.split('#')
   const target = path === '' ? from : posix.join(posix.dirname(from), path)
   if (!existsSync(join(root, target))) return false
-  const slugs = anchor === undefined ? [] : prose(target).filter((line) => line.startsWith('#')).map((line) => line.replace(/^#+ /, '').toLowerCase().replaceAll(/[^\w -]/g, '').replaceAll(' ', '-'))
+  const slugs =
+    anchor === undefined
+      ? []
+      : prose(target)
+          .filter((line) => line.startsWith('#'))
+          .map((line) =>
+            line
+              .replace(/^#+ /, '')
+              .toLowerCase()
+              .replaceAll(/[^\w -]/g, '')
+              .replaceAll(' ', '-'),
+          )
   return anchor === undefined || slugs.includes(anchor)
 }
 

@@ -31,7 +31,10 @@ export function inChild(order: Order, { execPath }: NodeProgram): Promise<Answer
   // Compiled or through a loader hook: its own name tells.
   const program = fileURLToPath(new URL('.', import.meta.url))
   return new Promise((resolve, reject) => {
-    const child = fork(join(program, `child${extname(fileURLToPath(import.meta.url))}`), [JSON.stringify(order)], { execPath, execArgv: [...process.execArgv, '--expose-gc'] })
+    const child = fork(join(program, `child${extname(fileURLToPath(import.meta.url))}`), [JSON.stringify(order)], {
+      execPath,
+      execArgv: [...process.execArgv, '--expose-gc'],
+    })
     let answer: Answer | undefined
     child.on('message', (message: Answer) => (answer = message))
     child.once('error', reject)

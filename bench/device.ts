@@ -10,7 +10,10 @@ export function deviceFlushes(folder: string): number | undefined {
   if (process.platform !== 'linux') return undefined
   const name = deviceOf(folder)
   if (name === undefined) return undefined
-  const line = readFileSync('/proc/diskstats', 'utf8').split('\n').map((text) => text.trim().split(/\s+/)).find((fields) => fields[2] === name)
+  const line = readFileSync('/proc/diskstats', 'utf8')
+    .split('\n')
+    .map((text) => text.trim().split(/\s+/))
+    .find((fields) => fields[2] === name)
   return line?.[FLUSHES] === undefined ? undefined : Number(line[FLUSHES])
 }
 

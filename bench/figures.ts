@@ -9,7 +9,16 @@ const END = '<!-- figures: end -->'
 const COLUMNS = ['lmdb', 'classic-level', 'better-sqlite3']
 /** The workloads that the README shows, each with its first title. */
 export const SUMMARY: readonly string[] = [
-  'durable-sequential', 'durable-16', 'durable-256', 'bulk-random', 'random-get', 'random-get-many', 'full-range', 'event-append', 'event-iterate', 'lock-pair',
+  'durable-sequential',
+  'durable-16',
+  'durable-256',
+  'bulk-random',
+  'random-get',
+  'random-get-many',
+  'full-range',
+  'event-append',
+  'event-iterate',
+  'lock-pair',
 ]
 /** Probes whose figures are a table in docs/BENCH.md. */
 const PROBES = new Set(['scale', 'threads', 'commit-call'])
@@ -49,7 +58,9 @@ function aboutOf(result: Result): string {
   const about = [
     `Run of ${date.slice(0, 10)}: ${machine.cpus} cores of ${machine.cpu}, ${machine.platform}, ${numbered(size.records)} records unless a row says otherwise, ${rounds} rounds in turns, medians and`,
     `ranges of the ratios of neighbouring rounds. More than 1 is faster.`,
-    floor === undefined ? '' : `The floor, a \`writeSync\` and an \`fdatasyncSync\` one after another, did ${numbered(floor.rate.median)} per second with a spread of ${(floor.spreadPercent ?? NaN).toFixed(0)} %.`,
+    floor === undefined
+      ? ''
+      : `The floor, a \`writeSync\` and an \`fdatasyncSync\` one after another, did ${numbered(floor.rate.median)} per second with a spread of ${(floor.spreadPercent ?? NaN).toFixed(0)} %.`,
     result.isSteady ? '' : `It varied by up to ${spread.toFixed(0)} % within a heat: what is durable shows the device of that hour as much as it shows the contestants.`,
     `Of ${grades.length} targets ${count('aim')} reach their aim, ${count('must')} what must be, ${count('short')} fall short.`,
   ]
@@ -58,9 +69,21 @@ function aboutOf(result: Result): string {
 
 function comparisonTable(comparisons: readonly Comparison[]): string {
   const rows = comparisons.map(({ title, unit, rate, against }) => {
-    const of = (mine: (opponent: Opponent) => boolean, name: (opponent: Opponent) => string): string => against.filter(mine).map((opponent) => cell(opponent, name(opponent))).join('<br>')
-    const columns = COLUMNS.map((column) => of(({ peer }) => peer === column, ({ how }) => how))
-    const others = of(({ peer }) => !COLUMNS.includes(peer), ({ peer, how }) => (how === '' ? peer : `${peer}, ${how}`))
+    const of = (mine: (opponent: Opponent) => boolean, name: (opponent: Opponent) => string): string =>
+      against
+        .filter(mine)
+        .map((opponent) => cell(opponent, name(opponent)))
+        .join('<br>')
+    const columns = COLUMNS.map((column) =>
+      of(
+        ({ peer }) => peer === column,
+        ({ how }) => how,
+      ),
+    )
+    const others = of(
+      ({ peer }) => !COLUMNS.includes(peer),
+      ({ peer, how }) => (how === '' ? peer : `${peer}, ${how}`),
+    )
     return [title, `${numbered(rate)} ${unit}`, ...columns, others]
   })
   return table(['work', 'ours, per second', ...COLUMNS, 'others'], rows)
@@ -72,8 +95,12 @@ function cell({ ratio: { median, least, most }, isLess }: Opponent, name: string
 }
 
 function probeTable(title: string, figures: Figures): string {
-  const columns = Object.values(figures).map((value) => (typeof value === 'number' ? [] : Object.keys(value))).find(({ length }) => length > 0) ?? ['']
-  const rows = Object.entries(figures).map(([what, value]) => [what].concat(typeof value === 'number' ? [written(value)] : columns.map((column) => written(value[column]))))
+  const columns = Object.values(figures)
+    .map((value) => (typeof value === 'number' ? [] : Object.keys(value)))
+    .find(({ length }) => length > 0) ?? ['']
+  const rows = Object.entries(figures).map(([what, value]) =>
+    [what].concat(typeof value === 'number' ? [written(value)] : columns.map((column) => written(value[column]))),
+  )
   return table([title, ...columns], rows)
 }
 

@@ -21,7 +21,10 @@ export function kept(path: string): Result {
 export function draw(root: string, result: Result): void {
   mkdirSync(folderOf(root), { recursive: true })
   for (const chart of CHARTS) writeFileSync(join(folderOf(root), `${chart.name}.svg`), drawChart(chart, result.heats))
-  const drawings: readonly (readonly [document: string, figures: string])[] = [['README.md', summaryFiguresOf(result)], ['docs/BENCH.md', allFiguresOf(result)]]
+  const drawings: readonly (readonly [document: string, figures: string])[] = [
+    ['README.md', summaryFiguresOf(result)],
+    ['docs/BENCH.md', allFiguresOf(result)],
+  ]
   for (const [document, figures] of drawings) {
     const path = join(root, document)
     writeFileSync(path, withFigures(readFileSync(path, 'utf8'), figures))

@@ -106,7 +106,13 @@ export interface SampleAccount {
 }
 
 export function sampleAccount(n: number): SampleAccount {
-  return { owner: `account-${String(n % 1_000_000).padStart(6, '0')}`, cents: (n * 31) % 1_000_000, currency: 'EUR', openedAt: '2026-01-31T12:00:00.000Z', isOpen: n % 100 !== 0 }
+  return {
+    owner: `account-${String(n % 1_000_000).padStart(6, '0')}`,
+    cents: (n * 31) % 1_000_000,
+    currency: 'EUR',
+    openedAt: '2026-01-31T12:00:00.000Z',
+    isOpen: n % 100 !== 0,
+  }
 }
 
 export function keysFor(count: number): Buffer[] {

@@ -42,7 +42,10 @@ if (values.draw !== undefined) {
 const mode = values.quick ? QUICK : FULL
 const rounds = values.rounds === undefined ? mode.rounds : parseCount('--rounds', values.rounds)
 const size: Size = values.scales === undefined ? mode.size : { ...mode.size, scales: values.scales.split(',').map((text) => parseCount('--scales', text)) }
-const names = (folder: string): string[] => readdirSync(join(here, folder)).map((file) => file.replace(/\.[jt]s$/, '')).toSorted()
+const names = (folder: string): string[] =>
+  readdirSync(join(here, folder))
+    .map((file) => file.replace(/\.[jt]s$/, ''))
+    .toSorted()
 const unknown = values.only.filter((name) => ![...names('workloads'), ...names('probes')].includes(name))
 if (unknown.length > 0) throw new Error(`no such benchmark: ${unknown.join(', ')}; there are ${[...names('workloads'), ...names('probes')].join(', ')}`)
 const wanted = (name: string): boolean => values.only.length === 0 || values.only.includes(name)

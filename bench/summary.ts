@@ -24,7 +24,8 @@ export function summaryOf({ seconds, floors, isSteady, heats, probes, skipped }:
 
 function steadiness(floors: readonly Floor[], isSteady: boolean): string {
   if (isSteady) return `the floor was steady: less than ${STEADY_PERCENT} % between its rounds`
-  if (floors.some(({ spreadPercent = 0 }) => spreadPercent >= STEADY_PERCENT)) return "THE FLOOR WAS NOT STEADY: no claim can be made of this run's figures that hang on the device"
+  if (floors.some(({ spreadPercent = 0 }) => spreadPercent >= STEADY_PERCENT))
+    return "THE FLOOR WAS NOT STEADY: no claim can be made of this run's figures that hang on the device"
   return 'too few rounds to say whether the floor was steady: no claim can be made of this run'
 }
 

@@ -9,7 +9,9 @@ export function linesOfHeat({ name, title, unit, group, node, rounds, seconds, r
   const lines = [`\n${title} (${name}, Node ${node}, ${rounds} rounds, ${seconds.toFixed(0)} s)`]
   for (const row of rows) {
     const rate = Math.round(row.rate.median).toLocaleString('en-US').padStart(12)
-    lines.push(`  ${row.contestant.padEnd(NAME)} ${rate} ${unit}/s  ±${spreadPercent(row.rate).toFixed(0).padStart(3)} %   ${[ratio(row), ...figures(row)].filter((part) => part !== '').join('   ')}`)
+    lines.push(
+      `  ${row.contestant.padEnd(NAME)} ${rate} ${unit}/s  ±${spreadPercent(row.rate).toFixed(0).padStart(3)} %   ${[ratio(row), ...figures(row)].filter((part) => part !== '').join('   ')}`,
+    )
     if (group !== undefined) lines.push(`  ${''.padEnd(NAME)} ${row.durability}; flushes for each ${group}: ${flushes(row)}`)
     else if (row.durability !== rows[0]?.durability) lines.push(`  ${''.padEnd(NAME)} (durability: theirs ${row.durability}, ours ${rows[0]?.durability})`)
   }
@@ -31,7 +33,9 @@ function bounds({ must, aim, better }: Pick<Verdict, 'must' | 'aim' | 'better'>)
 }
 
 export function linesOfProbe({ name, title, seconds, figures, verdicts }: ProbeResult): string[] {
-  const columns = Object.values(figures).map((value) => (typeof value === 'number' ? [] : Object.keys(value))).find(({ length }) => length > 0)
+  const columns = Object.values(figures)
+    .map((value) => (typeof value === 'number' ? [] : Object.keys(value)))
+    .find(({ length }) => length > 0)
   const head = columns === undefined ? [] : [`  ${''.padEnd(52)} ${columns.map((column) => column.padStart(12)).join(' ')}`]
   const cells = (value: Figures[string]): string => (typeof value === 'number' ? [value] : Object.values(value)).map(aligned).join(' ')
   const lines = Object.entries(figures).map(([what, value]) => `  ${what.padEnd(52)} ${cells(value)}`)

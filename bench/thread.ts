@@ -32,10 +32,13 @@ const anyKey = (): Buffer => keys[random.below(keys.length)]!
 
 function commit(durability: 'applied' | 'durable'): Promise<unknown> {
   const key = anyKey()
-  return store.transact((tx) => {
-    tx.put(records, key, value)
-    tx.append(event)
-  }, { durability })
+  return store.transact(
+    (tx) => {
+      tx.put(records, key, value)
+      tx.append(event)
+    },
+    { durability },
+  )
 }
 
 const steps: Record<Kind, () => Promise<number> | number> = {

@@ -6,7 +6,12 @@ import { root, run, tool } from './command.ts'
 import { type Failure, type Outcome, quoted } from './outcome.ts'
 
 /** Which specs (all), on which Node (this), in which environment; `command` is what runs one of them again. */
-export interface AvaTests { readonly select?: readonly string[]; readonly node?: string; readonly env?: Readonly<Record<string, string>>; readonly command?: string }
+export interface AvaTests {
+  readonly select?: readonly string[]
+  readonly node?: string
+  readonly env?: Readonly<Record<string, string>>
+  readonly command?: string
+}
 
 export async function avaTests({ select = [], node = process.execPath, env = {}, command = 'npm test --' }: AvaTests = {}): Promise<Outcome> {
   const { exitCode, output } = await run(node, [tool('ava', 'ava'), ...select], 'tee', { env })
@@ -36,7 +41,10 @@ function whose(what: string, specs: readonly string[], select: readonly string[]
   const files = readdirSync(join(root, '__test__'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.spec.ts'))
   for (const file of files.map((name) => name.split(sep))) {
     for (let from = 0; from < file.length; from++) {
-      const prefix = `${file.slice(from).join(' › ').replace(/\.spec\.ts$/, '')} › `
+      const prefix = `${file
+        .slice(from)
+        .join(' › ')
+        .replace(/\.spec\.ts$/, '')} › `
       if (what.startsWith(prefix)) return [`__test__/${file.join('/')}`, `--match=${what.slice(prefix.length)}`]
     }
   }

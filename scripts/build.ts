@@ -14,7 +14,11 @@ import { Refusal } from './refusal.ts'
 import { needToolchain } from './toolchain.ts'
 
 type Profile = 'release' | 'fast'
-interface Stamp { native?: { hash: string; profile: Profile }; package?: string; programs?: string }
+interface Stamp {
+  native?: { hash: string; profile: Profile }
+  package?: string
+  programs?: string
+}
 
 const STAMP = join(root, 'target', 'npm-build.json')
 
@@ -33,10 +37,26 @@ async function buildNative(profile: Profile): Promise<boolean> {
   await needToolchain()
   // The macros write the type definitions while they compile; a crate that cargo compiled without us in between has written none.
   rmSync(join(root, 'target', 'napi-rs'), { recursive: true, force: true })
-  const { exitCode } = await run(process.execPath, [
-    tool('@napi-rs/cli', 'napi'), 'build', '--platform', '--no-js', '--dts', 'native.d.ts',
-    '--manifest-path', 'crates/binding/Cargo.toml', '--output-dir', '.', '--profile', profile, '--', '--locked',
-  ], 'show')
+  const { exitCode } = await run(
+    process.execPath,
+    [
+      tool('@napi-rs/cli', 'napi'),
+      'build',
+      '--platform',
+      '--no-js',
+      '--dts',
+      'native.d.ts',
+      '--manifest-path',
+      'crates/binding/Cargo.toml',
+      '--output-dir',
+      '.',
+      '--profile',
+      profile,
+      '--',
+      '--locked',
+    ],
+    'show',
+  )
   if (exitCode !== 0) throw new Refusal('the native binding does not build')
   stamp.native = { hash, profile }
   return true
@@ -106,7 +126,9 @@ function hashOf(paths: readonly string[], extensions: readonly string[], leftOut
 function filesBelow(path: string, leftOut: readonly string[] = []): string[] {
   if (!existsSync(path)) return []
   if (!statSync(path).isDirectory()) return [path]
-  const names = readdirSync(path).filter((name) => !leftOut.includes(name)).toSorted()
+  const names = readdirSync(path)
+    .filter((name) => !leftOut.includes(name))
+    .toSorted()
   return names.flatMap((name) => filesBelow(join(path, name), leftOut))
 }
 

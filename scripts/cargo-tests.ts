@@ -7,7 +7,11 @@ import { needToolchain } from './toolchain.ts'
 const COMMON = ['test', '--profile', 'fast', '--locked', '--no-fail-fast'] as const
 
 /** Which of them: cargo's arguments, those of the test programs, and their environment. */
-export interface CargoTests { readonly select: readonly string[]; readonly filter?: readonly string[]; readonly env?: Readonly<Record<string, string>> }
+export interface CargoTests {
+  readonly select: readonly string[]
+  readonly filter?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+}
 
 export async function cargoTests({ select, filter = [], env = {} }: CargoTests): Promise<Outcome> {
   await needToolchain()
@@ -26,16 +30,24 @@ function failuresIn(text: string, env: Readonly<Record<string, string>>): Failur
   const programs = lines(/^error: \d+ targets? failed:\n((?: {4}`.+`\n?)+)/m.exec(text)?.[1]).map((line) => line.replaceAll('`', ''))
   // One that crashed lists nothing, and then it is not known which list is whose.
   const isPaired = lists.length === programs.length
-  const tests = lists.flatMap((names, n) => names.map((name) => ({ name, program: isPaired ? programs[n] as string : '--workspace' })))
+  const tests = lists.flatMap((names, n) => names.map((name) => ({ name, program: isPaired ? (programs[n] as string) : '--workspace' })))
   const crashed = isPaired ? [] : programs.map((program) => ({ what: `the program of ${program} failed`, again: command(env, [...COMMON, ...program.split(' ')]) }))
   return [
-    ...tests.map(({ name, program }) => ({ what: `${program} ${name}`, again: command(env, [...COMMON, ...program.split(' '), '--', '--exact', name.replace(/ - should panic$/, '')]) })),
+    ...tests.map(({ name, program }) => ({
+      what: `${program} ${name}`,
+      again: command(env, [...COMMON, ...program.split(' '), '--', '--exact', name.replace(/ - should panic$/, '')]),
+    })),
     ...crashed,
   ]
 }
 
 function lines(text: string | undefined): string[] {
-  return text === undefined ? [] : text.trimEnd().split('\n').map((line) => line.trim())
+  return text === undefined
+    ? []
+    : text
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.trim())
 }
 
 function command(env: Readonly<Record<string, string>>, args: readonly string[]): string {

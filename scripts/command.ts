@@ -17,12 +17,22 @@ export interface CommandResult {
 export type Output = 'show' | 'tee' | 'keep'
 
 /** Where a program runs (the repository's root), what is changed in its environment, and after how many milliseconds it is killed (never). */
-export interface Surroundings { readonly cwd?: string; readonly env?: Readonly<NodeJS.ProcessEnv>; readonly limitMs?: number }
+export interface Surroundings {
+  readonly cwd?: string
+  readonly env?: Readonly<NodeJS.ProcessEnv>
+  readonly limitMs?: number
+}
 
 export function run(program: string, args: readonly string[], output: Output, { cwd = root, env = {}, limitMs = 0 }: Surroundings = {}): Promise<CommandResult> {
   const stdio = output === 'show' ? 'inherit' : 'pipe'
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd, stdio: ['ignore', stdio, stdio], env: { ...process.env, ...colour(output), ...env }, timeout: limitMs, killSignal: 'SIGKILL' })
+    const child = spawn(program, args, {
+      cwd,
+      stdio: ['ignore', stdio, stdio],
+      env: { ...process.env, ...colour(output), ...env },
+      timeout: limitMs,
+      killSignal: 'SIGKILL',
+    })
     const chunks: Buffer[] = []
     const take = (to: NodeJS.WriteStream) => (chunk: Buffer) => {
       chunks.push(chunk)

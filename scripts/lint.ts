@@ -12,8 +12,9 @@ const node = (packageName: string, bin: string, ...args: string[]): Check => pro
 
 const checks: Record<string, Check> = {
   build: program(process.execPath, 'scripts/run.mjs', 'build', '--profile', 'fast'),
-  rustfmt: cargo( 'fmt', '--all', '--check'),
-  clippy: cargo( 'clippy', '--workspace', '--all-targets', '--locked', '--quiet', '--', '-D', 'warnings'),
+  rustfmt: cargo('fmt', '--all', '--check'),
+  clippy: cargo('clippy', '--workspace', '--all-targets', '--locked', '--quiet', '--', '-D', 'warnings'),
+  oxfmt: node('oxfmt', 'oxfmt', '--check'),
   oxlint: node('oxlint', 'oxlint', '--type-aware', '--deny-warnings'),
   types: node('typescript', 'tsc', '-p', 'tsconfig.json'),
   knip: node('knip', 'knip', '--no-progress'),

@@ -16,9 +16,15 @@ import { withTools } from './proof/tools.ts'
 import { Refusal } from './refusal.ts'
 import { setSeedBase } from './seed-base.ts'
 
-interface Part { readonly title: string; readonly run: () => Promise<Outcome> }
+interface Part {
+  readonly title: string
+  readonly run: () => Promise<Outcome>
+}
 
-const { values: { whole, match }, positionals } = parseArgs({ allowPositionals: true, options: { whole: { type: 'boolean', default: false }, match: { type: 'string' } } })
+const {
+  values: { whole, match },
+  positionals,
+} = parseArgs({ allowPositionals: true, options: { whole: { type: 'boolean', default: false }, match: { type: 'string' } } })
 const isSpec = (argument: string): boolean => argument.startsWith('__test__/')
 const specArguments = [...positionals.filter(isSpec), ...(match === undefined ? [] : [`--match=${match}`])]
 const onNodes = specArguments.length > 0 ? specArguments : whole ? 'whole' : 'sample'
@@ -31,10 +37,27 @@ const parts: Readonly<Record<string, Part>> = {
     env: { LEDGERSTONE_SEEDS: '5000', LEDGERSTONE_FRESH: '10000', LEDGERSTONE_LMDB_SEEDS: '200', LEDGERSTONE_LMDB_FRESH: '200' },
   }),
   'power-cuts': crates('power cuts of the event log, of the journal and of snapshot sets', {
-    select: ['-p', 'ledgerstone-event-log', '-p', 'ledgerstone-journal', '-p', 'ledgerstone-snapshot-set', '--test', 'power_cut', '--test', 'trim_power', '--test', 'journal'],
+    select: [
+      '-p',
+      'ledgerstone-event-log',
+      '-p',
+      'ledgerstone-journal',
+      '-p',
+      'ledgerstone-snapshot-set',
+      '--test',
+      'power_cut',
+      '--test',
+      'trim_power',
+      '--test',
+      'journal',
+    ],
     env: { LEDGERSTONE_SEEDS: '300', LEDGERSTONE_FRESH: '600' },
   }),
-  models: crates('the store against its model, ten times as many cases', { select: [...CANONICAL_STORE, '--test', 'store'], filter: ['model::'], env: { LEDGERSTONE_CASES: '1280' } }),
+  models: crates('the store against its model, ten times as many cases', {
+    select: [...CANONICAL_STORE, '--test', 'store'],
+    filter: ['model::'],
+    env: { LEDGERSTONE_CASES: '1280' },
+  }),
   loom: crates("every interleaving of the journal's wake-ups", {
     select: ['-p', 'ledgerstone-journal', '--lib', '--target-dir', 'target/loom'],
     filter: ['loom'],
@@ -46,7 +69,9 @@ const parts: Readonly<Record<string, Part>> = {
   workers: specs('20 rounds of workers that are terminated', 'lifecycle/workers', { LEDGERSTONE_WORKER_ROUNDS: '20' }),
   memory: specs('a million commits, twice', 'lifecycle/memory', { LEDGERSTONE_COMMITS: '1000000' }),
   torture: { title: 'a minute of torture', run: torture },
-  ...Object.fromEntries(Object.keys(NODES).map((major) => [`node-${major}`, { title: `the package's tests on Node ${major}`, run: () => onNode(Number(major) as NodeMajor, onNodes) }])),
+  ...Object.fromEntries(
+    Object.keys(NODES).map((major) => [`node-${major}`, { title: `the package's tests on Node ${major}`, run: () => onNode(Number(major) as NodeMajor, onNodes) }]),
+  ),
   space: { title: 'the commands of the README in a folder named "sp äce"', run: inFolderWithSpace },
   tools: { title: 'bundlers and test runners', run: withTools },
 }

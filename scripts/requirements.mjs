@@ -26,7 +26,10 @@ export function commandsIn(scripts) {
 export function headerOf(source) {
   const lines = source.split('\n')
   const end = lines.findIndex((line) => !line.startsWith('//'))
-  return lines.slice(0, end).map((line) => line.slice(3)).join('\n')
+  return lines
+    .slice(0, end)
+    .map((line) => line.slice(3))
+    .join('\n')
 }
 
 function numbersOf(text) {

@@ -15,7 +15,13 @@ const BATCH = { twin: 5000, lmdb: 100 } as const
 const TESTS = { twin: 'every_life_recovers_a_prefix_that_holds_what_was_acknowledged', lmdb: 'lmdb_in_place_of_its_twin_keeps_the_same_promises' } as const
 
 const { values } = parseArgs({
-  options: { seed: { type: 'string' }, seeds: { type: 'string' }, from: { type: 'string' }, lmdb: { type: 'boolean', default: false }, forever: { type: 'boolean', default: false } },
+  options: {
+    seed: { type: 'string' },
+    seeds: { type: 'string' },
+    from: { type: 'string' },
+    lmdb: { type: 'boolean', default: false },
+    forever: { type: 'boolean', default: false },
+  },
 })
 await needToolchain()
 const kind = values.lmdb ? 'lmdb' : 'twin'
@@ -24,7 +30,13 @@ if (values.forever) await liveForever(values.from === undefined ? randomInt(2 **
 else {
   const seeds = values.seeds === undefined ? undefined : whole('seeds', values.seeds)
   const story = values.seed === undefined ? {} : { LEDGERSTONE_SEED: whole('seed', values.seed), LEDGERSTONE_STORY: 1 }
-  process.exitCode = await live(kind, { ...story, LEDGERSTONE_FROM: whole('from', values.from ?? '0'), LEDGERSTONE_SEEDS: seeds, LEDGERSTONE_LMDB_SEEDS: seeds, LEDGERSTONE_CENSUS: 1 })
+  process.exitCode = await live(kind, {
+    ...story,
+    LEDGERSTONE_FROM: whole('from', values.from ?? '0'),
+    LEDGERSTONE_SEEDS: seeds,
+    LEDGERSTONE_LMDB_SEEDS: seeds,
+    LEDGERSTONE_CENSUS: 1,
+  })
 }
 
 /** The nightly mode. A failure is told with its story. */
@@ -42,7 +54,21 @@ async function liveForever(first: number): Promise<void> {
 
 async function live(on: keyof typeof TESTS, environment: Readonly<Record<string, number | undefined>>): Promise<number> {
   for (const [name, value] of Object.entries(environment)) if (value !== undefined) process.env[name] = String(value)
-  const cargo = ['test', '--profile', 'fast', '--locked', '--quiet', '-p', 'ledgerstone-canonical-store', '--test', 'simulation', '--', '--nocapture', '--exact', TESTS[on]]
+  const cargo = [
+    'test',
+    '--profile',
+    'fast',
+    '--locked',
+    '--quiet',
+    '-p',
+    'ledgerstone-canonical-store',
+    '--test',
+    'simulation',
+    '--',
+    '--nocapture',
+    '--exact',
+    TESTS[on],
+  ]
   return (await run('cargo', cargo, 'show')).exitCode
 }
 

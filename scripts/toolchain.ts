@@ -19,7 +19,8 @@ async function needCargo(): Promise<void> {
   const told = await versionOf('cargo')
   if (told === undefined) throw new Refusal(`cargo is not installed, or not in PATH: Rust ${least} or later is needed, ${GET_RUST}`)
   const found = /^cargo (\d+)\.(\d+)/m.exec(told.output)
-  if (told.exitCode !== 0 || found === null) throw new Refusal(`cargo does not run: ${told.output.trim().split('\n').at(0) ?? ''}; Rust ${least} or later is needed, ${GET_RUST}`)
+  if (told.exitCode !== 0 || found === null)
+    throw new Refusal(`cargo does not run: ${told.output.trim().split('\n').at(0) ?? ''}; Rust ${least} or later is needed, ${GET_RUST}`)
   const [major = 0, minor = 0] = least.split('.').map(Number)
   const [, foundMajor, foundMinor] = found.map(Number) as [number, number, number]
   if (foundMajor < major || (foundMajor === major && foundMinor < minor)) {

@@ -56,7 +56,8 @@ console.log(`readings beside the writers: ${totals.readings}`)
 console.log(`commits acknowledged: ${applied + written + durable} (applied ${applied}, written ${written}, durable ${durable})`)
 console.log(`frames replayed: ${totals.replayed}`)
 console.log(`failed scenes: ${failed.length}`)
-for (const { scene, seed: its, message, kept } of failed) console.log(`  ${scene}, its seed ${its}, kept in ${kept}\n    ${message}\n  again: npm run torture -- --seed ${seed}`)
+for (const { scene, seed: its, message, kept } of failed)
+  console.log(`  ${scene}, its seed ${its}, kept in ${kept}\n    ${message}\n  again: npm run torture -- --seed ${seed}`)
 console.log(`lost: ${torture.lost}`)
 process.exitCode = failed.length > 0 ? 1 : 0
 

@@ -9,8 +9,27 @@ export { utf8 } from './codecs/utf8.ts'
 export { compareDurability } from './compare-durability.ts'
 export { retry, type RetryOptions } from './retry.ts'
 export {
-  BackpressureError, BusyError, ClosedError, CodecError, ConflictError, CorruptionError, EventsTrimmedError, FormatError, InvalidArgumentError, IoError, LedgerstoneError,
-  LimitError, LockedError, LockTimeoutError, NoSpaceError, PausedError, PoisonedError, PreflightRejectedError, SealedError, TimeoutError, ValidationError,
+  BackpressureError,
+  BusyError,
+  ClosedError,
+  CodecError,
+  ConflictError,
+  CorruptionError,
+  EventsTrimmedError,
+  FormatError,
+  InvalidArgumentError,
+  IoError,
+  LedgerstoneError,
+  LimitError,
+  LockedError,
+  LockTimeoutError,
+  NoSpaceError,
+  PausedError,
+  PoisonedError,
+  PreflightRejectedError,
+  SealedError,
+  TimeoutError,
+  ValidationError,
 } from './errors.ts'
 
 export type { CanonicalStore } from './canonical-store/api/canonical-store.ts'
@@ -26,9 +45,7 @@ export type { Sync, Transaction, WriteTxn } from './canonical-store/api/transact
 export type { EventId } from './event-log/log-types.ts'
 export type { KeyRef } from './lock-manager/locks.ts'
 export type { VerifyProblem, VerifyReport } from './verify-report.ts'
-export type {
-  CommitGroupMessage, FlushMessage, NoSpaceMessage, PoisonedMessage, RecoveryMessage, StallMessage,
-} from './canonical-store/api/diagnostics.ts'
+export type { CommitGroupMessage, FlushMessage, NoSpaceMessage, PoisonedMessage, RecoveryMessage, StallMessage } from './canonical-store/api/diagnostics.ts'
 export type { CheckOptions, CheckReport, Checks, DeclaredKey, KeySet, Phases, PhasesOptions, PreflightContext } from './canonical-store/api/phases.ts'
 export type { Codec, Json, KeyCodec, KeyPrefix } from './codecs/codec.ts'
 export type { Envelope, EnvelopeInput, EnvelopeOptions, EventMetadata, EventTypeOptions } from './codecs/envelope-types.ts'

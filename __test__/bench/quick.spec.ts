@@ -29,7 +29,10 @@ test('a quick look measures every workload and every probe', async (t) => {
 
   t.deepEqual([...new Set(result.heats.map(({ name }) => name))].toSorted(), namesIn('workloads').toSorted())
   t.deepEqual(result.probes.map(({ name }) => name).toSorted(), namesIn('probes').toSorted())
-  t.deepEqual(result.heats.flatMap(({ unproven }) => unproven), [])
+  t.deepEqual(
+    result.heats.flatMap(({ unproven }) => unproven),
+    [],
+  )
   for (const { title, rows } of result.heats) for (const { contestant, rate } of rows) t.true(rate.median > 0, `${contestant}: ${title}`)
 })
 

@@ -14,11 +14,28 @@ const rounds = (contestant: string, rates: readonly number[], p99Ms = 1): Rounds
   measured: rates.map((operations) => ({ operations, ms: 1000, flushes: { device: operations / 100 }, figures: { p99Ms } })),
 })
 
-const row = (contestant: string, durability: Durability, flushes: Row['flushes']): Row => ({ contestant, durability, flushes, rate: { median: 1, least: 1, most: 1 }, figures: {} })
+const row = (contestant: string, durability: Durability, flushes: Row['flushes']): Row => ({
+  contestant,
+  durability,
+  flushes,
+  rate: { median: 1, least: 1, most: 1 },
+  figures: {},
+})
 
 const heat = (count: number, rate: Row['rate']): HeatResult => ({
-  name: 'durable-sequential', title: 'one after another', unit: 'transactions', node: '20', rounds: count, records: 1, seconds: 1, verdicts: [], unproven: [],
-  rows: [{ ...row('ledgerstone', 'flushed to the device', {}), rate }, { ...row('floor', 'flushed to the device', {}), rate, ratio: { median: 0.9, least: 0.8, most: 1 } }],
+  name: 'durable-sequential',
+  title: 'one after another',
+  unit: 'transactions',
+  node: '20',
+  rounds: count,
+  records: 1,
+  seconds: 1,
+  verdicts: [],
+  unproven: [],
+  rows: [
+    { ...row('ledgerstone', 'flushed to the device', {}), rate },
+    { ...row('floor', 'flushed to the device', {}), rate, ratio: { median: 0.9, least: 0.8, most: 1 } },
+  ],
 })
 
 test('a ratio is taken round by round, and summed up as its median', (t) => {
@@ -40,7 +57,12 @@ test('a target is reached, aimed at, or missed, whichever side is good', (t) => 
 
 test('who says that it flushes and is not counted to is named', (t) => {
   const flushed = 'flushed to the device'
-  const rows = [row('honest', flushed, { store: 1, device: 1.02 }), row('lying', flushed, { device: 0.4 }), row('writing', 'written', { device: 0 }), row('unseen', flushed, {})]
+  const rows = [
+    row('honest', flushed, { store: 1, device: 1.02 }),
+    row('lying', flushed, { device: 0.4 }),
+    row('writing', 'written', { device: 0 }),
+    row('unseen', flushed, {}),
+  ]
   const found = unprovenOf({ name: 'transaction', leastFlushes: 1 }, rows)
   t.is(found.length, 1)
   t.regex(found[0] ?? '', /^lying says that it flushes; the device counted 0.400 flushes for each transaction$/)
@@ -72,11 +94,16 @@ test('a document without a place for figures is refused', (t) => {
 })
 
 test('the README shows ten rows of a result, each of which docs/BENCH.md has too, and both are drawn from one that is kept', (t) => {
-  const kept = readdirSync(new URL('../../bench/results', import.meta.url)).filter((name) => name.endsWith('.json')).map((name) => JSON.parse(documentOf(`bench/results/${name}`)) as Result)
+  const kept = readdirSync(new URL('../../bench/results', import.meta.url))
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => JSON.parse(documentOf(`bench/results/${name}`)) as Result)
   t.is(SUMMARY.length, 10)
   for (const result of kept) {
     const [some, all] = [summaryFiguresOf(result), allFiguresOf(result)]
-    const rows = some.split('\n').filter((line) => line.startsWith('| ')).slice(2)
+    const rows = some
+      .split('\n')
+      .filter((line) => line.startsWith('| '))
+      .slice(2)
     t.is(rows.length, 10)
     for (const row of rows) t.true(all.includes(row), row)
   }

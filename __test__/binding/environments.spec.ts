@@ -16,7 +16,10 @@ import type { Task, Word } from './worker.ts'
 
 const WORKER = new URL('./worker.ts', import.meta.url)
 
-interface Started extends Worker { word(name: string): Promise<Word>; ended: Promise<number> }
+interface Started extends Worker {
+  word(name: string): Promise<Word>
+  ended: Promise<number>
+}
 
 function start(t: ExecutionContext, name: Task['name'], path: string): Started {
   const worker = startWorker(WORKER, { name, path } satisfies Task)

@@ -7,7 +7,15 @@ const POOL = Buffer.alloc(1024)
 test('packed events that lie about themselves are refused, and nothing is appended', async (t) => {
   const log = await openLogIn(t)
   const packed = Buffer.from('\x02\0\0\0ab\x01\0\0\0c')
-  for (const [events, length] of [[packed, 10], [packed, 5], [packed, 7], [packed, 12], [packed, 2 ** 40], [Buffer.alloc(4, 0xff), 4], [Buffer.alloc(3), 3]] as const) {
+  for (const [events, length] of [
+    [packed, 10],
+    [packed, 5],
+    [packed, 7],
+    [packed, 12],
+    [packed, 2 ** 40],
+    [Buffer.alloc(4, 0xff), 4],
+    [Buffer.alloc(3), 3],
+  ] as const) {
     t.is(hot.logAppendBatch(log, 1, events, length), FAILED, `${length}`)
     t.is(error()['argument'], 'events')
   }
@@ -17,11 +25,26 @@ test('packed events that lie about themselves are refused, and nothing is append
   t.is(hot.logAppend(log, 3, new Uint8Array(new SharedArrayBuffer(8))), FAILED, 'another thread could write to it')
   t.is(error()['argument'], 'bytes')
   await cold.closeEventLog(log)
-  for (const call of [() => hot.logAppend(log, 3, POOL), () => hot.logAppendBatch(log, 3, packed, 0), () => hot.logGet(log, 1, POOL, 0), () => hot.logPage(log, 0, 9, POOL), () => hot.logEnds(log, ids)]) {
+  for (const call of [
+    () => hot.logAppend(log, 3, POOL),
+    () => hot.logAppendBatch(log, 3, packed, 0),
+    () => hot.logGet(log, 1, POOL, 0),
+    () => hot.logPage(log, 0, 9, POOL),
+    () => hot.logEnds(log, ids),
+  ]) {
     t.is(call(), FAILED, call.toString())
     t.is(error().code, 'ERR_CLOSED', call.toString())
   }
-  for (const call of [() => cold.closeEventLog(log), () => cold.logSync(log), () => cold.logRotate(log), () => cold.logDeleteRange(log, 0, 1), () => cold.logSegments(log), () => cold.logChecksum(log, 1), () => cold.logStats(log), () => cold.startLogVerification(log)]) {
+  for (const call of [
+    () => cold.closeEventLog(log),
+    () => cold.logSync(log),
+    () => cold.logRotate(log),
+    () => cold.logDeleteRange(log, 0, 1),
+    () => cold.logSegments(log),
+    () => cold.logChecksum(log, 1),
+    () => cold.logStats(log),
+    () => cold.startLogVerification(log),
+  ]) {
     t.is(await codeOf(call), 'ERR_CLOSED', call.toString())
   }
 })

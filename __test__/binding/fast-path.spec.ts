@@ -3,7 +3,28 @@
 import test from 'ava'
 import { MISSING, TOO_BIG } from '../../src/native/binding.ts'
 import { ANSWER, ID, KEY_BYTES, OFFSET, READER, SLOT } from '../../src/native/call-memory.ts'
-import { FAILED, HEAD_BYTES, bounds, codeOf, cold, commit, error, event, get, getText, has, hot, memory, openIn, openLogIn, readRange, record, text, unpackRange, writeSet } from './raw.ts'
+import {
+  FAILED,
+  HEAD_BYTES,
+  bounds,
+  codeOf,
+  cold,
+  commit,
+  error,
+  event,
+  get,
+  getText,
+  has,
+  hot,
+  memory,
+  openIn,
+  openLogIn,
+  readRange,
+  record,
+  text,
+  unpackRange,
+  writeSet,
+} from './raw.ts'
 import type { HotCalls } from '../../src/native/binding.ts'
 
 const POOL = Buffer.alloc(4096)
@@ -18,7 +39,10 @@ test('what is put is read back, by string and by bytes', async (t) => {
   t.is(getText(store, new Uint8Array([97])), 'one')
   t.is(getText(store, 'ü€𝄞'), '')
   t.is(getText(store, 'b'), undefined)
-  t.deepEqual(['a', 'b'].map((key) => has(store, 0, key)), [1, 0])
+  t.deepEqual(
+    ['a', 'b'].map((key) => has(store, 0, key)),
+    [1, 0],
+  )
   commit(store, { delete: 'a' })
   t.is(getText(store, 'a'), undefined)
 })
@@ -33,7 +57,10 @@ test('a read finds its arguments in the memory of the call', async (t) => {
     t.is(get(from, 0, 'key', pool, 7), 5)
     t.is(Buffer.from(pool, 7, 5).toString(), 'ünï')
     t.is(text(from, 0, 'key'), 'ünï')
-    t.deepEqual(['ke', 'key', 'keys'].map((key) => has(from, 0, key)), [0, 1, 0])
+    t.deepEqual(
+      ['ke', 'key', 'keys'].map((key) => has(from, 0, key)),
+      [0, 1, 0],
+    )
     t.deepEqual([get(from, 0, '', pool, 0), text(from, 0, ''), has(from, 0, '')], [-1, -1, 0], 'no key is empty')
   }
   for (const key of [longest, Buffer.from(longest)]) t.is(text(store, 0, key), 'x'.repeat(100))
@@ -55,7 +82,10 @@ test('text comes as a string, whatever its bytes are', async (t) => {
   const { store } = await openIn(t)
   const texts = ['', 'ascii', 'é', '€𝄞', '\ufeffbom', '\0', 'a'.repeat(100_000), 'ü'.repeat(50_000)]
   commit(store, ...texts.map((value, i) => ({ put: `k${i}`, value })), { put: 'bad', value: Buffer.from([0x61, 0xff, 0xc3, 0x62]) })
-  t.deepEqual(texts.map((_, i) => text(store, 0, `k${i}`)), texts)
+  t.deepEqual(
+    texts.map((_, i) => text(store, 0, `k${i}`)),
+    texts,
+  )
   t.is(text(store, 0, 'bad'), 'a\ufffd\ufffdb')
   t.is(text(store, 0, 'missing'), -1)
   t.is(text(store, 0, Buffer.alloc(0)), -1)
@@ -109,9 +139,16 @@ test('an id that outlived its object is ERR_CLOSED and never another object', as
   const again = await cold.openStore(path, { create: false, eventCodec: 'binary' })
   t.teardown(() => cold.closeStore(again.store))
   for (const call of [
-    () => get(store, 0, 'k', POOL, 0), () => has(store, 0, 'k'), () => hot.getMany(store, 0, POOL, 0, 0, POOL),
-    () => hot.rangeOpen(store, 0, bounds(), -1), () => hot.rangePage(cursor, POOL), () => hot.eventsPage(store, 1, 9, false, POOL), () => event(store, 1, POOL, 0),
-    () => hot.begin(store, 0), () => hot.commit(store, writeSet(), HEAD_BYTES, 0), () => hot.want(store, 0, 0, 0, 0, 0),
+    () => get(store, 0, 'k', POOL, 0),
+    () => has(store, 0, 'k'),
+    () => hot.getMany(store, 0, POOL, 0, 0, POOL),
+    () => hot.rangeOpen(store, 0, bounds(), -1),
+    () => hot.rangePage(cursor, POOL),
+    () => hot.eventsPage(store, 1, 9, false, POOL),
+    () => event(store, 1, POOL, 0),
+    () => hot.begin(store, 0),
+    () => hot.commit(store, writeSet(), HEAD_BYTES, 0),
+    () => hot.want(store, 0, 0, 0, 0, 0),
     () => hot.lock(locks, POOL, 0, 0),
   ]) {
     t.is(call(), FAILED, call.toString())
@@ -120,8 +157,15 @@ test('an id that outlived its object is ERR_CLOSED and never another object', as
   hot.abort(store)
   hot.poll(store, new Float64Array(8))
   for (const call of [
-    () => cold.closeStore(store), () => cold.storeMeta(store), () => cold.storeStats(store), () => cold.collections(store), () => cold.openSnapshot(store),
-    () => cold.collectionSlot(store, 'c', 'utf8', 'binary'), () => cold.nextEventId(store), () => cold.oldestEventId(store), () => cold.rangeCount(cursor),
+    () => cold.closeStore(store),
+    () => cold.storeMeta(store),
+    () => cold.storeStats(store),
+    () => cold.collections(store),
+    () => cold.openSnapshot(store),
+    () => cold.collectionSlot(store, 'c', 'utf8', 'binary'),
+    () => cold.nextEventId(store),
+    () => cold.oldestEventId(store),
+    () => cold.rangeCount(cursor),
   ]) {
     t.is(await codeOf(call), 'ERR_CLOSED', call.toString())
   }
@@ -141,7 +185,14 @@ test('a packed lock set that lies about itself is refused, and nothing is locked
     packed.writeUInt32LE(head)
     return packed.fill(0x61, 4, 4 + bytes)
   }
-  for (const [packed, length] of [[set(3, 1), 4], [set(0xffffffff, 0), 64], [set(201, 60), 104], [set(3, 1), 7], [set(3, 1), 2 ** 40], [Buffer.alloc(23), 0]] as const) {
+  for (const [packed, length] of [
+    [set(3, 1), 4],
+    [set(0xffffffff, 0), 64],
+    [set(201, 60), 104],
+    [set(3, 1), 7],
+    [set(3, 1), 2 ** 40],
+    [Buffer.alloc(23), 0],
+  ] as const) {
     t.is(hot.lock(locks, packed, length, 1), FAILED)
     t.is(error()['argument'], 'set')
   }
@@ -179,16 +230,60 @@ test('arguments of a wrong type or range are error records in every place of eve
   const detached = Buffer.alloc(128)
   structuredClone(detached.buffer, { transfer: [detached.buffer] })
   const strange: unknown[] = [
-    undefined, null, true, -1, 0.5, NaN, Infinity, -Infinity, 2 ** 31, 2 ** 53, 1e300, 7n, '', 'text', Symbol('s'), {}, [], () => {}, new Date(0),
-    new Map(), Buffer.alloc(0), Buffer.alloc(3), detached, new Uint16Array(8), new Float64Array(7), new Float64Array(2), new ArrayBuffer(8),
-    new DataView(new ArrayBuffer(64)), new Uint8Array(new SharedArrayBuffer(64)), new Proxy(Buffer.alloc(8), {}),
+    undefined,
+    null,
+    true,
+    -1,
+    0.5,
+    NaN,
+    Infinity,
+    -Infinity,
+    2 ** 31,
+    2 ** 53,
+    1e300,
+    7n,
+    '',
+    'text',
+    Symbol('s'),
+    {},
+    [],
+    () => {},
+    new Date(0),
+    new Map(),
+    Buffer.alloc(0),
+    Buffer.alloc(3),
+    detached,
+    new Uint16Array(8),
+    new Float64Array(7),
+    new Float64Array(2),
+    new ArrayBuffer(8),
+    new DataView(new ArrayBuffer(64)),
+    new Uint8Array(new SharedArrayBuffer(64)),
+    new Proxy(Buffer.alloc(8), {}),
   ]
   const good: Record<keyof HotCalls, unknown[]> = {
-    get: [POOL], getText: [], has: [], getMany: [store, 0, Buffer.from('\x01\0\0\0k\0\0\0'), 0, 8, POOL],
-    rangeOpen: [store, 0, bounds(), -1], rangePage: [0, POOL], eventsPage: [store, 1, 2, 0, POOL], event: [POOL], begin: [store, 0],
-    commit: [store, writeSet(), HEAD_BYTES, 0], abort: [store], want: [store, 0, 0, 0, 0, 0], poll: [store, new Float64Array(8)],
-    lock: [locks, POOL, 5, 0], unlock: [locks, 0], withdraw: [locks, 0, 1, POOL], grants: [locks, new Float64Array(4)], heldMs: [locks, 0],
-    logAppend: [log, 2, POOL], logAppendBatch: [log, 2, Buffer.from('\x01\0\0\0e'), 5], logGet: [log, 1, POOL, 0], logPage: [log, 0, 9, POOL],
+    get: [POOL],
+    getText: [],
+    has: [],
+    getMany: [store, 0, Buffer.from('\x01\0\0\0k\0\0\0'), 0, 8, POOL],
+    rangeOpen: [store, 0, bounds(), -1],
+    rangePage: [0, POOL],
+    eventsPage: [store, 1, 2, 0, POOL],
+    event: [POOL],
+    begin: [store, 0],
+    commit: [store, writeSet(), HEAD_BYTES, 0],
+    abort: [store],
+    want: [store, 0, 0, 0, 0, 0],
+    poll: [store, new Float64Array(8)],
+    lock: [locks, POOL, 5, 0],
+    unlock: [locks, 0],
+    withdraw: [locks, 0, 1, POOL],
+    grants: [locks, new Float64Array(4)],
+    heldMs: [locks, 0],
+    logAppend: [log, 2, POOL],
+    logAppendBatch: [log, 2, Buffer.from('\x01\0\0\0e'), 5],
+    logGet: [log, 1, POOL, 0],
+    logPage: [log, 0, 9, POOL],
     logEnds: [log, new Float64Array(2)],
   }
   const put = (): void => {
@@ -213,9 +308,18 @@ test('arguments of a wrong type or range are error records in every place of eve
       hot.abort(store)
     }
   }
-  const reads = { get: () => hot.get(POOL as unknown as ArrayBuffer), getText: () => hot.getText(), has: () => hot.has(), event: () => hot.event(POOL as unknown as ArrayBuffer) }
+  const reads = {
+    get: () => hot.get(POOL as unknown as ArrayBuffer),
+    getText: () => hot.getText(),
+    has: () => hot.has(),
+    event: () => hot.event(POOL as unknown as ArrayBuffer),
+  }
   const wrong: [place: number, refused: (keyof typeof reads)[]][] = [
-    [READER, ['get', 'getText', 'has', 'event']], [ID, ['event']], [SLOT, ['get', 'getText', 'has']], [KEY_BYTES, ['get', 'getText', 'has']], [OFFSET, ['get', 'event']],
+    [READER, ['get', 'getText', 'has', 'event']],
+    [ID, ['event']],
+    [SLOT, ['get', 'getText', 'has']],
+    [KEY_BYTES, ['get', 'getText', 'has']],
+    [OFFSET, ['get', 'event']],
   ]
   for (const [place, refused] of wrong) {
     for (const value of place <= ID ? [-1, 0.5, NaN, Infinity, 2 ** 53, 1e300] : [-1, 2 ** 31 - 1, 4_097]) {
@@ -367,7 +471,12 @@ test('the gate has one owner per environment and is given back by every commit',
   t.is(hot.commit(store, set, set.length, 1), 0)
   t.is(hot.commit(store, set, set.length, 1), FAILED, 'it was given back')
   t.is(error().code, 'ERR_TRANSACTION_FINISHED')
-  for (const [what, bad, length] of [['short', Buffer.alloc(3), 3], ['shared', new Uint8Array(new SharedArrayBuffer(64)), 64], ['kind', writeSet().fill(9), 64], ['no buffer', 7, 64]] as const) {
+  for (const [what, bad, length] of [
+    ['short', Buffer.alloc(3), 3],
+    ['shared', new Uint8Array(new SharedArrayBuffer(64)), 64],
+    ['kind', writeSet().fill(9), 64],
+    ['no buffer', 7, 64],
+  ] as const) {
     t.is(hot.begin(store, 0), 2, what)
     if (hot.commit(store, bad as Buffer, length, 1) === FAILED) error()
   }
@@ -390,15 +499,20 @@ test('one handle does not give back the gate that another handle of the same sto
 test('getMany answers what fits, missing ones too', async (t) => {
   const { store } = await openIn(t)
   commit(store, { put: 'a', value: 'one' }, { put: 'c', value: 'three!' }, { put: 'e', value: '' })
-  const keys = Buffer.concat(['a', 'b', 'c', '', 'e'].map((key) => {
-    const packed = Buffer.alloc((4 + key.length + 3) & ~3)
-    packed.writeUInt32LE(key.length)
-    packed.write(key, 4)
-    return packed
-  }))
+  const keys = Buffer.concat(
+    ['a', 'b', 'c', '', 'e'].map((key) => {
+      const packed = Buffer.alloc((4 + key.length + 3) & ~3)
+      packed.writeUInt32LE(key.length)
+      packed.write(key, 4)
+      return packed
+    }),
+  )
   const pool = Buffer.alloc(64)
   t.is(hot.getMany(store, 0, keys, 0, keys.length, pool), 5)
-  t.deepEqual([0, 8, 12, 24, 28].map((at) => pool.readUInt32LE(at)), [3, 0xffffffff, 6, 0xffffffff, 0])
+  t.deepEqual(
+    [0, 8, 12, 24, 28].map((at) => pool.readUInt32LE(at)),
+    [3, 0xffffffff, 6, 0xffffffff, 0],
+  )
   t.is(pool.toString('latin1', 4, 7) + pool.toString('latin1', 16, 22), 'onethree!')
   const small = Buffer.alloc(12)
   t.is(hot.getMany(store, 0, keys, 0, keys.length, small), 2)
@@ -406,7 +520,11 @@ test('getMany answers what fits, missing ones too', async (t) => {
   t.is(hot.getMany(store, 0, keys, 16, keys.length, tiny), 0)
   t.is(tiny.readUInt32LE(0), 12)
   t.is(hot.getMany(store, 0, keys, 0, 0, tiny), 0)
-  for (const [at, length] of [[0, keys.length + 1], [9, 8], [6, 12]] as const) {
+  for (const [at, length] of [
+    [0, keys.length + 1],
+    [9, 8],
+    [6, 12],
+  ] as const) {
     t.is(hot.getMany(store, 0, keys, at, length, pool), FAILED)
     t.is(error()['argument'], 'keys')
   }
@@ -429,7 +547,10 @@ test('a range comes whole and in order, whatever the size of its pages', async (
   t.deepEqual(readRange(store, { gt: 'k0001', lte: 'k0005' }), all.slice(2, 6))
   t.deepEqual(readRange(store, { gte: 'k0001', lt: 'k0005' }), all.slice(1, 5))
   t.deepEqual(readRange(store, { gte: 'k0009', lt: 'k0002' }), [])
-  t.deepEqual(readRange(store, { keysOnly: true, lt: 'k0002' }), [['k0000', ''], ['k0001', '']])
+  t.deepEqual(readRange(store, { keysOnly: true, lt: 'k0002' }), [
+    ['k0000', ''],
+    ['k0001', ''],
+  ])
   t.deepEqual(readRange(store, {}, 64, 7), all.slice(0, 7))
   t.deepEqual(readRange(store, {}, 64, 0), [])
   t.is(cold.rangeCount(hot.rangeOpen(store, 0, bounds({ gte: 'k0100' }), -1)), 200)
@@ -527,7 +648,14 @@ test('a record of every kind with a wrong shape is refused', async (t) => {
   const { store } = await openIn(t)
   const empty = Buffer.alloc(0)
   const bytes = Buffer.from('xyz')
-  for (const wrong of [record(0, 0, bytes, bytes), record(5, 0, bytes, bytes), record(1, 0, empty, bytes), record(2, 0, empty, empty), record(2, 0, bytes, bytes), record(3, 0, bytes, bytes)]) {
+  for (const wrong of [
+    record(0, 0, bytes, bytes),
+    record(5, 0, bytes, bytes),
+    record(1, 0, empty, bytes),
+    record(2, 0, empty, empty),
+    record(2, 0, bytes, bytes),
+    record(3, 0, bytes, bytes),
+  ]) {
     const set = Buffer.concat([Buffer.alloc(HEAD_BYTES), wrong])
     t.is(hot.commit(store, set, set.length, 0), FAILED)
     t.is(error().code, 'ERR_INVALID_ARGUMENT')

@@ -6,7 +6,9 @@ import { ANSWER, CallMemory, ID, OFFSET, READER } from '../../src/native/call-me
 import { type ColdCalls, type HotCalls, type NativeOptions, joinThread, nativeError } from '../../src/native/binding.ts'
 import type { LedgerstoneError } from '../../src/errors.ts'
 
-export interface Counters extends Record<keyof HotCalls, number> { wakes: number }
+export interface Counters extends Record<keyof HotCalls, number> {
+  wakes: number
+}
 const thread = joinThread()
 export const cold = thread.cold as ColdCalls & { counters(): Counters }
 
@@ -48,7 +50,13 @@ export async function openIn(t: { teardown(fn: () => unknown): void }, options: 
 
 /** An event log of its own for one test. */
 export async function openLogIn(t: { teardown(fn: () => unknown): void }): Promise<number> {
-  const { log } = await cold.openEventLog(await folder(t), { opening: 'createOrOpen', durability: 'written', compression: 'none', maxEventBytes: 1_000, allowNetworkFileSystem: false })
+  const { log } = await cold.openEventLog(await folder(t), {
+    opening: 'createOrOpen',
+    durability: 'written',
+    compression: 'none',
+    maxEventBytes: 1_000,
+    allowNetworkFileSystem: false,
+  })
   t.teardown(() => cold.closeEventLog(log).catch(() => {}))
   return log
 }
@@ -76,15 +84,26 @@ export function record(kind: number, slot: number, key: Buffer, value: Buffer): 
   return bytes
 }
 
-export interface Committed { seq: number; timestamp: number; firstEventId: number; eventsWritten: number; keysWritten: number; keysDeleted: number }
+export interface Committed {
+  seq: number
+  timestamp: number
+  firstEventId: number
+  eventsWritten: number
+  keysWritten: number
+  keysDeleted: number
+}
 
 /** Commits, and reads the head. */
 export function commit(store: number, ...ops: readonly Op[]): Committed {
   const set = writeSet(...ops)
   if (hot.commit(store, set, set.length, 0) !== 0) throw error()
   return {
-    seq: set.readDoubleLE(0), timestamp: set.readDoubleLE(8), firstEventId: set.readDoubleLE(16),
-    eventsWritten: set.readUInt32LE(24), keysWritten: set.readUInt32LE(28), keysDeleted: set.readUInt32LE(32),
+    seq: set.readDoubleLE(0),
+    timestamp: set.readDoubleLE(8),
+    firstEventId: set.readDoubleLE(16),
+    eventsWritten: set.readUInt32LE(24),
+    keysWritten: set.readUInt32LE(28),
+    keysDeleted: set.readUInt32LE(32),
   }
 }
 
@@ -147,20 +166,34 @@ export function getText(reader: number, key: string | Uint8Array, slot = 0): str
   return length === -1 ? undefined : pool.toString('utf8', 0, length)
 }
 
-export interface BoundsOf { gte?: string; gt?: string; lt?: string; lte?: string; reverse?: boolean; keysOnly?: boolean }
+export interface BoundsOf {
+  gte?: string
+  gt?: string
+  lt?: string
+  lte?: string
+  reverse?: boolean
+  keysOnly?: boolean
+}
 
 export function bounds(of: BoundsOf = {}): Buffer {
   const lower = Buffer.from(of.gte ?? of.gt ?? '')
   const upper = Buffer.from(of.lte ?? of.lt ?? '')
   const flags = [of.gte ?? of.gt, of.gt, of.lte ?? of.lt, of.lte, of.reverse, of.keysOnly]
   const head = Buffer.alloc(12)
-  head.writeUInt32LE(flags.reduce<number>((bits, flag, at) => (flag === undefined || flag === false ? bits : bits | (1 << at)), 0), 0)
+  head.writeUInt32LE(
+    flags.reduce<number>((bits, flag, at) => (flag === undefined || flag === false ? bits : bits | (1 << at)), 0),
+    0,
+  )
   head.writeUInt32LE(lower.length, 4)
   head.writeUInt32LE(upper.length, 8)
   return Buffer.concat([head, lower, upper])
 }
 
-export interface RangePage { done: boolean; ascii: boolean; entries: [key: string, value: string][] }
+export interface RangePage {
+  done: boolean
+  ascii: boolean
+  entries: [key: string, value: string][]
+}
 
 export function unpackRange(pool: Buffer, used: number): RangePage {
   const entries: [string, string][] = []

@@ -2,8 +2,14 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { FAILED, OPTIONS, bounds, cold, commit, error, getText, hot, onWake, reached, writeSet } from './raw.ts'
 
-export interface Task { name: keyof typeof tasks; path: string }
-export interface Word { name: string; [field: string]: unknown }
+export interface Task {
+  name: keyof typeof tasks
+  path: string
+}
+export interface Word {
+  name: string
+  [field: string]: unknown
+}
 
 const { name, path } = workerData as Task
 // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window

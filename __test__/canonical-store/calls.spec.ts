@@ -14,7 +14,11 @@ async function calls(work: () => unknown): Promise<Partial<Counts>> {
   const before = cold.counters()
   await work()
   const after = cold.counters()
-  return Object.fromEntries(Object.entries(after).map(([name, count]) => [name, count - before[name as keyof Counts]]).filter(([, count]) => count !== 0))
+  return Object.fromEntries(
+    Object.entries(after)
+      .map(([name, count]) => [name, count - before[name as keyof Counts]])
+      .filter(([, count]) => count !== 0),
+  )
 }
 
 const times = (n: number, work: (i: number) => unknown): void => {
@@ -24,10 +28,12 @@ const times = (n: number, work: (i: number) => unknown): void => {
 test.serial('a read of a value is one call', async (t) => {
   const store = await openStore(t)
   const raw = store.collection('raw', { key: binary(), value: binary() })
-  await store.transact((tx) => times(100, (i) => {
-    tx.put(raw, Buffer.from([i]), Buffer.alloc(100))
-    tx.put(store.state, String(i), { i })
-  }))
+  await store.transact((tx) =>
+    times(100, (i) => {
+      tx.put(raw, Buffer.from([i]), Buffer.alloc(100))
+      tx.put(store.state, String(i), { i })
+    }),
+  )
   t.deepEqual(await calls(() => times(100, (i) => raw.get(Buffer.from([i])))), { get: 100 })
   t.deepEqual(await calls(() => times(100, (i) => store.state.get(String(i)))), { get: 100 })
   t.deepEqual(await calls(() => times(100, (i) => store.state.has(String(i + 50)))), { has: 100 })
@@ -40,16 +46,55 @@ test.serial('a commit that reads nothing is one call, whatever it writes', async
   t.deepEqual(await calls(() => store.apply((tx) => times(1000, (i) => tx.put(store.state, String(i), i)))), { commit: 1 })
   t.deepEqual(await calls(() => store.state.put('a', 1)), { commit: 1 })
   t.deepEqual(await calls(() => store.append(['a', 'b'])), { commit: 1 })
-  t.deepEqual(await calls(() => store.transact((tx) => { tx.put(store.state, 'a', 1) }, { durability: 'applied' })), { commit: 1 })
+  t.deepEqual(
+    await calls(() =>
+      store.transact(
+        (tx) => {
+          tx.put(store.state, 'a', 1)
+        },
+        { durability: 'applied' },
+      ),
+    ),
+    { commit: 1 },
+  )
 })
 
 test.serial('the gate is taken once, at the first read or the first id', async (t) => {
   const store = await openStore(t)
   t.deepEqual(await calls(() => store.apply((tx) => tx.append('e'))), { begin: 1, commit: 1 })
   t.deepEqual(await calls(() => store.apply((tx) => times(10, () => tx.append('e')))), { begin: 1, commit: 1 })
-  t.deepEqual(await calls(() => store.apply((tx) => { tx.put(store.state, 'a', 1); tx.get(store.state, 'a'); tx.get(store.state, 'b') })), { begin: 1, get: 1, commit: 1 }, 'own writes are read without a call')
-  t.deepEqual(await calls(() => { try { store.apply((tx) => { tx.get(store.state, 'a'); throw new Error('no') }) } catch {} }), { begin: 1, get: 1, abort: 1 })
-  t.deepEqual(await calls(() => { try { store.apply(() => { throw new Error('no') }) } catch {} }), {})
+  t.deepEqual(
+    await calls(() =>
+      store.apply((tx) => {
+        tx.put(store.state, 'a', 1)
+        tx.get(store.state, 'a')
+        tx.get(store.state, 'b')
+      }),
+    ),
+    { begin: 1, get: 1, commit: 1 },
+    'own writes are read without a call',
+  )
+  t.deepEqual(
+    await calls(() => {
+      try {
+        store.apply((tx) => {
+          tx.get(store.state, 'a')
+          throw new Error('no')
+        })
+      } catch {}
+    }),
+    { begin: 1, get: 1, abort: 1 },
+  )
+  t.deepEqual(
+    await calls(() => {
+      try {
+        store.apply(() => {
+          throw new Error('no')
+        })
+      } catch {}
+    }),
+    {},
+  )
 })
 
 test.serial('a turn says once what it waits for, and is woken once for a group', async (t) => {
@@ -57,7 +102,13 @@ test.serial('a turn says once what it waits for, and is woken once for a group',
   await store.state.put('warm', 1, { durability: 'durable' })
   await turn() // its wake has come
   const { groups } = store.stats().journal
-  const { commit, want, wakes = 0, poll = 0, ...others } = await calls(() => Promise.all(Array.from({ length: 256 }, (_, i) => store.state.put(String(i), i, { durability: 'durable' }))))
+  const {
+    commit,
+    want,
+    wakes = 0,
+    poll = 0,
+    ...others
+  } = await calls(() => Promise.all(Array.from({ length: 256 }, (_, i) => store.state.put(String(i), i, { durability: 'durable' }))))
   t.deepEqual([commit, want, others], [256, 1, {}])
   t.true(wakes <= store.stats().journal.groups - groups, `${wakes} wakes`)
   t.true(poll <= 1 + wakes, `${poll} polls, ${wakes} wakes`)
@@ -65,7 +116,13 @@ test.serial('a turn says once what it waits for, and is woken once for a group',
 
 test.serial('a lone durable commit is one call to apply it and one to wait, and a look when it was woken', async (t) => {
   const store = await openStore(t)
-  const { commit, want, wakes = 0, poll = 0, ...others } = await calls(async () => {
+  const {
+    commit,
+    want,
+    wakes = 0,
+    poll = 0,
+    ...others
+  } = await calls(async () => {
     for (let i = 0; i < 10; i++) await store.state.put('a', i, { durability: 'durable' })
   })
   t.deepEqual([commit, want, others], [10, 10, {}])

@@ -20,13 +20,13 @@ test('a cursor beyond the newest event is told so wherever reading begins with i
   const store = await withThree(t)
   const snapshot = store.snapshot()
   const beginnings: Record<string, () => unknown> = {
-    'events': () => [...store.events({ after: 4 })],
+    events: () => [...store.events({ after: 4 })],
     'events, reversed': () => [...store.events({ after: 4, reverse: true })],
-    'pages': () => [...store.events({ after: 4 }).pages()],
-    'count': () => store.events({ after: 4 }).count(),
-    'snapshot': () => [...snapshot.events({ after: 4 })],
+    pages: () => [...store.events({ after: 4 }).pages()],
+    count: () => store.events({ after: 4 }).count(),
+    snapshot: () => [...snapshot.events({ after: 4 })],
     'snapshot count': () => snapshot.events({ after: 4 }).count(),
-    'follow': () => store.follow({ after: 4 })[Symbol.asyncIterator]().next(),
+    follow: () => store.follow({ after: 4 })[Symbol.asyncIterator]().next(),
     'follow, applied': () => store.follow({ after: 4, durability: 'applied' })[Symbol.asyncIterator]().next(),
     'follow pages': () => store.follow({ after: 4 }).pages()[Symbol.asyncIterator]().next(),
   }
@@ -49,7 +49,10 @@ test('the cursor at the newest event, and an id in the future, wait for what com
   const from = store.follow({ from: 5 })[Symbol.asyncIterator]()
   const steps = [after.next(), from.next()]
   await store.appendAll(['four', 'five'])
-  t.deepEqual((await Promise.all(steps)).map(({ value }) => (value as { id: number }).id), [4, 5])
+  t.deepEqual(
+    (await Promise.all(steps)).map(({ value }) => (value as { id: number }).id),
+    [4, 5],
+  )
   await Promise.all([after.return?.(), from.return?.()])
 })
 
@@ -75,11 +78,21 @@ test.serial('what comes before an event that cannot be decoded is delivered, and
   t.teardown(() => snapshot.release())
   const seen: unknown[] = []
   const attempts: Record<string, () => Promise<void> | void> = {
-    'events': () => { for (const { event } of store.events()) seen.push(event) },
-    'events pages': () => { for (const page of store.events().pages()) for (const { event } of page) seen.push(event) },
-    'snapshot pages': () => { for (const page of snapshot.events().pages()) for (const { event } of page) seen.push(event) },
-    'follow': async () => { for await (const { event } of store.follow()) seen.push(event) },
-    'follow pages': async () => { for await (const page of store.follow().pages()) for (const { event } of page) seen.push(event) },
+    events: () => {
+      for (const { event } of store.events()) seen.push(event)
+    },
+    'events pages': () => {
+      for (const page of store.events().pages()) for (const { event } of page) seen.push(event)
+    },
+    'snapshot pages': () => {
+      for (const page of snapshot.events().pages()) for (const { event } of page) seen.push(event)
+    },
+    follow: async () => {
+      for await (const { event } of store.follow()) seen.push(event)
+    },
+    'follow pages': async () => {
+      for await (const page of store.follow().pages()) for (const { event } of page) seen.push(event)
+    },
   }
   for (const [name, attempt] of Object.entries(attempts)) {
     seen.length = 0
@@ -88,16 +101,27 @@ test.serial('what comes before an event that cannot be decoded is delivered, and
     t.deepEqual(seen, ['one', 'two'], name)
   }
   seen.length = 0
-  t.throws(() => { for (const page of store.events({ reverse: true }).pages()) for (const { event } of page) seen.push(event) }, { code: 'ERR_CODEC', message: /eventId=3$/ })
+  t.throws(
+    () => {
+      for (const page of store.events({ reverse: true }).pages()) for (const { event } of page) seen.push(event)
+    },
+    { code: 'ERR_CODEC', message: /eventId=3$/ },
+  )
   t.deepEqual(seen, ['four'])
   t.throws(() => [...store.events({ from: 3 }).pages()], { code: 'ERR_CODEC' }, 'the first of its page')
   t.throws(() => store.event(3), { code: 'ERR_CODEC', message: /eventId=3$/ })
-  t.deepEqual([...store.events({ from: 4 })].map(({ event }) => event), ['four'])
+  t.deepEqual(
+    [...store.events({ from: 4 })].map(({ event }) => event),
+    ['four'],
+  )
 })
 
 test('an envelope says of which event it knows no type', async (t) => {
-  const path = (await openStore(t, { events: envelope({ types: { old: {}, kept: {} } }) as never }))
-  await path.appendAll([{ type: 'kept', data: 1 }, { type: 'old', data: 2 }] as never)
+  const path = await openStore(t, { events: envelope({ types: { old: {}, kept: {} } }) as never })
+  await path.appendAll([
+    { type: 'kept', data: 1 },
+    { type: 'old', data: 2 },
+  ] as never)
   await path.close()
   const store = await openStore(t, { events: envelope({ types: { kept: {} } }) as never }, path.path)
   const error = t.throws<Error & { eventId: number }>(() => [...store.events()], { code: 'ERR_CODEC' })

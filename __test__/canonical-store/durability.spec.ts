@@ -39,7 +39,10 @@ test('waiters are settled in the order of their commits', async (t) => {
   await Promise.all(waiting)
   for (const parity of [0, 1]) {
     const level = order.filter((seq) => seq % 2 === parity)
-    t.deepEqual(level, level.toSorted((a, b) => a - b))
+    t.deepEqual(
+      level,
+      level.toSorted((a, b) => a - b),
+    )
     t.is(level.length, 500)
   }
 })
@@ -49,7 +52,10 @@ test('a handle is waited for as often and as late as one likes', async (t) => {
   const handles = Array.from({ length: 20 }, (_, i) => store.apply((tx) => tx.put(store.state, String(i), i)))
   await handles[10]?.wait('written')
   const all = await Promise.all(handles.toReversed().map((handle) => handle.wait()))
-  t.deepEqual(all.map(({ seq }) => seq), Array.from({ length: 20 }, (_, i) => 20 - i))
+  t.deepEqual(
+    all.map(({ seq }) => seq),
+    Array.from({ length: 20 }, (_, i) => 20 - i),
+  )
   t.is((await handles[3]?.wait('applied'))?.seq, 4)
   t.true(store.stats().levels.durable >= 20)
   t.is(await codeOf(() => handles[0]?.wait('flushed' as never)), 'ERR_INVALID_ARGUMENT')
@@ -63,7 +69,15 @@ test('writing nothing is a valid commit with the newest seq', async (t) => {
   t.like(await store.transact(() => {}), empty(0))
   const first = store.apply((tx) => tx.put(store.state, 'a', 1))
   const { groups } = store.stats().journal
-  for (const commit of [await store.transact((tx) => { tx.get(store.state, 'a') }), await store.append([]), await store.appendAll([]), await store.state.delete('not'), store.apply(() => {}).commit]) {
+  for (const commit of [
+    await store.transact((tx) => {
+      tx.get(store.state, 'a')
+    }),
+    await store.append([]),
+    await store.appendAll([]),
+    await store.state.delete('not'),
+    store.apply(() => {}).commit,
+  ]) {
     t.like(commit, empty(1))
     t.false('firstEventId' in commit)
   }
@@ -85,7 +99,11 @@ test('sync makes all durable, flush puts all into the checkpoint', async (t) => 
   const store = await openStore(t)
   await store.sync()
   await store.flush()
-  for (let i = 0; i < 10; i++) store.apply((tx) => { tx.put(store.state, String(i), i); tx.append(i) })
+  for (let i = 0; i < 10; i++)
+    store.apply((tx) => {
+      tx.put(store.state, String(i), i)
+      tx.append(i)
+    })
   await store.sync()
   t.true(store.stats().levels.durable >= 10)
   await store.flush()
@@ -99,8 +117,11 @@ test('sync makes all durable, flush puts all into the checkpoint', async (t) => 
 test('wrong options reject and never throw', async (t) => {
   const store = await openStore(t)
   const wrong: Record<string, (options: never) => Promise<unknown>> = {
-    put: (options) => store.state.put('a', 1, options), delete: (options) => store.state.delete('a', options), append: (options) => store.append('e', options),
-    transact: (options) => store.transact(() => {}, options), dropCollection: (options) => store.dropCollection('c', options),
+    put: (options) => store.state.put('a', 1, options),
+    delete: (options) => store.state.delete('a', options),
+    append: (options) => store.append('e', options),
+    transact: (options) => store.transact(() => {}, options),
+    dropCollection: (options) => store.dropCollection('c', options),
   }
   for (const [name, call] of Object.entries(wrong)) {
     for (const options of [{ durability: 'flushed' }, { level: 'durable' }, { signal: 1 }, 'durable', null]) {
@@ -120,7 +141,15 @@ test('a signal counts until the commit is applied', async (t) => {
   const store = await openStore(t, { durability: 'durable' })
   const reason = new Error('too late')
   let ran = false
-  await t.throwsAsync(store.transact(() => { ran = true }, { signal: AbortSignal.abort(reason) }), { is: reason })
+  await t.throwsAsync(
+    store.transact(
+      () => {
+        ran = true
+      },
+      { signal: AbortSignal.abort(reason) },
+    ),
+    { is: reason },
+  )
   t.false(ran)
   await t.throwsAsync(store.state.put('a', 1, { signal: AbortSignal.abort(reason) }), { is: reason })
   const controller = new AbortController()
@@ -146,7 +175,13 @@ test('all commits of a turn are one flush', async (t) => {
   const store = await openStore(t, { durability: 'durable' })
   await store.state.put('warm', 1)
   const before = store.stats().journal.flushes
-  await Promise.all(Array.from({ length: 256 }, (_, i) => store.transact((tx) => { tx.put(store.state, String(i), i) })))
+  await Promise.all(
+    Array.from({ length: 256 }, (_, i) =>
+      store.transact((tx) => {
+        tx.put(store.state, String(i), i)
+      }),
+    ),
+  )
   t.is(store.stats().journal.flushes - before, 1)
 })
 
@@ -164,9 +199,20 @@ test('writes beyond the flush budget wait in order and lose nothing', async (t) 
   const value = 'x'.repeat(4000)
   const order: number[] = []
   const writes = Array.from({ length: 300 }, (_, i) =>
-    (i % 3 === 0 ? store.state.put(String(i), value) : i % 3 === 1 ? store.append({ i, value }) : store.transact((tx) => { tx.put(store.state, String(i), value) })).then(({ seq }) => order.push(seq)))
+    (i % 3 === 0
+      ? store.state.put(String(i), value)
+      : i % 3 === 1
+        ? store.append({ i, value })
+        : store.transact((tx) => {
+            tx.put(store.state, String(i), value)
+          })
+    ).then(({ seq }) => order.push(seq)),
+  )
   await Promise.all(writes)
-  t.deepEqual(order, Array.from({ length: 300 }, (_, i) => i + 1))
+  t.deepEqual(
+    order,
+    Array.from({ length: 300 }, (_, i) => i + 1),
+  )
   t.deepEqual([store.state.range().count(), store.events().count()], [200, 100])
   await store.close()
 })
@@ -176,10 +222,15 @@ test('what waits for room can be given up, and is refused by closing', async (t)
   const value = 'x'.repeat(40_000)
   const controller = new AbortController()
   let ran = 0
-  const writes = Array.from({ length: 60 }, (_, i) => store.transact((tx) => {
-    ran++
-    tx.put(store.state, String(i), value)
-  }, i % 2 === 0 ? { signal: controller.signal } : {}))
+  const writes = Array.from({ length: 60 }, (_, i) =>
+    store.transact(
+      (tx) => {
+        ran++
+        tx.put(store.state, String(i), value)
+      },
+      i % 2 === 0 ? { signal: controller.signal } : {},
+    ),
+  )
   t.true(ran > 0 && ran < 60, `${ran} of 60 were let in at once`)
   t.is(getEventListeners(controller.signal, 'abort').length, 1)
   controller.abort('enough')
@@ -188,6 +239,12 @@ test('what waits for room can be given up, and is refused by closing', async (t)
   const outcomes = await Promise.allSettled(writes)
   await closing
   const kinds = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? 'in' : outcome.reason === 'enough' ? 'given up' : (outcome.reason as { code: string }).code))
-  t.deepEqual(kinds.slice(0, ran), Array.from({ length: ran }, () => 'in'))
-  t.deepEqual(kinds.slice(ran), Array.from({ length: 60 - ran }, (_, i) => ((i + ran) % 2 === 0 ? 'given up' : 'ERR_CLOSED')))
+  t.deepEqual(
+    kinds.slice(0, ran),
+    Array.from({ length: ran }, () => 'in'),
+  )
+  t.deepEqual(
+    kinds.slice(ran),
+    Array.from({ length: 60 - ran }, (_, i) => ((i + ran) % 2 === 0 ? 'given up' : 'ERR_CLOSED')),
+  )
 })

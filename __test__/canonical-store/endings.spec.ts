@@ -38,7 +38,17 @@ test('a write that aborts its own signal while it is carried out is done', async
   const store = await openStore(t)
   for (const [name, run] of Object.entries(FORMS)) {
     const controller = new AbortController()
-    await t.notThrowsAsync(run(store, (tx) => { controller.abort(new Error('too late')); tx.put(store.state, name, 1) }, controller.signal), name)
+    await t.notThrowsAsync(
+      run(
+        store,
+        (tx) => {
+          controller.abort(new Error('too late'))
+          tx.put(store.state, name, 1)
+        },
+        controller.signal,
+      ),
+      name,
+    )
     t.is(store.state.get(name), 1)
   }
 })
@@ -46,7 +56,12 @@ test('a write that aborts its own signal while it is carried out is done', async
 test('a write whose value aborts its signal is not: nothing has begun', async (t) => {
   const store = await openStore(t)
   const controller = new AbortController()
-  const value = { toJSON: () => { controller.abort(new Error('in time')); return 1 } } as never
+  const value = {
+    toJSON: () => {
+      controller.abort(new Error('in time'))
+      return 1
+    },
+  } as never
   await t.throwsAsync(store.state.put('a', value, { signal: controller.signal }), { message: 'in time' })
   t.false(store.state.has('a'))
 })
@@ -64,7 +79,7 @@ test('a write that waits is taken out by its signal, also when a pause came twic
   t.false(store.state.has('a'))
 })
 
-test('an error that a function throws is its caller\'s, whatever code it has', async (t) => {
+test("an error that a function throws is its caller's, whatever code it has", async (t) => {
   const [store, other] = [await openStore(t), await openStore(t)]
   const pause = await other.pauseIngestion()
   for (const [name, run] of Object.entries(FORMS)) {
@@ -87,7 +102,7 @@ test('an error that a function throws is its caller\'s, whatever code it has', a
   t.is(store.nextEventId, 1)
 })
 
-test('a write that is refused inside of a transaction, which reports it, is nobody\'s unhandled rejection', async (t) => {
+test("a write that is refused inside of a transaction, which reports it, is nobody's unhandled rejection", async (t) => {
   const store = await openStore(t)
   const writes: Record<string, () => Promise<unknown>> = {
     put: () => store.state.put('a', 1),
@@ -106,7 +121,14 @@ test('a write that is refused inside of a transaction, which reports it, is nobo
   // AVA fails what leaves an unhandled rejection.
   for (const [name, write] of Object.entries(writes)) {
     t.is(await codeOf(() => store.apply(() => void write())), 'ERR_TRANSACTION_OPEN', name)
-    await t.throwsAsync(store.transact((tx) => { void write(); tx.get(store.state, 'a') }), { code: 'ERR_TRANSACTION_OPEN' }, name)
+    await t.throwsAsync(
+      store.transact((tx) => {
+        void write()
+        tx.get(store.state, 'a')
+      }),
+      { code: 'ERR_TRANSACTION_OPEN' },
+      name,
+    )
     const tx = store.writeTxn()
     void write()
     t.throws(() => tx.commit(), { code: 'ERR_TRANSACTION_OPEN' }, name)
@@ -127,7 +149,10 @@ test('nor is one beside which the function throws an error of its own', async (t
       throw own
     }
     for (const [name, run] of Object.entries(FORMS)) t.is(await run(store, fn).catch((error: unknown) => error), own, name)
-    t.is(t.throws(() => store.apply(fn)), own)
+    t.is(
+      t.throws(() => store.apply(fn)),
+      own,
+    )
     const asynchronous = async (): Promise<void> => void write()
     t.throws(() => store.apply(asynchronous as never), { code: 'ERR_ASYNC_TRANSACTION' })
     await turn()
@@ -152,7 +177,8 @@ test('closing while writes wait and somebody listens for stalls rejects them and
   const waits = [store.state.put('a', 1), store.transact(() => {}), store.append(1)]
   await turn()
   const closing = store.close()
-  for (const { status, reason } of await Promise.allSettled(waits) as PromiseRejectedResult[]) t.deepEqual([status, (reason as { code: string }).code], ['rejected', 'ERR_CLOSED'])
+  for (const { status, reason } of (await Promise.allSettled(waits)) as PromiseRejectedResult[])
+    t.deepEqual([status, (reason as { code: string }).code], ['rejected', 'ERR_CLOSED'])
   await closing
   await turn()
   stalls.unsubscribe(listen)
@@ -176,5 +202,8 @@ test('a pause that was forgotten ends, with one warning; one that ended with its
   await store.state.put('a', 1)
   await turn()
   process.off('warning', listen)
-  t.deepEqual(warnings.map((message) => message.split(' ').slice(0, 2).join(' ')), ['a pause'])
+  t.deepEqual(
+    warnings.map((message) => message.split(' ').slice(0, 2).join(' ')),
+    ['a pause'],
+  )
 })

@@ -9,7 +9,13 @@ const upTo = (from: number, to: number): number[] => Array.from({ length: to - f
 test('an event comes back with its id and the time of its commit', async (t) => {
   const store = await openStore(t)
   const { timestamp } = await store.append([{ type: 'a' }, { type: 'b' }])
-  t.deepEqual([...store.events()], [{ id: 1, timestamp, event: { type: 'a' } }, { id: 2, timestamp, event: { type: 'b' } }])
+  t.deepEqual(
+    [...store.events()],
+    [
+      { id: 1, timestamp, event: { type: 'a' } },
+      { id: 2, timestamp, event: { type: 'b' } },
+    ],
+  )
   t.deepEqual(store.event(2), { id: 2, timestamp, event: { type: 'b' } })
   t.is(store.event(0), undefined)
   t.is(store.event(3), undefined)
@@ -20,18 +26,39 @@ test('an array is several events, unless it is one', async (t) => {
   const store = await openStore(t, { events: json<number[]>() })
   t.is((await store.append([[1], [2, 3]])).eventsWritten, 2)
   t.is((await store.appendAll([[4]])).eventsWritten, 1)
-  t.deepEqual([...store.events()].map(({ event }) => event), [[1], [2, 3], [4]])
+  t.deepEqual(
+    [...store.events()].map(({ event }) => event),
+    [[1], [2, 3], [4]],
+  )
 })
 
 test('ranges of ids are exact', async (t) => {
   const store = await openStore(t)
   await store.append(upTo(1, 10))
   const cases: [EventRange, number[]][] = [
-    [{}, upTo(1, 10)], [{ from: 0 }, upTo(1, 10)], [{ from: 4 }, upTo(4, 10)], [{ after: 0 }, upTo(1, 10)], [{ after: 4 }, upTo(5, 10)], [{ after: 10 }, []],
-    [{ to: 4 }, upTo(1, 3)], [{ from: 3, to: 5 }, [3, 4]], [{ from: 5, to: 3 }, []], [{ to: 0 }, []], [{ from: 11 }, []], [{ from: 1000 }, []], [{ to: 1000 }, upTo(1, 10)],
-    [{ limit: 3 }, [1, 2, 3]], [{ limit: 0 }, []], [{ limit: Infinity }, upTo(1, 10)], [{ from: 9, limit: 5 }, [9, 10]],
-    [{ reverse: true }, upTo(1, 10).toReversed()], [{ reverse: true, limit: 3 }, [10, 9, 8]], [{ reverse: true, from: 3, to: 6, limit: 2 }, [5, 4]], [{ since: 0 }, upTo(1, 10)],
-    [{ since: -5.5, limit: 2 }, [1, 2]], [{ since: Date.now() + 100_000 }, []],
+    [{}, upTo(1, 10)],
+    [{ from: 0 }, upTo(1, 10)],
+    [{ from: 4 }, upTo(4, 10)],
+    [{ after: 0 }, upTo(1, 10)],
+    [{ after: 4 }, upTo(5, 10)],
+    [{ after: 10 }, []],
+    [{ to: 4 }, upTo(1, 3)],
+    [{ from: 3, to: 5 }, [3, 4]],
+    [{ from: 5, to: 3 }, []],
+    [{ to: 0 }, []],
+    [{ from: 11 }, []],
+    [{ from: 1000 }, []],
+    [{ to: 1000 }, upTo(1, 10)],
+    [{ limit: 3 }, [1, 2, 3]],
+    [{ limit: 0 }, []],
+    [{ limit: Infinity }, upTo(1, 10)],
+    [{ from: 9, limit: 5 }, [9, 10]],
+    [{ reverse: true }, upTo(1, 10).toReversed()],
+    [{ reverse: true, limit: 3 }, [10, 9, 8]],
+    [{ reverse: true, from: 3, to: 6, limit: 2 }, [5, 4]],
+    [{ since: 0 }, upTo(1, 10)],
+    [{ since: -5.5, limit: 2 }, [1, 2]],
+    [{ since: Date.now() + 100_000 }, []],
   ]
   for (const [range, expected] of cases) {
     t.deepEqual(ids(store.events(range)), expected, JSON.stringify(range))
@@ -43,7 +70,18 @@ test('ranges of ids are exact', async (t) => {
 test('what a range cannot say is an argument mistake', async (t) => {
   const store = await openStore(t)
   const wrong: Record<string, unknown>[] = [
-    { from: 1, after: 1 }, { from: -1 }, { from: 1.5 }, { from: '1' }, { after: NaN }, { to: -1 }, { to: null }, { since: 'now' }, { since: NaN }, { since: new Date() }, { limit: -1 }, { reverse: 1 },
+    { from: 1, after: 1 },
+    { from: -1 },
+    { from: 1.5 },
+    { from: '1' },
+    { after: NaN },
+    { to: -1 },
+    { to: null },
+    { since: 'now' },
+    { since: NaN },
+    { since: new Date() },
+    { limit: -1 },
+    { reverse: 1 },
     { until: 5 },
   ]
   for (const range of wrong) t.is(await codeOf(() => store.events(range as never)), 'ERR_INVALID_ARGUMENT', JSON.stringify(range))
@@ -72,10 +110,22 @@ test('events are the same before and after a flush, on pages of every kind', asy
     await store.flush()
     await store.appendAll(payloads.slice(1500))
     for (let round = 0; round < 2; round++) {
-      t.deepEqual([...store.events()].map(({ event }) => event), payloads)
-      t.deepEqual([...store.events({ reverse: true })].map(({ event }) => event), payloads.toReversed())
-      t.deepEqual([...store.events().pages()].flat().map(({ event }) => event), payloads)
-      t.deepEqual([1, 1500, 1501, 3000].map((id) => store.event(id)?.event), [1, 1500, 1501, 3000].map((id) => payloads[id - 1]))
+      t.deepEqual(
+        [...store.events()].map(({ event }) => event),
+        payloads,
+      )
+      t.deepEqual(
+        [...store.events({ reverse: true })].map(({ event }) => event),
+        payloads.toReversed(),
+      )
+      t.deepEqual(
+        [...store.events().pages()].flat().map(({ event }) => event),
+        payloads,
+      )
+      t.deepEqual(
+        [1, 1500, 1501, 3000].map((id) => store.event(id)?.event),
+        [1, 1500, 1501, 3000].map((id) => payloads[id - 1]),
+      )
       await store.flush()
     }
   }
@@ -88,7 +138,10 @@ test('bytes of events are handed out once', async (t) => {
   const kept = [...store.events()].map(({ event }) => event)
   void [...store.events({ reverse: true })]
   t.true(kept.every((event, i) => event.equals(Buffer.alloc(sizes[i] as number, i))))
-  t.deepEqual(kept.map((event) => event.length), sizes)
+  t.deepEqual(
+    kept.map((event) => event.length),
+    sizes,
+  )
 })
 
 test('a reader is repeatable, and each iteration fixes its end when it starts', async (t) => {
@@ -128,7 +181,19 @@ test('a snapshot sees the events up to its point in time', async (t) => {
 
 test('an event that cannot be decoded is a codec error without a collection', async (t) => {
   const path = (await openStore(t, { events: utf8() })).path
-  const store = await openStore(t, { events: { name: 'utf8', encode: (text: string) => text, decode: () => { throw new Error('mine') } } }, path)
+  const store = await openStore(
+    t,
+    {
+      events: {
+        name: 'utf8',
+        encode: (text: string) => text,
+        decode: () => {
+          throw new Error('mine')
+        },
+      },
+    },
+    path,
+  )
   await store.append('x')
   const error = t.throws(() => store.event(1), { code: 'ERR_CODEC' })
   t.is((error.cause as Error).message, 'mine')

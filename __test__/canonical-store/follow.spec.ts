@@ -43,7 +43,15 @@ test('it begins at an id, behind a cursor, or with the oldest', async (t) => {
 test('wrong options are argument mistakes', async (t) => {
   const store = await openStore(t)
   const wrong: Record<string, unknown>[] = [
-    { from: 1, after: 1 }, { from: -1 }, { after: 1.5 }, { durability: 'soon' }, { durability: 1 }, { signal: {} }, { batch: 0 }, { batch: Infinity }, { until: 5 },
+    { from: 1, after: 1 },
+    { from: -1 },
+    { after: 1.5 },
+    { durability: 'soon' },
+    { durability: 1 },
+    { signal: {} },
+    { batch: 0 },
+    { batch: Infinity },
+    { until: 5 },
   ]
   for (const options of wrong) t.is(await codeOf(() => store.follow(options as never)), 'ERR_INVALID_ARGUMENT', JSON.stringify(options))
   t.is(await codeOf(() => store.follow(5 as never)), 'ERR_INVALID_ARGUMENT')
@@ -181,7 +189,10 @@ test('steps asked for at once come in order', async (t) => {
   const iterator = store.follow({ durability: 'applied' })[Symbol.asyncIterator]()
   const steps = Array.from({ length: 5 }, () => iterator.next())
   for (let n = 1; n <= 5; n++) await store.append(n)
-  t.deepEqual((await Promise.all(steps)).map(({ value }) => (value as EventRecord<unknown>).id), upTo(1, 5))
+  t.deepEqual(
+    (await Promise.all(steps)).map(({ value }) => (value as EventRecord<unknown>).id),
+    upTo(1, 5),
+  )
 })
 
 test('it ends quietly when the store closes, in the middle of a page and while waiting', async (t) => {
@@ -210,7 +221,10 @@ test('a follower that starts at any moment sees exactly the rest: 200 rounds und
   const writing = (async () => {
     while (!load.isOver) {
       const level: Durability = (['applied', 'written', 'durable'] as const)[random.below(3)] as Durability
-      await store.append(Array.from({ length: 1 + random.below(20) }, (_, n) => ({ n, text: 'x'.repeat(random.below(300)) })), { durability: level })
+      await store.append(
+        Array.from({ length: 1 + random.below(20) }, (_, n) => ({ n, text: 'x'.repeat(random.below(300)) })),
+        { durability: level },
+      )
       if (random.oneIn(5)) await turn()
     }
   })()

@@ -9,13 +9,26 @@ import { openStore } from '../support/store.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 class Longer extends Uint8Array {
-  override get length(): number { return 200 }
-  override get byteLength(): number { return 200 }
-  override get byteOffset(): number { return 1 }
-  static get [Symbol.species](): Uint8ArrayConstructor { throw new Error('nobody asks') }
+  override get length(): number {
+    return 200
+  }
+  override get byteLength(): number {
+    return 200
+  }
+  override get byteOffset(): number {
+    return 1
+  }
+  static get [Symbol.species](): Uint8ArrayConstructor {
+    throw new Error('nobody asks')
+  }
 }
 const own = (bytes: Uint8Array): Uint8Array => Object.defineProperty(bytes, 'length', { value: 3 })
-const fifty = (): Uint8Array[] => [new Longer(50).fill(0x61), own(new Uint8Array(50).fill(0x61)), runInNewContext('new Uint8Array(50).fill(0x61)') as Uint8Array, new Uint8Array(new SharedArrayBuffer(50)).fill(0x61)]
+const fifty = (): Uint8Array[] => [
+  new Longer(50).fill(0x61),
+  own(new Uint8Array(50).fill(0x61)),
+  runInNewContext('new Uint8Array(50).fill(0x61)') as Uint8Array,
+  new Uint8Array(new SharedArrayBuffer(50)).fill(0x61),
+]
 const plain = Buffer.alloc(50, 0x61)
 
 test('bytes are as many as there are, whatever they say, wherever they are taken', async (t) => {
@@ -112,8 +125,18 @@ test('what a value lies in can be transferred: reading goes on in new memory', a
     for (const { event } of store.events()) give(event)
   } else {
     // There is nothing left of the page, which is said.
-    t.throws(() => { for (const [, value] of things.range()) give(value) }, { code: 'ERR_INVALID_ARGUMENT' })
-    t.throws(() => { for (const { event } of store.events()) give(event) }, { code: 'ERR_INVALID_ARGUMENT' })
+    t.throws(
+      () => {
+        for (const [, value] of things.range()) give(value)
+      },
+      { code: 'ERR_INVALID_ARGUMENT' },
+    )
+    t.throws(
+      () => {
+        for (const { event } of store.events()) give(event)
+      },
+      { code: 'ERR_INVALID_ARGUMENT' },
+    )
   }
   t.is(things.range().toArray().length, 3)
 })

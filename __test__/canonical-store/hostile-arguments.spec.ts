@@ -8,12 +8,12 @@ import { turn } from '../support/turns.ts'
 
 const failing = async (): Promise<never> => {
   await Promise.resolve()
-  throw new Error('nobody\'s')
+  throw new Error("nobody's")
 }
 
 // Bug: an asynchronous function where a value is wanted was refused, and its own failure ended the process. Mechanism: nobody listened to the promise that was
 // refused. Fix: what refuses a promise of the user's functions listens to it. AVA fails what leaves an unhandled rejection.
-test('a promise that is refused is nobody\'s unhandled rejection', async (t) => {
+test("a promise that is refused is nobody's unhandled rejection", async (t) => {
   const path = storePath(t)
   const store = await openStore(t, { events: envelope<{ a: number }>({ types: { a: {} } }) }, path)
   await store.append({ type: 'a', data: 1 })
@@ -32,8 +32,11 @@ test('a promise that is refused is nobody\'s unhandled rejection', async (t) => 
     'codec inside': () => envelope<{ a: number }>({ types: { a: {} }, codec: asynchronous }).decode(Buffer.from('x')),
   }
   for (const [name, call] of Object.entries(calls)) {
-    const thrown: unknown = await (async () => call())().then(() => undefined, (error: unknown) => error)
-    t.true(thrown instanceof Error && thrown.message !== 'nobody\'s', name)
+    const thrown: unknown = await (async () => call())().then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    t.true(thrown instanceof Error && thrown.message !== "nobody's", name)
     await turn()
   }
 })
@@ -43,7 +46,16 @@ test('a promise that is refused is nobody\'s unhandled rejection', async (t) => 
 test('closing from what closing ends is the same closing', async (t) => {
   const store = await openStore(t)
   let inner: Promise<void> | undefined
-  const phases = store.transact({ keys: {}, preflight: ({ signal }) => new Promise<void>(() => signal.addEventListener('abort', () => { inner = store.close() })), apply: () => {} })
+  const phases = store.transact({
+    keys: {},
+    preflight: ({ signal }) =>
+      new Promise<void>(() =>
+        signal.addEventListener('abort', () => {
+          inner = store.close()
+        }),
+      ),
+    apply: () => {},
+  })
   await turn()
   const outer = store.close()
   t.is(inner, outer)
@@ -52,9 +64,28 @@ test('closing from what closing ends is the same closing', async (t) => {
 })
 
 const SIGNALS: Record<string, Partial<AbortSignal>> = {
-  'cannot be listened to': { aborted: false, addEventListener() { throw new Error('of the signal') }, removeEventListener() {} },
-  'cannot be left': { aborted: false, addEventListener() {}, removeEventListener() { throw new Error('of the signal') } },
-  'has no reason': { aborted: true, get reason(): never { throw new Error('of the signal') }, addEventListener() {}, removeEventListener() {} },
+  'cannot be listened to': {
+    aborted: false,
+    addEventListener() {
+      throw new Error('of the signal')
+    },
+    removeEventListener() {},
+  },
+  'cannot be left': {
+    aborted: false,
+    addEventListener() {},
+    removeEventListener() {
+      throw new Error('of the signal')
+    },
+  },
+  'has no reason': {
+    aborted: true,
+    get reason(): never {
+      throw new Error('of the signal')
+    },
+    addEventListener() {},
+    removeEventListener() {},
+  },
 }
 
 // Bug: a signal of another make that threw when it was left ended in an uncaught exception and a write without an outcome; one that threw when it was listened
@@ -65,7 +96,10 @@ for (const [what, made] of Object.entries(SIGNALS)) {
     const signal = made as AbortSignal
     const told = async (call: () => PromiseLike<unknown>): Promise<string> => {
       const late = new AbortController()
-      const outcome = (async () => call())().then(() => 'done', (error: Error) => error.message)
+      const outcome = (async () => call())().then(
+        () => 'done',
+        (error: Error) => error.message,
+      )
       return Promise.race([outcome.finally(() => late.abort()), sleep(20_000, 'waits for ever', { signal: late.signal }).catch(() => '')])
     }
     const outcomes = new Set(what === 'cannot be left' ? ['done'] : ['done', 'of the signal'])
@@ -109,23 +143,35 @@ test('options are read once', async (t) => {
       return reads.filter((read) => read === name).length === 1 ? value : 'something else'
     },
   })
-  const within = (values: Record<string, unknown>): never => Object.defineProperties({}, Object.fromEntries(Object.entries(values).map(([name, value]) => [name, once(value, name)]))) as never
+  const within = (values: Record<string, unknown>): never =>
+    Object.defineProperties({}, Object.fromEntries(Object.entries(values).map(([name, value]) => [name, once(value, name)]))) as never
   const options = {
     limits: within({ keyBytes: 100, valueBytes: 1000, eventBytes: 1000, transactionBytes: 100_000 }),
     flush: within({ bytes: 1 << 20, intervalMs: 1000 }),
     retention: within({ maxEvents: 10, maxAgeMs: 1000, maxBytes: 1 << 20 }),
     readers: within({ warnAfterMs: 1000 }),
   }
-  const store = await openStore(t, within({ ...options, durability: 'applied', create: true, segmentBytes: 1 << 20, eventCompression: 'none', stripes: 16, inlineFlush: 'auto' }))
+  const store = await openStore(
+    t,
+    within({ ...options, durability: 'applied', create: true, segmentBytes: 1 << 20, eventCompression: 'none', stripes: 16, inlineFlush: 'auto' }),
+  )
   t.is(store.state.get('a'), undefined)
-  t.deepEqual(reads.filter((name, at) => reads.indexOf(name) !== at), [])
+  t.deepEqual(
+    reads.filter((name, at) => reads.indexOf(name) !== at),
+    [],
+  )
   t.true(reads.length > 15)
 })
 
 // Bug: a bound that is `null`, a key like any other for a codec that has it, was taken for none. Mechanism: `??`. Fix: what was left out is `undefined`.
 test('null is a bound where it is a key', async (t) => {
   const store = await openStore(t)
-  const nullable = { name: 'nullable', ordered: true as const, encode: (key: string | null) => Buffer.from(key === null ? '0' : `1${key}`), decode: (bytes: Buffer) => bytes[0] === 0x30 ? null : bytes.toString('utf8', 1) }
+  const nullable = {
+    name: 'nullable',
+    ordered: true as const,
+    encode: (key: string | null) => Buffer.from(key === null ? '0' : `1${key}`),
+    decode: (bytes: Buffer) => (bytes[0] === 0x30 ? null : bytes.toString('utf8', 1)),
+  }
   const collection = store.collection('nullable', { key: nullable, value: utf8() })
   await collection.put(null, 'none')
   await collection.put('a', 'one')
@@ -142,7 +188,10 @@ test('a pause inside of a transaction is refused', async (t) => {
   let runs = 0
   const work = (): void => {
     if (++runs > 3) throw new Error('again and again')
-    void store.pauseIngestion().then((pause) => pause.release(), () => {})
+    void store.pauseIngestion().then(
+      (pause) => pause.release(),
+      () => {},
+    )
   }
   t.is(await codeOf(() => store.transact(work)), 'ERR_TRANSACTION_OPEN')
   t.is(await codeOf(() => store.apply(work)), 'ERR_TRANSACTION_OPEN')

@@ -40,10 +40,31 @@ test('create: false refuses to make a store', async (t) => {
 test('options are checked before anything happens', async (t) => {
   const path = storePath(t)
   const wrong: Record<string, unknown>[] = [
-    { durabilty: 'written' }, { durability: 'flushed' }, { durability: 1 }, { create: 1 }, { events: {} }, { events: { name: '', encode() {}, decode() {} } },
-    { limits: 1 }, { limits: { keyBytes: 0 } }, { limits: { keyBytes: 1.5 } }, { limits: { size: 1 } }, { flush: { bytes: 65_535 } }, { flush: { intervalMs: 0 } },
-    { flush: { ms: 1 } }, { inlineFlush: true }, { mapSizeBytes: -1 }, { segmentBytes: 1000 }, { signal: {} }, { stripes: 1000 }, { retention: 5 }, { journal: {} },
-    { schemaVersion: 1 }, { migrations: {} }, { eventCompression: 'gzip' }, { readers: { warnAfterMs: 0 } }, { allowNetworkFileSystem: 1 },
+    { durabilty: 'written' },
+    { durability: 'flushed' },
+    { durability: 1 },
+    { create: 1 },
+    { events: {} },
+    { events: { name: '', encode() {}, decode() {} } },
+    { limits: 1 },
+    { limits: { keyBytes: 0 } },
+    { limits: { keyBytes: 1.5 } },
+    { limits: { size: 1 } },
+    { flush: { bytes: 65_535 } },
+    { flush: { intervalMs: 0 } },
+    { flush: { ms: 1 } },
+    { inlineFlush: true },
+    { mapSizeBytes: -1 },
+    { segmentBytes: 1000 },
+    { signal: {} },
+    { stripes: 1000 },
+    { retention: 5 },
+    { journal: {} },
+    { schemaVersion: 1 },
+    { migrations: {} },
+    { eventCompression: 'gzip' },
+    { readers: { warnAfterMs: 0 } },
+    { allowNetworkFileSystem: 1 },
   ]
   for (const options of wrong) t.is(await codeOf(() => open(path, options as never)), 'ERR_INVALID_ARGUMENT', JSON.stringify(options))
   t.is(await codeOf(() => open(path, [] as never)), 'ERR_INVALID_ARGUMENT')
@@ -98,7 +119,10 @@ test('two handles are one store, and it closes with the last', async (t) => {
   await first.close()
   t.is(await codeOf(() => first.state.get('a')), 'ERR_CLOSED')
   await second.state.put('b', 2)
-  t.deepEqual(second.state.range().toArray(), [['a', 1], ['b', 2]])
+  t.deepEqual(second.state.range().toArray(), [
+    ['a', 1],
+    ['b', 2],
+  ])
 })
 
 test('a second handle that contradicts the first is refused', async (t) => {
@@ -153,15 +177,44 @@ test('everything is ERR_CLOSED after the end, getters included', async (t) => {
   const events = store.events()
   await store.close()
   const calls: Record<string, () => unknown> = {
-    get: () => store.get(other, 'a'), getMany: () => store.getMany(other, ['a']), has: () => store.has(other, 'a'), range: () => store.range(other),
-    'collection.get': () => other.get('a'), 'collection.getMany': () => other.getMany(['a']), 'collection.has': () => other.has('a'), 'collection.range': () => other.range(),
-    'collection.put': () => other.put('a', 1), 'collection.delete': () => other.delete('a'), iterate: () => [...range], count: () => range.count(), toArray: () => range.toArray(),
-    nextEventId: () => store.nextEventId, oldestEventId: () => store.oldestEventId, failure: () => store.failure, collection: () => store.collection('x'),
-    collections: () => store.collections(), dropCollection: () => store.dropCollection('x'), snapshot: () => store.snapshot(), apply: () => store.apply(() => {}),
-    transact: () => store.transact(() => {}), writeTxn: () => store.writeTxn(), append: () => store.append('x'), appendAll: () => store.appendAll(['x']),
-    events: () => store.events(), 'iterate events': () => [...events], 'count events': () => events.count(), pages: () => [...events.pages()], event: () => store.event(1),
-    meta: () => store.meta(), stats: () => store.stats(), sync: () => store.sync(), flush: () => store.flush(),
-    'snapshot.seq': () => snapshot.seq, 'snapshot.nextEventId': () => snapshot.nextEventId, 'snapshot.get': () => snapshot.get(other, 'a'), 'snapshot.events': () => snapshot.events(),
+    get: () => store.get(other, 'a'),
+    getMany: () => store.getMany(other, ['a']),
+    has: () => store.has(other, 'a'),
+    range: () => store.range(other),
+    'collection.get': () => other.get('a'),
+    'collection.getMany': () => other.getMany(['a']),
+    'collection.has': () => other.has('a'),
+    'collection.range': () => other.range(),
+    'collection.put': () => other.put('a', 1),
+    'collection.delete': () => other.delete('a'),
+    iterate: () => [...range],
+    count: () => range.count(),
+    toArray: () => range.toArray(),
+    nextEventId: () => store.nextEventId,
+    oldestEventId: () => store.oldestEventId,
+    failure: () => store.failure,
+    collection: () => store.collection('x'),
+    collections: () => store.collections(),
+    dropCollection: () => store.dropCollection('x'),
+    snapshot: () => store.snapshot(),
+    apply: () => store.apply(() => {}),
+    transact: () => store.transact(() => {}),
+    writeTxn: () => store.writeTxn(),
+    append: () => store.append('x'),
+    appendAll: () => store.appendAll(['x']),
+    events: () => store.events(),
+    'iterate events': () => [...events],
+    'count events': () => events.count(),
+    pages: () => [...events.pages()],
+    event: () => store.event(1),
+    meta: () => store.meta(),
+    stats: () => store.stats(),
+    sync: () => store.sync(),
+    flush: () => store.flush(),
+    'snapshot.seq': () => snapshot.seq,
+    'snapshot.nextEventId': () => snapshot.nextEventId,
+    'snapshot.get': () => snapshot.get(other, 'a'),
+    'snapshot.events': () => snapshot.events(),
   }
   for (const [name, call] of Object.entries(calls)) t.is(await codeOf(call), 'ERR_CLOSED', name)
   t.notThrows(() => snapshot.release())
@@ -192,7 +245,10 @@ test('what was waited for before closing is settled by it', async (t) => {
   const flushed = store.flush()
   await store.close()
   const seqs = (await Promise.all(waiting)).map(({ seq }) => seq)
-  t.deepEqual(seqs, Array.from({ length: 100 }, (_, i) => i + 1))
+  t.deepEqual(
+    seqs,
+    Array.from({ length: 100 }, (_, i) => i + 1),
+  )
   await flushed
   t.is((await handle.wait('durable')).seq, 101)
 })
@@ -201,10 +257,14 @@ test('a store closed inside its transaction takes the transaction along', async 
   const path = storePath(t)
   const store = await openStore(t, {}, path)
   let closing: Promise<void> | undefined
-  t.throws(() => store.apply((tx) => {
-    tx.put(store.state, 'a', 1)
-    closing = store.close()
-  }), { code: 'ERR_CLOSED' })
+  t.throws(
+    () =>
+      store.apply((tx) => {
+        tx.put(store.state, 'a', 1)
+        closing = store.close()
+      }),
+    { code: 'ERR_CLOSED' },
+  )
   await closing
   t.is((await openStore(t, {}, path)).state.get('a'), undefined)
 })

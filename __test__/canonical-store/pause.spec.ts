@@ -26,7 +26,10 @@ test('while paused, writes that are awaited wait in order, and those that are no
   t.false(store.isPaused)
   await Promise.all(all)
   t.deepEqual(order, [1, 2, 3, 4])
-  t.deepEqual([...store.events()].map(({ event }) => event), [2])
+  t.deepEqual(
+    [...store.events()].map(({ event }) => event),
+    [2],
+  )
 })
 
 test('all that was applied is durable when it resolves', async (t) => {
@@ -100,7 +103,10 @@ test('a signal takes a held write out, and is told at once when it has aborted b
   t.is(await held, 'late')
   pause.release()
   await store.append(2)
-  t.deepEqual([...store.events()].map(({ event }) => event), [2])
+  t.deepEqual(
+    [...store.events()].map(({ event }) => event),
+    [2],
+  )
 })
 
 test('wrong options are argument mistakes and pause nothing', async (t) => {

@@ -24,14 +24,22 @@ async function main(path: string): Promise<void> {
   await told(holder)
 
   await isHeld()
-  report(await store.pauseIngestion({ timeoutMs: 100 }).then(() => 'paused', (error: { code: string }) => error.code))
+  report(
+    await store.pauseIngestion({ timeoutMs: 100 }).then(
+      () => 'paused',
+      (error: { code: string }) => error.code,
+    ),
+  )
   letGo()
   await store.append(1)
   if (!store.isPaused) report('runs on')
 
   await isHeld()
   const controller = new AbortController()
-  const aborted = store.pauseIngestion({ signal: controller.signal }).then(() => 'paused', (reason: string) => reason)
+  const aborted = store.pauseIngestion({ signal: controller.signal }).then(
+    () => 'paused',
+    (reason: string) => reason,
+  )
   setTimeout(() => controller.abort('aborted'), 50)
   report(await aborted)
   letGo()

@@ -6,23 +6,29 @@ import { Random, runSeed } from '../support/random.ts'
 import { codeOf, openStore } from '../support/store.ts'
 
 /** Counts the runs of a preflight that reads by `read` and is interfered with in its first `times` runs. */
-async function runs(store: CanonicalStore, read: (ctx: PreflightContext) => unknown, interfere: () => unknown, times = 1): Promise<{ runs: number; applied: number; code: unknown }> {
+async function runs(
+  store: CanonicalStore,
+  read: (ctx: PreflightContext) => unknown,
+  interfere: () => unknown,
+  times = 1,
+): Promise<{ runs: number; applied: number; code: unknown }> {
   const { state } = store
   let count = 0
   let applied = 0
-  const code = await codeOf(() => store.transact({
-    keys: { read: [state.key('a'), state.keys({ prefix: 's' })] },
-    preflight: async (ctx) => {
-      read(ctx)
-      if (++count <= times) await interfere()
-    },
-    apply: () => {
-      applied++
-    },
-  }))
+  const code = await codeOf(() =>
+    store.transact({
+      keys: { read: [state.key('a'), state.keys({ prefix: 's' })] },
+      preflight: async (ctx) => {
+        read(ctx)
+        if (++count <= times) await interfere()
+      },
+      apply: () => {
+        applied++
+      },
+    }),
+  )
   return { runs: count, applied, code }
 }
-
 
 function filled(store: CanonicalStore): CanonicalStore {
   store.apply((tx) => {
@@ -50,20 +56,45 @@ test('a key that was read and is changed meanwhile makes the preflight run again
     }
     await expect('an update', get, () => state.put('a', 2), 2)
     await expect('a deletion', get, () => state.delete('a'), 2)
-    await expect('an insertion, seen by has()', (ctx) => ctx.has(state, 'a'), () => state.put('a', 3), 2)
-    await expect('an insertion, seen by getMany()', (ctx) => ctx.getMany(state, ['s2']), () => state.put('s2', 3), 2)
+    await expect(
+      'an insertion, seen by has()',
+      (ctx) => ctx.has(state, 'a'),
+      () => state.put('a', 3),
+      2,
+    )
+    await expect(
+      'an insertion, seen by getMany()',
+      (ctx) => ctx.getMany(state, ['s2']),
+      () => state.put('s2', 3),
+      2,
+    )
     await expect('another key', get, () => state.put('b', 3), 1)
-    await expect('nothing was read', () => {}, () => state.put('a', 4), 1)
-    await expect('there and back again', get, async () => {
-      await state.put('a', 5)
-      await settle()
-      await state.put('a', 4)
-    }, 1)
-    await expect('gone and back again', get, async () => {
-      await state.delete('a')
-      await settle()
-      await state.put('a', 4)
-    }, 1)
+    await expect(
+      'nothing was read',
+      () => {},
+      () => state.put('a', 4),
+      1,
+    )
+    await expect(
+      'there and back again',
+      get,
+      async () => {
+        await state.put('a', 5)
+        await settle()
+        await state.put('a', 4)
+      },
+      1,
+    )
+    await expect(
+      'gone and back again',
+      get,
+      async () => {
+        await state.delete('a')
+        await settle()
+        await state.put('a', 4)
+      },
+      1,
+    )
   }
 })
 
@@ -95,19 +126,33 @@ test('a span that was read and is changed meanwhile makes the preflight run agai
       await expect('an insertion', () => state.put('s4', 's4'), 2)
       await expect('a deletion', () => state.delete('s4'), 2)
       await expect('an update', () => state.put('s5', Math.random()), 2)
-      await expect('one goes and one comes', () => store.apply((tx) => {
-        tx.delete(state, 's3')
-        tx.put(state, 's6', 's3')
-      }), 2)
-      await expect('outside', () => store.apply((tx) => {
-        tx.put(state, 't1', Math.random())
-        tx.put(state, 'r9', Math.random())
-      }), 1)
-      await expect('there and back again', async () => {
-        await state.put('s4', 1)
-        await settle()
-        await state.delete('s4')
-      }, 1)
+      await expect(
+        'one goes and one comes',
+        () =>
+          store.apply((tx) => {
+            tx.delete(state, 's3')
+            tx.put(state, 's6', 's3')
+          }),
+        2,
+      )
+      await expect(
+        'outside',
+        () =>
+          store.apply((tx) => {
+            tx.put(state, 't1', Math.random())
+            tx.put(state, 'r9', Math.random())
+          }),
+        1,
+      )
+      await expect(
+        'there and back again',
+        async () => {
+          await state.put('s4', 1)
+          await settle()
+          await state.delete('s4')
+        },
+        1,
+      )
       store.apply((tx) => {
         tx.delete(state, 's6')
         tx.put(state, 's3', 's3')
@@ -121,7 +166,12 @@ test('values and keys of bytes are compared as they are', async (t) => {
   const store = await openStore(t)
   const bytes = store.collection('bytes', { key: binary(), value: binary() })
   const key = Buffer.from([0xff, 0x00])
-  for (const [before, after] of [[[0xff], [0xfe]], [[0xc3], [0xc3, 0]], [[], [0]], [[0xef, 0xbf, 0xbd], [0xff]]] as const) {
+  for (const [before, after] of [
+    [[0xff], [0xfe]],
+    [[0xc3], [0xc3, 0]],
+    [[], [0]],
+    [[0xef, 0xbf, 0xbd], [0xff]],
+  ] as const) {
     await bytes.put(key, Buffer.from(before))
     for (const read of [(ctx: PreflightContext) => ctx.get(bytes, key)?.fill(1), (ctx: PreflightContext) => ctx.range(bytes).toArray()]) {
       await bytes.put(key, Buffer.from(before))
@@ -144,21 +194,25 @@ test('after three runs that were interfered with it is ERR_CONFLICT, and nothing
   const { state } = store
   let n = 10
   for (const read of [(ctx: PreflightContext) => ctx.get(state, 'a'), (ctx: PreflightContext) => ctx.range(state, { prefix: 's' }).count()]) {
-    const change = (): unknown => store.apply((tx) => {
-      tx.put(state, 'a', n)
-      tx.put(state, 's1', n++)
-    })
+    const change = (): unknown =>
+      store.apply((tx) => {
+        tx.put(state, 'a', n)
+        tx.put(state, 's1', n++)
+      })
     t.deepEqual(await runs(store, read, change, 2), { runs: 3, applied: 1, code: undefined })
     t.deepEqual(await runs(store, read, change, 3), { runs: 3, applied: 0, code: 'ERR_CONFLICT' })
   }
-  const error = await t.throwsAsync(store.transact({
-    keys: { read: [state.key('a')] },
-    preflight: (ctx) => {
-      ctx.get(state, 'a')
-      store.apply((tx) => tx.put(state, 'a', n++))
-    },
-    apply: () => t.fail('it is applied'),
-  }), { instanceOf: LedgerstoneError })
+  const error = await t.throwsAsync(
+    store.transact({
+      keys: { read: [state.key('a')] },
+      preflight: (ctx) => {
+        ctx.get(state, 'a')
+        store.apply((tx) => tx.put(state, 'a', n++))
+      },
+      apply: () => t.fail('it is applied'),
+    }),
+    { instanceOf: LedgerstoneError },
+  )
   t.deepEqual([(error as ConflictError).attempts, error.retryable], [3, true])
   t.deepEqual([store.locks.stats().held, store.stats().readers.snapshots], [0, 0])
 })
@@ -170,9 +224,10 @@ test('all reads of one run are of one point in time; a run that cannot have one 
     tx.put(state, 'x', 0)
     tx.put(state, 'y', 0)
   })
-  const bump = (): unknown => store.apply((tx) => {
-    for (const key of ['x', 'y']) tx.put(state, key, (tx.get(state, key) as number) + 1)
-  })
+  const bump = (): unknown =>
+    store.apply((tx) => {
+      for (const key of ['x', 'y']) tx.put(state, key, (tx.get(state, key) as number) + 1)
+    })
   const keys = { read: [state.key('x'), state.key('y'), state.keys({ prefix: 'y' })] }
   const seconds: Record<string, (ctx: PreflightContext) => unknown> = {
     get: (ctx) => ctx.get(state, 'y'),
@@ -279,17 +334,22 @@ test('fifty who transfer at the same time, and others who ignore the locks, neit
       tx.put(accounts, to, b + 1)
     })
   }
-  await Promise.all(Array.from({ length: 50 }, async () => {
-    while (left-- > 0) {
-      if (random.oneIn(8)) without()
-      await retry(transfer, { attempts: 50, minDelayMs: 0, maxDelayMs: 0 }).catch((error: unknown) => {
-        if ((error as LedgerstoneError).code !== 'ERR_PREFLIGHT_REJECTED') throw error
-        rejected++
-      })
-    }
-  }))
+  await Promise.all(
+    Array.from({ length: 50 }, async () => {
+      while (left-- > 0) {
+        if (random.oneIn(8)) without()
+        await retry(transfer, { attempts: 50, minDelayMs: 0, maxDelayMs: 0 }).catch((error: unknown) => {
+          if ((error as LedgerstoneError).code !== 'ERR_PREFLIGHT_REJECTED') throw error
+          rejected++
+        })
+      }
+    }),
+  )
   const values = [...accounts.range().values()]
-  t.is(values.reduce((sum, value) => sum + value, 0), ACCOUNTS * 100)
+  t.is(
+    values.reduce((sum, value) => sum + value, 0),
+    ACCOUNTS * 100,
+  )
   t.true(values.every((value) => value >= 0))
   t.true(rejected > 0 && reruns > 0 && unlocked > 0, `${preflights} preflights, ${reruns} of them again, ${rejected} rejected, ${unlocked} without locks`)
   t.log(`${preflights} preflights, ${reruns} of them again, ${rejected} rejected, ${unlocked} without locks`)

@@ -33,16 +33,28 @@ test('what keys, preflight and apply throw passes through unchanged, wherever th
       preflight: { ...fine, preflight: fail },
       'an asynchronous preflight': { ...fine, preflight: late },
       apply: { ...fine, apply: fail },
-      'apply, after it has written': { ...fine, apply: (tx: { put(...all: unknown[]): void }) => {
-        tx.put(store.state, 'a', 1)
-        fail()
-      } },
+      'apply, after it has written': {
+        ...fine,
+        apply: (tx: { put(...all: unknown[]): void }) => {
+          tx.put(store.state, 'a', 1)
+          fail()
+        },
+      },
     })) {
-      const outcome = await store.transact(phases as never).then(() => 'done', (error: unknown) => ({ error }))
+      const outcome = await store.transact(phases as never).then(
+        () => 'done',
+        (error: unknown) => ({ error }),
+      )
       t.deepEqual(outcome, { error: thrown }, `${where}: ${String(thrown)}`)
       t.deepEqual(nothingHeld(store), [0, 0, 0], where)
     }
-    t.deepEqual(await store.check({ keys, preflight: late }).then(() => 'done', (error: unknown) => ({ error })), { error: thrown })
+    t.deepEqual(
+      await store.check({ keys, preflight: late }).then(
+        () => 'done',
+        (error: unknown) => ({ error }),
+      ),
+      { error: thrown },
+    )
   }
   const asynchronous = (async () => {}) as never
   t.is(await codeOf(() => store.transact({ ...fine, apply: asynchronous })), 'ERR_ASYNC_TRANSACTION')
@@ -59,7 +71,10 @@ test('a signal ends it in every phase with its reason, also a preflight that doe
   const { state } = store
   const keys = keysOf(store)
   const run = (signal: AbortSignal, preflight: (ctx: PreflightContext) => unknown): Promise<unknown> =>
-    store.transact({ keys, preflight, apply: (tx) => tx.put(state, 'a', 'applied') }, { signal }).then(() => 'done', (reason: unknown) => reason)
+    store.transact({ keys, preflight, apply: (tx) => tx.put(state, 'a', 'applied') }, { signal }).then(
+      () => 'done',
+      (reason: unknown) => reason,
+    )
 
   t.is(await run(AbortSignal.abort('before'), () => t.fail('it runs')), 'before')
 
@@ -92,10 +107,13 @@ test('a signal ends it in every phase with its reason, also a preflight that doe
   const itself = new AbortController()
   t.is(await run(itself.signal, () => itself.abort('by itself')), 'by itself')
   const late = new AbortController()
-  t.is(await run(late.signal, async () => {
-    late.abort('and it fails')
-    throw new Error('of its own')
-  }), 'and it fails')
+  t.is(
+    await run(late.signal, async () => {
+      late.abort('and it fails')
+      throw new Error('of its own')
+    }),
+    'and it fails',
+  )
 
   const paused = new AbortController()
   const pause = await store.pauseIngestion()
@@ -113,7 +131,8 @@ test('the time limit is for the locks, all attempts together, and not for the pr
   const store = await openStore(t)
   const keys = { write: [store.state.key('a')] }
   const guard = await store.locks.acquire(keys)
-  for (const timeoutMs of [0, 15]) t.is(await codeOf(() => store.transact({ keys, preflight: () => t.fail('it runs'), apply: () => {} }, { timeoutMs })), 'ERR_LOCK_TIMEOUT')
+  for (const timeoutMs of [0, 15])
+    t.is(await codeOf(() => store.transact({ keys, preflight: () => t.fail('it runs'), apply: () => {} }, { timeoutMs })), 'ERR_LOCK_TIMEOUT')
   t.deepEqual(nothingHeld(store), [1, 0, 0])
   guard.release()
   const { result } = await store.transact({ keys, preflight: () => new Promise<number>((resolve) => setTimeout(resolve, 20, 1)), apply: (_, n) => n }, { timeoutMs: 0 })
@@ -138,14 +157,16 @@ test('closing ends it in every phase with ERR_CLOSED, and its apply does not run
     const observer = await openStore(t, {}, store.path)
     const preflight = await prepare(store)
     let signal: AbortSignal | undefined
-    const outcome = codeOf(() => store.transact({
-      keys: keysOf(store),
-      preflight: (ctx) => {
-        signal = ctx.signal
-        return preflight(ctx)
-      },
-      apply: () => t.fail('it is applied'),
-    }))
+    const outcome = codeOf(() =>
+      store.transact({
+        keys: keysOf(store),
+        preflight: (ctx) => {
+          signal = ctx.signal
+          return preflight(ctx)
+        },
+        apply: () => t.fail('it is applied'),
+      }),
+    )
     await turn()
     const checked = codeOf(() => store.check({ keys: keysOf(store), preflight: never }))
     await turn()
@@ -221,21 +242,27 @@ test('a storm of time-outs, aborts, rejections and failures leaves nothing held 
     const abort = new AbortController()
     const how = random.below(6)
     const keys = { read: [state.key(`k${random.below(5)}`)], write: [state.key(`k${random.below(5)}`)] }
-    const work = store.transact({
-      keys,
-      preflight: async (ctx) => {
-        for (let turns = random.below(4); turns > 0; turns--) await turn()
-        if (how === 0) ctx.reject('no')
-        if (how === 1) throw new Error('of its own')
-        if (how === 2) abort.abort('aborted')
+    const work = store.transact(
+      {
+        keys,
+        preflight: async (ctx) => {
+          for (let turns = random.below(4); turns > 0; turns--) await turn()
+          if (how === 0) ctx.reject('no')
+          if (how === 1) throw new Error('of its own')
+          if (how === 2) abort.abort('aborted')
+        },
+        apply: (tx) => {
+          if (how === 3) throw new Error('of its own')
+          tx.put(state, `n${n}`, n)
+        },
       },
-      apply: (tx) => {
-        if (how === 3) throw new Error('of its own')
-        tx.put(state, `n${n}`, n)
-      },
-    }, { signal: abort.signal, timeoutMs: random.oneIn(3) ? random.below(3) : 60_000 })
+      { signal: abort.signal, timeoutMs: random.oneIn(3) ? random.below(3) : 60_000 },
+    )
     if (how === 4) setImmediate(() => abort.abort('aborted'))
-    const outcome = await work.then(() => 'done', (error: unknown) => String((error as { code?: unknown }).code ?? error))
+    const outcome = await work.then(
+      () => 'done',
+      (error: unknown) => String((error as { code?: unknown }).code ?? error),
+    )
     outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
     if (outcome === 'done') t.is(state.get(`n${n}`), n)
     else t.is(state.get(`n${n}`), undefined)

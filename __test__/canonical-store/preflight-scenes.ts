@@ -6,7 +6,11 @@ import { type CanonicalStore, open, retry } from 'ledgerstone'
 import { report } from '../support/report.ts'
 import { ended, startWorker, told } from '../support/workers.ts'
 
-interface Part { readonly scene: string; readonly path: string; readonly shared: Int32Array }
+interface Part {
+  readonly scene: string
+  readonly path: string
+  readonly shared: Int32Array
+}
 
 const FOR_EVER = { timeoutMs: 60_000, durability: 'applied' } as const
 const PREFLIGHTS = 2_000
@@ -47,26 +51,33 @@ const inMain: Record<string, (store: CanonicalStore) => Promise<void>> = {
     let torn = 0
     const { state } = store
     for (let n = 0; n < PREFLIGHTS; n++) {
-      await retry(() => store.transact({
-        keys: { read: [state.key('x'), state.key('y')] },
-        preflight: async (ctx) => {
-          const x = ctx.get(state, 'x')
-          if (n % 2 === 0) await Promise.resolve()
-          const y = ctx.get(state, 'y')
-          if (x !== y) torn++
-          return x
-        },
-        apply: (tx, x) => {
-          if (tx.get(state, 'x') !== x) torn++
-        },
-      }, FOR_EVER), { attempts: 1_000, minDelayMs: 0, maxDelayMs: 1 })
+      await retry(
+        () =>
+          store.transact(
+            {
+              keys: { read: [state.key('x'), state.key('y')] },
+              preflight: async (ctx) => {
+                const x = ctx.get(state, 'x')
+                if (n % 2 === 0) await Promise.resolve()
+                const y = ctx.get(state, 'y')
+                if (x !== y) torn++
+                return x
+              },
+              apply: (tx, x) => {
+                if (tx.get(state, 'x') !== x) torn++
+              },
+            },
+            FOR_EVER,
+          ),
+        { attempts: 1_000, minDelayMs: 0, maxDelayMs: 1 },
+      )
     }
     Atomics.store(shared, 0, 1)
     await ended(worker)
     report(`${PREFLIGHTS} preflights, ${torn === 0 ? 'none' : torn} torn`)
     report(figures(store))
   },
-  'transfers': async (store) => {
+  transfers: async (store) => {
     for (const id of ACCOUNTS) await store.state.put(id, 1_000)
     const workers = [start('transfers', store.path), start('transfers', store.path)]
     await Promise.all([transfers(store), ...workers.map(ended)])
@@ -80,21 +91,27 @@ const inWorker: Record<string, (store: CanonicalStore, shared: Int32Array) => Pr
   stays: async (store) => {
     // Its preflight never ends; something has to keep the thread alive until it is terminated.
     setInterval(() => {}, 1_000)
-    await store.transact({
-      keys: { write: [store.state.key('k')] },
-      preflight: () => {
-        parentPort?.postMessage('now')
-        return new Promise<string>(() => {})
+    await store.transact(
+      {
+        keys: { write: [store.state.key('k')] },
+        preflight: () => {
+          parentPort?.postMessage('now')
+          return new Promise<string>(() => {})
+        },
+        apply: (tx) => tx.put(store.state, 'k', 'a worker'),
       },
-      apply: (tx) => tx.put(store.state, 'k', 'a worker'),
-    }, FOR_EVER)
+      FOR_EVER,
+    )
   },
   changes: async (store, shared) => {
     for (let n = 1; Atomics.load(shared, 0) === 0; n++) {
-      await store.transact((tx) => {
-        tx.put(store.state, 'x', n)
-        tx.put(store.state, 'y', n)
-      }, { durability: 'applied' })
+      await store.transact(
+        (tx) => {
+          tx.put(store.state, 'x', n)
+          tx.put(store.state, 'y', n)
+        },
+        { durability: 'applied' },
+      )
       if (n === 10) parentPort?.postMessage('now')
       if (n % 50 === 0) await new Promise((resolve) => setTimeout(resolve, 1)) // so that some come through
     }
@@ -121,17 +138,22 @@ async function transfers(store: CanonicalStore): Promise<void> {
   const { state } = store
   for (let n = 0; n < TRANSFERS; n++) {
     const [from, to] = [ACCOUNTS[n % 3] as string, ACCOUNTS[(n + 1) % 3] as string]
-    await retry(() => store.transact({
-      keys: { write: [state.key(from), state.key(to)] },
-      preflight: async (ctx) => {
-        await Promise.resolve()
-        return ctx.getMany(state, [from, to]) as [number, number]
-      },
-      apply: (tx, [a, b]) => {
-        tx.put(state, from, a - 1)
-        tx.put(state, to, b + 1)
-      },
-    }, FOR_EVER))
+    await retry(() =>
+      store.transact(
+        {
+          keys: { write: [state.key(from), state.key(to)] },
+          preflight: async (ctx) => {
+            await Promise.resolve()
+            return ctx.getMany(state, [from, to]) as [number, number]
+          },
+          apply: (tx, [a, b]) => {
+            tx.put(state, from, a - 1)
+            tx.put(state, to, b + 1)
+          },
+        },
+        FOR_EVER,
+      ),
+    )
     if (n % 10 === 0) {
       store.apply((tx) => {
         tx.put(state, 'a', Number(tx.get(state, 'a')) - 1)

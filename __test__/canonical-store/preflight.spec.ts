@@ -25,8 +25,15 @@ test('what the preflight returns is handed to apply, and apply is a transaction 
     },
   })
   t.deepEqual([result, seq, keysWritten, firstEventId], [1, 2, 2, 1])
-  t.deepEqual(state.range().toArray(), [['a', 1], ['b', 2], ['undeclared', 1]])
-  t.deepEqual([...store.events()].map(({ event }) => event), ['an event'])
+  t.deepEqual(state.range().toArray(), [
+    ['a', 1],
+    ['b', 2],
+    ['undeclared', 1],
+  ])
+  t.deepEqual(
+    [...store.events()].map(({ event }) => event),
+    ['an event'],
+  )
 })
 
 test('the durability that is asked for is waited for, after the locks are given back', async (t) => {
@@ -70,12 +77,29 @@ test('declared keys can be read, those to be written too, in every way; what is 
     const seen = await store.transact({
       keys: { read: [state.key('a'), state.key(''), bytes.key(one), texts.key('long'), texts.key('empty')], write: [state.key('b')] },
       preflight: (ctx) => [
-        ctx.get(state, 'a'), ctx.get(state, 'b'), ctx.get(state, ''), ctx.has(state, 'a'), ctx.has(state, 'b'), ctx.getMany(state, ['b', 'a', '']),
-        ctx.get(bytes, one)?.equals(large), ctx.get(texts, 'long'), ctx.getMany(texts, ['empty', 'long']).map((text) => text?.length),
+        ctx.get(state, 'a'),
+        ctx.get(state, 'b'),
+        ctx.get(state, ''),
+        ctx.has(state, 'a'),
+        ctx.has(state, 'b'),
+        ctx.getMany(state, ['b', 'a', '']),
+        ctx.get(bytes, one)?.equals(large),
+        ctx.get(texts, 'long'),
+        ctx.getMany(texts, ['empty', 'long']).map((text) => text?.length),
       ],
       apply: (_, values) => values,
     })
-    t.deepEqual<unknown[], unknown[]>(seen.result, [{ n: 'ü' }, undefined, undefined, true, false, [undefined, { n: 'ü' }, undefined], true, '€'.repeat(50_000), [0, 50_000]])
+    t.deepEqual<unknown[], unknown[]>(seen.result, [
+      { n: 'ü' },
+      undefined,
+      undefined,
+      true,
+      false,
+      [undefined, { n: 'ü' }, undefined],
+      true,
+      '€'.repeat(50_000),
+      [0, 50_000],
+    ])
   }
 })
 
@@ -95,9 +119,17 @@ test('a key that was not declared cannot be read, and the error names it', async
     (ctx) => ctx.range(state, { gte: 'sp' }),
   ]
   for (const read of reads) {
-    t.is(await codeOf(() => store.transact({
-      keys: { read: [state.key('a'), state.keys({ gte: 'sp', lt: 'sz' })] }, preflight: (ctx) => void read(ctx), apply: () => t.fail('it is applied'),
-    })), 'ERR_UNDECLARED_KEY', String(read))
+    t.is(
+      await codeOf(() =>
+        store.transact({
+          keys: { read: [state.key('a'), state.keys({ gte: 'sp', lt: 'sz' })] },
+          preflight: (ctx) => void read(ctx),
+          apply: () => t.fail('it is applied'),
+        }),
+      ),
+      'ERR_UNDECLARED_KEY',
+      String(read),
+    )
   }
   const caught = await store.transact({
     keys: {},
@@ -121,11 +153,30 @@ test('a span that is declared can be read as a range, as a part of it, and by ke
       const range = ctx.range(numbers, { prefix: 'a' })
       await Promise.resolve()
       const nothing = ctx.range(numbers, { gte: 'b', lt: 'b' })
-      return [range.toArray(), [...range.keys()], ctx.range(numbers, { gte: 'a', lte: 'ab', reverse: true, limit: 1 }).toArray(), range.count(), ctx.get(numbers, 'ab'), ctx.range(numbers, { gt: 'bb' }).toArray(), nothing.toArray()]
+      return [
+        range.toArray(),
+        [...range.keys()],
+        ctx.range(numbers, { gte: 'a', lte: 'ab', reverse: true, limit: 1 }).toArray(),
+        range.count(),
+        ctx.get(numbers, 'ab'),
+        ctx.range(numbers, { gt: 'bb' }).toArray(),
+        nothing.toArray(),
+      ]
     },
     apply: (_, seen) => seen,
   })
-  t.deepEqual<unknown[], unknown[]>(result, [[['a', 1], ['ab', 2]], ['a', 'ab'], [['ab', 2]], 2, 2, [['c', 1]], []])
+  t.deepEqual<unknown[], unknown[]>(result, [
+    [
+      ['a', 1],
+      ['ab', 2],
+    ],
+    ['a', 'ab'],
+    [['ab', 2]],
+    2,
+    2,
+    [['c', 1]],
+    [],
+  ])
   t.is(store.stats().readers.snapshots, 0)
 })
 
@@ -193,23 +244,30 @@ test('preflights of one key run one after the other, each behind the apply of th
   const store = await openStore(t)
   const { state } = store
   const order: string[] = []
-  await Promise.all(Array.from({ length: 5 }, (_, n) => store.transact({
-    keys: { write: [state.key('a')] },
-    preflight: async (ctx) => {
-      order.push(`in ${n}`)
-      await new Promise((resolve) => setImmediate(resolve))
-      return Number(ctx.get(state, 'a') ?? 0)
-    },
-    apply: (tx, value) => {
-      order.push(`out ${n}`)
-      tx.put(state, 'a', value + 1)
-    },
-  })))
-  t.deepEqual(order, [0, 1, 2, 3, 4].flatMap((n) => [`in ${n}`, `out ${n}`]))
+  await Promise.all(
+    Array.from({ length: 5 }, (_, n) =>
+      store.transact({
+        keys: { write: [state.key('a')] },
+        preflight: async (ctx) => {
+          order.push(`in ${n}`)
+          await new Promise((resolve) => setImmediate(resolve))
+          return Number(ctx.get(state, 'a') ?? 0)
+        },
+        apply: (tx, value) => {
+          order.push(`out ${n}`)
+          tx.put(state, 'a', value + 1)
+        },
+      }),
+    ),
+  )
+  t.deepEqual(
+    order,
+    [0, 1, 2, 3, 4].flatMap((n) => [`in ${n}`, `out ${n}`]),
+  )
   t.is(state.get('a'), 5)
 })
 
-test('while a preflight waits other transactions go on, its own thread\'s and its own ones too', async (t) => {
+test("while a preflight waits other transactions go on, its own thread's and its own ones too", async (t) => {
   const store = await openStore(t)
   const { state } = store
   const { seq } = await store.transact({
@@ -231,10 +289,15 @@ test('it cannot be begun inside a transaction, and one that is open when its tur
   const { state } = store
   const phases = { keys: { write: [state.key('a')] }, preflight: () => t.fail('it runs'), apply: () => t.fail('it is applied') }
   for (const begin of [() => store.transact(phases), () => store.check({ keys: phases.keys, preflight: phases.preflight })]) {
-    t.is(await codeOf(() => store.apply((tx) => {
-      tx.put(state, 'a', 1)
-      begin().catch(() => {})
-    })), 'ERR_TRANSACTION_OPEN')
+    t.is(
+      await codeOf(() =>
+        store.apply((tx) => {
+          tx.put(state, 'a', 1)
+          begin().catch(() => {})
+        }),
+      ),
+      'ERR_TRANSACTION_OPEN',
+    )
   }
   t.is(state.get('a'), undefined)
   const guard = await store.locks.acquire({ write: [state.key('a')] })
@@ -245,15 +308,31 @@ test('it cannot be begun inside a transaction, and one that is open when its tur
   queueMicrotask(() => {})
   tx.commit()
   await waiting
-  t.deepEqual(state.range().toArray(), [['a', 1], ['b', 2]])
+  t.deepEqual(state.range().toArray(), [
+    ['a', 1],
+    ['b', 2],
+  ])
 })
 
 test('keys are not only keys of this store, and not of any other kind', async (t) => {
   const store = await openStore(t)
   const other = await openStore(t)
   const { state } = store
-  const run = (keys: unknown, more: object = {}): Promise<unknown> => codeOf(() => store.transact({ keys: keys as never, preflight: () => t.fail('it runs'), apply: () => {}, ...more }))
-  const wrong = [undefined, 5, [], { read: state.key('a') }, { read: ['a'] }, { write: [state.keys()] }, { write: [other.state.key('a')] }, { read: [other.state.keys()] }, { both: [] }, () => undefined, () => Promise.resolve({})]
+  const run = (keys: unknown, more: object = {}): Promise<unknown> =>
+    codeOf(() => store.transact({ keys: keys as never, preflight: () => t.fail('it runs'), apply: () => {}, ...more }))
+  const wrong = [
+    undefined,
+    5,
+    [],
+    { read: state.key('a') },
+    { read: ['a'] },
+    { write: [state.keys()] },
+    { write: [other.state.key('a')] },
+    { read: [other.state.keys()] },
+    { both: [] },
+    () => undefined,
+    () => Promise.resolve({}),
+  ]
   for (const keys of wrong) t.is(await run(keys), 'ERR_INVALID_ARGUMENT')
   t.is(await run({}, { apply: 5 }), 'ERR_INVALID_ARGUMENT')
   t.is(await run({}, { preflight: undefined }), 'ERR_INVALID_ARGUMENT')

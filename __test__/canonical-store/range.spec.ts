@@ -18,7 +18,10 @@ test('keys come in the order of their bytes, both ways', async (t) => {
   })
   t.deepEqual(hex(all.range().keys()), KEYS)
   t.deepEqual(hex(all.range({ reverse: true }).keys()), KEYS.toReversed())
-  t.deepEqual([...all.range().values()].map((value) => value.length), KEYS.map(() => 0))
+  t.deepEqual(
+    [...all.range().values()].map((value) => value.length),
+    KEYS.map(() => 0),
+  )
 })
 
 test('bounds, prefixes and limits are exact', async (t) => {
@@ -30,10 +33,14 @@ test('bounds, prefixes and limits are exact', async (t) => {
   const bounds = ['', ...KEYS, '60', '61fe', '7f', 'ffffffff'].map((text) => Buffer.from(text, 'hex'))
   const compare = (a: Uint8Array, b: Uint8Array): number => Buffer.compare(a, b)
   const expected = (range: Bytes): string[] => {
-    const found = bytes(...KEYS).filter((key) =>
-      (range.gte === undefined || compare(key, range.gte) >= 0) && (range.gt === undefined || compare(key, range.gt) > 0)
-      && (range.lt === undefined || compare(key, range.lt) < 0) && (range.lte === undefined || compare(key, range.lte) <= 0)
-      && (range.prefix === undefined || key.subarray(0, range.prefix.length).equals(range.prefix)))
+    const found = bytes(...KEYS).filter(
+      (key) =>
+        (range.gte === undefined || compare(key, range.gte) >= 0) &&
+        (range.gt === undefined || compare(key, range.gt) > 0) &&
+        (range.lt === undefined || compare(key, range.lt) < 0) &&
+        (range.lte === undefined || compare(key, range.lte) <= 0) &&
+        (range.prefix === undefined || key.subarray(0, range.prefix.length).equals(range.prefix)),
+    )
     return hex(range.reverse === true ? found.toReversed() : found).slice(0, range.limit)
   }
   let checked = 0
@@ -94,14 +101,20 @@ test('an iteration over many pages sees one point in time while others write and
     })
     await store.flush()
   }
-  t.deepEqual(seen, Array.from({ length: n }, (_, i) => key(i)))
+  t.deepEqual(
+    seen,
+    Array.from({ length: n }, (_, i) => key(i)),
+  )
 })
 
 test('pages of text and pages of bytes give the same entries', async (t) => {
   const store = await openStore(t)
   const text = store.collection('text', { value: utf8() })
   const raw = store.collection('raw', { key: binary(), value: binary() })
-  const entries = Array.from({ length: 3000 }, (_, i) => [`${i % 7 === 0 ? 'ä' : 'a'}${String(i).padStart(5, '0')}`, i % 5 === 0 ? 'ü'.repeat(i % 40) : 'v'.repeat(i % 90)] as const)
+  const entries = Array.from(
+    { length: 3000 },
+    (_, i) => [`${i % 7 === 0 ? 'ä' : 'a'}${String(i).padStart(5, '0')}`, i % 5 === 0 ? 'ü'.repeat(i % 40) : 'v'.repeat(i % 90)] as const,
+  )
   await store.transact((tx) => {
     for (const [key, value] of entries) {
       tx.put(text, key, value)
@@ -109,10 +122,28 @@ test('pages of text and pages of bytes give the same entries', async (t) => {
     }
   })
   const sorted = entries.toSorted(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
-  t.deepEqual(text.range().toArray(), sorted.map(([key, value]) => [key, value]))
-  t.deepEqual([...text.range().keys()], sorted.map(([key]) => key))
-  t.deepEqual(raw.range().toArray().map(([key, value]) => [key.toString(), value.toString()]), sorted.map(([key, value]) => [key, value]))
-  t.deepEqual([...text.range({ reverse: true, limit: 700 }).values()], sorted.toReversed().slice(0, 700).map(([, value]) => value))
+  t.deepEqual(
+    text.range().toArray(),
+    sorted.map(([key, value]) => [key, value]),
+  )
+  t.deepEqual(
+    [...text.range().keys()],
+    sorted.map(([key]) => key),
+  )
+  t.deepEqual(
+    raw
+      .range()
+      .toArray()
+      .map(([key, value]) => [key.toString(), value.toString()]),
+    sorted.map(([key, value]) => [key, value]),
+  )
+  t.deepEqual(
+    [...text.range({ reverse: true, limit: 700 }).values()],
+    sorted
+      .toReversed()
+      .slice(0, 700)
+      .map(([, value]) => value),
+  )
 })
 
 test('an entry larger than a page is found like any other', async (t) => {
@@ -120,8 +151,17 @@ test('an entry larger than a page is found like any other', async (t) => {
   const mixed = store.collection('mixed', { value: binary() })
   const sizes = [10, 5000, 0, 20_000, 70_000, 3, 1_000_000]
   await store.transact((tx) => sizes.forEach((size, i) => tx.put(mixed, `k${i}`, Buffer.alloc(size, i))))
-  t.deepEqual([...mixed.range().values()].map((value) => value.length), sizes)
-  t.deepEqual(mixed.range({ reverse: true }).toArray().map(([key]) => key), sizes.map((_, i) => `k${i}`).toReversed())
+  t.deepEqual(
+    [...mixed.range().values()].map((value) => value.length),
+    sizes,
+  )
+  t.deepEqual(
+    mixed
+      .range({ reverse: true })
+      .toArray()
+      .map(([key]) => key),
+    sizes.map((_, i) => `k${i}`).toReversed(),
+  )
   t.true([...mixed.range().values()].every((value, i) => value.equals(Buffer.alloc(sizes[i] as number, i))))
 })
 
@@ -141,8 +181,19 @@ test('leaving a loop early releases what the range held', async (t) => {
 test('what a range cannot say is an argument mistake, at the call', async (t) => {
   const store = await openStore(t)
   const wrong: Record<string, unknown>[] = [
-    { gte: 'a', gt: 'b' }, { lt: 'a', lte: 'b' }, { limit: -1 }, { limit: 1.5 }, { limit: NaN }, { limit: '1' }, { limit: null }, { reverse: 1 }, { start: 'a' }, { gte: 1 },
-    { prefix: 1 }, { prefix: Buffer.from('a') }, { prefix: null },
+    { gte: 'a', gt: 'b' },
+    { lt: 'a', lte: 'b' },
+    { limit: -1 },
+    { limit: 1.5 },
+    { limit: NaN },
+    { limit: '1' },
+    { limit: null },
+    { reverse: 1 },
+    { start: 'a' },
+    { gte: 1 },
+    { prefix: 1 },
+    { prefix: Buffer.from('a') },
+    { prefix: null },
   ]
   const snapshot = store.snapshot()
   for (const range of wrong) {

@@ -4,7 +4,11 @@ import { binary, json, utf8, type Codec, type KeyCodec, type Reader } from '../.
 import { codeOf, openStore } from '../support/store.ts'
 
 /** Calls `check` with each kind of reader. */
-async function withReaders(t: Parameters<typeof openStore>[0], fill: (store: Awaited<ReturnType<typeof openStore>>) => Promise<unknown>, check: (reader: Reader, store: Awaited<ReturnType<typeof openStore>>) => void): Promise<void> {
+async function withReaders(
+  t: Parameters<typeof openStore>[0],
+  fill: (store: Awaited<ReturnType<typeof openStore>>) => Promise<unknown>,
+  check: (reader: Reader, store: Awaited<ReturnType<typeof openStore>>) => void,
+): Promise<void> {
   const store = await openStore(t)
   await fill(store)
   check(store, store)
@@ -15,43 +19,55 @@ async function withReaders(t: Parameters<typeof openStore>[0], fill: (store: Awa
 }
 
 test('what is missing is undefined, and so is a key that cannot exist', async (t) => {
-  await withReaders(t, (store) => store.state.put('there', null), (reader, store) => {
-    t.is(reader.get(store.state, 'there'), null)
-    t.true(reader.has(store.state, 'there'))
-    for (const key of ['', 'x'.repeat(1025), 'x'.repeat(100_000), '€'.repeat(342), 'not']) {
-      t.is(reader.get(store.state, key), undefined)
-      t.false(reader.has(store.state, key))
-    }
-    t.deepEqual(reader.getMany(store.state, ['', 'there', 'x'.repeat(2000), 'not', 'there']), [undefined, null, undefined, undefined, null])
-    t.deepEqual(reader.getMany(store.state, []), [])
-  })
+  await withReaders(
+    t,
+    (store) => store.state.put('there', null),
+    (reader, store) => {
+      t.is(reader.get(store.state, 'there'), null)
+      t.true(reader.has(store.state, 'there'))
+      for (const key of ['', 'x'.repeat(1025), 'x'.repeat(100_000), '€'.repeat(342), 'not']) {
+        t.is(reader.get(store.state, key), undefined)
+        t.false(reader.has(store.state, key))
+      }
+      t.deepEqual(reader.getMany(store.state, ['', 'there', 'x'.repeat(2000), 'not', 'there']), [undefined, null, undefined, undefined, null])
+      t.deepEqual(reader.getMany(store.state, []), [])
+    },
+  )
 })
 
 test('a key of the wrong type is an argument mistake, one with a lone surrogate a codec error', async (t) => {
-  await withReaders(t, (store) => store.state.put('\ufffd', 'replacement'), (reader, store) => {
-    const bytes = store.collection('bytes', { key: binary() })
-    for (const call of ['get', 'has'] as const) {
-      t.throws(() => reader[call](store.state, 1 as never), { code: 'ERR_INVALID_ARGUMENT' })
-      t.throws(() => reader[call](store.state, undefined as never), { code: 'ERR_INVALID_ARGUMENT' })
-      t.throws(() => reader[call](bytes, 'text' as never), { code: 'ERR_INVALID_ARGUMENT' })
-      const error = t.throws(() => reader[call](store.state, '\ud800'), { code: 'ERR_CODEC' })
-      t.like(error, { codec: 'utf8', collection: 'state', name: 'CodecError' })
-    }
-    t.throws(() => reader.getMany(store.state, 'ab' as never), { code: 'ERR_INVALID_ARGUMENT' })
-    t.throws(() => reader.getMany(store.state, ['a', 1 as never]), { code: 'ERR_INVALID_ARGUMENT' })
-  })
+  await withReaders(
+    t,
+    (store) => store.state.put('\ufffd', 'replacement'),
+    (reader, store) => {
+      const bytes = store.collection('bytes', { key: binary() })
+      for (const call of ['get', 'has'] as const) {
+        t.throws(() => reader[call](store.state, 1 as never), { code: 'ERR_INVALID_ARGUMENT' })
+        t.throws(() => reader[call](store.state, undefined as never), { code: 'ERR_INVALID_ARGUMENT' })
+        t.throws(() => reader[call](bytes, 'text' as never), { code: 'ERR_INVALID_ARGUMENT' })
+        const error = t.throws(() => reader[call](store.state, '\ud800'), { code: 'ERR_CODEC' })
+        t.like(error, { codec: 'utf8', collection: 'state', name: 'CodecError' })
+      }
+      t.throws(() => reader.getMany(store.state, 'ab' as never), { code: 'ERR_INVALID_ARGUMENT' })
+      t.throws(() => reader.getMany(store.state, ['a', 1 as never]), { code: 'ERR_INVALID_ARGUMENT' })
+    },
+  )
 })
 
 test('what is no collection of this store is an argument mistake', async (t) => {
   const other = await openStore(t)
-  await withReaders(t, () => Promise.resolve(), (reader) => {
-    for (const wrong of [other.state, {}, null, 'state', undefined]) {
-      t.throws(() => reader.get(wrong as never, 'a'), { code: 'ERR_INVALID_ARGUMENT' })
-      t.throws(() => reader.has(wrong as never, 'a'), { code: 'ERR_INVALID_ARGUMENT' })
-      t.throws(() => reader.getMany(wrong as never, ['a'] as never), { code: 'ERR_INVALID_ARGUMENT' })
-      t.throws(() => reader.range(wrong as never), { code: 'ERR_INVALID_ARGUMENT' })
-    }
-  })
+  await withReaders(
+    t,
+    () => Promise.resolve(),
+    (reader) => {
+      for (const wrong of [other.state, {}, null, 'state', undefined]) {
+        t.throws(() => reader.get(wrong as never, 'a'), { code: 'ERR_INVALID_ARGUMENT' })
+        t.throws(() => reader.has(wrong as never, 'a'), { code: 'ERR_INVALID_ARGUMENT' })
+        t.throws(() => reader.getMany(wrong as never, ['a'] as never), { code: 'ERR_INVALID_ARGUMENT' })
+        t.throws(() => reader.range(wrong as never), { code: 'ERR_INVALID_ARGUMENT' })
+      }
+    },
+  )
 })
 
 test('a collection of another handle of the same store is as good', async (t) => {
@@ -69,24 +85,35 @@ test('a collection of another handle of the same store is as good', async (t) =>
 
 test('bytes and text of every size come back as they were', async (t) => {
   const sizes = [0, 1, 7, 8, 100, 4095, 4096, 4097, 65_535, 65_536, 65_537, 300_000]
-  await withReaders(t, (store) => store.transact((tx) => {
-    for (const size of sizes) {
-      tx.put(store.collection('bytes', { value: binary() }), String(size), Buffer.alloc(size, size & 0xff))
-      tx.put(store.collection('text', { value: utf8() }), String(size), '€'.repeat(size / 3))
-    }
-  }), (reader, store) => {
-    const bytes = store.collection('bytes', { value: binary() })
-    const text = store.collection('text', { value: utf8() })
-    for (const size of sizes) {
-      const value = reader.get(bytes, String(size))
-      t.true(value instanceof Buffer && value.equals(Buffer.alloc(size, size & 0xff)), String(size))
-      t.is(reader.get(text, String(size)), '€'.repeat(size / 3))
-    }
-    const many = reader.getMany(bytes, sizes.map(String))
-    t.deepEqual(many.map((value) => value?.length), sizes)
-    t.true(many.every((value, i) => value?.equals(Buffer.alloc(sizes[i] as number, (sizes[i] as number) & 0xff))))
-    t.deepEqual(reader.getMany(text, sizes.map(String)).map((value) => value?.length), sizes.map((size) => Math.floor(size / 3)))
-  })
+  await withReaders(
+    t,
+    (store) =>
+      store.transact((tx) => {
+        for (const size of sizes) {
+          tx.put(store.collection('bytes', { value: binary() }), String(size), Buffer.alloc(size, size & 0xff))
+          tx.put(store.collection('text', { value: utf8() }), String(size), '€'.repeat(size / 3))
+        }
+      }),
+    (reader, store) => {
+      const bytes = store.collection('bytes', { value: binary() })
+      const text = store.collection('text', { value: utf8() })
+      for (const size of sizes) {
+        const value = reader.get(bytes, String(size))
+        t.true(value instanceof Buffer && value.equals(Buffer.alloc(size, size & 0xff)), String(size))
+        t.is(reader.get(text, String(size)), '€'.repeat(size / 3))
+      }
+      const many = reader.getMany(bytes, sizes.map(String))
+      t.deepEqual(
+        many.map((value) => value?.length),
+        sizes,
+      )
+      t.true(many.every((value, i) => value?.equals(Buffer.alloc(sizes[i] as number, (sizes[i] as number) & 0xff))))
+      t.deepEqual(
+        reader.getMany(text, sizes.map(String)).map((value) => value?.length),
+        sizes.map((size) => Math.floor(size / 3)),
+      )
+    },
+  )
 })
 
 test('bytes that were handed out are never written again', async (t) => {
@@ -96,7 +123,15 @@ test('bytes that were handed out are never written again', async (t) => {
     for (let i = 0; i < 500; i++) tx.put(bytes, `k${String(i).padStart(3, '0')}`, Buffer.alloc(300, i & 0xff))
   })
   const keys = Array.from({ length: 500 }, (_, i) => `k${String(i).padStart(3, '0')}`)
-  const kept = [keys.map((key) => bytes.get(key)), bytes.getMany(keys), [...bytes.range().values()], bytes.range().toArray().map(([, value]) => value)]
+  const kept = [
+    keys.map((key) => bytes.get(key)),
+    bytes.getMany(keys),
+    [...bytes.range().values()],
+    bytes
+      .range()
+      .toArray()
+      .map(([, value]) => value),
+  ]
   for (let round = 0; round < 3; round++) {
     void [keys.map((key) => bytes.get(key)), bytes.getMany(keys), bytes.range().toArray()]
     await bytes.put('other', Buffer.alloc(3000, 0x7e))
@@ -137,7 +172,10 @@ test('a value in the thousands is read at one point in time', async (t) => {
   await store.transact((tx) => {
     for (const key of keys) tx.put(store.state, key, 'x'.repeat(1000))
   })
-  t.deepEqual(store.state.getMany(keys).map((value) => (value as string).length), keys.map(() => 1000))
+  t.deepEqual(
+    store.state.getMany(keys).map((value) => (value as string).length),
+    keys.map(() => 1000),
+  )
   t.is(store.stats().readers.snapshots, 0)
 })
 

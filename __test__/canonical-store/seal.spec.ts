@@ -12,14 +12,24 @@ test('sealing tells the newest event, and every way to write is refused before a
   t.is(store.meta().sealedEventId, 3)
   const { applied } = store.stats().levels
   const ways = [
-    () => store.transact(() => t.fail('the function runs')), () => store.apply(() => t.fail('the function runs')), () => store.writeTxn(),
-    () => store.append(4), () => store.appendAll([4]), () => store.state.put('a', 1), () => store.state.delete('a'), () => store.dropCollection('b'),
+    () => store.transact(() => t.fail('the function runs')),
+    () => store.apply(() => t.fail('the function runs')),
+    () => store.writeTxn(),
+    () => store.append(4),
+    () => store.appendAll([4]),
+    () => store.state.put('a', 1),
+    () => store.state.delete('a'),
+    () => store.dropCollection('b'),
     () => store.trimEvents({ before: 2 }),
   ]
   for (const way of ways) t.is(await codeOf(way), 'ERR_SEALED', way.toString())
   t.throws(() => store.writeTxn(), { instanceOf: SealedError, message: 'the store is sealed: eventId=3' })
   t.is(store.stats().levels.applied, applied)
-  t.deepEqual([...store.events()].map(({ event }) => event), [1, 2, 3], 'reading goes on')
+  t.deepEqual(
+    [...store.events()].map(({ event }) => event),
+    [1, 2, 3],
+    'reading goes on',
+  )
   await store.sync()
   await store.flush()
   await store.unseal()
@@ -83,10 +93,15 @@ test('other threads are refused before their function runs', async (t) => {
 test('a transaction that is open is aborted by sealing inside it', async (t) => {
   const store = await openStore(t)
   let sealing: Promise<number> | undefined
-  t.is(await codeOf(() => store.apply((tx) => {
-    tx.put(store.state, 'a', 1)
-    sealing = store.seal()
-  })), 'ERR_TRANSACTION_OPEN')
+  t.is(
+    await codeOf(() =>
+      store.apply((tx) => {
+        tx.put(store.state, 'a', 1)
+        sealing = store.seal()
+      }),
+    ),
+    'ERR_TRANSACTION_OPEN',
+  )
   t.is(await codeOf(() => sealing), 'ERR_TRANSACTION_OPEN')
   t.is(store.state.get('a'), undefined)
   await store.append('not sealed')

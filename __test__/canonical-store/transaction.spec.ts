@@ -3,7 +3,7 @@ import test from 'ava'
 import { binary, json, utf8, type Transaction, type WriteTxn, type Json } from '../../src/index.ts'
 import { codeOf, openStore } from '../support/store.ts'
 
-test('reads see the transaction\'s own writes', async (t) => {
+test("reads see the transaction's own writes", async (t) => {
   const store = await openStore(t)
   await store.transact((tx) => {
     tx.put(store.state, 'kept', 0)
@@ -17,13 +17,23 @@ test('reads see the transaction\'s own writes', async (t) => {
     t.false(tx.delete(store.state, 'gone'))
     t.false(tx.delete(store.state, 'never'))
     t.deepEqual(tx.getMany(store.state, ['new', 'gone', 'kept', 'never']), [2, undefined, 0, undefined])
-    t.deepEqual(['new', 'gone', 'kept', 'never'].map((key) => tx.has(store.state, key)), [true, false, true, false])
-    t.deepEqual(tx.range(store.state).toArray(), [['kept', 0], ['new', 2]])
+    t.deepEqual(
+      ['new', 'gone', 'kept', 'never'].map((key) => tx.has(store.state, key)),
+      [true, false, true, false],
+    )
+    t.deepEqual(tx.range(store.state).toArray(), [
+      ['kept', 0],
+      ['new', 2],
+    ])
     t.is(tx.range(store.state).count(), 2)
     tx.put(store.state, 'gone', 'back')
     t.is(tx.get(store.state, 'gone'), 'back')
   })
-  t.deepEqual(store.state.range().toArray(), [['gone', 'back'], ['kept', 0], ['new', 2]])
+  t.deepEqual(store.state.range().toArray(), [
+    ['gone', 'back'],
+    ['kept', 0],
+    ['new', 2],
+  ])
 })
 
 test('reads through the store go through the open transaction', async (t) => {
@@ -49,8 +59,16 @@ test('a write through the store aborts the transaction, even when its error is d
   const other = await openStore(t, {}, store.path)
   const dropped: Promise<unknown>[] = []
   const attempts: Record<string, () => unknown> = {
-    apply: () => { try { store.apply(() => {}) } catch {} },
-    writeTxn: () => { try { store.writeTxn() } catch {} },
+    apply: () => {
+      try {
+        store.apply(() => {})
+      } catch {}
+    },
+    writeTxn: () => {
+      try {
+        store.writeTxn()
+      } catch {}
+    },
     transact: () => dropped.push(store.transact(() => {})),
     put: () => dropped.push(store.state.put('b', 1)),
     delete: () => dropped.push(store.state.delete('b')),
@@ -60,11 +78,17 @@ test('a write through the store aborts the transaction, even when its error is d
     'put of another handle': () => dropped.push(other.state.put('b', 1)),
   }
   for (const [name, attempt] of Object.entries(attempts)) {
-    t.is(await codeOf(() => store.apply((tx) => {
-      tx.put(store.state, 'a', 1)
-      attempt()
-      t.throws(() => tx.get(store.state, 'a'), { code: 'ERR_TRANSACTION_OPEN' })
-    })), 'ERR_TRANSACTION_OPEN', name)
+    t.is(
+      await codeOf(() =>
+        store.apply((tx) => {
+          tx.put(store.state, 'a', 1)
+          attempt()
+          t.throws(() => tx.get(store.state, 'a'), { code: 'ERR_TRANSACTION_OPEN' })
+        }),
+      ),
+      'ERR_TRANSACTION_OPEN',
+      name,
+    )
   }
   for (const { status, reason } of (await Promise.allSettled(dropped)) as PromiseRejectedResult[]) {
     t.is(status, 'rejected')
@@ -108,9 +132,18 @@ test('a call that fails has written nothing, and the transaction goes on', async
   const raw = store.collection('raw', { value: binary() })
   const { commit, result } = store.apply((tx) => {
     tx.put(raw, 'first', Buffer.alloc(100))
-    t.like(t.throws(() => tx.put(raw, '12345678901', Buffer.alloc(1)), { code: 'ERR_LIMIT' }), { limit: 'keyBytes', size: 11, max: 10 })
-    t.like(t.throws(() => tx.put(raw, 'a', Buffer.alloc(101)), { code: 'ERR_LIMIT' }), { limit: 'valueBytes', size: 101, max: 100 })
-    t.like(t.throws(() => tx.append('x'.repeat(49)), { code: 'ERR_LIMIT' }), { limit: 'eventBytes', size: 51, max: 50 })
+    t.like(
+      t.throws(() => tx.put(raw, '12345678901', Buffer.alloc(1)), { code: 'ERR_LIMIT' }),
+      { limit: 'keyBytes', size: 11, max: 10 },
+    )
+    t.like(
+      t.throws(() => tx.put(raw, 'a', Buffer.alloc(101)), { code: 'ERR_LIMIT' }),
+      { limit: 'valueBytes', size: 101, max: 100 },
+    )
+    t.like(
+      t.throws(() => tx.append('x'.repeat(49)), { code: 'ERR_LIMIT' }),
+      { limit: 'eventBytes', size: 51, max: 50 },
+    )
     t.throws(() => tx.delete(raw, '12345678901'), { code: 'ERR_LIMIT' })
     t.throws(() => tx.put(raw, '', Buffer.alloc(1)), { code: 'ERR_INVALID_ARGUMENT' })
     t.throws(() => tx.delete(raw, ''), { code: 'ERR_INVALID_ARGUMENT' })
@@ -119,7 +152,12 @@ test('a call that fails has written nothing, and the transaction goes on', async
     t.throws(() => tx.put(raw, 'a', 'text' as never), { code: 'ERR_CODEC' })
     t.throws(() => tx.append(1n as never), { code: 'ERR_CODEC' })
     t.throws(() => tx.appendAll(['ok', undefined as never]), { code: 'ERR_CODEC' })
-    const full = t.throws(() => { for (let i = 0; i < 20; i++) tx.put(raw, `k${i}`, Buffer.alloc(100)) }, { code: 'ERR_LIMIT' })
+    const full = t.throws(
+      () => {
+        for (let i = 0; i < 20; i++) tx.put(raw, `k${i}`, Buffer.alloc(100))
+      },
+      { code: 'ERR_LIMIT' },
+    )
     t.like(full, { limit: 'transactionBytes', max: 1024 })
     t.throws(() => tx.appendAll(['small', 'x'.repeat(40), 'x'.repeat(40), 'x'.repeat(40), 'x'.repeat(40), 'x'.repeat(40)]), { code: 'ERR_LIMIT' })
     return tx.append('last')
@@ -174,21 +212,28 @@ test('an iteration sees the writes made before it started and not later ones', a
     for (let i = 0; i < n; i += 2) tx.put(store.state, key(i), i)
   })
   for (const reverse of [false, true]) {
-    t.throws(() => store.apply((tx) => {
-      for (let i = 1; i < n; i += 2) tx.put(store.state, key(i), i)
-      tx.delete(store.state, key(7))
-      const seen: string[] = []
-      for (const at of tx.range(store.state, { reverse }).keys()) {
-        seen.push(at)
-        tx.delete(store.state, at)
-        tx.put(store.state, `${at}-later`, 0)
-      }
-      const expected = Array.from({ length: n }, (_, i) => key(i)).filter((at) => at !== key(7))
-      t.deepEqual(seen, reverse ? expected.toReversed() : expected)
-      t.is(tx.range(store.state).count(), n - 1)
-      t.deepEqual(tx.range(store.state, { limit: 2 }).toArray(), [[`${key(0)}-later`, 0], [`${key(1)}-later`, 0]])
-      throw new Error('again')
-    }), { message: 'again' })
+    t.throws(
+      () =>
+        store.apply((tx) => {
+          for (let i = 1; i < n; i += 2) tx.put(store.state, key(i), i)
+          tx.delete(store.state, key(7))
+          const seen: string[] = []
+          for (const at of tx.range(store.state, { reverse }).keys()) {
+            seen.push(at)
+            tx.delete(store.state, at)
+            tx.put(store.state, `${at}-later`, 0)
+          }
+          const expected = Array.from({ length: n }, (_, i) => key(i)).filter((at) => at !== key(7))
+          t.deepEqual(seen, reverse ? expected.toReversed() : expected)
+          t.is(tx.range(store.state).count(), n - 1)
+          t.deepEqual(tx.range(store.state, { limit: 2 }).toArray(), [
+            [`${key(0)}-later`, 0],
+            [`${key(1)}-later`, 0],
+          ])
+          throw new Error('again')
+        }),
+      { message: 'again' },
+    )
   }
 })
 
@@ -203,7 +248,11 @@ test('own writes and committed ones are merged within bounds, prefix and limit',
     tx.put(raw, Buffer.from('61ffff', 'hex'), 'new')
     tx.put(raw, Buffer.from('60', 'hex'), 'new')
     tx.delete(raw, Buffer.from('61', 'hex'))
-    const entries = (range: Parameters<typeof raw.range>[0]): string[] => tx.range(raw, range).toArray().map(([key, value]) => `${Buffer.from(key).toString('hex')} ${value}`)
+    const entries = (range: Parameters<typeof raw.range>[0]): string[] =>
+      tx
+        .range(raw, range)
+        .toArray()
+        .map(([key, value]) => `${Buffer.from(key).toString('hex')} ${value}`)
     t.deepEqual(entries({ prefix: Buffer.from('61', 'hex') }), ['61ff new', '61ffff new'])
     t.deepEqual(entries({ reverse: true, limit: 3 }), ['6200 old', '62 old', '61ffff new'])
     t.deepEqual(entries({ gt: Buffer.from('60', 'hex'), lte: Buffer.from('62', 'hex') }), ['61ff new', '61ffff new', '62 old'])
@@ -222,13 +271,27 @@ test('ids are those the events will have, and an abort burns none', async (t) =>
     t.is(tx.append('four'), 4)
     t.throws(() => tx.appendAll('text' as never), { code: 'ERR_INVALID_ARGUMENT' })
   })
-  t.throws(() => store.apply((tx) => {
-    t.is(tx.append('lost'), 5)
-    throw new Error('no')
-  }), { message: 'no' })
+  t.throws(
+    () =>
+      store.apply((tx) => {
+        t.is(tx.append('lost'), 5)
+        throw new Error('no')
+      }),
+    { message: 'no' },
+  )
   const { firstEventId, lastEventId, eventsWritten } = await store.append(['five', 'six'])
   t.deepEqual([firstEventId, lastEventId, eventsWritten], [5, 6, 2])
-  t.deepEqual([...store.events()].map(({ id, event }) => [id, event]), [[1, 'one'], [2, 'two'], [3, 'three'], [4, 'four'], [5, 'five'], [6, 'six']])
+  t.deepEqual(
+    [...store.events()].map(({ id, event }) => [id, event]),
+    [
+      [1, 'one'],
+      [2, 'two'],
+      [3, 'three'],
+      [4, 'four'],
+      [5, 'five'],
+      [6, 'six'],
+    ],
+  )
 })
 
 test('a callback that returns a promise is refused and its transaction aborted', async (t) => {
@@ -242,7 +305,10 @@ test('a callback that returns a promise is refused and its transaction aborted',
   await t.throwsAsync(store.transact(late as never), { code: 'ERR_ASYNC_TRANSACTION' })
   // oxlint-disable-next-line unicorn/no-thenable -- that is the point
   const thenable = { then() {} } as never
-  await t.throwsAsync(store.transact(() => thenable), { code: 'ERR_ASYNC_TRANSACTION' })
+  await t.throwsAsync(
+    store.transact(() => thenable),
+    { code: 'ERR_ASYNC_TRANSACTION' },
+  )
   await new Promise((resolve) => setImmediate(resolve))
   t.is(store.state.range().count(), 0)
 })
@@ -260,8 +326,17 @@ test('a transaction is finished after its end', async (t) => {
     iteration.next()
   })
   const calls = [
-    () => tx.get(store.state, 'a'), () => tx.getMany(store.state, ['a']), () => tx.has(store.state, 'a'), () => tx.range(store.state), () => [...range],
-    () => tx.put(store.state, 'a', 1), () => tx.delete(store.state, 'a'), () => tx.deleteRange(store.state, {}), () => tx.append('e'), () => tx.appendAll(['e']), () => tx.appendAll([]),
+    () => tx.get(store.state, 'a'),
+    () => tx.getMany(store.state, ['a']),
+    () => tx.has(store.state, 'a'),
+    () => tx.range(store.state),
+    () => [...range],
+    () => tx.put(store.state, 'a', 1),
+    () => tx.delete(store.state, 'a'),
+    () => tx.deleteRange(store.state, {}),
+    () => tx.append('e'),
+    () => tx.appendAll(['e']),
+    () => tx.appendAll([]),
     () => iteration.next(),
   ]
   for (const call of calls) t.is(await codeOf(call), 'ERR_TRANSACTION_FINISHED', call.toString())
@@ -270,7 +345,12 @@ test('a transaction is finished after its end', async (t) => {
 test('a codec that ends the transaction it encodes for has ended it', async (t) => {
   const store = await openStore(t)
   const tx = store.writeTxn()
-  const nasty = { toJSON: () => { tx.abort(); return 1 } }
+  const nasty = {
+    toJSON: () => {
+      tx.abort()
+      return 1
+    },
+  }
   t.throws(() => tx.put(store.state, 'a', nasty as never), { code: 'ERR_TRANSACTION_FINISHED' })
   t.is((await store.state.put('b', 1)).seq, 1)
 })
@@ -318,7 +398,14 @@ test('the explicit form is doomed by a write beside it', async (t) => {
 
 test('a schema validates before anything is written', async (t) => {
   const store = await openStore(t)
-  const positive = json({ '~standard': { version: 1, vendor: 'test', validate: (value: unknown) => ((value as number) > 0 ? { value: (value as number) * 2 } : { issues: [{ message: 'too small' }] }), types: undefined as unknown as { input: number; output: number } } })
+  const positive = json({
+    '~standard': {
+      version: 1,
+      vendor: 'test',
+      validate: (value: unknown) => ((value as number) > 0 ? { value: (value as number) * 2 } : { issues: [{ message: 'too small' }] }),
+      types: undefined as unknown as { input: number; output: number },
+    },
+  })
   const numbers = store.collection('numbers', { value: positive })
   await numbers.put('a', 1)
   t.is(numbers.get('a'), 2)

@@ -92,7 +92,7 @@ test('an iteration, a snapshot and a follower that are overtaken by trimming are
   t.deepEqual(ahead, upTo(2, ahead.length + 1), 'what the page held, then the error')
   const behind = rest(backward)
   t.deepEqual(behind, upTo(1000 - behind.length, 999).toReversed())
-  t.true(behind.at(-1) as number <= 900, 'everything that is kept comes before the error')
+  t.true((behind.at(-1) as number) <= 900, 'everything that is kept comes before the error')
   t.throws(() => ids(snapshot.events()), { code: 'ERR_EVENTS_TRIMMED' })
   t.deepEqual(ids(snapshot.events({ from: 995 })), upTo(995, 1000))
   snapshot.release()
@@ -226,7 +226,7 @@ test('a rotated segment does not change any more', async (t) => {
   const store = await openStore(t, SMALL)
   t.is(await store.rotateEvents(), undefined, 'there is no event')
   await store.append(upTo(1, 10))
-  const path = await store.rotateEvents() as string
+  const path = (await store.rotateEvents()) as string
   t.is(basename(path), 'events-00000000000000000001.log')
   const { size, mtimeMs } = statSync(path)
   const archived = join(temporaryFolder(t), basename(path))
@@ -235,7 +235,7 @@ test('a rotated segment does not change any more', async (t) => {
   await fill(store, 100)
   await store.flush()
   t.deepEqual([statSync(path).size, statSync(path).mtimeMs], [size, mtimeMs])
-  t.is(basename(await store.rotateEvents() as string) > basename(path), true)
+  t.is(basename((await store.rotateEvents()) as string) > basename(path), true)
   t.deepEqual(ids(store.events()), upTo(1, 110))
   await store.trimEvents({ before: 111 })
   t.is(await store.rotateEvents(), undefined, 'all are trimmed')

@@ -10,7 +10,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const SCENES = new URL('user-code-scenes.ts', import.meta.url)
 
-test('whatever the user\'s code does in the middle of a call, this thread and others can write afterwards', async (t) => {
+test("whatever the user's code does in the middle of a call, this thread and others can write afterwards", async (t) => {
   t.timeout(170_000)
   const ended = await runChild(SCENES, { args: [temporaryFolder(t)], nodeArgs: ['--expose-gc'], limitMs: 160_000 })
   t.deepEqual(ended.reports, ['304 cases'])

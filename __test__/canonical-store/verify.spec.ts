@@ -36,15 +36,21 @@ test('it finds nothing while this thread and a worker write and flush, and both 
   for (let round = 0; round < 12; round++) {
     const verified = store.verify()
     for (let i = 0; i < 40; i++) {
-      await store.transact((tx) => {
-        tx.put(store.state, `k${i}`, 'x'.repeat(500))
-        tx.append({ round, i, padding: 'y'.repeat(900) })
-      }, { durability: i % 10 === 0 ? 'durable' : 'written' })
+      await store.transact(
+        (tx) => {
+          tx.put(store.state, `k${i}`, 'x'.repeat(500))
+          tx.append({ round, i, padding: 'y'.repeat(900) })
+        },
+        { durability: i % 10 === 0 ? 'durable' : 'written' },
+      )
     }
     reports.push(await verified)
   }
   reports.push(...((await told(worker)) as VerifyReport[]))
-  t.deepEqual(reports.flatMap(({ problems }) => problems), [])
+  t.deepEqual(
+    reports.flatMap(({ problems }) => problems),
+    [],
+  )
   t.true(reports.length > 15 && reports.every(({ ok }) => ok))
 })
 
@@ -63,7 +69,11 @@ test('bytes that change under an open store are told: events, journal, values, s
     const mend = overwrite(file, offset, Buffer.from('\x07garbage'))
     const { ok, problems } = await store.verify()
     t.false(ok, what)
-    t.deepEqual(problems.map((problem) => [problem.file, problem.kind]), [[file, 'checksum']], `${what}: ${JSON.stringify(problems)}`)
+    t.deepEqual(
+      problems.map((problem) => [problem.file, problem.kind]),
+      [[file, 'checksum']],
+      `${what}: ${JSON.stringify(problems)}`,
+    )
     const told = problems[0]?.offset ?? -1
     t.true(told >= 0 && told <= offset && offset - told < 70_000, `${what}: damaged at ${offset}, told at ${told}`)
     mend()
@@ -93,7 +103,10 @@ test('a file that is gone, cut or foreign is told', async (t) => {
   await store.flush()
   const [segment] = files(store, 'events') as [string]
   renameSync(segment, `${segment}.aside`)
-  t.deepEqual((await store.verify()).problems.map(({ kind, file }) => [kind, file]), [['missing', segment]])
+  t.deepEqual(
+    (await store.verify()).problems.map(({ kind, file }) => [kind, file]),
+    [['missing', segment]],
+  )
   writeFileSync(segment, readFileSync(`${segment}.aside`).subarray(0, 20_000))
   const cut = (await store.verify()).problems
   t.true(cut.length > 0 && cut.every(({ file }) => file === segment), JSON.stringify(cut))
@@ -104,7 +117,10 @@ test('a file that is gone, cut or foreign is told', async (t) => {
   const identity = join(store.path, 'IDENTITY')
   const bytes = readFileSync(identity)
   rmSync(identity)
-  t.deepEqual((await store.verify()).problems.map(({ kind, file }) => [kind, file]), [['missing', identity]])
+  t.deepEqual(
+    (await store.verify()).problems.map(({ kind, file }) => [kind, file]),
+    [['missing', identity]],
+  )
   writeFileSync(identity, bytes)
   t.true((await store.verify()).ok)
 })
@@ -162,7 +178,13 @@ test('a store that is closed can be looked through without opening it, one that 
   const clean = join(path, 'CLEAN')
   overwrite(clean, 12, Buffer.from([(readFileSync(clean)[12] as number) ^ 1]))
   const { problems } = await verifyClosed(path)
-  t.deepEqual(problems.map((problem) => [problem.kind, problem.file]), [['checksum', clean], ['checksum', file]])
+  t.deepEqual(
+    problems.map((problem) => [problem.kind, problem.file]),
+    [
+      ['checksum', clean],
+      ['checksum', file],
+    ],
+  )
 })
 
 /** One event and one value of some size for each commit. */
@@ -178,7 +200,9 @@ async function fill(store: CanonicalStore): Promise<void> {
 }
 
 function files({ path }: { path: string }, folder: string): string[] {
-  return readdirSync(join(path, folder)).toSorted().map((name) => join(path, folder, name))
+  return readdirSync(join(path, folder))
+    .toSorted()
+    .map((name) => join(path, folder, name))
 }
 
 /** Where some text stands in the files of a folder. */

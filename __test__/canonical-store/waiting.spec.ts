@@ -9,7 +9,12 @@ import { DURABLE, FLUSHED, WRITTEN, Waiters } from '../../src/canonical-store/wa
 import { Turns } from '../../src/internal/turns.ts'
 import { turn } from '../support/turns.ts'
 
-const POISON: ErrorRecord = { code: 'ERR_POISONED', message: 'the store stopped writing', details: {}, cause: { code: 'ERR_IO', message: 'fdatasync', details: { errno: 5 } } }
+const POISON: ErrorRecord = {
+  code: 'ERR_POISONED',
+  message: 'the store stopped writing',
+  details: {},
+  cause: { code: 'ERR_IO', message: 'fdatasync', details: { errno: 5 } },
+}
 
 /** An engine whose marks are moved by the test. */
 class Engine {
@@ -37,7 +42,15 @@ class Engine {
       throw errorFromRecord({ code: 'ERR_NO_SPACE', message: 'no space is left', details: {} })
     }
     const cold = { awaitEvents: (...ids: number[]): void => void this.awaited.push(ids), noRoom }
-    const environment = { cold, call: <T>(make: (calls: typeof cold) => T): T => make(cold), hot, addStore: (store: SharedStore) => ({ open: undefined, members: new Set([store]) }), removeStore: () => {}, turns: new Turns(() => 0), error: () => errorFromRecord(POISON) }
+    const environment = {
+      cold,
+      call: <T>(make: (calls: typeof cold) => T): T => make(cold),
+      hot,
+      addStore: (store: SharedStore) => ({ open: undefined, members: new Set([store]) }),
+      removeStore: () => {},
+      turns: new Turns(() => 0),
+      error: () => errorFromRecord(POISON),
+    }
     this.store = new SharedStore(environment as unknown as Environment, 1, '/store')
     this.store.addHandle(7)
   }
@@ -152,7 +165,10 @@ test('a failure rejects the commits that it keeps from their level, and gives th
   const outcomes = Promise.allSettled([1, 2, 3].map((seq) => store.committed(DURABLE, commitOf(seq))))
   engine.marks = { ...engine.marks, durable: 2, failed: true }
   await turn()
-  t.deepEqual((await outcomes).map(({ status }) => status), ['fulfilled', 'fulfilled', 'rejected'])
+  t.deepEqual(
+    (await outcomes).map(({ status }) => status),
+    ['fulfilled', 'fulfilled', 'rejected'],
+  )
   const error = await t.throwsAsync(store.committed(DURABLE, commitOf(3)), { instanceOf: PoisonedError })
   t.like(error?.cause, { code: 'ERR_IO', errno: 5 })
 })
@@ -217,7 +233,10 @@ test('writes that wait for room are refused when the device is full, and let in 
   const { store } = engine
   store.crowded = true
   engine.marks = { ...engine.marks, crowded: true, full: true }
-  await t.throwsAsync(store.hold({}, () => t.fail(), undefined), { code: 'ERR_NO_SPACE' })
+  await t.throwsAsync(
+    store.hold({}, () => t.fail(), undefined),
+    { code: 'ERR_NO_SPACE' },
+  )
   engine.marks.full = false
   const held = store.hold({}, () => 'in', undefined)
   await turn()
@@ -233,11 +252,17 @@ test('writes are held in order while there is no room, and each is let in by its
   store.crowded = true
   engine.marks.crowded = true
   const ran: number[] = []
-  const held = [1, 2, 3, 4].map((i) => store.hold({}, () => {
-    ran.push(i)
-    if (i === 2) store.crowded = true // its commit has filled the store again
-    return i
-  }, undefined))
+  const held = [1, 2, 3, 4].map((i) =>
+    store.hold(
+      {},
+      () => {
+        ran.push(i)
+        if (i === 2) store.crowded = true // its commit has filled the store again
+        return i
+      },
+      undefined,
+    ),
+  )
   await turn()
   t.deepEqual(engine.wants, [[7, 0, 0, 0, 1, 0]])
   t.deepEqual(ran, [])
@@ -260,11 +285,17 @@ test('writes that are paced look again by themselves, slice by slice, in order a
   store.crowded = true
   engine.marks = { ...engine.marks, crowded: true, paced: true }
   const ran: number[] = []
-  const held = [1, 2, 3].map((i) => store.hold({}, () => {
-    ran.push(i)
-    engine.marks.crowded = store.crowded = true // a slice lets in one of them
-    return i
-  }, undefined))
+  const held = [1, 2, 3].map((i) =>
+    store.hold(
+      {},
+      () => {
+        ran.push(i)
+        engine.marks.crowded = store.crowded = true // a slice lets in one of them
+        return i
+      },
+      undefined,
+    ),
+  )
   await turn()
   t.deepEqual(ran, [])
   for (const expected of [[1], [1, 2], [1, 2, 3]]) {
@@ -306,7 +337,10 @@ test('what waits is asked for anew when the handle it was asked by is gone', asy
   await turn()
   store.removeHandle(7, undefined)
   await turn()
-  t.deepEqual(engine.wants, [[7, 0, 2, 0, 0, 1], [8, 0, 2, 0, 0, 1]])
+  t.deepEqual(engine.wants, [
+    [7, 0, 2, 0, 0, 1],
+    [8, 0, 2, 0, 0, 1],
+  ])
   store.removeHandle(8, undefined)
   t.is(await waiting, undefined, 'closing the last one has made it durable')
 })

@@ -5,11 +5,17 @@ import { type Codec, envelope, json, type Json, type StandardSchemaV1, utf8 } fr
 import { codeOf, openStore } from '../support/store.ts'
 import { errorOf, expectError } from '../errors/expect-error.ts'
 
-interface Types { opened: { owner: string }; deposited: { cents: number; currency: string }; closed: null }
+interface Types {
+  opened: { owner: string }
+  deposited: { cents: number; currency: string }
+  closed: null
+}
 
 /** The same events, as they were written once. */
 const first = envelope<{ opened: { owner: string }; deposited: { amount: number }; closed: null }>({ types: { opened: {}, deposited: {}, closed: {} } })
-const second = envelope<{ deposited: { cents: number } }>({ types: { deposited: { version: 2, upcast: { 1: (data: { amount: number }) => ({ cents: data.amount * 100 }) } } } })
+const second = envelope<{ deposited: { cents: number } }>({
+  types: { deposited: { version: 2, upcast: { 1: (data: { amount: number }) => ({ cents: data.amount * 100 }) } } },
+})
 const current = envelope<Types>({
   types: {
     opened: { version: undefined, upcast: {} },
@@ -47,13 +53,18 @@ test('old versions are brought up step by step, and keep their metadata', (t) =>
 })
 
 test('each version goes through exactly the steps from it, in order', (t) => {
-  fc.assert(fc.property(fc.integer({ min: 1, max: 12 }), fc.nat(11), (version, below) => {
-    const stored = Math.max(1, version - below)
-    const upcast = Object.fromEntries(Array.from({ length: version - 1 }, (_, i) => [i + 1, (steps: number[]) => [...steps, i + 1]]))
-    const codec = envelope<{ counted: number[] }>({ types: { counted: { version, upcast } } })
-    const { data } = codec.decode(raw({ type: 'counted', version: stored, data: [] }))
-    t.deepEqual(data, Array.from({ length: version - stored }, (_, i) => stored + i))
-  }))
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 12 }), fc.nat(11), (version, below) => {
+      const stored = Math.max(1, version - below)
+      const upcast = Object.fromEntries(Array.from({ length: version - 1 }, (_, i) => [i + 1, (steps: number[]) => [...steps, i + 1]]))
+      const codec = envelope<{ counted: number[] }>({ types: { counted: { version, upcast } } })
+      const { data } = codec.decode(raw({ type: 'counted', version: stored, data: [] }))
+      t.deepEqual(
+        data,
+        Array.from({ length: version - stored }, (_, i) => stored + i),
+      )
+    }),
+  )
 })
 
 test('what is no event of these types is ERR_CODEC and says why, when it is written and when it is read', async (t) => {
@@ -62,7 +73,7 @@ test('what is no event of these types is ERR_CODEC and says why, when it is writ
     'the name of a method': [{ type: 'toString', version: 1, data: {} }, /no such type of events: type="toString"/],
     'no type': [{ data: {} }, /^an event is an object with a type and data: codec=/],
     'no object': ['opened', /^an event is an object/],
-    'null': [null, /^an event is an object/],
+    null: [null, /^an event is an object/],
     'no data': [{ type: 'opened', version: 1 }, /^the event has no data: type="opened"/],
     'metadata that is none': [{ type: 'opened', version: 1, data: {}, metadata: ['a'] }, /^metadata is an object: type="opened"/],
     'something else': [{ type: 'opened', version: 1, data: {}, payload: 5 }, /nothing else: type="opened" part=payload/],
@@ -78,7 +89,11 @@ test('what is no event of these types is ERR_CODEC and says why, when it is writ
 
 test('a version that is newer, or none, is ERR_CODEC', async (t) => {
   for (const [version, message] of [
-    [4, /^the event is of a newer version: type="deposited" version=4 supported=3 codec=/], [0, /has no version/], [1.5, /has no version/], ['2', /has no version/], [undefined, /has no version/],
+    [4, /^the event is of a newer version: type="deposited" version=4 supported=3 codec=/],
+    [0, /has no version/],
+    [1.5, /has no version/],
+    ['2', /has no version/],
+    [undefined, /has no version/],
   ] as const) {
     const error = await errorOf(() => current.decode(raw({ type: 'deposited', version, data: {} })))
     t.deepEqual([error.code, message.test(error.message)], ['ERR_CODEC', true], error.message)
@@ -90,7 +105,12 @@ test('a version that is newer, or none, is ERR_CODEC', async (t) => {
 test('an upcaster that throws, waits or gives nothing is ERR_CODEC', async (t) => {
   const cause = new Error('no such owner')
   const upcasts: Record<string, readonly [(data: unknown) => unknown, RegExp]> = {
-    throws: [() => { throw cause }, /^an upcaster has failed: type="opened" from=1 codec=/],
+    throws: [
+      () => {
+        throw cause
+      },
+      /^an upcaster has failed: type="opened" from=1 codec=/,
+    ],
     waits: [async () => ({}), /^an upcaster gives data, at once: type="opened" from=1/],
     'gives nothing': [() => undefined, /^an upcaster gives data, at once/],
   }
@@ -159,7 +179,10 @@ test('any codec may be inside', (t) => {
 
 test('a store keeps events in envelopes, reads those of older code, and refuses those of newer', async (t) => {
   const old = await openStore(t, { events: first })
-  await old.appendAll([{ type: 'opened', data: { owner: 'alice' } }, { type: 'deposited', data: { amount: 2 }, metadata: { correlationId: 'r' } }])
+  await old.appendAll([
+    { type: 'opened', data: { owner: 'alice' } },
+    { type: 'deposited', data: { amount: 2 }, metadata: { correlationId: 'r' } },
+  ])
   const { path } = old
   await old.close()
 

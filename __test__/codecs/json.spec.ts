@@ -2,8 +2,12 @@
 import test from 'ava'
 import { json, ValidationError, type StandardSchemaV1 } from '../../src/index.ts'
 
-interface Line { sku: string }
-interface Order { lines: Line[] }
+interface Line {
+  sku: string
+}
+interface Order {
+  lines: Line[]
+}
 
 /** A schema that trims the sku of each line and gives every order a state, as a library's would. */
 const order: StandardSchemaV1<Order, Order & { state: string }> = {

@@ -11,7 +11,16 @@ import { codeOf, openStore } from '../support/store.ts'
 
 /** Whatever a caller could hand in: values of all kinds, and objects that JSON makes something else of. */
 const THING: fc.Arbitrary<unknown> = fc.oneof(
-  fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withTypedArray: true, withBoxedValues: true, withSparseArray: true, withNullPrototype: true }),
+  fc.anything({
+    withBigInt: true,
+    withDate: true,
+    withMap: true,
+    withSet: true,
+    withTypedArray: true,
+    withBoxedValues: true,
+    withSparseArray: true,
+    withNullPrototype: true,
+  }),
   fc.constantFrom<unknown>(undefined, () => 1, Symbol('x'), Number.NaN, new Date(0), new Date(Number.NaN), Object('text'), '\ud800', Object('\udfff')),
   fc.string(),
   fc.uint8Array(),
@@ -19,14 +28,20 @@ const THING: fc.Arbitrary<unknown> = fc.oneof(
   fc.anything().map((given) => ({ inner: { toJSON: () => given } })),
 )
 
-const makes = (output: () => unknown): StandardSchemaV1<unknown, never> => ({ '~standard': { version: 1, vendor: 'test', validate: () => ({ value: output() as never }) } })
+const makes = (output: () => unknown): StandardSchemaV1<unknown, never> => ({
+  '~standard': { version: 1, vendor: 'test', validate: () => ({ value: output() as never }) },
+})
 
 /** A binary codec that uses its memory over and over, and drops what it does not know. */
 const scratch = Buffer.alloc(1 << 16)
 const lossy: Codec<unknown> = {
   name: 'lossy',
   encode: (value) => scratch.subarray(0, scratch.write(JSON.stringify(value) ?? '')),
-  decode: (bytes) => { const text = bytes.toString(); scratch.fill(0); return JSON.parse(text) as object },
+  decode: (bytes) => {
+    const text = bytes.toString()
+    scratch.fill(0)
+    return JSON.parse(text) as object
+  },
 }
 
 const types = { plain: {}, 'über"type': { version: 3, upcast: { 1: (data: unknown) => data, 2: (data: unknown) => data } } }
@@ -36,9 +51,10 @@ const CODECS: Record<string, (output: () => unknown) => Codec<never, never>> = {
   utf8: () => utf8() as never,
   binary: () => binary() as never,
   envelope: () => envelope({ types }) as never,
-  'envelope with a schema': (output) => envelope({ types: { plain: { schema: makes(output) }, 'über"type': { version: 3, upcast: types['über"type'].upcast, schema: makes(output) } } }) as never,
+  'envelope with a schema': (output) =>
+    envelope({ types: { plain: { schema: makes(output) }, 'über"type': { version: 3, upcast: types['über"type'].upcast, schema: makes(output) } } }) as never,
   'envelope over json with a schema': (output) => envelope({ types, codec: json(makes(output)) }) as never,
-  'envelope over a codec of the user\'s': () => envelope({ types, codec: lossy }) as never,
+  "envelope over a codec of the user's": () => envelope({ types, codec: lossy }) as never,
 }
 
 const EVENT = fc.record({ type: fc.constantFrom('plain', 'über"type', 'unknown'), data: THING, metadata: THING }, { requiredKeys: ['type', 'data'] })
@@ -46,23 +62,29 @@ const EVENT = fc.record({ type: fc.constantFrom('plain', 'über"type', 'unknown'
 for (const [name, codecOf] of Object.entries(CODECS)) {
   test(`${name}: what is encoded can be decoded, and is encoded to the same again`, (t) => {
     let read = 0
-    fc.assert(fc.property(fc.oneof(THING, EVENT), THING, (given, output) => {
-      const codec = new PayloadCodec(codecOf(() => output), undefined)
-      let encoded: Uint8Array | string
-      try {
-        encoded = codec.encode(given)
-      } catch (error) {
-        t.true(['ERR_CODEC', 'ERR_VALIDATION'].includes((error as { code: string }).code), String(error))
-        return
-      }
-      const bytes = Buffer.from(encoded as string)
-      if (typeof encoded === 'string') t.is(bytes.toString(), encoded)
-      const decoded = codec.fromOwn(Buffer.from(bytes))
-      t.not(decoded, undefined)
-      read++
-      if (name.includes('schema')) return // whose output is of no use as input
-      t.deepEqual(Buffer.from(codec.encode(decoded) as string), bytes)
-    }), { numRuns: 2000 })
+    fc.assert(
+      fc.property(fc.oneof(THING, EVENT), THING, (given, output) => {
+        const codec = new PayloadCodec(
+          codecOf(() => output),
+          undefined,
+        )
+        let encoded: Uint8Array | string
+        try {
+          encoded = codec.encode(given)
+        } catch (error) {
+          t.true(['ERR_CODEC', 'ERR_VALIDATION'].includes((error as { code: string }).code), String(error))
+          return
+        }
+        const bytes = Buffer.from(encoded as string)
+        if (typeof encoded === 'string') t.is(bytes.toString(), encoded)
+        const decoded = codec.fromOwn(Buffer.from(bytes))
+        t.not(decoded, undefined)
+        read++
+        if (name.includes('schema')) return // whose output is of no use as input
+        t.deepEqual(Buffer.from(codec.encode(decoded) as string), bytes)
+      }),
+      { numRuns: 2000 },
+    )
     t.true(read > 0 || name === 'envelope over json with a schema', `${read} were read`)
   })
 }
@@ -82,7 +104,10 @@ test('what JSON does not say of an event is refused when it is written, and the 
   }
   for (const [what, event] of Object.entries(refused)) t.is(await codeOf(() => store.append({ type: 'plain', ...event } as never)), 'ERR_CODEC', what)
   for (const data of [null, Number.NaN, new Date(0), { toJSON: () => 'other' }]) await store.append({ type: 'plain', data, metadata: { correlationId: 'é"' } })
-  t.deepEqual([...store.events()].map(({ event }) => event.data), [null, null, new Date(0).toISOString(), 'other'])
+  t.deepEqual(
+    [...store.events()].map(({ event }) => event.data),
+    [null, null, new Date(0).toISOString(), 'other'],
+  )
 })
 
 test('text that JSON was told to take as it is has to be text', async (t) => {

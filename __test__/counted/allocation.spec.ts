@@ -50,7 +50,10 @@ test(`what a read or a transaction allocates, over ${READS / 1e6} million`, asyn
   })
   t.deepEqual([ended.code, ended.stderr, ended.reports.at(-1)], [0, '', 'closed'])
   const costs = ended.reports.slice(0, -1).map((line) => JSON.parse(line) as { name: string; heap: number; outside: number })
-  t.deepEqual(costs.map(({ name }) => name), Object.keys(MOST))
+  t.deepEqual(
+    costs.map(({ name }) => name),
+    Object.keys(MOST),
+  )
   for (const { name, heap, outside } of costs) {
     t.log(`${name}: ${heap.toFixed(1)} bytes, and ${outside.toFixed(1)} outside`)
     const most = MOST[name] as { heap: number; outside: number }

@@ -16,7 +16,10 @@ const EVENT_BYTES = 200
 declare const gc: () => void
 
 /** Bytes per read: of the heap, and of memory outside it. */
-interface Cost { readonly heap: number; readonly outside: number }
+interface Cost {
+  readonly heap: number
+  readonly outside: number
+}
 
 const store = await open<Buffer>(path, { events: binary(), flush: { intervalMs: 3_600_000, bytes: 2 ** 28 } })
 const bytes = store.collection('bytes', { key: binary(), value: binary() })

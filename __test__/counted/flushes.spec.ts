@@ -38,8 +38,14 @@ test.serial('256 commits of one turn are one flush, one wish and at most one wak
     attempts.push({ flushes: journalFlushes(store) - before, wakes: calls.wakes ?? 0, want: calls.want ?? 0 })
   }
   // When this thread is held up for 10 ms in the middle, what it has applied by then is written first, as it should be: a group of its own.
-  t.true(attempts.some(({ flushes, wakes, want }) => flushes === 1 && wakes <= 1 && want === 1), JSON.stringify(attempts))
-  t.true(attempts.every(({ flushes, wakes }) => flushes <= 2 && wakes <= 2), JSON.stringify(attempts))
+  t.true(
+    attempts.some(({ flushes, wakes, want }) => flushes === 1 && wakes <= 1 && want === 1),
+    JSON.stringify(attempts),
+  )
+  t.true(
+    attempts.every(({ flushes, wakes }) => flushes <= 2 && wakes <= 2),
+    JSON.stringify(attempts),
+  )
 })
 
 test.serial('an environment is woken at most once for each group, and for each flush of its own', async (t) => {

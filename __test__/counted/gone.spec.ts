@@ -18,8 +18,14 @@ test.serial('the head of a queue takes as many native calls behind ten thousand 
   store.apply((tx) => {
     for (let n = 0; n < 10_000; n++) tx.delete(jobs, key(n))
   })
-  t.deepEqual(callsOf(() => t.deepEqual(head(), [10_000])), before)
-  t.deepEqual(callsOf(() => t.deepEqual(head(), [10_000])), before)
+  t.deepEqual(
+    callsOf(() => t.deepEqual(head(), [10_000])),
+    before,
+  )
+  t.deepEqual(
+    callsOf(() => t.deepEqual(head(), [10_000])),
+    before,
+  )
 })
 
 /**
@@ -55,7 +61,16 @@ const at = fc.nat(KEYS - 1)
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('put' as const), at }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('delete' as const), from: at, count: fc.integer({ min: 1, max: 100 }) }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('range' as const), from: fc.constantFrom(0, 0, 10, 70), to: fc.constantFrom(KEYS, KEYS, 150, 90), reverse: fc.boolean(), limit: fc.integer({ min: 1, max: 4 }) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('range' as const),
+      from: fc.constantFrom(0, 0, 10, 70),
+      to: fc.constantFrom(KEYS, KEYS, 150, 90),
+      reverse: fc.boolean(),
+      limit: fc.integer({ min: 1, max: 4 }),
+    }),
+  },
 )
 
 test.serial('ranges of a transaction over long runs of its own deletions show what is there', async (t) => {
@@ -64,35 +79,38 @@ test.serial('ranges of a transaction over long runs of its own deletions show wh
   store.apply((tx) => {
     for (let n = 0; n < KEYS; n += 2) tx.put(jobs, key(n), n)
   })
-  fc.assert(fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
-    const model = new Set(Array.from({ length: KEYS / 2 }, (_, n) => n * 2))
-    const tx = store.writeTxn()
-    try {
-      for (const step of steps) {
-        if (step.do === 'put') {
-          tx.put(jobs, key(step.at), step.at)
-          model.add(step.at)
-        } else if (step.do === 'delete') {
-          for (let n = step.from; n < step.from + step.count; n++) {
-            tx.delete(jobs, key(n))
-            model.delete(n)
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+      const model = new Set(Array.from({ length: KEYS / 2 }, (_, n) => n * 2))
+      const tx = store.writeTxn()
+      try {
+        for (const step of steps) {
+          if (step.do === 'put') {
+            tx.put(jobs, key(step.at), step.at)
+            model.add(step.at)
+          } else if (step.do === 'delete') {
+            for (let n = step.from; n < step.from + step.count; n++) {
+              tx.delete(jobs, key(n))
+              model.delete(n)
+            }
+          } else {
+            const { from, to, reverse, limit } = step
+            const within = [...model].filter((n) => n >= from && n < to).toSorted((a, b) => (reverse ? b - a : a - b))
+            const found: number[] = []
+            // A write while it goes on does not appear in it.
+            for (const [, n] of tx.range(jobs, { gte: key(from), lt: key(to), reverse, limit })) {
+              found.push(n)
+              tx.put(jobs, key(KEYS + 1), 0)
+              tx.get(jobs, key(KEYS + 1))
+            }
+            if (JSON.stringify(found) !== JSON.stringify(within.slice(0, limit))) throw new Error(`${JSON.stringify(step)}: ${JSON.stringify(found)}`)
           }
-        } else {
-          const { from, to, reverse, limit } = step
-          const within = [...model].filter((n) => n >= from && n < to).toSorted((a, b) => (reverse ? b - a : a - b))
-          const found: number[] = []
-          // A write while it goes on does not appear in it.
-          for (const [, n] of tx.range(jobs, { gte: key(from), lt: key(to), reverse, limit })) {
-            found.push(n)
-            tx.put(jobs, key(KEYS + 1), 0)
-            tx.get(jobs, key(KEYS + 1))
-          }
-          if (JSON.stringify(found) !== JSON.stringify(within.slice(0, limit))) throw new Error(`${JSON.stringify(step)}: ${JSON.stringify(found)}`)
         }
+      } finally {
+        tx.abort()
       }
-    } finally {
-      tx.abort()
-    }
-  }), { numRuns: 300 })
+    }),
+    { numRuns: 300 },
+  )
   t.pass()
 })

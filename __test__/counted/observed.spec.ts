@@ -77,12 +77,26 @@ for (const inlineFlush of ['auto', 'never'] as const) {
     t.is(sum(groups.map((group) => group.groups)), after.journal.groups - before.journal.groups)
     t.true(groups.length > 20 && groups.every((group) => group.path === path && group.bytes >= 4096 && group.bytes % 4096 === 0))
     t.true(groups.every((group, place) => group.seq === sum(groups.slice(0, place + 1).map((one) => one.commits)) + before.levels.applied))
-    t.true(groups.slice(0, 20).every((group) => group.commits === 1), 'lone commits are groups of their own')
+    t.true(
+      groups.slice(0, 20).every((group) => group.commits === 1),
+      'lone commits are groups of their own',
+    )
     // Most of them: one whose thread is held up is written first, and flushed without a group.
     t.true(groups.some(({ durable, flushMicros }) => durable && flushMicros > 0))
-    t.deepEqual(flushed.map(({ durationMs, ...rest }) => ({ ...rest, isTimed: durationMs > 0 })), [
-      { path, seq: after.levels.flushed, epoch: flushed[0]?.epoch as number, entries: flushed[0]?.entries as number, bytes: flushed[0]?.bytes as number, flushes: 1, isTimed: true },
-    ])
+    t.deepEqual(
+      flushed.map(({ durationMs, ...rest }) => ({ ...rest, isTimed: durationMs > 0 })),
+      [
+        {
+          path,
+          seq: after.levels.flushed,
+          epoch: flushed[0]?.epoch as number,
+          entries: flushed[0]?.entries as number,
+          bytes: flushed[0]?.bytes as number,
+          flushes: 1,
+          isTimed: true,
+        },
+      ],
+    )
     t.true((flushed[0]?.entries as number) >= 101 && (flushed[0]?.bytes as number) > 0)
 
     groups.stop()
@@ -134,7 +148,13 @@ test.serial('an opening tells of its recovery, one that joins an open store does
   await (await open(path)).close()
   await first.close()
   const again = await open(path)
-  t.deepEqual([...recoveries], [{ path, ...recovery }, { path, ...again.stats().recovery }])
+  t.deepEqual(
+    [...recoveries],
+    [
+      { path, ...recovery },
+      { path, ...again.stats().recovery },
+    ],
+  )
   t.true(again.stats().recovery.epoch > recovery.epoch)
   await again.close()
 })

@@ -43,7 +43,15 @@ async function mostWithoutTurn(step: Step): Promise<number> {
   return most
 }
 
-const failing = (step: Step): Step => (n) => step(n).then(() => { throw new Error('it was to fail') }, () => {})
+const failing =
+  (step: Step): Step =>
+  (n) =>
+    step(n).then(
+      () => {
+        throw new Error('it was to fail')
+      },
+      () => {},
+    )
 
 function stepsOf(store: CanonicalStore): Record<string, Step> {
   const { state, locks } = store
@@ -56,14 +64,17 @@ function stepsOf(store: CanonicalStore): Record<string, Step> {
       [`appendAll, ${level}`]: (n) => store.appendAll([n, n], durability),
       [`transact, ${level}`]: (n) => store.transact((tx) => tx.append(n), durability),
       [`an empty transaction, ${level}`]: () => store.transact(() => {}, durability),
-      [`transact in phases, ${level}`]: (n) => store.transact({ keys: { write: [state.key('k')] }, preflight: () => {}, apply: (tx) => tx.put(state, 'k', n) }, durability),
+      [`transact in phases, ${level}`]: (n) =>
+        store.transact({ keys: { write: [state.key('k')] }, preflight: () => {}, apply: (tx) => tx.put(state, 'k', n) }, durability),
       [`a handle's wait, ${level}`]: () => store.apply((tx) => tx.append(0)).wait(level),
     }
   }
   const handle = store.apply((tx) => tx.append(0))
   const own = new LockManager()
   return {
-    ...of('applied'), ...of('written'), ...of('durable'),
+    ...of('applied'),
+    ...of('written'),
+    ...of('durable'),
     'a wait that has been settled': () => handle.wait('applied'),
     sync: () => store.sync(),
     flush: () => store.flush(),
@@ -80,9 +91,28 @@ function stepsOf(store: CanonicalStore): Record<string, Step> {
     },
     'a refused put': failing(() => state.put('k', undefined as never)),
     'a refused append': failing(() => store.append(undefined as never)),
-    'a transaction that throws': failing(() => store.transact(() => { throw new Error('no') })),
-    'phases that throw': failing(() => store.transact({ keys: {}, preflight: () => { throw new Error('no') }, apply: () => {} })),
-    'a preflight that is refused': failing(() => store.check({ keys: {}, preflight: () => { throw new Error('no') } })),
+    'a transaction that throws': failing(() =>
+      store.transact(() => {
+        throw new Error('no')
+      }),
+    ),
+    'phases that throw': failing(() =>
+      store.transact({
+        keys: {},
+        preflight: () => {
+          throw new Error('no')
+        },
+        apply: () => {},
+      }),
+    ),
+    'a preflight that is refused': failing(() =>
+      store.check({
+        keys: {},
+        preflight: () => {
+          throw new Error('no')
+        },
+      }),
+    ),
     'a lock that is not to be had': failing(async () => {
       const guard = await own.acquire({ write: ['c'] })
       try {
@@ -109,7 +139,10 @@ async function follow<T>(follower: AsyncIterable<T>, take: (n: number) => Promis
 for (const inlineFlush of ['auto', 'never'] as const) {
   test.serial(`every awaited call lets the loop have its turns: inlineFlush ${inlineFlush}`, async (t) => {
     const store = await openStore(t, { inlineFlush })
-    await store.append(Array.from({ length: TIMES }, (_, n) => n), { durability: 'durable' })
+    await store.append(
+      Array.from({ length: TIMES }, (_, n) => n),
+      { durability: 'durable' },
+    )
     setClock(t, 1)
     for (const [name, step] of Object.entries(stepsOf(store))) {
       const most = await mostWithoutTurn(step)
@@ -149,12 +182,18 @@ test.serial('levels are told in the order of the commits, also across a turn', a
   }
   await Promise.all(all)
   t.is(told.length, TIMES)
-  t.deepEqual(told, told.toSorted((a, b) => a - b))
+  t.deepEqual(
+    told,
+    told.toSorted((a, b) => a - b),
+  )
 })
 
 test.serial('a follower that is ended while it waits for a turn ends', async (t) => {
   const store = await openStore(t)
-  await store.append(Array.from({ length: TIMES }, (_, n) => n), { durability: 'durable' })
+  await store.append(
+    Array.from({ length: TIMES }, (_, n) => n),
+    { durability: 'durable' },
+  )
   setClock(t, 1)
   const iterator = store.follow()[Symbol.asyncIterator]()
   const steps = Array.from({ length: 10 }, () => iterator.next())

@@ -33,8 +33,7 @@ test.after.always(() => {
 
 for (const end of ['closed', 'killed'] as const) {
   // The newest group of a killed store has no witness yet: damaged, it counts as a torn tail.
-  const sample = (): Sample =>
-    end === 'closed' ? closed() : { path: samples.killed, fewest: COMMITS - 1, newest: inUse(samples.killed).at(-1) }
+  const sample = (): Sample => (end === 'closed' ? closed() : { path: samples.killed, fewest: COMMITS - 1, newest: inUse(samples.killed).at(-1) })
 
   test.serial(`${end}: what is flipped, zeroed, cut, swapped or duplicated anywhere is an error or harmless`, async (t) => {
     const [seed, count] = [runSeed(), MUTATIONS / 2]
@@ -45,12 +44,20 @@ for (const end of ['closed', 'killed'] as const) {
   })
 
   test.serial(`${end}: a file of any shorter length is an error or harmless`, async (t) => {
-    await damage(t, sample(), filesOf(samples[end]).flatMap((file) => cuts(samples[end], file)))
+    await damage(
+      t,
+      sample(),
+      filesOf(samples[end]).flatMap((file) => cuts(samples[end], file)),
+    )
   })
 
   test.serial(`${end}: a missing file is an error or harmless`, async (t) => {
     const files = filesOf(samples[end])
-    const found = await damage(t, sample(), files.map((file) => ({ kind: 'remove', file })))
+    const found = await damage(
+      t,
+      sample(),
+      files.map((file) => ({ kind: 'remove', file })),
+    )
     const needed = (file: string): boolean => file === 'IDENTITY' || file.startsWith('events/') || inUse(samples[end]).includes(file)
     files.forEach((file, i) => {
       if (file === sample().newest) t.true((found[i] as { commits: number }).commits < COMMITS)
@@ -63,14 +70,25 @@ for (const end of ['closed', 'killed'] as const) {
 test.serial('files that are not ours do no harm beside ours', async (t) => {
   const junk = Buffer.from('not a store').toString('base64')
   const added = ['notes.txt', 'journal/notes.txt', 'journal/journal-9.wal', 'events/notes.txt', 'events/events-00000000000000000001.log.bak', 'state/notes.txt']
-  const found = await damage(t, closed(), added.map((file) => ({ kind: 'add', file, base64: junk })))
-  t.deepEqual(found.map((finding) => 'commits' in finding), added.map(() => true))
+  const found = await damage(
+    t,
+    closed(),
+    added.map((file) => ({ kind: 'add', file, base64: junk })),
+  )
+  t.deepEqual(
+    found.map((finding) => 'commits' in finding),
+    added.map(() => true),
+  )
 })
 
 test.serial('files that are not ours in the place of ours are refused', async (t) => {
   const junk = Buffer.from('#!/bin/sh\necho this is not a store of ours\n'.repeat(200)).toString('base64')
   const files = ['IDENTITY', STATE_FILE, ...filesOf(samples.closed).filter((file) => file.startsWith('events/')), ...inUse(samples.closed)]
-  const found = await damage(t, closed(), files.map((file) => ({ kind: 'replace', file, base64: junk })))
+  const found = await damage(
+    t,
+    closed(),
+    files.map((file) => ({ kind: 'replace', file, base64: junk })),
+  )
   files.forEach((file, i) => t.is(codeOf(found[i]), file === 'IDENTITY' ? 'ERR_FORMAT' : 'ERR_CORRUPT', file))
 })
 

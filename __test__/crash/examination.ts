@@ -16,7 +16,11 @@ export const COMMITS = 330
 export const FLUSH_AFTER = 180
 
 /** A store to be damaged. With so many commits at least, whatever is damaged; but what only `newest`, a journal file, knows goes with it. */
-export interface Sample { readonly path: string; readonly fewest: number; readonly newest?: string | undefined }
+export interface Sample {
+  readonly path: string
+  readonly fewest: number
+  readonly newest?: string | undefined
+}
 
 /** Examines a copy of the sample for each injury and judges what was found. */
 export async function damage(t: ExecutionContext, sample: Sample, injuries: readonly Injury[]): Promise<Finding[]> {

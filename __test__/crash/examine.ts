@@ -15,7 +15,15 @@ import { type Content, contentAfter, type Happened, readAll, SAMPLE_OPTIONS, typ
 /** What came of one injury. `commits`: so many are there, and exactly those. `problems`: so many did a verification find before. `opened`: reading failed, not opening. */
 export type Finding =
   | { readonly commits: number; readonly bytesCut: number; readonly problems: number }
-  | { readonly code: string; readonly name: string; readonly message: string; readonly file?: string; readonly offset?: number; readonly problems: number; readonly opened: boolean }
+  | {
+      readonly code: string
+      readonly name: string
+      readonly message: string
+      readonly file?: string
+      readonly offset?: number
+      readonly problems: number
+      readonly opened: boolean
+    }
   | { readonly wrong: string }
 
 const [sample, work, injuries, first] = process.argv.slice(2) as [string, string, string, string]
@@ -47,7 +55,15 @@ async function examine(folder: string, files: readonly string[]): Promise<Findin
   const state = problems.find(({ file }) => file === join(folder, STATE_FILE))
   if (files.includes(STATE_FILE) && state !== undefined && state.kind !== 'missing') {
     const { kind, file, offset, message } = state
-    return { code: 'ERR_CORRUPT', name: 'CorruptionError', message: `${kind}: ${message}`, file, ...(offset === undefined ? {} : { offset }), problems: problems.length, opened: false }
+    return {
+      code: 'ERR_CORRUPT',
+      name: 'CorruptionError',
+      message: `${kind}: ${message}`,
+      file,
+      ...(offset === undefined ? {} : { offset }),
+      problems: problems.length,
+      opened: false,
+    }
   }
   return { ...(await examineOpen(folder)), problems: problems.length }
 }

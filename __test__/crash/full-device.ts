@@ -10,7 +10,9 @@ import { Child, runChild } from '../support/child.ts'
 import { report } from '../support/report.ts'
 import { Ballast } from './ballast.ts'
 
-interface Noted { readonly n: number }
+interface Noted {
+  readonly n: number
+}
 type Store = CanonicalStore<Noted>
 
 const OPTIONS: OpenOptions<Noted> = { flush: { bytes: 256 * 1024, intervalMs: 20 }, segmentBytes: 64 * 1024, durability: 'durable' }
@@ -79,10 +81,17 @@ const scenes: Record<string, () => Promise<void>> = {
     ballast.fill()
     const applied = await writeUntilFull(store, newest, (n) => report(`durable ${n}`))
     report('full')
-    for (let n = applied + 1; ; n++) await commit(store, n).then(() => report(`durable ${n}`), () => sleep(1))
+    for (let n = applied + 1; ; n++)
+      await commit(store, n).then(
+        () => report(`durable ${n}`),
+        () => sleep(1),
+      )
   },
   'is-made': async () => {
-    const outcomes = new Map([['ERR_NO_SPACE', 0], ['made', 0]])
+    const outcomes = new Map([
+      ['ERR_NO_SPACE', 0],
+      ['made', 0],
+    ])
     for (const spare of spares()) {
       ballast.fill(spare)
       const code = (await codeOf(() => opensWith(0))) ?? 'made'
@@ -100,7 +109,10 @@ const scenes: Record<string, () => Promise<void>> = {
     assert.equal(signal, 'SIGKILL')
     const kept = join(device, 'kept')
     cpSync(path, kept, { recursive: true })
-    const outcomes = new Map([['ERR_NO_SPACE', 0], ['opened', 0]])
+    const outcomes = new Map([
+      ['ERR_NO_SPACE', 0],
+      ['opened', 0],
+    ])
     for (const spare of spares()) {
       ballast.fill(spare)
       const { signal, stderr } = await runChild(new URL(import.meta.url), { args: ['opens-and-dies', device] })
@@ -158,7 +170,10 @@ async function writeUntilFull(store: Store, from: number, acknowledged?: (n: num
         tx.put(store.state, 'newest', n)
         tx.append({ n })
       })
-      handle.wait('durable').then(() => acknowledged?.(n), () => {})
+      handle.wait('durable').then(
+        () => acknowledged?.(n),
+        () => {},
+      )
       await Promise.race([handle.wait('durable').catch(() => {}), sleep(5 * RETRY_MS)])
     } catch (error) {
       assert.ok(error instanceof NoSpaceError, String(error))
@@ -217,7 +232,10 @@ function checkReading(store: Store, newest: number): void {
   }
   const ids = [...snapshot.events()].map(({ event }) => event.n)
   snapshot.release()
-  assert.deepEqual(ids, Array.from({ length: newest }, (_, i) => i + 1))
+  assert.deepEqual(
+    ids,
+    Array.from({ length: newest }, (_, i) => i + 1),
+  )
   if (newest > 0) assert.equal(store.event(newest)?.event.n, newest)
 }
 

@@ -14,7 +14,10 @@ const WRITER = new URL('writer.ts', import.meta.url)
 const MANY_COMMITS = 100_000
 
 /** When the child dies: so many milliseconds after it reported this. */
-interface Moment { readonly after: 'opening' | 'opened' | 'flushing' | 'closing'; readonly delayMs: number }
+interface Moment {
+  readonly after: 'opening' | 'opened' | 'flushing' | 'closing'
+  readonly delayMs: number
+}
 
 /** What rounds have met. */
 export interface Totals {
@@ -79,7 +82,7 @@ export class KilledFolder {
   async round(): Promise<void> {
     const round = this.#round++
     const isPlanted = this.#troubles.plantLossIn === round
-    const moment = isPlanted ? { after: 'opened', delayMs: 4 * this.#longestMs } as const : momentOf(this.#random, this.#longestMs)
+    const moment = isPlanted ? ({ after: 'opened', delayMs: 4 * this.#longestMs } as const) : momentOf(this.#random, this.#longestMs)
     const plan = this.#plan(round, moment)
     const where = `seed=${this.#seed} round=${round} after=${moment.after} delayMs=${moment.delayMs.toFixed(1)} workers=${plan.workers} folder=${this.path}`
     const before = `${this.path}.before`

@@ -6,7 +6,12 @@ import { Fold } from './fold.ts'
 import { BRIEF_KEYS, type Store, TICKS, type Told } from './workload.ts'
 
 /** A commit as a writer was told of it. */
-interface Acknowledged { readonly seq: number; readonly first: number; readonly last: number; readonly name: string }
+interface Acknowledged {
+  readonly seq: number
+  readonly first: number
+  readonly last: number
+  readonly name: string
+}
 
 /** Acknowledged commits are not there. */
 export class Loss extends Error {

@@ -8,12 +8,22 @@ import type { Injury } from './injury.ts'
 export const STATE_FILE = 'state/data.mdb'
 const PAGE = 4096
 
-interface Target { readonly file: string; readonly bytes: Buffer; readonly written: readonly number[] }
-interface Place { readonly file: string; readonly offset: number; readonly length: number }
+interface Target {
+  readonly file: string
+  readonly bytes: Buffer
+  readonly written: readonly number[]
+}
+interface Place {
+  readonly file: string
+  readonly offset: number
+  readonly length: number
+}
 
 /** `count` mutations of the store in `folder`. */
 export function mutations(folder: string, random: Random, count: number): Injury[] {
-  const targets = filesOf(folder).map((file) => targetOf(folder, file)).filter(({ bytes }) => bytes.length > 0)
+  const targets = filesOf(folder)
+    .map((file) => targetOf(folder, file))
+    .filter(({ bytes }) => bytes.length > 0)
   const state = targets.filter(({ file }) => file === STATE_FILE)
   const own = targets.filter(({ file }) => file !== STATE_FILE)
   return Array.from({ length: count }, (_, i) => mutation(random, random.pick(i % 2 === 0 ? state : own), targets))

@@ -12,7 +12,13 @@ import { KilledFolder, noTotals, RoundError, type Totals } from './killed-folder
 import type { Told } from './workload.ts'
 
 /** What a round on the device reports. */
-export interface DeviceRounds { readonly totals: Totals; readonly episodes: number; readonly refusedOpens: number; readonly lost?: number; readonly message?: string }
+export interface DeviceRounds {
+  readonly totals: Totals
+  readonly episodes: number
+  readonly refusedOpens: number
+  readonly lost?: number
+  readonly message?: string
+}
 
 const [device, seed, rounds, longest, kept] = process.argv.slice(2) as [string, string, string, string, string]
 const longestMs = Number(longest)

@@ -2,7 +2,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import { binary, type CanonicalStore, type Collection, utf8 } from 'ledgerstone'
 
-export interface Happened { readonly commit: number; readonly part: number; readonly padding: string }
+export interface Happened {
+  readonly commit: number
+  readonly part: number
+  readonly padding: string
+}
 export type Sample = CanonicalStore<Happened>
 /** Everything that can be read, in a form that compares. */
 export interface Content {
@@ -19,15 +23,18 @@ const TEXT = 'text'
 /** Commit `n`, durable when it resolves. Each is waited for alone, so each is a group of its own. */
 export async function writeCommit(store: Sample, n: number): Promise<void> {
   const { text, bytes } = collectionsOf(store)
-  await store.transact((tx) => {
-    for (const [collection, key, value] of putsOf(n)) {
-      if (collection === 'state') tx.put(store.state, key, value)
-      else if (collection === TEXT) tx.put(text, key, value)
-      else tx.put(bytes, Buffer.from(key, 'latin1'), Buffer.from(value, 'latin1'))
-    }
-    for (const key of deletesOf(n)) tx.delete(text, key)
-    tx.appendAll(eventsOf(n))
-  }, { durability: 'durable' })
+  await store.transact(
+    (tx) => {
+      for (const [collection, key, value] of putsOf(n)) {
+        if (collection === 'state') tx.put(store.state, key, value)
+        else if (collection === TEXT) tx.put(text, key, value)
+        else tx.put(bytes, Buffer.from(key, 'latin1'), Buffer.from(value, 'latin1'))
+      }
+      for (const key of deletesOf(n)) tx.delete(text, key)
+      tx.appendAll(eventsOf(n))
+    },
+    { durability: 'durable' },
+  )
 }
 
 /** What a store with the commits 1 to `n` holds. */
@@ -53,7 +60,12 @@ export function readAll(store: Sample): Content {
   agree("a snapshot's events", [...snapshot.events()], [...store.events()])
   snapshot.release()
   const entries = [
-    ...entriesOf(BYTES, bytes, (key) => Buffer.from(key).toString('latin1'), (value) => value.toString('latin1')),
+    ...entriesOf(
+      BYTES,
+      bytes,
+      (key) => Buffer.from(key).toString('latin1'),
+      (value) => value.toString('latin1'),
+    ),
     ...entriesOf('state', store.state as Collection<string, string>, String, String),
     ...entriesOf(TEXT, text, String, String),
   ]
@@ -73,7 +85,12 @@ function entriesOf<K, V>(name: string, from: Collection<K, V, never>, key: (key:
   const range = from.range().toArray()
   const keys = range.map(([key]) => key)
   agree(`${name}: directions`, range, from.range({ reverse: true }).toArray().toReversed())
-  agree(`${name}: get and getMany`, range.map(([, value]) => value), keys.map((key) => from.get(key)), from.getMany(keys))
+  agree(
+    `${name}: get and getMany`,
+    range.map(([, value]) => value),
+    keys.map((key) => from.get(key)),
+    from.getMany(keys),
+  )
   agree(`${name}: count`, range.length, from.range().count())
   return range.map((entry) => [name, key(entry[0]), value(entry[1])] as const)
 }

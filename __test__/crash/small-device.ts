@@ -14,7 +14,10 @@ export interface SmallDevice {
 }
 
 /** A kind of device that cannot be had here. */
-export interface NoDevice { readonly kind: DeviceKind; readonly reason: string }
+export interface NoDevice {
+  readonly kind: DeviceKind
+  readonly reason: string
+}
 
 const MEBIBYTE = 1 << 20
 const [MAKE_EXT4] = ['mkfs.ext4'] as const

@@ -26,7 +26,13 @@ export interface TortureOptions {
 }
 
 /** A scene that went wrong. */
-export interface Failed { readonly scene: string; readonly seed: number; readonly message: string; readonly kept: string; readonly lost: number }
+export interface Failed {
+  readonly scene: string
+  readonly seed: number
+  readonly message: string
+  readonly kept: string
+  readonly lost: number
+}
 
 /** A run. */
 export class Torture {

@@ -67,10 +67,13 @@ export class Transactions {
     const told = this.#tell(partsOf(random, changes))
     if (changes.length === 0 && random.oneIn(2)) return this.#acknowledge(this.#store.appendAll(told, { durability: level }), told, level)
     if (random.oneIn(3)) return this.#explicitly(changes, told, level)
-    const committed = this.#store.transact((tx) => {
-      this.#change(tx, changes)
-      tx.appendAll(told)
-    }, { durability: level })
+    const committed = this.#store.transact(
+      (tx) => {
+        this.#change(tx, changes)
+        tx.appendAll(told)
+      },
+      { durability: level },
+    )
     return this.#acknowledge(committed, told, level)
   }
 
@@ -104,22 +107,28 @@ export class Transactions {
     const transfer = transferOf(this.#random)
     const [from, to, amount] = transfer
     const told = this.#tell([[]], { transfer })
-    const committed = this.#store.transact((tx) => {
-      tx.put(balances, from, (tx.get(balances, from) ?? 0) - amount)
-      tx.put(balances, to, (tx.get(balances, to) ?? 0) + amount)
-      tx.appendAll(told)
-    }, { durability: level })
+    const committed = this.#store.transact(
+      (tx) => {
+        tx.put(balances, from, (tx.get(balances, from) ?? 0) - amount)
+        tx.put(balances, to, (tx.get(balances, to) ?? 0) + amount)
+        tx.appendAll(told)
+      },
+      { durability: level },
+    )
     return this.#acknowledge(committed, told, level)
   }
 
   /** Counts its own commits in the state alone. */
   async #ticks(level: Durability): Promise<void> {
     const ticks = this.#store.collection<string, number>(TICKS)
-    const { seq, result } = await this.#store.transact((tx) => {
-      const tick = (tx.get(ticks, this.#writer) ?? 0) + 1
-      tx.put(ticks, this.#writer, tick)
-      return tick
-    }, { durability: level })
+    const { seq, result } = await this.#store.transact(
+      (tx) => {
+        const tick = (tx.get(ticks, this.#writer) ?? 0) + 1
+        tx.put(ticks, this.#writer, tick)
+        return tick
+      },
+      { durability: level },
+    )
     this.#appliedTick = Math.max(this.#appliedTick, result)
     report(`tick ${level} ${seq} ${this.#writer} ${result}`)
   }
@@ -130,10 +139,17 @@ export class Transactions {
     const name = `brief-${this.#writer}-${this.#commit}`
     const brief = store.collection<string, number>(name)
     const made = this.#tell([[]], { made: name })
-    await this.#acknowledge(store.transact((tx) => {
-      for (const [i, key] of BRIEF_KEYS.entries()) tx.put(brief, key, i)
-      tx.appendAll(made)
-    }, { durability: level }), made, level)
+    await this.#acknowledge(
+      store.transact(
+        (tx) => {
+          for (const [i, key] of BRIEF_KEYS.entries()) tx.put(brief, key, i)
+          tx.appendAll(made)
+        },
+        { durability: level },
+      ),
+      made,
+      level,
+    )
     const dropping = this.#tell([[]], { dropping: name })
     await this.#acknowledge(store.append(dropping, { durability: level }), dropping, level)
     const { seq } = await store.dropCollection(name, { durability: level })

@@ -29,7 +29,10 @@ export interface Plan {
 
 const RETRY_MS = 20
 
-interface Part { readonly plan: Plan; readonly writer: string }
+interface Part {
+  readonly plan: Plan
+  readonly writer: string
+}
 
 if (isMainThread) await runMain(JSON.parse(process.argv[2] as string) as Plan)
 else await runWorker(workerData as Part)
@@ -82,7 +85,7 @@ async function openStore(plan: Plan, random: Random): Promise<Store> {
     inlineFlush: random.oneIn(2) ? 'auto' : 'never',
     durability: 'written',
   }
-  for (let isOthers = false; ; ) {
+  for (let isOthers = false; ;) {
     try {
       return await open<Told>(plan.path, isOthers ? { durability: 'written' } : options)
     } catch (error) {

@@ -11,9 +11,16 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string>; engines: { node: string } }
 const names = Object.keys(manifest.scripts).filter((name) => name !== 'ready')
 
-interface Ended { readonly code: number; readonly stdout: string; readonly stderr: string }
+interface Ended {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
 
-function script(args: readonly string[], { cwd = root, env = {}, nodeArgs = [] }: { cwd?: string; env?: Record<string, string | undefined>; nodeArgs?: readonly string[] } = {}): Promise<Ended> {
+function script(
+  args: readonly string[],
+  { cwd = root, env = {}, nodeArgs = [] }: { cwd?: string; env?: Record<string, string | undefined>; nodeArgs?: readonly string[] } = {},
+): Promise<Ended> {
   return new Promise((resolve) => {
     execFile(process.execPath, [...nodeArgs, 'scripts/run.mjs', ...args], { cwd, env: { ...process.env, NODE_OPTIONS: '', ...env } }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr })
@@ -109,12 +116,24 @@ ofUnix('no cargo', async (t) => {
 
 ofUnix('a cargo that is too old, or does not run', async (t) => {
   const cwd = checkout(t)
-  endsInOneLine(t, await script(['build'], { cwd, env: onlyPath(t, { cargo: 'cargo 1.88.0 (873a06493 2025-05-10)' }) }), /^build: cargo 1\.88 is too old: Rust 1\.89 or later is needed, run `rustup update stable`/)
-  endsInOneLine(t, await script(['build'], { cwd, env: onlyPath(t, { cargo: 'error: no default toolchain' }) }), /^build: cargo does not run: error: no default toolchain; Rust 1\.89/)
+  endsInOneLine(
+    t,
+    await script(['build'], { cwd, env: onlyPath(t, { cargo: 'cargo 1.88.0 (873a06493 2025-05-10)' }) }),
+    /^build: cargo 1\.88 is too old: Rust 1\.89 or later is needed, run `rustup update stable`/,
+  )
+  endsInOneLine(
+    t,
+    await script(['build'], { cwd, env: onlyPath(t, { cargo: 'error: no default toolchain' }) }),
+    /^build: cargo does not run: error: no default toolchain; Rust 1\.89/,
+  )
 })
 
 ofUnix('no linker', async (t) => {
-  endsInOneLine(t, await script(['build'], { cwd: checkout(t), env: onlyPath(t, { cargo: CARGO }) }), /^build: there is no C compiler and linker \(`cc`\) in PATH: install one/)
+  endsInOneLine(
+    t,
+    await script(['build'], { cwd: checkout(t), env: onlyPath(t, { cargo: CARGO }) }),
+    /^build: there is no C compiler and linker \(`cc`\) in PATH: install one/,
+  )
 })
 
 ofUnix('other commands that need cargo say the same', async (t) => {

@@ -8,12 +8,27 @@ export const root = fileURLToPath(new URL('../..', import.meta.url))
 const API = 'src/canonical-store/api'
 const FILES = [
   ...readdirSync(join(root, API)).map((name) => `${API}/${name}`),
-  'src/canonical-store/open.ts', 'src/codecs/binary.ts', 'src/codecs/envelope.ts', 'src/codecs/envelope-types.ts', 'src/codecs/json.ts', 'src/codecs/utf8.ts', 'src/compare-durability.ts',
-  'src/event-log/event-log.ts', 'src/event-log/log-types.ts', 'src/lock-manager/lock-manager.ts', 'src/lock-manager/locks.ts', 'src/retry.ts', 'src/snapshot-set/file-snapshot-set.ts', 'src/snapshot-set/snapshot-types.ts',
+  'src/canonical-store/open.ts',
+  'src/codecs/binary.ts',
+  'src/codecs/envelope.ts',
+  'src/codecs/envelope-types.ts',
+  'src/codecs/json.ts',
+  'src/codecs/utf8.ts',
+  'src/compare-durability.ts',
+  'src/event-log/event-log.ts',
+  'src/event-log/log-types.ts',
+  'src/lock-manager/lock-manager.ts',
+  'src/lock-manager/locks.ts',
+  'src/retry.ts',
+  'src/snapshot-set/file-snapshot-set.ts',
+  'src/snapshot-set/snapshot-types.ts',
 ]
 
 /** A piece of code in a comment. */
-export interface Example { readonly of: string; readonly code: string }
+export interface Example {
+  readonly of: string
+  readonly code: string
+}
 
 export interface Comments {
   readonly examples: readonly Example[]
@@ -83,11 +98,14 @@ function missingDefaults(owner: string, option: ts.PropertySignature): string[] 
 }
 
 function examplesOf(of: string, node: ts.Node): Example[] {
-  return ts.getJSDocTags(node).filter(({ tagName }) => tagName.text === 'example').map((tag) => {
-    const code = /```ts\n([\s\S]*?)\n```/.exec(ts.getTextOfJSDocComment(tag.comment) ?? '')?.[1]
-    if (code === undefined) throw new Error(`the example of ${of} has no block of TypeScript`)
-    return { of, code }
-  })
+  return ts
+    .getJSDocTags(node)
+    .filter(({ tagName }) => tagName.text === 'example')
+    .map((tag) => {
+      const code = /```ts\n([\s\S]*?)\n```/.exec(ts.getTextOfJSDocComment(tag.comment) ?? '')?.[1]
+      if (code === undefined) throw new Error(`the example of ${of} has no block of TypeScript`)
+      return { of, code }
+    })
 }
 
 function isExported(node: ts.Node): boolean {

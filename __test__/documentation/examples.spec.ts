@@ -9,7 +9,12 @@ import { type Example, namesOf, readComments, root } from './comments.ts'
 
 const run = promisify(execFile)
 const { examples, unshown, withoutDefault } = readComments()
-const ENTRIES: readonly (readonly [name: string, source: string])[] = [['ledgerstone', 'src/index.ts'], ['ledgerstone/event-log', 'src/event-log/index.ts'], ['ledgerstone/locks', 'src/lock-manager/index.ts'], ['ledgerstone/snapshots', 'src/snapshot-set/index.ts']]
+const ENTRIES: readonly (readonly [name: string, source: string])[] = [
+  ['ledgerstone', 'src/index.ts'],
+  ['ledgerstone/event-log', 'src/event-log/index.ts'],
+  ['ledgerstone/locks', 'src/lock-manager/index.ts'],
+  ['ledgerstone/snapshots', 'src/snapshot-set/index.ts'],
+]
 const IMPORTS = ENTRIES.map(([name, source]) => {
   const { values, types } = namesOf(source)
   return `import { ${[...values, ...types.map((type) => `type ${type}`)].join(', ')} } from '${name}'`
@@ -35,11 +40,20 @@ test('the examples compile and run', async (t) => {
   // What an example shows and does not use is no mistake.
   const compilerOptions = { noEmit: false, rootDir: '.', outDir: 'out', allowImportingTsExtensions: false, noUnusedLocals: false, noUnusedParameters: false }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ extends: '../../tsconfig.json', compilerOptions, include: ['*.ts'] }))
-  const compiled = await run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', folder], { cwd: root }).then(() => '', (error: { stdout: string }) => error.stdout)
-  t.is(compiled.replace(/example-(\d+)\.ts/g, (_, place: string) => `the example of ${examples[Number(place)]?.of}`), '')
+  const compiled = await run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', folder], { cwd: root }).then(
+    () => '',
+    (error: { stdout: string }) => error.stdout,
+  )
+  t.is(
+    compiled.replace(/example-(\d+)\.ts/g, (_, place: string) => `the example of ${examples[Number(place)]?.of}`),
+    '',
+  )
   const { stdout } = await run(process.execPath, ['out/play.js', String(examples.length)], { cwd: folder, timeout: 600_000 })
   const failed = JSON.parse(stdout) as [place: number, error: string][]
-  t.deepEqual(failed.map(([place, error]) => `${examples[place]?.of}: ${error}`), [])
+  t.deepEqual(
+    failed.map(([place, error]) => `${examples[place]?.of}: ${error}`),
+    [],
+  )
 })
 
 /** The example as a module, with the imports that it shows for itself above it. */
@@ -47,7 +61,17 @@ function moduleOf({ code }: Example): string {
   const lines = code.split('\n')
   const imported = lines.filter((line) => line.startsWith('import ') && !line.includes("'ledgerstone"))
   const body = lines.filter((line) => !line.startsWith('import '))
-  return [...IMPORTS, ...imported, "import type { Account, Booking, Scene } from './scene.ts'", 'export default async function ({ store, accounts, snapshot, log, locks, set }: Scene): Promise<void> {', '{', ...body, '}', '}', ''].join('\n')
+  return [
+    ...IMPORTS,
+    ...imported,
+    "import type { Account, Booking, Scene } from './scene.ts'",
+    'export default async function ({ store, accounts, snapshot, log, locks, set }: Scene): Promise<void> {',
+    '{',
+    ...body,
+    '}',
+    '}',
+    '',
+  ].join('\n')
 }
 
 const PLAY = `

@@ -5,12 +5,18 @@ import { fileURLToPath } from 'node:url'
 import test from 'ava'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const rows = [...readFileSync(join(root, 'docs', 'GLOSSARY.md'), 'utf8').matchAll(/^\| (?!word \||---)(.+) \| (.+) \|$/gm)].map(([, word, meaning]) => ({ word: word as string, meaning: meaning as string }))
+const rows = [...readFileSync(join(root, 'docs', 'GLOSSARY.md'), 'utf8').matchAll(/^\| (?!word \||---)(.+) \| (.+) \|$/gm)].map(([, word, meaning]) => ({
+  word: word as string,
+  meaning: meaning as string,
+}))
 
 test('words are in order, and each comes once', (t) => {
   t.true(rows.length > 50)
   const words = rows.map(({ word }) => word)
-  t.deepEqual(words, [...new Set(words)].toSorted((a, b) => a.toLowerCase().localeCompare(b.toLowerCase(), 'en')))
+  t.deepEqual(
+    words,
+    [...new Set(words)].toSorted((a, b) => a.toLowerCase().localeCompare(b.toLowerCase(), 'en')),
+  )
 })
 
 test('each meaning is one sentence, or one for each place where the word has another', (t) => {
@@ -19,8 +25,17 @@ test('each meaning is one sentence, or one for each place where the word has ano
 })
 
 test('each word is used, in another document or in the sources', (t) => {
-  const below = (folder: string): string[] => readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)).filter((name) => /\.(md|ts|rs)$/.test(name))
+  const below = (folder: string): string[] =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .map((name) => join(folder, name))
+      .filter((name) => /\.(md|ts|rs)$/.test(name))
   const files = [...below('docs'), ...below('src'), ...below('crates'), 'README.md'].filter((file) => !file.endsWith('GLOSSARY.md') && existsSync(join(root, file)))
-  const text = files.map((file) => readFileSync(join(root, file), 'utf8')).join('\n').toLowerCase()
-  t.deepEqual(rows.filter(({ word }) => !new RegExp(`\\b${word.toLowerCase().replaceAll(/[ -]/g, '[ _-]')}`).test(text)), [])
+  const text = files
+    .map((file) => readFileSync(join(root, file), 'utf8'))
+    .join('\n')
+    .toLowerCase()
+  t.deepEqual(
+    rows.filter(({ word }) => !new RegExp(`\\b${word.toLowerCase().replaceAll(/[ -]/g, '[ _-]')}`).test(text)),
+    [],
+  )
 })

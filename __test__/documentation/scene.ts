@@ -6,8 +6,14 @@ import { EventLog } from 'ledgerstone/event-log'
 import { LockManager } from 'ledgerstone/locks'
 import { FileSnapshotSet } from 'ledgerstone/snapshots'
 
-export interface Account { owner: string; cents: number }
-export interface Booking { account: string; cents: number }
+export interface Account {
+  owner: string
+  cents: number
+}
+export interface Booking {
+  account: string
+  cents: number
+}
 
 export interface Scene {
   readonly store: CanonicalStore<Booking>
@@ -34,7 +40,10 @@ export async function play(example: (scene: Scene) => Promise<void>): Promise<vo
   await store.transact((tx) => {
     tx.put(accounts, 'anna', { owner: 'Anna', cents: 1000 })
     tx.put(accounts, 'ben', { owner: 'Ben', cents: 0 })
-    tx.appendAll([{ account: 'anna', cents: 700 }, { account: 'anna', cents: 300 }])
+    tx.appendAll([
+      { account: 'anna', cents: 700 },
+      { account: 'anna', cents: 300 },
+    ])
   })
   log.appendBatchWithIds(1, [Buffer.from('one'), Buffer.from('two')])
   const snapshot = store.snapshot()

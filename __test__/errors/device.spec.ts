@@ -17,7 +17,12 @@ const MEBIBYTE = 1 << 20
 const HEALS_WITHIN_MS = 30_000
 
 /** What the child tells of a store whose device failed. */
-interface Told { readonly what: string; readonly code?: string; readonly name?: string; readonly cause?: { readonly code: string; readonly errno?: number; readonly syscall?: string; readonly path?: string } }
+interface Told {
+  readonly what: string
+  readonly code?: string
+  readonly name?: string
+  readonly cause?: { readonly code: string; readonly errno?: number; readonly syscall?: string; readonly path?: string }
+}
 
 const onUnix = process.platform === 'win32' ? test.skip : test
 
@@ -29,8 +34,16 @@ onUnix('a write that fails half way poisons the store: ERR_POISONED with its cau
   t.deepEqual([ended.code, ended.stderr], [0, ''])
   const told = ended.reports.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Told)
   const poisoned = ['the write', 'apply', 'transact', 'put', 'append', 'writeTxn', 'flush', 'a second open', 'close']
-  for (const what of poisoned) t.like(told.find((one) => one.what === what), { code: 'ERR_POISONED', name: 'PoisonedError' }, what)
-  t.like(told.find(({ what }) => what === 'store.failure'), { code: 'ERR_IO', name: 'IoError' })
+  for (const what of poisoned)
+    t.like(
+      told.find((one) => one.what === what),
+      { code: 'ERR_POISONED', name: 'PoisonedError' },
+      what,
+    )
+  t.like(
+    told.find(({ what }) => what === 'store.failure'),
+    { code: 'ERR_IO', name: 'IoError' },
+  )
   t.true(told.every(({ what, code }) => code === (what === 'store.failure' ? 'ERR_IO' : 'ERR_POISONED')))
   for (const { what, cause } of told.filter(({ code }) => code === 'ERR_POISONED')) {
     t.is(cause?.code, 'ERR_IO', what)
@@ -87,9 +100,12 @@ test.serial('on a full device a trim finds room in the journal and makes room fo
   for (let n = 0; n < 40; n++) await store.appendAll(Array.from({ length: 20 }, () => Buffer.alloc(4000, n)))
   await store.flush()
   const ballast = openSync(join(device, 'ballast'), 'w')
-  t.throws(() => {
-    for (;;) writeSync(ballast, Buffer.alloc(4096, 1))
-  }, { code: 'ENOSPC' })
+  t.throws(
+    () => {
+      for (;;) writeSync(ballast, Buffer.alloc(4096, 1))
+    },
+    { code: 'ENOSPC' },
+  )
   let refused: unknown
   for (let n = 0; n < 2000 && refused === undefined; n++) refused = await codeOf(() => store.append(Buffer.alloc(20_000, n), { durability: 'written' }))
   t.is(refused, 'ERR_NO_SPACE')
@@ -128,11 +144,16 @@ test('a full device is ERR_NO_SPACE: what is there can be read, what was applied
   let acknowledged = 0
   let error: LedgerstoneError | undefined
   for (let n = 1; error === undefined && n < 2000; n++) {
-    await store.transact((tx) => {
-      tx.put(values, `key ${n}`, Buffer.alloc(20_000, n))
-      tx.put(store.state, 'n', n)
-      tx.append(n)
-    }).then(() => (acknowledged = n), () => {})
+    await store
+      .transact((tx) => {
+        tx.put(values, `key ${n}`, Buffer.alloc(20_000, n))
+        tx.put(store.state, 'n', n)
+        tx.append(n)
+      })
+      .then(
+        () => (acknowledged = n),
+        () => {},
+      )
     if (acknowledged !== n) error = await errorOf(() => store.apply((tx) => tx.put(values, 'one more', Buffer.alloc(20_000))))
   }
   t.true(acknowledged > 10)
@@ -151,7 +172,12 @@ test('a full device is ERR_NO_SPACE: what is there can be read, what was applied
   const before = store.state.get('n') as number
   const startedMs = performance.now()
   for (;;) {
-    const healed = await store.transact((tx) => tx.put(store.state, 'n', before + 1)).then(() => true, () => false)
+    const healed = await store
+      .transact((tx) => tx.put(store.state, 'n', before + 1))
+      .then(
+        () => true,
+        () => false,
+      )
     if (healed) break
     if (performance.now() - startedMs > HEALS_WITHIN_MS) throw new Error('it does not heal')
     await sleep(100)

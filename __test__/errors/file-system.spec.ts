@@ -33,12 +33,20 @@ test('a network file system is ERR_FILE_SYSTEM with path and type before anythin
   const ended = await runChild(new URL('network-store.ts', import.meta.url), { args: [folder], runner: [...ALL_NFS, table] })
   t.deepEqual([ended.code, ended.stderr], [0, ''])
   const missing = join(folder, 'not', 'made', 'yet')
-  const refused = (what: string, path: string): string => `${what}: ${JSON.stringify({
-    code: 'ERR_FILE_SYSTEM', retryable: false, path, type: 'nfs4', name: 'LedgerstoneError',
-    message: `a network file system is not allowed, unless by \`allowNetworkFileSystem\`: path=${path} type=nfs4`,
-  })}`
+  const refused = (what: string, path: string): string =>
+    `${what}: ${JSON.stringify({
+      code: 'ERR_FILE_SYSTEM',
+      retryable: false,
+      path,
+      type: 'nfs4',
+      name: 'LedgerstoneError',
+      message: `a network file system is not allowed, unless by \`allowNetworkFileSystem\`: path=${path} type=nfs4`,
+    })}`
   const mismatch = { code: 'ERR_OPTIONS_MISMATCH', retryable: false, option: 'allowNetworkFileSystem', expected: 'true', actual: 'false', name: 'LedgerstoneError' }
-  const contradiction = JSON.stringify({ ...mismatch, message: 'the store is open with another value of an option: option=allowNetworkFileSystem expected=true actual=false' })
+  const contradiction = JSON.stringify({
+    ...mismatch,
+    message: 'the store is open with another value of an option: option=allowNetworkFileSystem expected=true actual=false',
+  })
   t.deepEqual(ended.reports, [
     refused('a folder to be made', missing),
     refused('a folder that is there', folder),

@@ -11,7 +11,14 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const VERSION = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version
 const BINARY = readdirSync(root).find((name) => name.endsWith('.node')) ?? ''
 
-interface Told { readonly code: string; readonly name: string; readonly message: string; readonly retryable: boolean; readonly fields: Record<string, unknown>; readonly cause: boolean }
+interface Told {
+  readonly code: string
+  readonly name: string
+  readonly message: string
+  readonly retryable: boolean
+  readonly fields: Record<string, unknown>
+  readonly cause: boolean
+}
 
 async function openIn(t: ExecutionContext, prepare: (folder: string) => void, options: ChildOptions = {}): Promise<Told> {
   const folder = temporaryFolder(t)
@@ -36,7 +43,14 @@ test('not installed: names platform, arch, libc, the package that was looked for
 
 test('there, but no library: the system says why', async (t) => {
   const told = await openIn(t, (folder) => writeFileSync(join(folder, BINARY), 'not a library'))
-  isMissing(t, told, 'not-loadable', /^the native binary cannot be loaded/, /said=".*(file too short|invalid ELF|not a mach-o|not a valid Win32)/i, /reinstall the package/)
+  isMissing(
+    t,
+    told,
+    'not-loadable',
+    /^the native binary cannot be loaded/,
+    /said=".*(file too short|invalid ELF|not a mach-o|not a valid Win32)/i,
+    /reinstall the package/,
+  )
   t.true(told.cause)
 })
 

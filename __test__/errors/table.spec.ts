@@ -3,7 +3,19 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { binary, type Codec, type ErrorCode, json, LedgerstoneError, type LockTimeoutError, open, type PreflightContext, retry, type StandardSchemaV1, utf8 } from '../../src/index.ts'
+import {
+  binary,
+  type Codec,
+  type ErrorCode,
+  json,
+  LedgerstoneError,
+  type LockTimeoutError,
+  open,
+  type PreflightContext,
+  retry,
+  type StandardSchemaV1,
+  utf8,
+} from '../../src/index.ts'
 import { crc32c } from '../crash/crc32c.ts'
 import { openStore, storePath } from '../support/store.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
@@ -97,9 +109,15 @@ test('ERR_LIMIT names the limit, the size and the maximum', async (t) => {
     ['keyBytes', 12, 10, () => state.put('€'.repeat(4), 1)],
     ['valueBytes', 101, 100, () => state.put('a', large)],
     ['eventBytes', 101, 50, () => store.append(large)],
-    ['transactionBytes', ANY_NUMBER, 1024, () => store.apply((tx) => {
-      for (let n = 0; n < 100; n++) tx.put(state, `k${n}`, 'some value')
-    })],
+    [
+      'transactionBytes',
+      ANY_NUMBER,
+      1024,
+      () =>
+        store.apply((tx) => {
+          for (let n = 0; n < 100; n++) tx.put(state, `k${n}`, 'some value')
+        }),
+    ],
   ]
   for (const [limit, size, max, call] of calls) {
     expectError(t, await errorOf(call), { code: row('ERR_LIMIT'), class: 'LimitError', fields: { limit, size, max } })
@@ -161,7 +179,12 @@ test('ERR_LOCK_TIMEOUT has the time waited, the stripe and for how long others h
   const store = await openStore(t)
   const keys = { write: [store.state.key('a')] }
   const guard = await store.locks.acquire(keys)
-  const expected = { code: row('ERR_LOCK_TIMEOUT'), class: 'LockTimeoutError', retryable: true, fields: { waitedMs: ANY_NUMBER, stripe: ANY_NUMBER, heldMs: ANY_NUMBER } } as const
+  const expected = {
+    code: row('ERR_LOCK_TIMEOUT'),
+    class: 'LockTimeoutError',
+    retryable: true,
+    fields: { waitedMs: ANY_NUMBER, stripe: ANY_NUMBER, heldMs: ANY_NUMBER },
+  } as const
   for (const timeoutMs of [0, 20]) {
     const error = await errorOf(() => store.locks.acquire(keys, { timeoutMs }))
     expectError(t, error, expected)
@@ -201,14 +224,16 @@ test('ERR_CONFLICT has the number of attempts', async (t) => {
   const store = await openStore(t)
   const { state } = store
   let n = 0
-  const error = await errorOf(() => store.transact({
-    keys: { read: [state.key('a')] },
-    preflight: async (ctx) => {
-      ctx.get(state, 'a')
-      await state.put('a', n++)
-    },
-    apply: () => {},
-  }))
+  const error = await errorOf(() =>
+    store.transact({
+      keys: { read: [state.key('a')] },
+      preflight: async (ctx) => {
+        ctx.get(state, 'a')
+        await state.put('a', n++)
+      },
+      apply: () => {},
+    }),
+  )
   expectError(t, error, { code: row('ERR_CONFLICT'), class: 'ConflictError', retryable: true, fields: { attempts: 3 } })
 })
 
@@ -240,14 +265,16 @@ test('ERR_TRANSACTION_OPEN aborts the transaction that is open, also when it is 
     () => void store.append('b').catch(() => {}),
   ]
   for (const write of inner) {
-    const error = await errorOf(() => store.apply((tx) => {
-      tx.put(store.state, 'a', SECRET)
-      try {
-        write()
-      } catch {
-        // dropped
-      }
-    }))
+    const error = await errorOf(() =>
+      store.apply((tx) => {
+        tx.put(store.state, 'a', SECRET)
+        try {
+          write()
+        } catch {
+          // dropped
+        }
+      }),
+    )
     expectError(t, error, expected)
   }
   t.is(store.state.get('a'), undefined)
@@ -331,7 +358,10 @@ test.after('every code that exists is provoked, here or in a file that is named 
   const union = /export type ErrorCode =\n((?: {2}\|.*\n)+)/.exec(source)?.[1] ?? ''
   const codes = [...union.matchAll(/ERR_[A-Z_]+/g)].map(([code]) => code)
   t.true(codes.length > 20)
-  t.deepEqual(codes.filter((code) => !seen.has(code) && !(code in ELSEWHERE)), [])
+  t.deepEqual(
+    codes.filter((code) => !seen.has(code) && !(code in ELSEWHERE)),
+    [],
+  )
   for (const [code, file] of Object.entries(ELSEWHERE)) {
     t.true(readFileSync(new URL(file, import.meta.url), 'utf8').includes(code), `${code} in ${file}`)
   }

@@ -14,7 +14,11 @@ const log = await EventLog.open(path, { durability, compression, segmentBytes: 1
 report('open')
 for (;;) {
   const first = log.nextEventId
-  if (random.oneIn(3)) log.appendBatchWithIds(first, Array.from({ length: random.below(40) }, (_, i) => eventOf(first + i)))
+  if (random.oneIn(3))
+    log.appendBatchWithIds(
+      first,
+      Array.from({ length: random.below(40) }, (_, i) => eventOf(first + i)),
+    )
   else log.appendWithId(first, eventOf(first))
   report(String(log.newestEventId))
   if (random.oneIn(40)) await log.rotate()

@@ -11,10 +11,12 @@ import { appendUpTo, eventOf, idsOf, openLog, SMALL_SEGMENTS, span } from './log
 
 /** Each file with its size, its time and its bytes. */
 function contents(folder: string): [string, number, number, string][] {
-  return readdirSync(folder).toSorted().map((name) => {
-    const { size, mtimeMs } = statSync(join(folder, name))
-    return [name, size, mtimeMs, readFileSync(join(folder, name)).toString('base64')]
-  })
+  return readdirSync(folder)
+    .toSorted()
+    .map((name) => {
+      const { size, mtimeMs } = statSync(join(folder, name))
+      return [name, size, mtimeMs, readFileSync(join(folder, name)).toString('base64')]
+    })
 }
 
 test('rotate, copy, delete: the events are in the archive, and the log goes on', async (t) => {
@@ -44,7 +46,12 @@ test('rotate, copy, delete: the events are in the archive, and the log goes on',
   t.deepEqual([old.oldestEventId, old.nextEventId, old.stats().eventCount, old.stats().fileCount], [1, 501, 500, segments.length])
   t.true(old.get(97)?.equals(eventOf(97)))
   t.true((await old.verify()).ok)
-  for (const call of [() => old.appendWithId(501, Buffer.alloc(1)), () => old.appendBatchWithIds(501, [Buffer.alloc(1)]), () => old.rotate(), () => old.deleteRange(1, 5)]) {
+  for (const call of [
+    () => old.appendWithId(501, Buffer.alloc(1)),
+    () => old.appendBatchWithIds(501, [Buffer.alloc(1)]),
+    () => old.rotate(),
+    () => old.deleteRange(1, 5),
+  ]) {
     const error = await errorOf(call)
     t.deepEqual([error.code, (error as unknown as { argument: string }).argument], ['ERR_INVALID_ARGUMENT', 'readOnly'], call.toString())
   }
@@ -61,7 +68,7 @@ test('a part of an archive is read too; one with a gap is ERR_CORRUPT', async (t
   appendUpTo(log, 600, 20)
   const segments = log.segments()
   for (const { path } of segments.slice(1)) copyFileSync(path, join(archive, basename(path)))
-  const [first, second, third] = segments as [typeof segments[0], typeof segments[0], typeof segments[0]]
+  const [first, second, third] = segments as [(typeof segments)[0], (typeof segments)[0], (typeof segments)[0]]
   const part = await openLog(t, { readOnly: true }, archive)
   t.deepEqual([part.oldestEventId, part.newestEventId], [second.firstEventId, segments.at(-1)?.lastEventId])
   t.deepEqual(idsOf(part.iterRange(0)), span(second.firstEventId, part.newestEventId))

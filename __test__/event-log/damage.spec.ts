@@ -14,7 +14,12 @@ const EVENTS = 120
 const BATCH = 20
 
 /** What of a log can be read: its ids, or the damage that was met, by opening or by reading. */
-interface Reading { readonly ids: number[]; readonly damage?: CorruptionError | FormatError; readonly torn: boolean; readonly verified: boolean }
+interface Reading {
+  readonly ids: number[]
+  readonly damage?: CorruptionError | FormatError
+  readonly torn: boolean
+  readonly verified: boolean
+}
 
 async function readAll(t: ExecutionContext, folder: string): Promise<Reading> {
   let log: EventLog | undefined
@@ -64,7 +69,9 @@ function isFormatOf(file: string, offset: number): boolean {
 
 test('a bit in the head of a segment is ERR_CORRUPT, or ERR_FORMAT in the number of the format', async (t) => {
   const folder = await sample(t, 'killed', {})
-  const files = readdirSync(folder).filter((name) => name.endsWith('.log')).toSorted()
+  const files = readdirSync(folder)
+    .filter((name) => name.endsWith('.log'))
+    .toSorted()
   for (const name of [files[0] as string, files.at(-1) as string]) {
     const file = join(folder, name)
     for (const offset of span(0, 47)) {
@@ -87,7 +94,10 @@ for (const ends of ['closed', 'killed'] as const) {
     for (const compression of ['none', 'lz4', 'zstd'] as const) {
       const whole = await sample(t, ends, { compression })
       const files = readdirSync(whole).filter((name) => name.endsWith('.log') || name === 'IDENTITY')
-      const newest = files.filter((name) => name.endsWith('.log')).toSorted().at(-1)
+      const newest = files
+        .filter((name) => name.endsWith('.log'))
+        .toSorted()
+        .at(-1)
       for (let round = 0; round < ROUNDS / 3; round++) {
         const folder = join(place, `${compression}-${round}`)
         cpSync(whole, folder, { recursive: true })
@@ -119,12 +129,18 @@ for (const ends of ['closed', 'killed'] as const) {
 test('an open log meets damage where it is, and goes on elsewhere', async (t) => {
   const log = await openLog(t)
   appendUpTo(log, 60)
-  const sealed = await log.rotate() as string
+  const sealed = (await log.rotate()) as string
   appendUpTo(log, EVENTS)
-  const active = readdirSync(log.path).filter((name) => name.endsWith('.log')).toSorted().at(-1) as string
+  const active = readdirSync(log.path)
+    .filter((name) => name.endsWith('.log'))
+    .toSorted()
+    .at(-1) as string
   flip(sealed, 4_200, 3)
   flip(join(log.path, active), 4_200, 3)
-  for (const [file, first] of [[sealed, 1], [join(log.path, active), 61]] as const) {
+  for (const [file, first] of [
+    [sealed, 1],
+    [join(log.path, active), 61],
+  ] as const) {
     const error = t.throws(() => [...log.iterRange(first)], { instanceOf: CorruptionError })
     t.deepEqual([error.code, error.file], ['ERR_CORRUPT', file])
     t.true(error.offset >= 4_096 && error.offset <= 4_200, error.message)

@@ -38,7 +38,12 @@ async function full(): Promise<void> {
   const log = await EventLog.open(folder, { segmentBytes: 1 << 20 })
   const append = (): boolean => {
     const first = log.nextEventId
-    return tell('the append', () => log.appendBatchWithIds(first, Array.from({ length: BATCH }, (_, i) => event(first + i))))
+    return tell('the append', () =>
+      log.appendBatchWithIds(
+        first,
+        Array.from({ length: BATCH }, (_, i) => event(first + i)),
+      ),
+    )
   }
   while (append()) {}
   report(`full ${check(log) > 50}`)

@@ -11,7 +11,13 @@ import { logPath } from './log-folder.ts'
 const SCENES = new URL('device-scenes.ts', import.meta.url)
 const MEBIBYTES = 8
 
-interface Told { readonly what: string; readonly code: string; readonly name: string; readonly retryable: boolean; readonly cause?: string }
+interface Told {
+  readonly what: string
+  readonly code: string
+  readonly name: string
+  readonly retryable: boolean
+  readonly cause?: string
+}
 
 function toldIn(reports: readonly string[]): Told[] {
   return reports.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Told)
@@ -27,7 +33,10 @@ onUnix('a write that fails half way poisons the log: every write says so, reads 
   const told = toldIn(reports)
   t.like(told[0], { what: 'the append', code: 'ERR_IO', name: 'IoError', retryable: false })
   const poisoned = told.slice(1, 7)
-  t.deepEqual(poisoned.map(({ what }) => what), ['appendWithId', 'appendBatchWithIds', 'rotate', 'sync', 'deleteRange', 'close'])
+  t.deepEqual(
+    poisoned.map(({ what }) => what),
+    ['appendWithId', 'appendBatchWithIds', 'rotate', 'sync', 'deleteRange', 'close'],
+  )
   for (const one of poisoned) t.deepEqual(one, { what: one.what, code: 'ERR_POISONED', name: 'PoisonedError', retryable: false, cause: 'ERR_IO' })
   t.true(reports.includes('reads go on: true') && reports.includes('opened again: true'), reports.join('\n'))
   t.true(Number(reports.find((line) => line.startsWith('acknowledged '))?.split(' ')[1]) > 100)
@@ -50,6 +59,10 @@ onUnix('a full device is ERR_NO_SPACE, and it goes on when there is room', async
     const told = toldIn(reports)
     t.is(told.length, 4, device.kind)
     for (const one of told) t.deepEqual(one, { what: 'the append', code: 'ERR_NO_SPACE', name: 'NoSpaceError', retryable: true })
-    t.deepEqual(reports.filter((line) => !line.startsWith('{')), ['full true', 'the same: true', 'healed: true true', 'opened again: true'], device.kind)
+    t.deepEqual(
+      reports.filter((line) => !line.startsWith('{')),
+      ['full true', 'the same: true', 'healed: true true', 'opened again: true'],
+      device.kind,
+    )
   }
 })

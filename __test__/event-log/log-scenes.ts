@@ -8,7 +8,11 @@ import { report } from '../support/report.ts'
 import { ended, startWorker, told } from '../support/workers.ts'
 import { eventOf } from './log-folder.ts'
 
-interface Part { readonly scene: string; readonly path: string; readonly acknowledged: Int32Array }
+interface Part {
+  readonly scene: string
+  readonly path: string
+  readonly acknowledged: Int32Array
+}
 
 const ROUNDS = 12
 const OPTIONS = { segmentBytes: 16 * 1024 }
@@ -18,12 +22,12 @@ let kept: unknown
 process.once('exit', () => kept)
 
 const inMain: Record<string, (path: string) => Promise<void>> = {
-  'holds': async (path) => {
+  holds: async (path) => {
     kept = await EventLog.open(path)
     setInterval(() => {}, 1_000)
     report('open')
   },
-  'idle': async (path) => {
+  idle: async (path) => {
     const log = await EventLog.open(path)
     log.appendWithId(1, eventOf(1))
     kept = log
@@ -38,14 +42,17 @@ const inMain: Record<string, (path: string) => Promise<void>> = {
   // A worker has it; a second owner in this thread is refused, also while the worker works.
   'worker-holds': async (path) => {
     const { worker } = await start('appends', path)
-    const refused = await EventLog.open(path).then(() => undefined, (error: { code: string; pid: number }) => error)
+    const refused = await EventLog.open(path).then(
+      () => undefined,
+      (error: { code: string; pid: number }) => error,
+    )
     report(`${refused?.code} ${refused?.pid === process.pid ? 'own pid' : refused?.pid}`)
     await worker.terminate()
     report('terminated')
     await (await EventLog.open(path)).close()
   },
   // Terminated in the middle of whatever it does, again and again: what was acknowledged is there, and the folder is free.
-  'terminated': async (path) => {
+  terminated: async (path) => {
     let closed = 0
     for (let round = 0; round < ROUNDS; round++) {
       const { worker, acknowledged } = await start('appends', path)
@@ -71,7 +78,7 @@ const inMain: Record<string, (path: string) => Promise<void>> = {
     await log.close()
   },
   // A forgotten log is closed in the background; one that is being iterated is not forgotten.
-  'forgotten': async (path) => {
+  forgotten: async (path) => {
     const warnings: string[] = []
     process.on('warning', (warning) => warnings.push(`${(warning as { code?: string }).code} ${warning.message}`))
     let iterator: Iterator<[number, Buffer]> | undefined = await (async () => {
@@ -106,7 +113,7 @@ const inMain: Record<string, (path: string) => Promise<void>> = {
 }
 
 const inWorker: Record<string, (log: EventLog, acknowledged: Int32Array) => void> = {
-  'appends': (log, acknowledged) => {
+  appends: (log, acknowledged) => {
     parentPort?.postMessage('open')
     const pending: Promise<unknown>[] = []
     for (let n = 0; ; n++) {
@@ -115,7 +122,7 @@ const inWorker: Record<string, (log: EventLog, acknowledged: Int32Array) => void
       if (n % 50 === 7) pending.push(log.rotate(), log.sync(), log.verify(), log.deleteRange(0, Math.max(0, log.newestEventId - 200)))
     }
   },
-  'ends': (log) => {
+  ends: (log) => {
     kept = log
     log.appendBatchWithIds(1, [eventOf(1), eventOf(2), eventOf(3)])
     parentPort?.postMessage('open')

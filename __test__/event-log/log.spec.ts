@@ -12,7 +12,11 @@ import { temporaryFolder } from '../support/temporary-folder.ts'
 import { appendUpTo, eventOf, idsOf, logPath, openLog, SMALL_SEGMENTS, span } from './log-folder.ts'
 
 test('an empty log begins with its first id, and says so when it is opened again', async (t) => {
-  for (const [options, first] of [[{}, 1], [{ firstEventId: 700 }, 700], [{ firstEventId: 0 }, 0]] as const) {
+  for (const [options, first] of [
+    [{}, 1],
+    [{ firstEventId: 700 }, 700],
+    [{ firstEventId: 0 }, 0],
+  ] as const) {
     const path = logPath(t)
     const log = await openLog(t, options, path)
     t.deepEqual([log.oldestEventId, log.newestEventId, log.nextEventId], [first, first - 1, first])
@@ -75,7 +79,10 @@ test('ids end below 2^53', async (t) => {
   log.appendWithId(first, Buffer.from('last but one'))
   const error = await errorOf(() => log.appendBatchWithIds(first + 1, [Buffer.from('a'), Buffer.from('b')]))
   t.deepEqual([error.code, (error as unknown as { limit: string }).limit], ['ERR_LIMIT', 'eventId'])
-  t.deepEqual([...log.iterRange(0)].map(([id]) => id), [first])
+  t.deepEqual(
+    [...log.iterRange(0)].map(([id]) => id),
+    [first],
+  )
 })
 
 test('an event over the limit is ERR_LIMIT, and nothing of its batch is appended', async (t) => {
@@ -98,7 +105,10 @@ test('any Uint8Array is copied at the call', async (t) => {
   log.appendBatchWithIds(3, [shared, part, new Uint8Array(0)])
   shared.fill(0)
   part.fill(0)
-  t.deepEqual([...log.iterRange(0)].map(([, bytes]) => bytes.toString('hex')), ['070707', '050505', '070707', '050505', ''])
+  t.deepEqual(
+    [...log.iterRange(0)].map(([, bytes]) => bytes.toString('hex')),
+    ['070707', '050505', '070707', '050505', ''],
+  )
   log.appendBatchWithIds(6, [])
   t.is(log.nextEventId, 6)
 })
@@ -197,11 +207,17 @@ test('rotating closes the segment with all that was appended, and tells its path
   t.is(await log.rotate(), undefined, 'there is no event')
   appendUpTo(log, 10)
   t.deepEqual(log.segments(), [])
-  const first = await log.rotate() as string
+  const first = (await log.rotate()) as string
   t.is(await log.rotate(), first, 'nothing was appended since')
   appendUpTo(log, 15)
-  const second = await log.rotate() as string
-  t.deepEqual(log.segments().map(({ path, firstEventId, lastEventId }) => [path, firstEventId, lastEventId]), [[first, 1, 10], [second, 11, 15]])
+  const second = (await log.rotate()) as string
+  t.deepEqual(
+    log.segments().map(({ path, firstEventId, lastEventId }) => [path, firstEventId, lastEventId]),
+    [
+      [first, 1, 10],
+      [second, 11, 15],
+    ],
+  )
   t.deepEqual([existsSync(first), existsSync(second), log.stats().fileCount], [true, true, 3])
   t.deepEqual(idsOf(log.iterRange(0)), span(1, 15))
   await log.deleteRange(1, 15)
@@ -232,9 +248,23 @@ test('after close all use is ERR_CLOSED, getters included; closing twice is harm
   await closing
   await log[Symbol.asyncDispose]()
   const calls: (() => unknown)[] = [
-    () => log.nextEventId, () => log.oldestEventId, () => log.newestEventId, () => log.path, () => log.recovery, () => log.stats(), () => log.segments(),
-    () => log.get(1), () => log.iterRange(0), () => log.appendWithId(201, Buffer.alloc(1)), () => log.appendBatchWithIds(201, []), () => begun.next(),
-    () => [...waiting], () => log.sync(), () => log.rotate(), () => log.verify(), () => log.deleteRange(1, 1),
+    () => log.nextEventId,
+    () => log.oldestEventId,
+    () => log.newestEventId,
+    () => log.path,
+    () => log.recovery,
+    () => log.stats(),
+    () => log.segments(),
+    () => log.get(1),
+    () => log.iterRange(0),
+    () => log.appendWithId(201, Buffer.alloc(1)),
+    () => log.appendBatchWithIds(201, []),
+    () => begun.next(),
+    () => [...waiting],
+    () => log.sync(),
+    () => log.rotate(),
+    () => log.verify(),
+    () => log.deleteRange(1, 1),
   ]
   for (const call of calls) t.is(await codeOf(call), 'ERR_CLOSED', call.toString())
   t.deepEqual(begun.next(), { value: undefined, done: true }, 'and it has ended by that')
@@ -267,7 +297,12 @@ test('an iteration gives what there was when it began, also while the log goes o
   const overtaken = events[Symbol.iterator]()
   t.deepEqual(overtaken.next().value?.[0], 151)
   await log.deleteRange(0, 390)
-  const error = t.throws(() => { while (overtaken.next().done !== true); }, { instanceOf: EventsTrimmedError })
+  const error = t.throws(
+    () => {
+      while (overtaken.next().done !== true);
+    },
+    { instanceOf: EventsTrimmedError },
+  )
   t.deepEqual([error.oldest, error.requested > 151 && error.requested <= 390], [391, true])
   t.deepEqual(overtaken.next(), { value: undefined, done: true })
   t.is(idsOf(events)[0], 391, 'the view begins anew')
@@ -308,12 +343,18 @@ test('a folder that holds something else is left alone', async (t) => {
 // Bug: an accessor in a batch that gave something else the second time made the batch unreadable, or threw a raw RangeError. Mechanism: the array was read once
 // to be measured and once to be copied, into memory that was not zeroed. Fix: it is read once.
 test('a batch is what its array was when it was looked at', async (t) => {
-  for (const [first, second] of [[4096, 1], [1, 4096]] as const) {
+  for (const [first, second] of [
+    [4096, 1],
+    [1, 4096],
+  ] as const) {
     const log = await openLog(t)
     let reads = 0
     const events = Object.defineProperty([], 0, { enumerable: true, get: () => Buffer.alloc(reads++ === 0 ? first : second, 1) }) as Uint8Array[]
     log.appendBatchWithIds(log.nextEventId, events)
-    t.deepEqual([...log.iterRange(0)].map(([, bytes]) => bytes.length), [first])
+    t.deepEqual(
+      [...log.iterRange(0)].map(([, bytes]) => bytes.length),
+      [first],
+    )
     await log.close()
   }
 })

@@ -71,7 +71,7 @@ class Pair {
         return
       }
       case 'rotate':
-        equal(await this.log.rotate() === undefined, this.events.length === 0, 'nothing to name')
+        equal((await this.log.rotate()) === undefined, this.events.length === 0, 'nothing to name')
         return
       case 'sync':
         return this.log.sync()
@@ -88,7 +88,11 @@ class Pair {
   check(): void {
     const { log, oldest, next, events } = this
     const { eventCount, oldestEventId, newestEventId } = log.stats()
-    equal([log.oldestEventId, log.nextEventId, log.newestEventId, oldestEventId, newestEventId, eventCount].join(), [oldest, next, next - 1, oldest, next - 1, events.length].join(), 'numbers')
+    equal(
+      [log.oldestEventId, log.nextEventId, log.newestEventId, oldestEventId, newestEventId, eventCount].join(),
+      [oldest, next, next - 1, oldest, next - 1, events.length].join(),
+      'numbers',
+    )
     same([...log.iterRange(0)], oldest, events)
     for (const id of [oldest - 1, oldest, next - 1, next]) {
       if (id < 0) continue
@@ -122,21 +126,26 @@ test('a log holds what an array holds', async (t) => {
   t.log(`seed ${seed}`)
   let reopened = 0
   await fc.assert(
-    fc.asyncProperty(steps, fc.constantFrom(1, 1, 0, 5_000_000_000), fc.constantFrom('none' as const, 'lz4' as const, 'zstd' as const), async (life, firstEventId, compression) => {
-      const path = mkdtempSync(join(folder, 'log-'))
-      const pair = new Pair(path, firstEventId, await EventLog.open(path, { ...optionsOf(compression), firstEventId }))
-      try {
-        for (const step of life) {
-          await pair.run(step)
-          pair.check()
-          if (step.kind === 'reopen') reopened++
+    fc.asyncProperty(
+      steps,
+      fc.constantFrom(1, 1, 0, 5_000_000_000),
+      fc.constantFrom('none' as const, 'lz4' as const, 'zstd' as const),
+      async (life, firstEventId, compression) => {
+        const path = mkdtempSync(join(folder, 'log-'))
+        const pair = new Pair(path, firstEventId, await EventLog.open(path, { ...optionsOf(compression), firstEventId }))
+        try {
+          for (const step of life) {
+            await pair.run(step)
+            pair.check()
+            if (step.kind === 'reopen') reopened++
+          }
+          equal((await pair.log.verify()).ok, true, 'verified')
+        } finally {
+          await pair.log.close()
+          rmSync(path, { recursive: true })
         }
-        equal((await pair.log.verify()).ok, true, 'verified')
-      } finally {
-        await pair.log.close()
-        rmSync(path, { recursive: true })
-      }
-    }),
+      },
+    ),
     { numRuns: RUNS, seed },
   )
   t.true(reopened > RUNS / 2, `${reopened}`)

@@ -39,11 +39,23 @@ export function contentOf(store: CanonicalStore): Content {
   for (const name of store.collections()) {
     if (name === 'state') collections[name] = store.state.range().toArray()
     else if (name === 'text') collections[name] = text.range().toArray()
-    else if (name === 'bytes') collections[name] = bytes.range().toArray().map(([key, value]) => [Buffer.from(key).toString('base64'), value.toString('base64')])
+    else if (name === 'bytes')
+      collections[name] = bytes
+        .range()
+        .toArray()
+        .map(([key, value]) => [Buffer.from(key).toString('base64'), value.toString('base64')])
     else collections[name] = store.collection(name).range().toArray()
   }
   return {
-    storeId, formatVersion, createdAt, updatedAt, sealedEventId: sealedEventId ?? null, seq: store.stats().levels.applied,
-    oldestEventId: store.oldestEventId, nextEventId, collections, events: [...store.events()],
+    storeId,
+    formatVersion,
+    createdAt,
+    updatedAt,
+    sealedEventId: sealedEventId ?? null,
+    seq: store.stats().levels.applied,
+    oldestEventId: store.oldestEventId,
+    nextEventId,
+    collections,
+    events: [...store.events()],
   }
 }

@@ -22,11 +22,14 @@ for (const name of ['format-1/store/closed', 'format-1/store/killed']) {
     await store.unseal()
     const events = found.content.events.length
     const { text, bytes } = collectionsOf(store)
-    const written = await store.transact((tx) => {
-      tx.put(text, 'written by a later version', 'yes')
-      tx.delete(bytes, Buffer.from([0xff]))
-      tx.append('an event of a later version')
-    }, { durability: 'durable' })
+    const written = await store.transact(
+      (tx) => {
+        tx.put(text, 'written by a later version', 'yes')
+        tx.delete(bytes, Buffer.from([0xff]))
+        tx.append('an event of a later version')
+      },
+      { durability: 'durable' },
+    )
     t.is(written.firstEventId, found.content.nextEventId)
     await store.flush()
     await store.trimEvents({ before: 30 })
@@ -48,10 +51,16 @@ test('an event of each fixture can be had by its id, its time and backwards', as
     unpack(found, path)
     const store: CanonicalStore = await openStore(t, {}, path)
     const { events } = found.content
-    t.deepEqual(events.map(({ id }) => store.event(id)), events)
+    t.deepEqual(
+      events.map(({ id }) => store.event(id)),
+      events,
+    )
     t.deepEqual([...store.events({ reverse: true })], events.toReversed())
     for (const { timestamp } of [events[0], events[30], events.at(-1)] as { timestamp: number }[]) {
-      t.deepEqual([...store.events({ since: timestamp })], events.filter((event) => event.timestamp >= timestamp))
+      t.deepEqual(
+        [...store.events({ since: timestamp })],
+        events.filter((event) => event.timestamp >= timestamp),
+      )
     }
   }
 })

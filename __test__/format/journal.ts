@@ -5,8 +5,19 @@ import { Bytes } from './bytes.ts'
 const KINDS = ['', 'commit', 'seal', 'unseal', 'trim'] as const
 const OPERATIONS = ['', 'put', 'delete', 'create collection', 'drop collection', 'set meta'] as const
 
-export interface JournalHeader { readonly storeId: Buffer; readonly number: number; readonly firstSeq: number; readonly salt: Buffer; readonly crcBefore: number }
-export interface Operation { readonly kind: (typeof OPERATIONS)[number]; readonly collection: number; readonly key: Buffer; readonly value: Buffer }
+export interface JournalHeader {
+  readonly storeId: Buffer
+  readonly number: number
+  readonly firstSeq: number
+  readonly salt: Buffer
+  readonly crcBefore: number
+}
+export interface Operation {
+  readonly kind: (typeof OPERATIONS)[number]
+  readonly collection: number
+  readonly key: Buffer
+  readonly value: Buffer
+}
 export interface JournalFrame {
   readonly file: number
   readonly offset: number
@@ -21,7 +32,11 @@ export interface JournalFrame {
   readonly operations: readonly Operation[]
 }
 
-export interface Journal { readonly headers: readonly JournalHeader[]; readonly frames: readonly JournalFrame[]; readonly spares: readonly number[] }
+export interface Journal {
+  readonly headers: readonly JournalHeader[]
+  readonly frames: readonly JournalFrame[]
+  readonly spares: readonly number[]
+}
 
 /** The headers and frames of all files that are in use, in order, and the numbers of those that are not. */
 export function readJournal(files: ReadonlyMap<string, Buffer>): Journal {
@@ -80,7 +95,14 @@ function readFrame(file: Buffer, offset: number, header: JournalHeader, seq: num
   if (crc !== crc32c(Buffer.concat([header.salt, frame.subarray(0, 4), frame.subarray(8)])) || fields.u32() !== crcBefore) return undefined
   const kind = KINDS[fields.u8()] ?? ''
   fields.zeros(3)
-  const [foundSeq, firstEventId, timestamp, durableUpto, eventCount, operationCount] = [fields.u64(), fields.u64(), fields.u64(), fields.u64(), fields.u32(), fields.u32()]
+  const [foundSeq, firstEventId, timestamp, durableUpto, eventCount, operationCount] = [
+    fields.u64(),
+    fields.u64(),
+    fields.u64(),
+    fields.u64(),
+    fields.u32(),
+    fields.u32(),
+  ]
   if (foundSeq !== seq) return undefined
   const lengths = Array.from({ length: eventCount }, () => fields.u32())
   const events = lengths.map((bytes) => fields.take(bytes))

@@ -18,7 +18,10 @@ const journals = new Map<Fixture, Journal>()
 for (const store of [closed, killed]) {
   test(`${store.name}: nothing but the documented files`, (t) => {
     const documented = /^(IDENTITY|LOCK|LOCK\.owner|CLEAN|journal\/journal-\d{20}\.wal|events\/events-\d{20}\.log|events\/horizon|state\/data\.mdb)$/
-    t.deepEqual([...store.files.keys()].filter((name) => !documented.test(name)), [])
+    t.deepEqual(
+      [...store.files.keys()].filter((name) => !documented.test(name)),
+      [],
+    )
     t.is(store.files.has('CLEAN'), store === closed)
     t.is(fileOf(store, 'LOCK').length, 0)
     t.regex(fileOf(store, 'LOCK.owner').toString(), /^\d+\n\d{13}\n([\d.]+\n\d+\n)?$/)
@@ -59,8 +62,15 @@ for (const store of [closed, killed]) {
 
   test(`${store.name}: the segments, their frames, indexes and footers`, (t) => {
     const segments = segmentsOf(store)
-    t.deepEqual(segments.map(({ footer }) => footer !== undefined), [true, true, false])
-    t.deepEqual(segments.map(({ frames }) => [...new Set(frames.map(({ flags }) => flags))]), [[0], [1], store === closed ? [2, 0] : [2]], 'a single small event stays as it is')
+    t.deepEqual(
+      segments.map(({ footer }) => footer !== undefined),
+      [true, true, false],
+    )
+    t.deepEqual(
+      segments.map(({ frames }) => [...new Set(frames.map(({ flags }) => flags))]),
+      [[0], [1], store === closed ? [2, 0] : [2]],
+      'a single small event stays as it is',
+    )
     for (const [i, { storeId, firstId, frames, footer }] of segments.entries()) {
       t.is(uuid(storeId), store.content.storeId)
       t.true(frames.every((frame) => frame.offset % 8 === 0 && frame.flushedUpto <= frame.firstId))
@@ -71,7 +81,11 @@ for (const store of [closed, killed]) {
       const last = frames.at(-1)?.events?.at(-1)
       const { index, indexOffset, framesEnd, ...ends } = footer
       t.deepEqual(ends, {
-        firstId, nextId: segments[i + 1]?.firstId as number, firstTimestamp: frames[0]?.timestamp as number, lastTimestamp: last?.timestamp as number, frames: frames.length,
+        firstId,
+        nextId: segments[i + 1]?.firstId as number,
+        firstTimestamp: frames[0]?.timestamp as number,
+        lastTimestamp: last?.timestamp as number,
+        frames: frames.length,
       })
       t.deepEqual([framesEnd, indexOffset], [frames.at(-1)?.end, Math.ceil(framesEnd / PAGE) * PAGE])
       t.deepEqual(index, indexedOf(frames))
@@ -81,7 +95,11 @@ for (const store of [closed, killed]) {
 
   test(`${store.name}: the log's events are those that were read, with the journal's behind them`, (t) => {
     const { content } = store
-    const events = new Map(segmentsOf(store).flatMap(({ frames }) => frames.flatMap((frame) => frame.events ?? [])).map((event) => [event.id, event]))
+    const events = new Map(
+      segmentsOf(store)
+        .flatMap(({ frames }) => frames.flatMap((frame) => frame.events ?? []))
+        .map((event) => [event.id, event]),
+    )
     for (const { firstEventId, timestamp, events: payloads } of journalOf(store).frames) {
       payloads.forEach((payload, i) => {
         const inLog = events.get(firstEventId + i)
@@ -91,7 +109,10 @@ for (const store of [closed, killed]) {
     }
     const found = [...events.values()].filter(({ id }) => id >= content.oldestEventId).toSorted((a, b) => a.id - b.id)
     const expected = content.events.filter(({ id }) => events.has(id))
-    t.deepEqual(found.map(({ id, timestamp, payload }) => ({ id, timestamp, event: JSON.parse(payload.toString()) as Json })), expected)
+    t.deepEqual(
+      found.map(({ id, timestamp, payload }) => ({ id, timestamp, event: JSON.parse(payload.toString()) as Json })),
+      expected,
+    )
     const unread = segmentsOf(store).flatMap(({ frames }) => frames.filter((frame) => frame.events === undefined))
     if (unread.length > 0) t.log('this Node has no Zstandard: the bodies of those frames were not taken apart')
     else t.is(found.length, content.events.length)
@@ -108,7 +129,9 @@ for (const store of [closed, killed]) {
     fields.crc(bytes.subarray(0, 60))
     t.true(isAtEnd(fields))
     // Trimmed before 14 when there were 28 events, 11 of them in a segment that went.
-    const lastOfThen = readSegment(fileOf(store, `events/events-${'11'.padStart(20, '0')}.log`)).frames.at(-1)?.events?.at(-1)
+    const lastOfThen = readSegment(fileOf(store, `events/events-${'11'.padStart(20, '0')}.log`))
+      .frames.at(-1)
+      ?.events?.at(-1)
     t.deepEqual([horizon, unlinkable, nextId, timestamp], [14, 14, 29, lastOfThen?.timestamp as number])
     t.is(segmentsOf(store)[0]?.firstId, 11)
   })
@@ -123,9 +146,21 @@ for (const store of [closed, killed]) {
     const { frames } = journalOf(store)
     const at = frames.find(({ seq }) => seq === meta.appliedSeq) as JournalFrame
     t.deepEqual(meta, {
-      storeId: content.storeId, appliedSeq: store === closed ? content.seq : (at.seq), file: at.file, offset: at.offset + at.length, nextEventId: at.firstEventId + at.events.length,
-      oldestEventId: 14, sealed: store === closed ? content.nextEventId : 0, lastTimestamp: at.timestamp, createdAt: content.createdAt, updatedAt: at.timestamp,
-      epoch: meta.epoch, crc: at.crc, nextCollectionId: 5, schemaVersion: 0, eventCodec: 'json',
+      storeId: content.storeId,
+      appliedSeq: store === closed ? content.seq : at.seq,
+      file: at.file,
+      offset: at.offset + at.length,
+      nextEventId: at.firstEventId + at.events.length,
+      oldestEventId: 14,
+      sealed: store === closed ? content.nextEventId : 0,
+      lastTimestamp: at.timestamp,
+      createdAt: content.createdAt,
+      updatedAt: at.timestamp,
+      epoch: meta.epoch,
+      crc: at.crc,
+      nextCollectionId: 5,
+      schemaVersion: 0,
+      eventCodec: 'json',
     })
     t.true(meta.epoch > 0)
 
@@ -151,30 +186,64 @@ for (const store of [closed, killed]) {
 test('frames of all kinds with their operations, and two that were written as one group', (t) => {
   const { frames } = journalOf(killed)
   const tail = frames.slice(-11)
-  t.deepEqual(tail.map(({ kind }) => kind), ['commit', 'commit', 'commit', 'seal', 'unseal', 'commit', 'commit', 'commit', 'trim', 'commit', 'commit'])
+  t.deepEqual(
+    tail.map(({ kind }) => kind),
+    ['commit', 'commit', 'commit', 'seal', 'unseal', 'commit', 'commit', 'commit', 'trim', 'commit', 'commit'],
+  )
   const [first, second, third] = tail as [JournalFrame, JournalFrame, JournalFrame]
   t.deepEqual([second.offset, third.offset], [first.offset + first.length, second.offset + second.length], 'one group')
   t.is(second.durableUpto, first.durableUpto)
   t.is(oldestEventIdOf((tail[8] as JournalFrame).operations), 16)
-  t.deepEqual((tail[9] as JournalFrame).operations.map(({ kind, collection, key }) => [kind, collection, key.toString()]), [
-    ['create collection', 5, 'later'], ['delete', 2, 'large'], ['put', 5, 'made in the tail'], ['delete', 3, '\0\0'],
-  ])
+  t.deepEqual(
+    (tail[9] as JournalFrame).operations.map(({ kind, collection, key }) => [kind, collection, key.toString()]),
+    [
+      ['create collection', 5, 'later'],
+      ['delete', 2, 'large'],
+      ['put', 5, 'made in the tail'],
+      ['delete', 3, '\0\0'],
+    ],
+  )
   t.deepEqual((tail[10] as JournalFrame).operations, [{ kind: 'drop collection', collection: 4, key: Buffer.alloc(0), value: Buffer.alloc(0) }])
   const codecs = new Bytes((tail[9] as JournalFrame).operations[0]?.value as Buffer)
   t.deepEqual([codecs.text(), codecs.text(), isAtEnd(codecs)], ['utf8', 'json', true])
 })
 
 interface Meta {
-  storeId: string; appliedSeq: number; file: number; offset: number; nextEventId: number; oldestEventId: number; sealed: number; lastTimestamp: number
-  createdAt: number; updatedAt: number; epoch: number; crc: number; nextCollectionId: number; schemaVersion: number; eventCodec: string
+  storeId: string
+  appliedSeq: number
+  file: number
+  offset: number
+  nextEventId: number
+  oldestEventId: number
+  sealed: number
+  lastTimestamp: number
+  createdAt: number
+  updatedAt: number
+  epoch: number
+  crc: number
+  nextCollectionId: number
+  schemaVersion: number
+  eventCodec: string
 }
 
 function metaOf(record: Buffer): Meta {
   const fields = sealedRecord(record, 'LGST-MET')
   const meta = {
-    storeId: uuid(fields.take(16)), appliedSeq: fields.u64(), file: fields.u64(), offset: fields.u64(), nextEventId: fields.u64(), oldestEventId: fields.u64(),
-    sealed: fields.u64(), lastTimestamp: fields.u64(), createdAt: fields.u64(), updatedAt: fields.u64(), epoch: fields.u64(), crc: fields.u32(),
-    nextCollectionId: fields.u32(), schemaVersion: fields.u32(), eventCodec: fields.text(),
+    storeId: uuid(fields.take(16)),
+    appliedSeq: fields.u64(),
+    file: fields.u64(),
+    offset: fields.u64(),
+    nextEventId: fields.u64(),
+    oldestEventId: fields.u64(),
+    sealed: fields.u64(),
+    lastTimestamp: fields.u64(),
+    createdAt: fields.u64(),
+    updatedAt: fields.u64(),
+    epoch: fields.u64(),
+    crc: fields.u32(),
+    nextCollectionId: fields.u32(),
+    schemaVersion: fields.u32(),
+    eventCodec: fields.text(),
   }
   if (!isAtEnd(fields)) throw new Error('there is more in the meta record')
   return meta
@@ -182,7 +251,9 @@ function metaOf(record: Buffer): Meta {
 
 /** Collections and their entries, changed as the journal's operations say. */
 class Model {
-  readonly #collections = new Map<number, { name: string; valueCodec: string; entries: Map<string, Buffer> }>([[1, { name: 'state', valueCodec: 'json', entries: new Map() }]])
+  readonly #collections = new Map<number, { name: string; valueCodec: string; entries: Map<string, Buffer> }>([
+    [1, { name: 'state', valueCodec: 'json', entries: new Map() }],
+  ])
 
   catalogEntry(key: Buffer, value: Buffer): void {
     const fields = new Bytes(value)
@@ -207,14 +278,19 @@ class Model {
   }
 
   content(): Content['collections'] {
-    return Object.fromEntries([...this.#collections.values()].map(({ name, valueCodec, entries }) => {
-      const keys = [...entries.keys()].toSorted((a, b) => Buffer.compare(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1')))
-      return [name, keys.map((key) => {
-        const [bytes, value] = [Buffer.from(key, 'latin1'), entries.get(key) as Buffer]
-        if (valueCodec === 'binary') return [bytes.toString('base64'), value.toString('base64')] as const
-        return [bytes.toString(), valueCodec === 'json' ? (JSON.parse(value.toString()) as Json) : value.toString()] as const
-      })]
-    }))
+    return Object.fromEntries(
+      [...this.#collections.values()].map(({ name, valueCodec, entries }) => {
+        const keys = [...entries.keys()].toSorted((a, b) => Buffer.compare(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1')))
+        return [
+          name,
+          keys.map((key) => {
+            const [bytes, value] = [Buffer.from(key, 'latin1'), entries.get(key) as Buffer]
+            if (valueCodec === 'binary') return [bytes.toString('base64'), value.toString('base64')] as const
+            return [bytes.toString(), valueCodec === 'json' ? (JSON.parse(value.toString()) as Json) : value.toString()] as const
+          }),
+        ]
+      }),
+    )
   }
 }
 

@@ -100,10 +100,14 @@ async function sealedEnd(store: CanonicalStore): Promise<void> {
 /** After the last flush: commits that share a group, one that changes the journal's file, every kind of frame and of operation. */
 async function unflushedTail(store: CanonicalStore): Promise<void> {
   const { text, bytes, later } = collectionsOf(store)
-  await Promise.all([1, 2, 3].map((n) => store.transact((tx) => {
-    tx.append({ tail: n })
-    tx.put(text, `tail ${n}`, 'one of three in a group')
-  })))
+  await Promise.all(
+    [1, 2, 3].map((n) =>
+      store.transact((tx) => {
+        tx.append({ tail: n })
+        tx.put(text, `tail ${n}`, 'one of three in a group')
+      }),
+    ),
+  )
   await store.seal()
   await store.unseal()
   for (const char of ['x', 'y', 'z']) await text.put('large', char.repeat(900_000))

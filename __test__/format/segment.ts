@@ -3,7 +3,11 @@ import * as zlib from 'node:zlib'
 import { crc32c } from '../crash/crc32c.ts'
 import { Bytes, u64 } from './bytes.ts'
 
-export interface SegmentEvent { readonly id: number; readonly timestamp: number; readonly payload: Buffer }
+export interface SegmentEvent {
+  readonly id: number
+  readonly timestamp: number
+  readonly payload: Buffer
+}
 export interface EventFrame {
   readonly offset: number
   readonly end: number
@@ -25,7 +29,12 @@ export interface Footer {
   readonly framesEnd: number
   readonly frames: number
 }
-export interface Segment { readonly storeId: Buffer; readonly firstId: number; readonly frames: readonly EventFrame[]; readonly footer: Footer | undefined }
+export interface Segment {
+  readonly storeId: Buffer
+  readonly firstId: number
+  readonly frames: readonly EventFrame[]
+  readonly footer: Footer | undefined
+}
 
 export function readSegment(bytes: Buffer): Segment {
   const fields = new Bytes(bytes)
@@ -36,7 +45,7 @@ export function readSegment(bytes: Buffer): Segment {
   fields.crc(bytes.subarray(0, 44))
   fields.zeros(4096 - 48)
   const frames: EventFrame[] = []
-  for (let [at, id] = [4096, firstId]; ; ) {
+  for (let [at, id] = [4096, firstId]; ;) {
     const frame = readFrame(bytes, at, salt, id) ?? readFrame(bytes, Math.ceil(at / 4096) * 4096, salt, id)
     if (frame === undefined) return { storeId, firstId, frames, footer: readFooter(bytes, salt) }
     frames.push(frame)

@@ -19,7 +19,10 @@ test('text is written as UTF-8, however long it is', (t) => {
 test('bytes as a string compare as the bytes do', (t) => {
   const keys = [[0], [0, 0], [0, 255], [127], [128], [255], [255, 0]].map((bytes) => Buffer.from(bytes))
   const sorted = keys.map((key) => readLatin1(key, 0, key.length)).toSorted((a, b) => (a < b ? -1 : 1))
-  t.deepEqual(sorted.map((key) => Buffer.from(key, 'latin1')), keys)
+  t.deepEqual(
+    sorted.map((key) => Buffer.from(key, 'latin1')),
+    keys,
+  )
   const written = Buffer.alloc(2)
   t.is(writeLatin1(written, '\xff\0', 0), 2)
   t.deepEqual(written, Buffer.from([255, 0]))

@@ -5,7 +5,9 @@ import { errorFromRecord, errorOf, invalidArgument } from '../../src/errors.ts'
 
 test('a native record becomes an error of its class, with its fields and causes', (t) => {
   const error = errorFromRecord({
-    code: 'ERR_POISONED', message: 'the store stopped', details: {},
+    code: 'ERR_POISONED',
+    message: 'the store stopped',
+    details: {},
     cause: { code: 'ERR_IO', message: 'fdatasync failed', details: { errno: 5, syscall: 'fdatasync', path: '/x' } },
   })
   t.true(error instanceof PoisonedError && error instanceof LedgerstoneError && error instanceof Error)

@@ -8,12 +8,21 @@ const AT_ONCE = { minDelayMs: 0 }
 const busy = errorOf('ERR_BUSY', 'somebody else has it', { waitedMs: 1 })
 
 test('an error that is retryable is tried again until it succeeds, or the attempts are over', async (t) => {
-  for (const [attempts, failures, expected] of [[undefined, 4, 'done'], [undefined, 5, 'ERR_BUSY'], [3, 2, 'done'], [3, 3, 'ERR_BUSY'], [1, 1, 'ERR_BUSY']] as const) {
+  for (const [attempts, failures, expected] of [
+    [undefined, 4, 'done'],
+    [undefined, 5, 'ERR_BUSY'],
+    [3, 2, 'done'],
+    [3, 3, 'ERR_BUSY'],
+    [1, 1, 'ERR_BUSY'],
+  ] as const) {
     let calls = 0
-    const outcome = await retry(async () => {
-      if (++calls <= failures) throw busy
-      return 'done'
-    }, { ...AT_ONCE, attempts }).catch((error: unknown) => error)
+    const outcome = await retry(
+      async () => {
+        if (++calls <= failures) throw busy
+        return 'done'
+      },
+      { ...AT_ONCE, attempts },
+    ).catch((error: unknown) => error)
     t.is(calls, Math.min(failures + 1, attempts ?? 5))
     t.is(outcome, expected === 'done' ? 'done' : busy, 'the error itself')
   }
@@ -26,7 +35,13 @@ test('any other error is passed on at once', async (t) => {
       calls++
       throw error
     }
-    t.is(await retry(failing, AT_ONCE).then(() => 'done', (thrown: unknown) => thrown), error)
+    t.is(
+      await retry(failing, AT_ONCE).then(
+        () => 'done',
+        (thrown: unknown) => thrown,
+      ),
+      error,
+    )
     t.is(calls, 1)
   }
 })
@@ -34,10 +49,13 @@ test('any other error is passed on at once', async (t) => {
 test('a signal ends the waiting with its reason, and no listener stays', async (t) => {
   const abort = new AbortController()
   let calls = 0
-  const waiting = retry(() => {
-    calls++
-    throw busy
-  }, { minDelayMs: 3_600_000, maxDelayMs: 3_600_000, signal: abort.signal })
+  const waiting = retry(
+    () => {
+      calls++
+      throw busy
+    },
+    { minDelayMs: 3_600_000, maxDelayMs: 3_600_000, signal: abort.signal },
+  )
   setImmediate(() => abort.abort('enough'))
   t.is(await waiting.catch((reason: unknown) => reason), 'enough')
   t.is(calls, 1)

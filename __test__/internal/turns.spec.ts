@@ -9,7 +9,10 @@ class Loop {
   readonly #due: (() => void)[] = []
 
   constructor() {
-    this.turns = new Turns(() => (this.looks++, this.ms), (callback) => this.#due.push(callback))
+    this.turns = new Turns(
+      () => (this.looks++, this.ms),
+      (callback) => this.#due.push(callback),
+    )
   }
 
   get asked(): number {
@@ -44,7 +47,10 @@ test('a loop that does not turn is waited for after two steps, and what settles 
   const before = order.length
   loop.turn()
   await Promise.resolve()
-  t.deepEqual(order, Array.from({ length: 100 }, (_, n) => n))
+  t.deepEqual(
+    order,
+    Array.from({ length: 100 }, (_, n) => n),
+  )
   t.true(before < 100)
   t.is(loop.turns.pause(), undefined)
 })
@@ -73,7 +79,10 @@ test('what is refused later is refused with its reason', async (t) => {
   }
   loop.turn()
   await new Promise((resolve) => setImmediate(resolve))
-  t.deepEqual(reasons, Array.from({ length: 10 }, (_, n) => n))
+  t.deepEqual(
+    reasons,
+    Array.from({ length: 10 }, (_, n) => n),
+  )
 })
 
 test('work ends in its own turn or the next, with its outcome', async (t) => {
@@ -82,7 +91,9 @@ test('work ends in its own turn or the next, with its outcome', async (t) => {
   loop.ms = 5
   t.false(loop.turns.isDue())
   loop.ms = 10
-  const failing = loop.turns.within(() => { throw new Error('no') })
+  const failing = loop.turns.within(() => {
+    throw new Error('no')
+  })
   await Promise.resolve()
   loop.turn()
   await t.throwsAsync(failing, { message: 'no' })

@@ -4,10 +4,24 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { type CommitInfo, type Durability, open } from 'ledgerstone'
 import { Random } from '../support/random.ts'
 
-export interface Happened { readonly writer: string; readonly n: number }
-export interface Order { readonly path: string; readonly writer: string; readonly seed: number; readonly commits: number }
+export interface Happened {
+  readonly writer: string
+  readonly n: number
+}
+export interface Order {
+  readonly path: string
+  readonly writer: string
+  readonly seed: number
+  readonly commits: number
+}
 /** What a commit was promised when it resolved. */
-export interface Acknowledged { readonly writer: string; readonly n: number; readonly seq: number; readonly event: number; readonly level: Durability }
+export interface Acknowledged {
+  readonly writer: string
+  readonly n: number
+  readonly seq: number
+  readonly event: number
+  readonly level: Durability
+}
 
 const LEVELS: readonly Durability[] = ['applied', 'written', 'durable']
 
@@ -28,11 +42,14 @@ parentPort?.postMessage('done')
 function commit(n: number, level: Durability): Promise<CommitInfo> {
   const kind = random.below(3)
   if (kind === 0) {
-    return store.transact((tx) => {
-      linger()
-      tx.put(store.state, writer, n)
-      tx.append({ writer, n })
-    }, { durability: level })
+    return store.transact(
+      (tx) => {
+        linger()
+        tx.put(store.state, writer, n)
+        tx.append({ writer, n })
+      },
+      { durability: level },
+    )
   }
   if (kind === 1) return store.apply((tx) => [tx.append({ writer, n }), tx.put(store.state, writer, n)].length).wait(level)
   const tx = store.writeTxn()

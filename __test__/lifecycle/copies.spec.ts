@@ -29,17 +29,21 @@ for (const [scene, what, expected] of [
   // Bug: a copy with a binary of its own in another thread was told that "another process" has the store, and nobody who was of another version heard of
   // versions. Mechanism: two binaries know nothing of each other but the folder's lock, whose hint had the pid alone. Fix: the hint has the version too, and
   // what tells this process from another container's with the same pid.
-  ['two-binaries-in-two-threads', 'a binary of its own in another thread is refused and told why, and by the version if that differs', [
-    `store ERR_LOCKED own pid false undefined: ${OF_ANOTHER_BINARY}`,
-    `log ERR_LOCKED own pid false undefined: ${OF_ANOTHER_BINARY}`,
-    'worker 0',
-    'store ERR_VERSION_MISMATCH no pid true 0.0.1-beta: another version',
-    'log ERR_VERSION_MISMATCH no pid true 0.0.1-beta: another version',
-    'worker 0',
-    'store opened',
-    'log opened',
-    'worker 0',
-  ]],
+  [
+    'two-binaries-in-two-threads',
+    'a binary of its own in another thread is refused and told why, and by the version if that differs',
+    [
+      `store ERR_LOCKED own pid false undefined: ${OF_ANOTHER_BINARY}`,
+      `log ERR_LOCKED own pid false undefined: ${OF_ANOTHER_BINARY}`,
+      'worker 0',
+      'store ERR_VERSION_MISMATCH no pid true 0.0.1-beta: another version',
+      'log ERR_VERSION_MISMATCH no pid true 0.0.1-beta: another version',
+      'worker 0',
+      'store opened',
+      'log opened',
+      'worker 0',
+    ],
+  ],
 ] as const) {
   test(what, async (t) => {
     const { code, signal, stderr, reports, hung } = await runChild(new URL('copy-scenes.ts', import.meta.url), { args: [scene, temporaryFolder(t)] })

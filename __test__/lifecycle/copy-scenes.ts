@@ -70,7 +70,10 @@ async function together(one: Copy, two: Copy): Promise<void> {
       tx.put(a.state, 'key', 'in the transaction')
       inside = b.state.get('key')
       tx.put(b.state, 'by', 'the collection of two')
-      refusal = b.state.put('key', 'beside').then(() => 'written', (error: unknown) => (error as { code: string }).code)
+      refusal = b.state.put('key', 'beside').then(
+        () => 'written',
+        (error: unknown) => (error as { code: string }).code,
+      )
     })
   } catch (error) {
     report(`${String(inside)}: ${(error as { code: string }).code}`)
@@ -101,12 +104,24 @@ async function together(one: Copy, two: Copy): Promise<void> {
   }
   class Own extends two.InvalidArgumentError {}
   report([two.LedgerstoneError, two.InvalidArgumentError, two.LimitError, Own].map((kind) => error instanceof kind).join(' '))
-  report(codeOf(() => b.collection('c', { key: one.binary(), value: one.json() }).range({ prefix: Buffer.from('x') }).toArray()))
+  report(
+    codeOf(() =>
+      b
+        .collection('c', { key: one.binary(), value: one.json() })
+        .range({ prefix: Buffer.from('x') })
+        .toArray(),
+    ),
+  )
 
   // A log and a lock manager of each.
   const log = await one.EventLog.open(join(folder, 'log'))
   log.appendWithId(1, Buffer.from('x'))
-  report(`log ${await two.EventLog.open(join(folder, 'log')).then(() => 'opened twice', (failure: unknown) => (failure as { code: string }).code)}`)
+  report(
+    `log ${await two.EventLog.open(join(folder, 'log')).then(
+      () => 'opened twice',
+      (failure: unknown) => (failure as { code: string }).code,
+    )}`,
+  )
   await log.close()
   const manager = new two.LockManager()
   const first = await manager.acquire({ write: ['x'] })
@@ -158,7 +173,10 @@ const scenes: Record<string, () => Promise<void>> = {
   },
   'opens-by-two': async () => {
     const two = await imported(join(folder, 'two'))
-    for (const [name, open] of [['store', two.open], ['log', (path: string) => two.EventLog.open(path)]] as const) {
+    for (const [name, open] of [
+      ['store', two.open],
+      ['log', (path: string) => two.EventLog.open(path)],
+    ] as const) {
       const opened: unknown = await open(join(folder, name)).catch((error: unknown) => error)
       if (!(opened instanceof Error)) {
         report(`${name} opened`)

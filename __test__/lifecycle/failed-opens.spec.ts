@@ -11,5 +11,8 @@ onLinux('no handle and no thread of openings that failed is left', async (t) => 
   const { code, stderr, reports } = await runChild(new URL('failed-opens.ts', import.meta.url), { args: [temporaryFolder(t)], env })
   t.is(code, 0, stderr)
   const names = ['none there', 'another codec', 'another option', 'a broken identity', 'no folder', 'no log', 'a broken log', 'given up']
-  t.deepEqual(reports, names.map((name) => `${name}: 12 of 12 failed, 0 handles and 0 threads are left`))
+  t.deepEqual(
+    reports,
+    names.map((name) => `${name}: 12 of 12 failed, 0 handles and 0 threads are left`),
+  )
 })

@@ -47,12 +47,12 @@ test('every option of the store that contradicts is ERR_OPTIONS_MISMATCH by its 
     'limits.transactionBytes': { limits: { transactionBytes: 10_000 } },
     'flush.bytes': { flush: { bytes: 1 << 20 } },
     'flush.intervalMs': { flush: { intervalMs: 77 } },
-    'mapSizeBytes': { mapSizeBytes: 1 << 30 },
-    'segmentBytes': { segmentBytes: 1 << 20 },
+    mapSizeBytes: { mapSizeBytes: 1 << 30 },
+    segmentBytes: { segmentBytes: 1 << 20 },
     'readers.warnAfterMs': { readers: { warnAfterMs: 1000 } },
-    'allowNetworkFileSystem': { allowNetworkFileSystem: true },
-    'inlineFlush': { inlineFlush: 'never' },
-    'events': { events: binary() as never },
+    allowNetworkFileSystem: { allowNetworkFileSystem: true },
+    inlineFlush: { inlineFlush: 'never' },
+    events: { events: binary() as never },
   }
   for (const [option, options] of Object.entries(contradicting)) {
     const error = await t.throwsAsync<Error & { code: string; option: string; expected: unknown; actual: unknown }>(open(path, options))
@@ -62,7 +62,13 @@ test('every option of the store that contradicts is ERR_OPTIONS_MISMATCH by its 
     t.not(String(error.expected), asked)
     t.true(error.message.endsWith(`option=${option} expected=${String(error.expected)} actual=${asked}`), error.message)
   }
-  const options: OpenOptions[] = [{ durability: 'written' }, { create: false }, { signal: new AbortController().signal }, { limits: {}, flush: {} }, { inlineFlush: 'auto' }]
+  const options: OpenOptions[] = [
+    { durability: 'written' },
+    { create: false },
+    { signal: new AbortController().signal },
+    { limits: {}, flush: {} },
+    { inlineFlush: 'auto' },
+  ]
   for (const same of options) await (await open(path, same)).close()
 })
 
@@ -122,7 +128,21 @@ test('after close() everything throws or rejects with ERR_CLOSED, and nothing is
     unseal: () => store.unseal(),
     pauseIngestion: () => store.pauseIngestion(),
   }
-  const promised = new Set(['dropCollection', 'transact', 'check', 'append', 'appendAll', 'sync', 'flush', 'verify', 'trimEvents', 'rotateEvents', 'seal', 'unseal', 'pauseIngestion'])
+  const promised = new Set([
+    'dropCollection',
+    'transact',
+    'check',
+    'append',
+    'appendAll',
+    'sync',
+    'flush',
+    'verify',
+    'trimEvents',
+    'rotateEvents',
+    'seal',
+    'unseal',
+    'pauseIngestion',
+  ])
   for (const [name, use] of Object.entries(inSync)) {
     if (promised.has(name)) {
       const promise = use() as Promise<unknown>
@@ -191,6 +211,9 @@ test('after its end everything of a transaction is ERR_TRANSACTION_FINISHED', as
     tx[Symbol.dispose]()
     const known = new Set([...Object.keys(uses), 'constructor', 'abort'])
     const prototypes = [Object.getPrototypeOf(tx) as object, Object.getPrototypeOf(Object.getPrototypeOf(tx)) as object]
-    t.deepEqual(prototypes.flatMap((of) => Object.getOwnPropertyNames(of)).filter((name) => !known.has(name)), [])
+    t.deepEqual(
+      prototypes.flatMap((of) => Object.getOwnPropertyNames(of)).filter((name) => !known.has(name)),
+      [],
+    )
   }
 })

@@ -16,7 +16,15 @@ const WARM_UP = 10
 /** More than one of its transactions keeps. */
 const TRANSACTION_BYTES = 1000
 
-interface Sample { readonly n: number; readonly rss: number; readonly own: number; readonly heapUsed: number; readonly deltaBytes: number; readonly unflushed: number; readonly stateBytes: number }
+interface Sample {
+  readonly n: number
+  readonly rss: number
+  readonly own: number
+  readonly heapUsed: number
+  readonly deltaBytes: number
+  readonly unflushed: number
+  readonly stateBytes: number
+}
 
 for (const how of ['apply', 'transact'] as const) {
   test.serial(`memory stays where it was over ${COMMITS / 1e6} million commits by ${how}`, async (t) => {
@@ -31,7 +39,9 @@ for (const how of ['apply', 'transact'] as const) {
     const early = samples.slice(0, WARM_UP)
     const late = samples.slice(WARM_UP)
     const most = (of: readonly Sample[], what: keyof Sample): number => Math.max(...of.map((sample) => sample[what]))
-    t.log(`rss ${mebibytes(most(early, 'rss'))} then ${mebibytes(most(late, 'rss'))}, heap ${mebibytes(most(late, 'heapUsed'))}, delta up to ${mebibytes(most(samples, 'deltaBytes'))} MiB`)
+    t.log(
+      `rss ${mebibytes(most(early, 'rss'))} then ${mebibytes(most(late, 'rss'))}, heap ${mebibytes(most(late, 'heapUsed'))}, delta up to ${mebibytes(most(samples, 'deltaBytes'))} MiB`,
+    )
     t.true(most(late, 'rss') < most(early, 'rss') + 64 * MEBIBYTE)
     t.true(most(late, 'heapUsed') < most(early, 'heapUsed') + 8 * MEBIBYTE)
     t.true(most(samples, 'deltaBytes') < 2 * FLUSH_BYTES + TRANSACTION_BYTES, 'what is not flushed has a bound')
@@ -41,9 +51,13 @@ for (const how of ['apply', 'transact'] as const) {
 // Keys all over: every flush touches nearly as many of LMDB's leaves as it has operations. What it keeps of them is the size of a few deltas, not
 // that of the data.
 test.serial('what flushes of scattered keys keep does not grow with the data', async (t) => {
-  if (process.platform !== 'linux') return t.log('skipped: only Linux tells memory of one\'s own from mapped files')
+  if (process.platform !== 'linux') return t.log("skipped: only Linux tells memory of one's own from mapped files")
   t.timeout(LIMIT_MS)
-  const ended = await runChild(new URL('memory.ts', import.meta.url), { args: [temporaryFolder(t), String(SCATTERED), 'scattered'], nodeArgs: ['--expose-gc'], limitMs: LIMIT_MS })
+  const ended = await runChild(new URL('memory.ts', import.meta.url), {
+    args: [temporaryFolder(t), String(SCATTERED), 'scattered'],
+    nodeArgs: ['--expose-gc'],
+    limitMs: LIMIT_MS,
+  })
   t.deepEqual([ended.code, ended.stderr, ended.reports.at(-1)], [0, '', 'closed'])
   const samples = ended.reports.slice(0, -1).map((line) => JSON.parse(line) as Sample)
   const { own: first } = samples[0] as Sample

@@ -49,7 +49,7 @@ const scenes: Record<string, () => Promise<void> | void> = {
     for (let n = 1; n <= COMMITS; n++) void store.transact((tx) => tx.put(store.state, 'n', n))
     process.nextTick(() => process.exit(0))
   },
-  'idle': async () => {
+  idle: async () => {
     const store = await open(path)
     await store.state.put('n', COMMITS)
     keep(store)
@@ -59,7 +59,7 @@ const scenes: Record<string, () => Promise<void> | void> = {
     keep(await open(path))
     report('idle')
   },
-  'busy': async () => {
+  busy: async () => {
     commitAll(await openedUntilExit())
   },
   'busy for a while': async () => {
@@ -154,7 +154,7 @@ const scenes: Record<string, () => Promise<void> | void> = {
     commitAll(store)
     void store.close().then(() => report('closed'))
   },
-  'SIGTERM': async () => {
+  SIGTERM: async () => {
     const store = await open(path, { durability: 'written' })
     for (let n = 1; ; n++) {
       await store.state.put('n', n)
@@ -206,7 +206,10 @@ const scenes: Record<string, () => Promise<void> | void> = {
     // As long as the first handle is there this contradicts it.
     let opened = false
     await collected(async () => {
-      opened ||= await open(path, { segmentBytes: 1 << 20 }).then((store) => store.close().then(() => true), () => false)
+      opened ||= await open(path, { segmentBytes: 1 << 20 }).then(
+        (store) => store.close().then(() => true),
+        () => false,
+      )
       return opened
     })
     report(opened ? 'closed' : 'still open')

@@ -45,8 +45,23 @@ test.serial('exit while waiting for durable: what was applied is there', async (
 test.serial('no call needs a thread of the pool of Node', async (t) => {
   const ended = await runChild(SCENES, { args: ['the pool is taken', temporaryFolder(t)], env: { UV_THREADPOOL_SIZE: '1' }, limitMs: 60_000 })
   const calls = [
-    'seal', 'unseal', 'trimEvents', 'rotateEvents', 'checksum', 'pauseIngestion', 'sync', 'flush', 'verify', 'dropCollection', 'log.sync', 'log.rotate',
-    'log.checksum', 'log.deleteRange', 'log.verify', 'log.close', 'close',
+    'seal',
+    'unseal',
+    'trimEvents',
+    'rotateEvents',
+    'checksum',
+    'pauseIngestion',
+    'sync',
+    'flush',
+    'verify',
+    'dropCollection',
+    'log.sync',
+    'log.rotate',
+    'log.checksum',
+    'log.deleteRange',
+    'log.verify',
+    'log.close',
+    'close',
   ]
   t.deepEqual([ended.reports, ended.code, ended.hung, ended.stderr], [calls, 0, false, ''])
 })
@@ -61,7 +76,11 @@ for (const scene of ['idle', 'opened and never used']) {
 // Bug: with a long `flush.intervalMs` a process that was through stayed until the next flush. Mechanism: a commit that was not durable kept the event loop
 // alive, and nothing asked for it to become durable but the flusher. Fix: it holds the loop only when that is about to end, and asks then. So what nobody
 // awaits costs one flush at the end, and none before.
-for (const [scene, commits, flushes] of [['busy', COMMITS, 1], ['busy for a while', 20 * COMMITS, 1], ['busy at the very end', 3, 3]] as const) {
+for (const [scene, commits, flushes] of [
+  ['busy', COMMITS, 1],
+  ['busy for a while', 20 * COMMITS, 1],
+  ['busy at the very end', 3, 3],
+] as const) {
   test.serial(`${scene}: a commit that nobody awaits keeps the process alive until it is durable, and no longer`, async (t) => {
     const path = temporaryFolder(t)
     const ended = await runChild(SCENES, { args: [scene, path], limitMs: 60_000 })

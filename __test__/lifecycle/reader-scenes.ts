@@ -74,15 +74,17 @@ const scenes: Record<string, (path: string) => Promise<void>> = {
     const preflights = []
     for (let i = 0; i < 8; i++) {
       await store.transact((tx) => fill(tx, `round-${i}`))
-      preflights.push(store.transact({
-        keys: { read: [store.state.keys({ prefix: 'large' })] },
-        preflight: async (context) => {
-          const count = context.range(store.state, { prefix: 'large' }).count()
-          await held
-          return count
-        },
-        apply: (tx, count) => tx.put(store.state, `counted-${i}`, count as never),
-      }))
+      preflights.push(
+        store.transact({
+          keys: { read: [store.state.keys({ prefix: 'large' })] },
+          preflight: async (context) => {
+            const count = context.range(store.state, { prefix: 'large' }).count()
+            await held
+            return count
+          },
+          apply: (tx, count) => tx.put(store.state, `counted-${i}`, count as never),
+        }),
+      )
       await store.flush()
     }
     const pinned = store.stats().readers.bytes
@@ -136,7 +138,10 @@ const scenes: Record<string, (path: string) => Promise<void>> = {
     limit('unlimited')
     let healed = false
     for (let i = 0; i < 100 && !healed; i++) {
-      healed = await blobs.put('after', Buffer.alloc(1)).then(() => true, () => false)
+      healed = await blobs.put('after', Buffer.alloc(1)).then(
+        () => true,
+        () => false,
+      )
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
     report(JSON.stringify({ refusal, before, healed, after: isWhole() }))

@@ -9,8 +9,18 @@ const SCENES = new URL('reader-scenes.ts', import.meta.url)
 const ROUND_BYTES = 300 * 1000
 const ROUNDS = 50
 
-interface Readers { snapshots: number; oldestMs: number; bytes: number }
-interface Growth { settled: number; idle: [number, Readers]; held: [number, Readers]; released: Readers; after: number }
+interface Readers {
+  snapshots: number
+  oldestMs: number
+  bytes: number
+}
+interface Growth {
+  settled: number
+  idle: [number, Readers]
+  held: [number, Readers]
+  released: Readers
+  after: number
+}
 
 test('a thread that stopped reading pins nothing; a snapshot that is held does, and everybody can see it', async (t) => {
   const ended = await runChild(SCENES, { args: ['file-growth', storePath(t)] })
@@ -41,7 +51,11 @@ test('waiting to warn keeps no process alive', async (t) => {
   t.deepEqual([ended.code, ended.hung, ended.stderr, ended.reports], [0, false, '', ['holding']])
 })
 
-interface Refusal { code: string; message: string; retryable: boolean }
+interface Refusal {
+  code: string
+  message: string
+  retryable: boolean
+}
 
 /**
  * Bug: a snapshot of a large commit, or a few preflights over spans, and then an awaited write: it waited for ever, and with it all writers of all threads.

@@ -7,7 +7,11 @@ import { report } from '../support/report.ts'
 import { ended, startWorker } from '../support/workers.ts'
 import type { Happened } from './committer.ts'
 
-interface Part { readonly scene: string; readonly path: string; readonly name: string }
+interface Part {
+  readonly scene: string
+  readonly path: string
+  readonly name: string
+}
 
 const OPTIONS = { flush: { intervalMs: 300 } }
 
@@ -63,10 +67,13 @@ const inWorker: Record<string, (store: CanonicalStore<Happened>, name: string) =
   'two-workers': async (store, name) => {
     report(`store ${store.meta().storeId}`)
     for (let n = 1; n <= 200; n++) {
-      await store.transact((tx) => {
-        tx.put(store.state, name, n)
-        tx.append({ writer: name, n })
-      }, { durability: n % 2 === 0 ? 'applied' : 'durable' })
+      await store.transact(
+        (tx) => {
+          tx.put(store.state, name, n)
+          tx.append({ writer: name, n })
+        },
+        { durability: n % 2 === 0 ? 'applied' : 'durable' },
+      )
     }
     if (name === 'second') {
       while (store.state.get('first') !== 200) await new Promise((resolve) => setTimeout(resolve, 1))

@@ -44,7 +44,10 @@ test.serial('two workers on one path share a store', async (t) => {
   t.true(ended.reports.includes('the second sees what the first wrote'))
   const store = await open<Happened>(path)
   t.is(store.nextEventId, 401)
-  t.deepEqual(store.state.range().toArray(), [['first', 200], ['second', 200]])
+  t.deepEqual(store.state.range().toArray(), [
+    ['first', 200],
+    ['second', 200],
+  ])
   await store.close()
 })
 

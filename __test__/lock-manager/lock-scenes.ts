@@ -6,7 +6,11 @@ import { type CanonicalStore, open } from 'ledgerstone'
 import { report } from '../support/report.ts'
 import { ended, startWorker, told } from '../support/workers.ts'
 
-interface Part { readonly scene: string; readonly path: string; readonly shared: Int32Array }
+interface Part {
+  readonly scene: string
+  readonly path: string
+  readonly shared: Int32Array
+}
 
 const ROUNDS = 1_500
 const FOR_EVER = { timeoutMs: 60_000 }
@@ -110,11 +114,15 @@ if (isMainThread) {
 /** Counts up what all threads count, by a read and a later write that only the lock keeps together. */
 async function takeTurns(store: CanonicalStore, shared: Int32Array): Promise<void> {
   for (let n = 0; n < ROUNDS; n++) {
-    await store.locks.with({ write: [store.state.key('turn')] }, async () => {
-      const before = Atomics.load(shared, 0)
-      await Promise.resolve()
-      Atomics.store(shared, 0, before + 1)
-    }, FOR_EVER)
+    await store.locks.with(
+      { write: [store.state.key('turn')] },
+      async () => {
+        const before = Atomics.load(shared, 0)
+        await Promise.resolve()
+        Atomics.store(shared, 0, before + 1)
+      },
+      FOR_EVER,
+    )
   }
   if (!isMainThread) await store.close()
 }

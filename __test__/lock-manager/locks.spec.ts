@@ -61,7 +61,14 @@ test('all of a set is had, or nothing: a key twice is one, for writing if either
 test('first come first served: a run of readers together, nobody overtakes', async (t) => {
   const locks = new LockManager()
   const { ask, granted, guards } = queue(locks, 'hot')
-  for (const [name, mode] of [['w1', 'write'], ['r1', 'read'], ['r2', 'read'], ['w2', 'write'], ['r3', 'read']] as const) ask(name, mode)
+  for (const [name, mode] of [
+    ['w1', 'write'],
+    ['r1', 'read'],
+    ['r2', 'read'],
+    ['w2', 'write'],
+    ['r3', 'read'],
+  ] as const)
+    ask(name, mode)
   await turn()
   t.deepEqual(granted, ['w1'])
   t.is(locks.tryAcquire({ read: ['hot'] }), undefined)
@@ -126,7 +133,10 @@ test('an aborted signal ends the waiting with its reason, and a grant that comes
   racing.abort(reason)
   t.is(await t.throwsAsync(races), reason)
   t.like(locks.stats(), { held: 0, waiting: 0 })
-  t.deepEqual([waiting, racing].map(({ signal }) => getEventListeners(signal, 'abort').length), [0, 0])
+  t.deepEqual(
+    [waiting, racing].map(({ signal }) => getEventListeners(signal, 'abort').length),
+    [0, 0],
+  )
   const again = locks.tryAcquire({ write: ['a'] })
   t.truthy(again)
 })
@@ -173,13 +183,24 @@ test('a second release does nothing, also when others have got the lock since', 
 
 test('with() releases whatever happens', async (t) => {
   const locks = new LockManager()
-  t.is(await locks.with({ write: ['a'] }, async (guard) => {
-    await turn()
-    t.is(locks.tryAcquire({ read: ['a'] }), undefined)
-    return guard.heldMs >= 0 ? 'done' : 'never'
-  }), 'done')
-  await t.throwsAsync(locks.with({ write: ['a'] }, () => { throw new Error('mine') }), { message: 'mine' })
-  await t.throwsAsync(locks.with({ write: ['a'] }, () => Promise.reject(new Error('mine too'))), { message: 'mine too' })
+  t.is(
+    await locks.with({ write: ['a'] }, async (guard) => {
+      await turn()
+      t.is(locks.tryAcquire({ read: ['a'] }), undefined)
+      return guard.heldMs >= 0 ? 'done' : 'never'
+    }),
+    'done',
+  )
+  await t.throwsAsync(
+    locks.with({ write: ['a'] }, () => {
+      throw new Error('mine')
+    }),
+    { message: 'mine' },
+  )
+  await t.throwsAsync(
+    locks.with({ write: ['a'] }, () => Promise.reject(new Error('mine too'))),
+    { message: 'mine too' },
+  )
   t.is(locks.stats().held, 0)
   t.is(await codeOf(() => locks.with({}, 5 as never)), 'ERR_INVALID_ARGUMENT')
 })
@@ -265,7 +286,9 @@ test('keys of collections are locks of their own, by store, collection and key',
   t.is(locks.tryAcquire({ read: [store.state.key('a')] }), undefined)
   // One in a million shares the stripe by chance, ten of ten do not.
   const others = Array.from({ length: 10 }, (_, n) => n)
-  const free = others.filter((n) => locks.tryAcquire({ write: [other.state.key('a'), store.state.key(`a${n}`), store.collection(`c${n}`).key('a'), `a${n}`] }) !== undefined)
+  const free = others.filter(
+    (n) => locks.tryAcquire({ write: [other.state.key('a'), store.state.key(`a${n}`), store.collection(`c${n}`).key('a'), `a${n}`] }) !== undefined,
+  )
   t.true(free.length === 1, 'of sets with one key in common one is had')
   guard.release()
   t.is(await codeOf(() => store.locks.acquire({ read: [other.state.key('a')] })), 'ERR_INVALID_ARGUMENT')
@@ -279,7 +302,10 @@ test.serial('what can be had at once is one native call, and giving it back one'
   const { locks } = store
   const keys = { read: [store.state.key('a')], write: ['b', store.state.key('c')] }
   t.deepEqual(await callsUntil(async () => (await locks.acquire(keys)).release()), { lock: 1, unlock: 1 })
-  t.deepEqual(callsOf(() => locks.tryAcquire(keys)?.release()), { lock: 1, unlock: 1 })
+  t.deepEqual(
+    callsOf(() => locks.tryAcquire(keys)?.release()),
+    { lock: 1, unlock: 1 },
+  )
   const holder = await locks.acquire(keys)
   const calls = await callsUntil(async () => {
     const waits = Array.from({ length: 50 }, () => locks.acquire({ read: ['b'] }))
@@ -318,8 +344,15 @@ test.serial('time-out and abort storms leave nothing held, nobody waiting and no
   setTimeout(() => one.abort(), 45)
   await Promise.all(tasks)
   t.log(Object.fromEntries(outcomes))
-  t.is([...outcomes.values()].reduce((sum, n) => sum + n, 0), 4_500)
-  t.deepEqual([...outcomes.keys()].filter((outcome) => outcome !== 'granted' && outcome !== 'ERR_LOCK_TIMEOUT' && outcome !== '20'), [], 'AbortError has the code 20')
+  t.is(
+    [...outcomes.values()].reduce((sum, n) => sum + n, 0),
+    4_500,
+  )
+  t.deepEqual(
+    [...outcomes.keys()].filter((outcome) => outcome !== 'granted' && outcome !== 'ERR_LOCK_TIMEOUT' && outcome !== '20'),
+    [],
+    'AbortError has the code 20',
+  )
   const { held, waiting } = locks.stats()
   t.deepEqual({ held, waiting }, { held: 0, waiting: 0 })
   t.is(getEventListeners(one.signal, 'abort').length, 0)
@@ -333,24 +366,26 @@ test('random sets never dead-lock, and each is alone with what it writes', async
   const random = new Random(seed)
   const locks = new LockManager({ timeoutMs: 60_000 })
   const inside = new Map<string, number>()
-  await Promise.all(Array.from({ length: 100 }, async () => {
-    for (let round = 0; round < 20; round++) {
-      const keys = [...new Set(Array.from({ length: 1 + random.below(5) }, () => `k${random.below(30)}`))]
-      const split = random.below(keys.length + 1)
-      const [read, write] = [keys.slice(0, split), keys.slice(split)]
-      const guard = await locks.acquire({ read, write })
-      const enter = (step: number): void => {
-        for (const key of read) inside.set(key, (inside.get(key) ?? 0) + step)
-        for (const key of write) inside.set(key, (inside.get(key) ?? 0) - step)
+  await Promise.all(
+    Array.from({ length: 100 }, async () => {
+      for (let round = 0; round < 20; round++) {
+        const keys = [...new Set(Array.from({ length: 1 + random.below(5) }, () => `k${random.below(30)}`))]
+        const split = random.below(keys.length + 1)
+        const [read, write] = [keys.slice(0, split), keys.slice(split)]
+        const guard = await locks.acquire({ read, write })
+        const enter = (step: number): void => {
+          for (const key of read) inside.set(key, (inside.get(key) ?? 0) + step)
+          for (const key of write) inside.set(key, (inside.get(key) ?? 0) - step)
+        }
+        for (const key of write) if ((inside.get(key) ?? 0) !== 0) t.fail(`not alone with ${key}`)
+        for (const key of read) if ((inside.get(key) ?? 0) < 0) t.fail(`a writer is inside ${key}`)
+        enter(1)
+        if (random.oneIn(3)) await turn()
+        enter(-1)
+        guard.release()
       }
-      for (const key of write) if ((inside.get(key) ?? 0) !== 0) t.fail(`not alone with ${key}`)
-      for (const key of read) if ((inside.get(key) ?? 0) < 0) t.fail(`a writer is inside ${key}`)
-      enter(1)
-      if (random.oneIn(3)) await turn()
-      enter(-1)
-      guard.release()
-    }
-  }))
+    }),
+  )
   t.like(locks.stats(), { held: 0, waiting: 0, acquired: 2_000, timeouts: 0 })
 })
 

@@ -26,8 +26,10 @@ for (;;) {
     const { ordinal } = pending
     const purgeObsoleteDiffs = random.oneIn(2)
     const purgeObsoletePendings = random.oneIn(2)
-    const after = snapshots.filter((found) => found.ordinal >= ordinal || !(found.type === 'diff' && purgeObsoleteDiffs || found.type === 'pending' && purgeObsoletePendings))
-    tell({ before: of(snapshots), after: of(after).map((found) => found.startsWith(`${ordinal} `) ? found.replace('pending', 'full') : found) })
+    const after = snapshots.filter(
+      (found) => found.ordinal >= ordinal || !((found.type === 'diff' && purgeObsoleteDiffs) || (found.type === 'pending' && purgeObsoletePendings)),
+    )
+    tell({ before: of(snapshots), after: of(after).map((found) => (found.startsWith(`${ordinal} `) ? found.replace('pending', 'full') : found)) })
     fill(pending)
     await set.publishCompletedSnapshot(ordinal, { purgeObsoleteDiffs, purgeObsoletePendings })
   } else {

@@ -13,11 +13,20 @@ import { openSet, publish, setPath, short } from './set-folder.ts'
 
 const ofUnix = process.platform === 'win32' ? test.skip : test
 const FOREIGN = [
-  'notes.txt', 'snapshot_.bin', 'snapshot_0_0-of-1_full.bin', 'snapshot_01_0-of-1_full.bin', 'snapshot_1_1-of-1_full.bin', 'snapshot_7_0-of-4097_full.bin',
-  'snapshot_7_0-of-2_full.bin', 'snapshot_18446744073709551617_0-of-1_full.bin', 'snapshot_1_0-of-1_full.bin.tmp', 'snapshot_1_0-of-1_FULL.bin', 'LOCK.tmp',
+  'notes.txt',
+  'snapshot_.bin',
+  'snapshot_0_0-of-1_full.bin',
+  'snapshot_01_0-of-1_full.bin',
+  'snapshot_1_1-of-1_full.bin',
+  'snapshot_7_0-of-4097_full.bin',
+  'snapshot_7_0-of-2_full.bin',
+  'snapshot_18446744073709551617_0-of-1_full.bin',
+  'snapshot_1_0-of-1_full.bin.tmp',
+  'snapshot_1_0-of-1_FULL.bin',
+  'LOCK.tmp',
 ]
 
-test('names that are none of the set\'s are listed and left alone', async (t) => {
+test("names that are none of the set's are listed and left alone", async (t) => {
   const path = setPath(t)
   const set = await openSet(t, path)
   await publish(set, 1)
@@ -25,7 +34,10 @@ test('names that are none of the set\'s are listed and left alone', async (t) =>
   for (const name of FOREIGN) writeFileSync(join(path, name), 'mine')
   mkdirSync(join(path, 'folder'))
   const again = await openSet(t, path)
-  t.deepEqual(again.list().foreign, [...FOREIGN, 'folder'].toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))))
+  t.deepEqual(
+    again.list().foreign,
+    [...FOREIGN, 'folder'].toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
+  )
   t.deepEqual(short(again.snapshotsToRestore()), ['1 full'])
   await publish(again, 2, { purgeObsoleteDiffs: true, purgeObsoletePendings: true })
   await again.prune({ keepFull: 1, pendings: true })
@@ -57,7 +69,8 @@ ofUnix('what is no regular file is neither followed nor waited for, and stays', 
       else if (kind === 'fifo') execFileSync('mkfifo', [path])
       else mkdirSync(path)
     }
-    const stays = (path: string): boolean => kind === 'link' ? readlinkSync(path) === outside : kind === 'fifo' ? lstatSync(path).isFIFO() : lstatSync(path).isDirectory()
+    const stays = (path: string): boolean =>
+      kind === 'link' ? readlinkSync(path) === outside : kind === 'fifo' ? lstatSync(path).isFIFO() : lstatSync(path).isDirectory()
 
     const pending = await set.createOrGetSnapshot('pending', 2, false)
     put(pending.shardPaths[1] as string)
@@ -66,7 +79,17 @@ ofUnix('what is no regular file is neither followed nor waited for, and stays', 
     const full = await publish(set, 1)
     put(diff.shardPaths[0] as string)
     await set.close()
-    t.deepEqual(short((await openSet(t, path).then(async (again) => { const chain = again.snapshotsToRestore(); await again.close(); return chain }))), ['3 full'], kind)
+    t.deepEqual(
+      short(
+        await openSet(t, path).then(async (again) => {
+          const chain = again.snapshotsToRestore()
+          await again.close()
+          return chain
+        }),
+      ),
+      ['3 full'],
+      kind,
+    )
     put(full.shardPaths[0] as string)
     const again = await openSet(t, path)
     t.is((await errorOf(() => again.snapshotsToRestore())).code, 'ERR_CORRUPT', kind)
@@ -79,7 +102,10 @@ ofUnix('what is no regular file is neither followed nor waited for, and stays', 
       const path = setPath(t)
       mkdirSync(path)
       put(join(path, name))
-      const opened = await FileSnapshotSet.open(path).then((opened) => opened.close().then(() => 'opened'), (error: { code: string }) => error.code)
+      const opened = await FileSnapshotSet.open(path).then(
+        (opened) => opened.close().then(() => 'opened'),
+        (error: { code: string }) => error.code,
+      )
       t.is(opened, name === 'MANIFEST' ? 'ERR_FORMAT' : 'opened', `${kind} ${name}`)
       t.true(stays(join(path, name)))
     }
@@ -105,7 +131,13 @@ test('what is in the way of a new name is not replaced', async (t) => {
 test('a manifest that lies about its size, or is no manifest, is refused and left alone', async (t) => {
   for (const [code, make] of [
     ['ERR_FORMAT', (path: string) => writeFileSync(path, 'a list of things to do')],
-    ['ERR_FORMAT', (path: string) => { writeFileSync(path, ''); truncateSync(path, 2 ** 40) }],
+    [
+      'ERR_FORMAT',
+      (path: string) => {
+        writeFileSync(path, '')
+        truncateSync(path, 2 ** 40)
+      },
+    ],
     ['ERR_CORRUPT', (path: string) => writeFileSync(path, Buffer.concat([Buffer.from('LGST-SSM'), Buffer.alloc(60, 0xff)]))],
     ['ERR_CORRUPT', (path: string) => writeFileSync(path, '')],
   ] as const) {

@@ -27,7 +27,12 @@ test('a kill at any moment leaves the set before the step or after it', async (t
   for (let round = 0; round < ROUNDS; round++) {
     const where = `seed ${seed} round ${round}`
     let last: Step | undefined
-    const child = new Child(CHANGER, { args: [path, String(random.bits())], onReport: (line) => { if (line !== 'open') last = JSON.parse(line) as Step } })
+    const child = new Child(CHANGER, {
+      args: [path, String(random.bits())],
+      onReport: (line) => {
+        if (line !== 'open') last = JSON.parse(line) as Step
+      },
+    })
     await child.reported('open')
     await sleep(random.below(MAX_DELAY_MS))
     child.kill('SIGKILL')
@@ -49,7 +54,11 @@ test('a kill at any moment leaves the set before the step or after it', async (t
     }
     t.true(snapshots.filter(({ type }) => type === 'full').every(holds), where)
     const base = snapshots.findLast(({ type }) => type === 'full')
-    t.deepEqual(short(set.snapshotsToRestore()), short(snapshots.filter(({ type, ordinal }) => ordinal === base?.ordinal || (type === 'diff' && ordinal > (base?.ordinal ?? 0)))), where)
+    t.deepEqual(
+      short(set.snapshotsToRestore()),
+      short(snapshots.filter(({ type, ordinal }) => ordinal === base?.ordinal || (type === 'diff' && ordinal > (base?.ordinal ?? 0)))),
+      where,
+    )
     await set.prune({ keepFull: 3, pendings: random.oneIn(4) })
     await set.close()
   }

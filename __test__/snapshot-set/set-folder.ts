@@ -28,7 +28,11 @@ export function fill({ ordinal, shardPaths }: SnapshotInfo): void {
 }
 
 /** A pending snapshot that is filled and published. */
-export async function publish(set: FileSnapshotSet | Published, shards: number, options?: { purgeObsoleteDiffs?: boolean; purgeObsoletePendings?: boolean }): Promise<SnapshotInfo> {
+export async function publish(
+  set: FileSnapshotSet | Published,
+  shards: number,
+  options?: { purgeObsoleteDiffs?: boolean; purgeObsoletePendings?: boolean },
+): Promise<SnapshotInfo> {
   const pending = await set.createOrGetSnapshot('pending', shards, false)
   fill(pending)
   return set.publishCompletedSnapshot(pending.ordinal, options)

@@ -15,14 +15,14 @@ let kept: unknown
 process.once('exit', () => kept)
 
 const scenes: Record<string, (path: string) => Promise<void>> = {
-  'holds': async (path) => {
+  holds: async (path) => {
     const set = await FileSnapshotSet.open(path)
     kept = set
     await publish(set, 1)
     setInterval(() => {}, 1_000)
     report('open')
   },
-  'idle': async (path) => {
+  idle: async (path) => {
     kept = await FileSnapshotSet.open(path)
     report('open')
   },
@@ -34,14 +34,17 @@ const scenes: Record<string, (path: string) => Promise<void>> = {
   },
   'worker-holds': async (path) => {
     const worker = await start(path)
-    const refused = await FileSnapshotSet.open(path).then(() => undefined, (error: { code: string; pid: number }) => error)
+    const refused = await FileSnapshotSet.open(path).then(
+      () => undefined,
+      (error: { code: string; pid: number }) => error,
+    )
     report(`${refused?.code} ${refused?.pid === process.pid ? 'own pid' : refused?.pid}`)
     await worker.terminate()
     await (await opened(path)).close()
     report('free')
   },
   // Terminated in the middle of whatever it does, again and again.
-  'terminated': async (path) => {
+  terminated: async (path) => {
     let whole = 0
     for (let round = 0; round < ROUNDS; round++) {
       const worker = await start(path)
@@ -56,10 +59,12 @@ const scenes: Record<string, (path: string) => Promise<void>> = {
     }
     report(`whole ${whole} of ${ROUNDS}`)
   },
-  'forgotten': async (path) => {
+  forgotten: async (path) => {
     const warnings: string[] = []
     process.on('warning', (warning) => warnings.push(`${(warning as { code?: string }).code} ${warning.message}`))
-    await (async () => { await publish(await FileSnapshotSet.open(path), 1) })()
+    await (async () => {
+      await publish(await FileSnapshotSet.open(path), 1)
+    })()
     for (let tries = 0; tries < 400 && warnings.length === 0; tries++) {
       globalThis.gc?.()
       await pause(5)

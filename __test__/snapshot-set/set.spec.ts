@@ -35,8 +35,15 @@ test('snapshots and shards are in the order of their numbers', async (t) => {
   const set = await openSet(t)
   for (let n = 1; n <= 12; n++) await set.createOrGetSnapshot('diff', 16, false)
   const chain = set.snapshotsToRestore()
-  t.deepEqual(chain.map(({ ordinal }) => ordinal), Array.from({ length: 12 }, (_, i) => i + 1))
-  for (const { ordinal, shardPaths } of chain) t.deepEqual(shardPaths.map((path) => basename(path)), Array.from({ length: 16 }, (_, shard) => `snapshot_${ordinal}_${shard}-of-16_diff.bin`))
+  t.deepEqual(
+    chain.map(({ ordinal }) => ordinal),
+    Array.from({ length: 12 }, (_, i) => i + 1),
+  )
+  for (const { ordinal, shardPaths } of chain)
+    t.deepEqual(
+      shardPaths.map((path) => basename(path)),
+      Array.from({ length: 16 }, (_, shard) => `snapshot_${ordinal}_${shard}-of-16_diff.bin`),
+    )
 })
 
 test('what was obsolete goes with a publication that asks for it, and by pruning', async (t) => {
@@ -54,11 +61,14 @@ test('what was obsolete goes with a publication that asks for it, and by pruning
   await set.close()
   const again = await openSet(t, path)
   t.deepEqual(short(await again.prune({ keepFull: 1, pendings: true })), ['4 full', '6 pending'])
-  t.deepEqual(readdirSync(path).filter((name) => name.startsWith('snapshot_')), ['snapshot_5_0-of-1_full.bin'])
+  t.deepEqual(
+    readdirSync(path).filter((name) => name.startsWith('snapshot_')),
+    ['snapshot_5_0-of-1_full.bin'],
+  )
   t.is((await again.createOrGetSnapshot('diff', 1, false)).ordinal, 7, 'no number is given twice')
 })
 
-test('a folder may be a URL, is made with its parents, and files are the owner\'s alone', async (t) => {
+test("a folder may be a URL, is made with its parents, and files are the owner's alone", async (t) => {
   const path = join(setPath(t), 'a', 'b')
   const set = await FileSnapshotSet.open(pathToFileURL(path))
   t.teardown(() => set.close())
@@ -74,7 +84,10 @@ test('a folder may be a URL, is made with its parents, and files are the owner\'
 test('calls are carried out in their order, however many wait', async (t) => {
   const set = await openSet(t)
   const made = await Promise.all(Array.from({ length: 60 }, (_, i) => set.createOrGetSnapshot(i % 3 === 0 ? 'pending' : 'diff', 1, false)))
-  t.deepEqual(made.map(({ ordinal }) => ordinal), Array.from({ length: 60 }, (_, i) => i + 1))
+  t.deepEqual(
+    made.map(({ ordinal }) => ordinal),
+    Array.from({ length: 60 }, (_, i) => i + 1),
+  )
   const waiting = Promise.allSettled([set.createOrGetSnapshot('diff', 1, false), set.prune({ pendings: true }), set.createOrGetSnapshot('diff', 1, false)])
   await set.close()
   t.true((await waiting).every((outcome) => outcome.status === 'fulfilled' || outcome.reason.code === 'ERR_CLOSED'))
@@ -106,19 +119,37 @@ test('wrong arguments are refused before anything happens', async (t) => {
     expectError(t, error, { code: 'ERR_INVALID_ARGUMENT', class: 'InvalidArgumentError', fields: { argument } })
   }
   const open = (...args: unknown[]): Promise<unknown> => (FileSnapshotSet as unknown as { open(...args: unknown[]): Promise<unknown> }).open(...args)
-  for (const [argument, ...args] of [['folder', ''], ['folder', 5], ['verify', path, { verify: true }], ['create', path, { create: true }]] as const) {
+  for (const [argument, ...args] of [
+    ['folder', ''],
+    ['folder', 5],
+    ['verify', path, { verify: true }],
+    ['create', path, { create: true }],
+  ] as const) {
     expectError(t, await errorOf(() => open(...args)), { code: 'ERR_INVALID_ARGUMENT', class: 'InvalidArgumentError', fields: { argument } })
   }
-  expectError(t, await errorOf(() => set.createOrGetSnapshot('diff', 4_097, false)), { code: 'ERR_LIMIT', class: 'LimitError', fields: { limit: 'shardCount', size: 4_097, max: 4_096 } })
-  t.deepEqual(readdirSync(path).filter((name) => !name.startsWith('LOCK')), [])
+  expectError(t, await errorOf(() => set.createOrGetSnapshot('diff', 4_097, false)), {
+    code: 'ERR_LIMIT',
+    class: 'LimitError',
+    fields: { limit: 'shardCount', size: 4_097, max: 4_096 },
+  })
+  t.deepEqual(
+    readdirSync(path).filter((name) => !name.startsWith('LOCK')),
+    [],
+  )
 })
 
 test('an unknown ordinal and one that is not pending', async (t) => {
   const set = await openSet(t)
   await set.createOrGetSnapshot('diff', 1, false)
-  for (const ordinal of [0, 2, Number.MAX_SAFE_INTEGER]) expectError(t, await errorOf(() => set.publishCompletedSnapshot(ordinal)), { code: 'ERR_NOT_FOUND', class: 'LedgerstoneError', fields: { ordinal } })
+  for (const ordinal of [0, 2, Number.MAX_SAFE_INTEGER])
+    expectError(t, await errorOf(() => set.publishCompletedSnapshot(ordinal)), { code: 'ERR_NOT_FOUND', class: 'LedgerstoneError', fields: { ordinal } })
   const full = await publish(set, 1)
-  for (const ordinal of [1, full.ordinal]) expectError(t, await errorOf(() => set.publishCompletedSnapshot(ordinal)), { code: 'ERR_INVALID_ARGUMENT', class: 'InvalidArgumentError', fields: { argument: 'ordinal' } })
+  for (const ordinal of [1, full.ordinal])
+    expectError(t, await errorOf(() => set.publishCompletedSnapshot(ordinal)), {
+      code: 'ERR_INVALID_ARGUMENT',
+      class: 'InvalidArgumentError',
+      fields: { argument: 'ordinal' },
+    })
 })
 
 test('use after the end', async (t) => {
@@ -126,7 +157,15 @@ test('use after the end', async (t) => {
   await set.close()
   await set.close()
   await set[Symbol.asyncDispose]()
-  const calls = [() => set.list(), () => set.snapshotsToRestore(), () => set.path, () => set.recovery, () => set.createOrGetSnapshot('diff', 1, false), () => set.publishCompletedSnapshot(1), () => set.prune({})]
+  const calls = [
+    () => set.list(),
+    () => set.snapshotsToRestore(),
+    () => set.path,
+    () => set.recovery,
+    () => set.createOrGetSnapshot('diff', 1, false),
+    () => set.publishCompletedSnapshot(1),
+    () => set.prune({}),
+  ]
   for (const call of calls) expectError(t, await errorOf(call), { code: 'ERR_CLOSED', class: 'ClosedError', fields: {} })
 })
 
@@ -141,16 +180,26 @@ test('a damaged full snapshot falls back to the one before it with its diffs, an
   const damaged = newest.shardPaths[1] as string
   const bytes = readFileSync(damaged)
   const warnings: string[] = []
-  const listen = (warning: Error & { code?: string }): void => { if (warning.message.includes(damaged)) warnings.push(warning.code ?? '') }
+  const listen = (warning: Error & { code?: string }): void => {
+    if (warning.message.includes(damaged)) warnings.push(warning.code ?? '')
+  }
   process.on('warning', listen)
   t.teardown(() => process.off('warning', listen))
   const flipped = Buffer.from(bytes)
   flipped[7] = (flipped[7] as number) ^ 1
-  for (const [how, damage] of Object.entries({ flipped: () => writeFileSync(damaged, flipped), cut: () => truncateSync(damaged, bytes.length - 1), missing: () => rmSync(damaged) })) {
+  for (const [how, damage] of Object.entries({
+    flipped: () => writeFileSync(damaged, flipped),
+    cut: () => truncateSync(damaged, bytes.length - 1),
+    missing: () => rmSync(damaged),
+  })) {
     damage()
     const again = await FileSnapshotSet.open(path)
     t.deepEqual(short(again.snapshotsToRestore()), ['1 full', '2 diff', '4 diff'], how)
-    t.deepEqual(again.recovery.damaged.map(({ ordinal, type, file }) => [ordinal, type, file]), [[3, 'full', damaged]], how)
+    t.deepEqual(
+      again.recovery.damaged.map(({ ordinal, type, file }) => [ordinal, type, file]),
+      [[3, 'full', damaged]],
+      how,
+    )
     t.regex(again.recovery.damaged[0]?.message ?? '', /^a shard is /, how)
     t.deepEqual(short(await again.prune({ keepFull: 2 })), [], 'one that does not hold is none of those kept')
     await again.close()
@@ -196,6 +245,10 @@ test('a pending snapshot without all of its files is not published', async (t) =
   const pending = await set.createOrGetSnapshot('pending', 3, false)
   fill(pending)
   rmSync(pending.shardPaths[2] as string)
-  expectError(t, await errorOf(() => set.publishCompletedSnapshot(1)), { code: 'ERR_CORRUPT', class: 'CorruptionError', fields: { file: pending.shardPaths[2], offset: 0 } })
+  expectError(t, await errorOf(() => set.publishCompletedSnapshot(1)), {
+    code: 'ERR_CORRUPT',
+    class: 'CorruptionError',
+    fields: { file: pending.shardPaths[2], offset: 0 },
+  })
   t.true(existsSync(pending.shardPaths[0] as string))
 })

@@ -16,10 +16,22 @@ export function commentsOf(file: string, text: string): string[] {
     else comments.push(comment)
     end = isAlone ? index + match.length : -1
   }
-  return comments.flatMap((comment) => comment.split('\n').map(bare).join('\n').split(/\n{2,}/)).map((paragraph) => paragraph.replaceAll('\n', ' ').trim()).filter((paragraph) => paragraph !== '')
+  return comments
+    .flatMap((comment) =>
+      comment
+        .split('\n')
+        .map(bare)
+        .join('\n')
+        .split(/\n{2,}/),
+    )
+    .map((paragraph) => paragraph.replaceAll('\n', ' ').trim())
+    .filter((paragraph) => paragraph !== '')
 }
 
 /** A line without the signs that make it a comment. */
 function bare(line: string): string {
-  return line.replace(/^ *(?:\/\/[/!]?|\/?\*+(?!\/))? ?/, '').replace(/ *\*\/$/, '').trimEnd()
+  return line
+    .replace(/^ *(?:\/\/[/!]?|\/?\*+(?!\/))? ?/, '')
+    .replace(/ *\*\/$/, '')
+    .trimEnd()
 }

@@ -18,13 +18,22 @@ export function importsOf(file: string, text: string): Import[] {
 function isTypeOnly(what: string): boolean {
   if (/^\s*type\b/.test(what)) return true
   const names = /^\s*\{([^}]*)\}\s*$/.exec(what)?.[1]
-  return names !== undefined && names.split(',').filter((name) => name.trim() !== '').every((name) => /^\s*type\s/.test(name))
+  return (
+    names !== undefined &&
+    names
+      .split(',')
+      .filter((name) => name.trim() !== '')
+      .every((name) => /^\s*type\s/.test(name))
+  )
 }
 
 /** Only types: nothing is left of the file when the program runs. */
 export function isInterfaceFile(text: string): boolean {
   const rest = withoutComments(text).replace(/^declare .*$/gm, '')
-  return !/^\s*(?:export\s+)?(?:default\s+)?(?:abstract\s+)?(?:async\s+)?(?:const|let|var|class|function|enum)\b/m.test(rest) && importsOf('', rest).every((each) => each.isTypeOnly)
+  return (
+    !/^\s*(?:export\s+)?(?:default\s+)?(?:abstract\s+)?(?:async\s+)?(?:const|let|var|class|function|enum)\b/m.test(rest) &&
+    importsOf('', rest).every((each) => each.isTypeOnly)
+  )
 }
 
 /** The files from which one can come back to where one began, in the order of the way; `undefined` when there is no such way. */

@@ -7,7 +7,10 @@ import type { Import } from './imports.ts'
 export function usesOf(file: string, text: string, files: ReadonlySet<string>): Import[] {
   const code = text.replace(/^#\[cfg\(test\)\]\n(?:#\[.*\n)*mod \w+ \{[\s\S]*$/m, '').replace(/\/\/.*$/gm, '')
   const root = file.slice(0, file.indexOf('/src/') + '/src/'.length)
-  const here = file.slice(root.length, -'.rs'.length).split('/').filter((part) => !['mod', 'lib'].includes(part))
+  const here = file
+    .slice(root.length, -'.rs'.length)
+    .split('/')
+    .filter((part) => !['mod', 'lib'].includes(part))
   const declared = [...code.matchAll(/^(?:pub(?:\([^)]*\))? )?mod (\w+);/gm)].map(([, name]) => name as string)
   const begins = new RegExp(`(?<![:\\w])(?:crate|self|super${declared.map((name) => `|${name}`).join('')})::`, 'g')
   const paths = [...code.matchAll(begins)].flatMap(({ index }) => leavesOf(code, index)).map((path) => absolute(path, here))

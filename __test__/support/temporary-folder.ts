@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /** Whatever runs something at its end, an ava test for example. */
-export interface Ends { teardown(fn: () => unknown): void }
+export interface Ends {
+  teardown(fn: () => unknown): void
+}
 
 /** An empty folder that is removed when the test ends. */
 export function temporaryFolder(t: Ends): string {

@@ -20,7 +20,10 @@ export function ended(worker: Worker): Promise<number> {
   return mailboxOf(worker).ended
 }
 
-interface Waiting { resolve(message: unknown): void; reject(reason: Error): void }
+interface Waiting {
+  resolve(message: unknown): void
+  reject(reason: Error): void
+}
 
 class Mailbox {
   readonly ended: Promise<number>

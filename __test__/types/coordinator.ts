@@ -1,11 +1,32 @@
 // The write coordinator as users write it. Nothing here runs: the type check proves what compiles and, by each `@ts-expect-error`, what must not.
 import type { Durability, LedgerstoneError, Pause, SignalOptions } from '../../src/index.ts'
 import {
-  type CoordinatorOptions, type CoordinatorStats, type CoordinatorTypes, type Delta, type EpochHandle, type EpochRange, type EpochStamped, type Flusher, http, type HttpSnapshot, jsonLines,
-  type JsonLinesSnapshot, listDelta, type ListDeltaTypes, mapDelta, type MapDeltaTypes, parquet, type ParquetSnapshot, type View, WriteCoordinator,
+  type CoordinatorOptions,
+  type CoordinatorStats,
+  type CoordinatorTypes,
+  type Delta,
+  type EpochHandle,
+  type EpochRange,
+  type EpochStamped,
+  type Flusher,
+  http,
+  type HttpSnapshot,
+  jsonLines,
+  type JsonLinesSnapshot,
+  listDelta,
+  type ListDeltaTypes,
+  mapDelta,
+  type MapDeltaTypes,
+  parquet,
+  type ParquetSnapshot,
+  type View,
+  WriteCoordinator,
 } from '../../src/write-coordinator/index.ts'
 
-interface Order { readonly id: string; readonly total: number }
+interface Order {
+  readonly id: string
+  readonly total: number
+}
 interface Mine extends CoordinatorTypes {
   Context: { nextId: number }
   Write: Order
@@ -26,9 +47,15 @@ class Orders implements Delta<Mine> {
     this.#orders.set(order.id, order)
     return this.#nextId++
   }
-  estimateSize(): number { return this.#orders.size * 100 }
-  freeze(): { frozen: Order[]; view: Map<string, Order>; context: Mine['Context'] } { return { frozen: [...this.#orders.values()], view: this.#orders, context: { nextId: this.#nextId } } }
-  reader(): ReadonlyMap<string, Order> { return this.#orders }
+  estimateSize(): number {
+    return this.#orders.size * 100
+  }
+  freeze(): { frozen: Order[]; view: Map<string, Order>; context: Mine['Context'] } {
+    return { frozen: [...this.#orders.values()], view: this.#orders, context: { nextId: this.#nextId } }
+  }
+  reader(): ReadonlyMap<string, Order> {
+    return this.#orders
+  }
 }
 
 const flusher: Flusher<Mine> = {
@@ -37,13 +64,22 @@ const flusher: Flusher<Mine> = {
     void [total, signal.aborted]
     return { rows: orders.length }
   },
-  async flushStorage({ signal }) { signal.throwIfAborted() },
+  async flushStorage({ signal }) {
+    signal.throwIfAborted()
+  },
 }
 const init = (context: Mine['Context']): Orders => new Orders(context)
 
 export async function orders(options: CoordinatorOptions<Mine>, signal: AbortSignal | undefined): Promise<void> {
   await using coordinator = new WriteCoordinator<Mine>({
-    init, context: { nextId: 1 }, snapshot: { rows: 0 }, flusher, flush: { bytes: 1, intervalMs: undefined, writes: 5 }, maxPendingBytes: undefined, durability: 'written', retry: { attempts: 3, minDelayMs: undefined },
+    init,
+    context: { nextId: 1 },
+    snapshot: { rows: 0 },
+    flusher,
+    flush: { bytes: 1, intervalMs: undefined, writes: 5 },
+    maxPendingBytes: undefined,
+    durability: 'written',
+    retry: { attempts: 3, minDelayMs: undefined },
   })
   const handle: EpochHandle<number> = await coordinator.write({ id: 'a', total: 1 }, { timeoutMs: 5, signal })
   const result: number = await coordinator.tryWrite({ id: 'b', total: 1 }).wait('durable', { signal })
@@ -54,9 +90,15 @@ export async function orders(options: CoordinatorOptions<Mine>, signal: AbortSig
   const stamped: EpochStamped<ReadonlyMap<string, Order>> | undefined = view.frozen[0]
   const range: EpochRange | undefined = stamped?.epochs
   const rows: number = view.snapshot.rows + view.epochs.applied
-  for await (const { snapshot } of coordinator.subscribe({ signal })) { const stored: number = snapshot.rows; void stored }
+  for await (const { snapshot } of coordinator.subscribe({ signal })) {
+    const stored: number = snapshot.rows
+    void stored
+  }
   await coordinator.flush('durable', { signal } satisfies SignalOptions)
-  { using pause: Pause = await coordinator.pause({ timeoutMs: undefined }); void pause }
+  {
+    using pause: Pause = await coordinator.pause({ timeoutMs: undefined })
+    void pause
+  }
   const failure: LedgerstoneError | undefined = coordinator.failure
   const stats: CoordinatorStats = coordinator.stats()
   await coordinator.close({ signal })
@@ -80,8 +122,9 @@ export async function orders(options: CoordinatorOptions<Mine>, signal: AbortSig
 
 export function mistakes(): void {
   const base = { context: { nextId: 1 }, snapshot: { rows: 0 }, flusher }
+  const counting = { flushDelta: async (orders: readonly Order[]) => ({ rows: orders.length }), flushStorage: async () => {} }
   // @ts-expect-error the types have to be named
-  void new WriteCoordinator({ init, context: { nextId: 1 }, snapshot: { rows: 0 }, flusher: { flushDelta: async (orders) => ({ rows: orders.length }), flushStorage: async () => {} } })
+  void new WriteCoordinator({ init, context: { nextId: 1 }, snapshot: { rows: 0 }, flusher: counting })
   // @ts-expect-error a context of another type
   void new WriteCoordinator<Mine>({ init, ...base, context: 5 })
   // @ts-expect-error no snapshot to begin with
@@ -96,26 +139,59 @@ export function mistakes(): void {
   void new WriteCoordinator<Mine>({ init, ...base, flusher: { flushDelta: async () => ({ rows: 1 }) } })
   // @ts-expect-error how often to try has to be said
   void new WriteCoordinator<Mine>({ init, ...base, retry: { minDelayMs: 5 } })
-  // @ts-expect-error a delta that is asynchronous
-  class Late implements Delta<Mine> { async apply(): Promise<number> { return 1 } estimateSize(): number { return 1 } freeze(): never { throw new Error() } reader(): ReadonlyMap<string, Order> { return new Map() } }
+  class Late implements Delta<Mine> {
+    // @ts-expect-error a delta that is asynchronous
+    async apply(): Promise<number> {
+      return 1
+    }
+    estimateSize(): number {
+      return 1
+    }
+    freeze(): never {
+      throw new Error()
+    }
+    reader(): ReadonlyMap<string, Order> {
+      return new Map()
+    }
+  }
   void Late
 }
 
-interface Lines extends ListDeltaTypes<Order> { Snapshot: JsonLinesSnapshot | undefined }
-interface Texts extends ListDeltaTypes<Order, string> { Snapshot: JsonLinesSnapshot | undefined }
-interface Users extends MapDeltaTypes<string, Order | undefined> { Snapshot: HttpSnapshot | undefined }
-interface Rows extends MapDeltaTypes<string, Order> { Snapshot: ParquetSnapshot | undefined }
+interface Lines extends ListDeltaTypes<Order> {
+  Snapshot: JsonLinesSnapshot | undefined
+}
+interface Texts extends ListDeltaTypes<Order, string> {
+  Snapshot: JsonLinesSnapshot | undefined
+}
+interface Users extends MapDeltaTypes<string, Order | undefined> {
+  Snapshot: HttpSnapshot | undefined
+}
+interface Rows extends MapDeltaTypes<string, Order> {
+  Snapshot: ParquetSnapshot | undefined
+}
 
 export async function ready(): Promise<void> {
   const nothing = { context: undefined, snapshot: undefined } as const
   const lines = new WriteCoordinator<Lines>({ init: listDelta(), ...nothing, flusher: jsonLines('a') })
   await lines.write({ id: 'a', total: 1 })
   const items: readonly Order[] = lines.view().current
-  void new WriteCoordinator<Texts>({ init: listDelta({ keep: (order: Order) => JSON.stringify(order) }), ...nothing, flusher: jsonLines('a', { encode: (text: string) => text }) })
-  const users = new WriteCoordinator<Users>({ init: mapDelta({ sizeOf: (key: string) => key.length }), ...nothing, flusher: http<readonly [string, Order | undefined]>('http://a') })
+  void new WriteCoordinator<Texts>({
+    init: listDelta({ keep: (order: Order) => JSON.stringify(order) }),
+    ...nothing,
+    flusher: jsonLines('a', { encode: (text: string) => text }),
+  })
+  const users = new WriteCoordinator<Users>({
+    init: mapDelta({ sizeOf: (key: string) => key.length }),
+    ...nothing,
+    flusher: http<readonly [string, Order | undefined]>('http://a'),
+  })
   await users.write({ key: 'a', value: undefined })
   const user: Order | undefined = users.view().current.get('a')
-  void new WriteCoordinator<Rows>({ init: mapDelta(), ...nothing, flusher: parquet<readonly [string, Order]>('a', { columns: { id: 'STRING', total: 'DOUBLE' }, row: ([, order]) => ({ ...order }) }) })
+  void new WriteCoordinator<Rows>({
+    init: mapDelta(),
+    ...nothing,
+    flusher: parquet<readonly [string, Order]>('a', { columns: { id: 'STRING', total: 'DOUBLE' }, row: ([, order]) => ({ ...order }) }),
+  })
   // @ts-expect-error a flusher of other items
   void new WriteCoordinator<Lines>({ init: listDelta(), ...nothing, flusher: jsonLines<number>('a') })
   // @ts-expect-error a value of another type

@@ -1,12 +1,30 @@
 // Envelopes as users write them. Nothing here runs: the type check proves what compiles and, by each `@ts-expect-error`, what must not.
-import { envelope, json, open, type Codec, type Envelope, type EnvelopeInput, type EnvelopeOptions, type EventMetadata, type EventTypeOptions, type StandardSchemaV1 } from '../../src/index.ts'
+import {
+  envelope,
+  json,
+  open,
+  type Codec,
+  type Envelope,
+  type EnvelopeInput,
+  type EnvelopeOptions,
+  type EventMetadata,
+  type EventTypeOptions,
+  type StandardSchemaV1,
+} from '../../src/index.ts'
 
-interface Types { opened: { owner: string }; deposited: { cents: number } }
+interface Types {
+  opened: { owner: string }
+  deposited: { cents: number }
+}
 declare const deposit: StandardSchemaV1<{ cents: number | string }, { cents: number }>
 declare const dates: StandardSchemaV1<unknown, { at: Date }>
 
 export async function bank(): Promise<number> {
-  const deposited: EventTypeOptions<Types['deposited']> = { version: 3, upcast: { 1: (data) => ({ cents: data.amount }), 2: (data: { cents: number }) => data }, schema: deposit }
+  const deposited: EventTypeOptions<Types['deposited']> = {
+    version: 3,
+    upcast: { 1: (data) => ({ cents: data.amount }), 2: (data: { cents: number }) => data },
+    schema: deposit,
+  }
   const options: EnvelopeOptions<Types> = { types: { opened: {}, deposited }, codec: json() }
   const events: Codec<Envelope<Types>, EnvelopeInput<Types>> = envelope<Types>(options)
   // @ts-expect-error each type is listed

@@ -18,7 +18,10 @@ export async function archived(dir: string | URL): Promise<number> {
   log.appendWithId(log.nextEventId, new Uint8Array(3))
   log.appendBatchWithIds(log.nextEventId, [Buffer.from('a'), new Uint8Array(2)] as const)
   const first: Buffer | undefined = log.get(log.oldestEventId)
-  for (const [id, bytes] of log.iterRange(0, 10)) { const of: [EventId, Buffer] = [id, bytes]; void of }
+  for (const [id, bytes] of log.iterRange(0, 10)) {
+    const of: [EventId, Buffer] = [id, bytes]
+    void of
+  }
   const path: string | undefined = await log.rotate()
   const segments: EventSegment[] = log.segments()
   const sums: number[] = await Promise.all(segments.map((segment) => log.checksum(segment)))

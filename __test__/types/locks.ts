@@ -15,7 +15,10 @@ export async function shop(signal: AbortSignal | undefined): Promise<number> {
   const keys: LockKey[] = ['a', new Uint8Array(2), Buffer.from('b'), ref]
   const set: LockSet = { read: keys, write: ['c'] } as const
   const options: LockOptions = { timeoutMs: 5, signal }
-  { using guard = await locks.acquire(set, options); void guard.heldMs }
+  {
+    using guard = await locks.acquire(set, options)
+    void guard.heldMs
+  }
   const tried: LockGuard | undefined = store.locks.tryAcquire({ write: [ref] })
   tried?.release()
   // @ts-expect-error no such mode

@@ -1,9 +1,22 @@
 // Programs as users write them. Nothing here runs: the type check proves what compiles and, by each `@ts-expect-error`, what must not.
 import {
-  binary, json, LedgerstoneError, LimitError, open, utf8, type CanonicalStore, type Codec, type Collection, type Json, type StandardSchemaV1,
+  binary,
+  json,
+  LedgerstoneError,
+  LimitError,
+  open,
+  utf8,
+  type CanonicalStore,
+  type Codec,
+  type Collection,
+  type Json,
+  type StandardSchemaV1,
 } from '../../src/index.ts'
 
-interface Account { owner: string; balance: number }
+interface Account {
+  owner: string
+  balance: number
+}
 type BankEvent = { type: 'transferred'; from: string; to: string; amount: number } | { type: 'opened'; id: string }
 type UserId = string & { readonly __u: true }
 declare const withDefault: StandardSchemaV1<{ owner: string; balance?: number }, { owner: string; balance: number }>
@@ -14,7 +27,10 @@ export async function bank(): Promise<void> {
   const accounts = store.collection('accounts', { value: json<Account>() })
   const checked = store.collection('checked', { value: json(withDefault) })
   const users = store.collection('users', { key: utf8<UserId>(), value: json<{ name: string }>() })
-  for (const [id] of users.range({ prefix: 'eu-' })) { const user: UserId = id; void user }
+  for (const [id] of users.range({ prefix: 'eu-' })) {
+    const user: UserId = id
+    void user
+  }
   const written = store.collection<string, Account>('accounts')
   // @ts-expect-error keys that are not strings need a codec
   store.collection<number, Account>('accounts')
@@ -24,7 +40,9 @@ export async function bank(): Promise<void> {
   store.collection('dates', { value: json(withDate) })
 
   // @ts-expect-error a callback is synchronous
-  await store.transact(async (tx) => { tx.append({ type: 'opened', id: 'x' }) })
+  await store.transact(async (tx) => {
+    tx.append({ type: 'opened', id: 'x' })
+  })
   // @ts-expect-error a callback is synchronous
   store.apply(async () => 1)
   // @ts-expect-error no such event
@@ -36,14 +54,20 @@ export async function bank(): Promise<void> {
     tx.put(accounts, 'a', tx.get(accounts, 'b'))
   })
 
-  const first = await store.transact((tx) => { tx.put(checked, 'a', { owner: 'x' }) })
+  const first = await store.transact((tx) => {
+    tx.put(checked, 'a', { owner: 'x' })
+  })
   const nothing: void = first.result
   const second = await store.transact((tx) => tx.get(accounts, 'a') ?? null)
   const account: Account | null = second.result
   const third = await store.transact((tx) => (tx.has(accounts, 'a') ? 1 : ('x' as const)))
   const either: 1 | 'x' = third.result
   const stored: { owner: string; balance: number } | undefined = checked.get('a')
-  { using tx = store.writeTxn(); tx.put(accounts, 'x', { owner: 'o', balance: 0 }); await tx.commit().wait('written') }
+  {
+    using tx = store.writeTxn()
+    tx.put(accounts, 'x', { owner: 'o', balance: 0 })
+    await tx.commit().wait('written')
+  }
   {
     using snapshot = store.snapshot()
     for (const { event } of snapshot.events({ reverse: true, limit: 3 })) if (event.type === 'opened') event.id.trim()

@@ -28,36 +28,66 @@ test('constructing', (t) => {
     const make = (): unknown => (options === undefined ? new WriteCoordinator(undefined as never) : numbers(flusher, options as never))
     t.like(t.throws(make), { code: 'ERR_INVALID_ARGUMENT', argument }, argument)
   }
-  for (const init of [() => {}, () => ({ apply() {}, estimateSize() {}, freeze() {} })]) t.like(t.throws(() => numbers(flusher, { init: init as never })), { code: 'ERR_INVALID_ARGUMENT', argument: 'init' })
+  for (const init of [() => {}, () => ({ apply() {}, estimateSize() {}, freeze() {} })])
+    t.like(
+      t.throws(() => numbers(flusher, { init: init as never })),
+      { code: 'ERR_INVALID_ARGUMENT', argument: 'init' },
+    )
 })
 
 test('calling', async (t) => {
   const coordinator = numbers(flusher)
   const handle = coordinator.tryWrite(1)
   const wrong: Record<string, readonly (() => Promise<unknown>)[]> = {
-    colour: [() => coordinator.write(1, { colour: 1 } as never), () => handle.wait('written', { colour: 1 } as never), () => coordinator.flush('written', { colour: 1 } as never), () => coordinator.pause({ colour: 1 } as never), () => coordinator.close({ colour: 1 } as never)],
-    signal: [() => coordinator.write(1, { signal: {} as never }), () => handle.wait('written', { signal: 1 as never }), () => coordinator.flush('written', { signal: 1 as never }), () => coordinator.pause({ signal: 1 as never }), () => coordinator.close({ signal: 1 as never })],
+    colour: [
+      () => coordinator.write(1, { colour: 1 } as never),
+      () => handle.wait('written', { colour: 1 } as never),
+      () => coordinator.flush('written', { colour: 1 } as never),
+      () => coordinator.pause({ colour: 1 } as never),
+      () => coordinator.close({ colour: 1 } as never),
+    ],
+    signal: [
+      () => coordinator.write(1, { signal: {} as never }),
+      () => handle.wait('written', { signal: 1 as never }),
+      () => coordinator.flush('written', { signal: 1 as never }),
+      () => coordinator.pause({ signal: 1 as never }),
+      () => coordinator.close({ signal: 1 as never }),
+    ],
     timeoutMs: [() => coordinator.write(1, { timeoutMs: -1 }), () => coordinator.write(1, { timeoutMs: 2 ** 31 }), () => coordinator.pause({ timeoutMs: 0.5 })],
     level: [() => handle.wait('forever' as never), () => coordinator.flush('applied' as never)],
     options: [() => coordinator.write(1, 5 as never)],
   }
   for (const [argument, calls] of Object.entries(wrong)) {
     for (const call of calls) {
-      const error = await t.throwsAsync(call()) as LedgerstoneError // it rejects, and does not throw
+      const error = (await t.throwsAsync(call())) as LedgerstoneError // it rejects, and does not throw
       t.is(error.code, 'ERR_INVALID_ARGUMENT')
       if (argument !== 'options') t.like(error, { argument })
     }
   }
-  t.like(t.throws(() => coordinator.subscribe({ signal: 5 as never })), { argument: 'signal' })
+  t.like(
+    t.throws(() => coordinator.subscribe({ signal: 5 as never })),
+    { argument: 'signal' },
+  )
   t.deepEqual(coordinator.view().epochs, { applied: 1, written: 0, durable: 0 })
   await coordinator.close()
 })
 
 test('ready deltas and flushers', (t) => {
   const wrong: Record<string, readonly (() => unknown)[]> = {
-    colour: [() => listDelta({ colour: 1 } as never), () => mapDelta({ colour: 1 } as never), () => jsonLines('a', { colour: 1 } as never), () => http('http://a', { colour: 1 } as never), () => parquet('a', { colour: 1 } as never)],
+    colour: [
+      () => listDelta({ colour: 1 } as never),
+      () => mapDelta({ colour: 1 } as never),
+      () => jsonLines('a', { colour: 1 } as never),
+      () => http('http://a', { colour: 1 } as never),
+      () => parquet('a', { colour: 1 } as never),
+    ],
     keep: [() => listDelta({ keep: 1 as never })],
-    sizeOf: [() => listDelta({ sizeOf: 1 as never }), () => mapDelta({ sizeOf: 1 as never }), () => mapDelta({ sizeOf: () => -1 })().apply({ key: 1, value: 1 }), () => listDelta({ sizeOf: () => Number.NaN })().apply(1)],
+    sizeOf: [
+      () => listDelta({ sizeOf: 1 as never }),
+      () => mapDelta({ sizeOf: 1 as never }),
+      () => mapDelta({ sizeOf: () => -1 })().apply({ key: 1, value: 1 }),
+      () => listDelta({ sizeOf: () => Number.NaN })().apply(1),
+    ],
     folder: [() => jsonLines(''), () => parquet(5 as never, { columns: { a: 'INT32' } })],
     name: [() => jsonLines('a', { name: '../b' }), () => jsonLines('a', { name: '' }), () => parquet('a', { columns: { a: 'INT32' }, name: 'a/b' })],
     maxBytes: [() => jsonLines('a', { maxBytes: 0 })],

@@ -3,7 +3,9 @@ import type { Deferred } from '../../src/internal/deferred.ts'
 import type { CoordinatorOptions, Flusher } from '../../src/write-coordinator/coordinator-types.ts'
 import { listDelta, type ListDeltaTypes, WriteCoordinator } from '../../src/write-coordinator/index.ts'
 
-export interface Numbers extends ListDeltaTypes<number> { Snapshot: readonly number[] }
+export interface Numbers extends ListDeltaTypes<number> {
+  Snapshot: readonly number[]
+}
 
 /** Stores in memory; each method can be replaced. */
 export class MemoryFlusher implements Flusher<Numbers> {

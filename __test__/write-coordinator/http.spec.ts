@@ -5,23 +5,35 @@ import test, { type ExecutionContext } from 'ava'
 import type { LedgerstoneError } from '../../src/index.ts'
 import { http, type HttpOptions, type HttpSnapshot, listDelta, type ListDeltaTypes, WriteCoordinator } from '../../src/write-coordinator/index.ts'
 
-interface Numbers extends ListDeltaTypes<number> { Snapshot: HttpSnapshot | undefined }
-interface Request { readonly key: string; readonly items: readonly number[]; readonly headers: IncomingMessage['headers'] }
+interface Numbers extends ListDeltaTypes<number> {
+  Snapshot: HttpSnapshot | undefined
+}
+interface Request {
+  readonly key: string
+  readonly items: readonly number[]
+  readonly headers: IncomingMessage['headers']
+}
 type Answer = (response: ServerResponse, request: Request) => void
 
 const { signal } = new AbortController()
 const QUICK: HttpOptions<number> = { minDelayMs: 1, maxDelayMs: 2 }
-const status = (code: number, headers = {}): Answer => (response) => void response.writeHead(code, headers).end('x'.repeat(100_000))
+const status =
+  (code: number, headers = {}): Answer =>
+  (response) =>
+    void response.writeHead(code, headers).end('x'.repeat(100_000))
 const hangUp: Answer = (response) => void response.destroy()
 
 async function endpoint(t: ExecutionContext, answer: (request: Request, n: number) => Answer): Promise<{ url: string; requests: Request[] }> {
   const requests: Request[] = []
   const server = createServer((incoming, response) => {
     let body = ''
-    incoming.setEncoding('utf8').on('data', (chunk: string) => void (body += chunk)).on('end', () => {
-      const request = { key: String(incoming.headers['idempotency-key']), items: JSON.parse(body) as number[], headers: incoming.headers }
-      answer(request, requests.push(request))(response, request)
-    })
+    incoming
+      .setEncoding('utf8')
+      .on('data', (chunk: string) => void (body += chunk))
+      .on('end', () => {
+        const request = { key: String(incoming.headers['idempotency-key']), items: JSON.parse(body) as number[], headers: incoming.headers }
+        answer(request, requests.push(request))(response, request)
+      })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.teardown(() => (server.closeAllConnections(), server.close()))
@@ -34,15 +46,21 @@ test('batches are sent in order, each again under its key until it is accepted',
   const { url, requests } = await endpoint(t, ({ key }, n) => {
     const tried = (tries.get(key) ?? 0) + 1
     tries.set(key, tried)
-    return tried < 3 ? odd[n % odd.length] as Answer : status(200)
+    return tried < 3 ? (odd[n % odd.length] as Answer) : status(200)
   })
   const flusher = http<number>(url, { ...QUICK, batch: 10, timeoutMs: 200, headers: { authorization: 'me' } })
   const coordinator = new WriteCoordinator<Numbers>({ init: listDelta(), context: undefined, snapshot: undefined, flusher, flush: { writes: 25 } })
   for (let n = 0; n < 60; n++) await coordinator.write(n)
   await coordinator.close()
   const accepted = [...new Map(requests.map(({ key, items }) => [key, items])).values()]
-  t.deepEqual(accepted.map((items) => items.length), [10, 10, 5, 10, 10, 5, 10])
-  t.deepEqual(accepted.flat(), Array.from({ length: 60 }, (_, n) => n))
+  t.deepEqual(
+    accepted.map((items) => items.length),
+    [10, 10, 5, 10, 10, 5, 10],
+  )
+  t.deepEqual(
+    accepted.flat(),
+    Array.from({ length: 60 }, (_, n) => n),
+  )
   for (const { key, items, headers } of requests) {
     t.deepEqual(items, requests.find((request) => request.key === key)?.items)
     t.like(headers, { authorization: 'me', 'content-type': 'application/json' })
@@ -53,7 +71,9 @@ test('batches are sent in order, each again under its key until it is accepted',
 test('an answer that will not change ends it, and says nothing of what stands in the address', async (t) => {
   for (const code of [400, 401, 301, 307, 501 + 1000]) {
     const { url, requests } = await endpoint(t, () => (code > 1000 ? status(501) : status(code, { location: '/' })))
-    const error = await t.throwsAsync(http<number>(url, { ...QUICK, attempts: 2 }).flushDelta([1], { start: 1, end: 2 }, { signal }), { code: 'ERR_IO' }) as LedgerstoneError
+    const error = (await t.throwsAsync(http<number>(url, { ...QUICK, attempts: 2 }).flushDelta([1], { start: 1, end: 2 }, { signal }), {
+      code: 'ERR_IO',
+    })) as LedgerstoneError
     t.is(error.retryable, code > 1000)
     t.is(requests.length, code > 1000 ? 2 : 1)
     t.false(error.message.includes('secret'))
@@ -66,7 +86,13 @@ test('the coordinator may go on where the tries have ended, after what was accep
     if (items[0] === 2 && requests.length < 8) isUp = false
     return isUp || requests.length >= 8 ? status(204) : status(503)
   })
-  const coordinator = new WriteCoordinator<Numbers>({ init: listDelta(), context: undefined, snapshot: undefined, flusher: http<number>(url, { ...QUICK, batch: 2, attempts: 2 }), retry: { attempts: 10, minDelayMs: 1 } })
+  const coordinator = new WriteCoordinator<Numbers>({
+    init: listDelta(),
+    context: undefined,
+    snapshot: undefined,
+    flusher: http<number>(url, { ...QUICK, batch: 2, attempts: 2 }),
+    retry: { attempts: 10, minDelayMs: 1 },
+  })
   for (let n = 0; n < 6; n++) coordinator.tryWrite(n)
   await coordinator.close()
   t.deepEqual([requests.filter(({ items }) => items[0] === 0).length, requests.at(-1)?.items], [1, [4, 5]])
@@ -85,7 +111,10 @@ test('a flusher that serves one coordinator after another, or two at once, sends
     await Promise.all(coordinators.map((coordinator) => coordinator.close()))
   }
   t.is(new Set(requests.map(({ key }) => key)).size, 12)
-  t.deepEqual(requests.flatMap(({ items }) => items), [0, 10, 100, 110].flatMap((from) => [0, 1, 2, 3, 4].map((n) => from + n)))
+  t.deepEqual(
+    requests.flatMap(({ items }) => items),
+    [0, 10, 100, 110].flatMap((from) => [0, 1, 2, 3, 4].map((n) => from + n)),
+  )
 })
 
 test('closing that is given up ends a request that hangs, also where nobody listens to its signal', async (t) => {

@@ -9,18 +9,33 @@ import { jsonLines, type JsonLinesSnapshot, listDelta, type ListDeltaTypes, Writ
 import type { LedgerstoneError } from '../../src/index.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
-interface Lines extends ListDeltaTypes<unknown> { Snapshot: JsonLinesSnapshot | undefined }
+interface Lines extends ListDeltaTypes<unknown> {
+  Snapshot: JsonLinesSnapshot | undefined
+}
 const { signal } = new AbortController()
 
 function linesIn(folder: string): unknown[] {
-  return readdirSync(folder).toSorted().flatMap((file) => readFileSync(join(folder, file), 'utf8').split('\n').slice(0, -1).map((line) => JSON.parse(line) as unknown))
+  return readdirSync(folder)
+    .toSorted()
+    .flatMap((file) =>
+      readFileSync(join(folder, file), 'utf8')
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as unknown),
+    )
 }
 
 test.serial('what is written can be read again, in order, over rotated files and runs', async (t) => {
   const folder = join(temporaryFolder(t), 'a', 'sp äce')
   const items = Array.from({ length: 300 }, (_, n) => ({ n, text: `line ${n}\nä ${'x'.repeat(n % 50)}` }))
   for (const run of [0, 1, 2]) {
-    const coordinator = new WriteCoordinator<Lines>({ init: listDelta(), context: undefined, snapshot: undefined, flusher: jsonLines(pathToFileURL(folder), { maxBytes: 1000 }), flush: { writes: 7 } })
+    const coordinator = new WriteCoordinator<Lines>({
+      init: listDelta(),
+      context: undefined,
+      snapshot: undefined,
+      flusher: jsonLines(pathToFileURL(folder), { maxBytes: 1000 }),
+      flush: { writes: 7 },
+    })
     for (const item of items.slice(run * 100, run * 100 + 100)) await coordinator.write(item)
     await coordinator.close()
     t.like(coordinator.view().snapshot, { lines: 100, bytes: statSync(coordinator.view().snapshot?.path ?? '').size })
@@ -41,7 +56,7 @@ test.serial('a value without a line is refused with where it is, and its delta l
   await flusher.flushDelta([1, 2], { start: 1, end: 3 }, { signal })
   const large = Array.from({ length: 30 }, () => 'x'.repeat(100_000)) // some of it is written before the bad one comes
   for (const bad of [undefined, () => 1, 1n]) {
-    const error = await t.throwsAsync(flusher.flushDelta([...large, bad], { start: 3, end: 34 }, { signal }), { code: 'ERR_CODEC' }) as LedgerstoneError
+    const error = (await t.throwsAsync(flusher.flushDelta([...large, bad], { start: 3, end: 34 }, { signal }), { code: 'ERR_CODEC' })) as LedgerstoneError
     t.regex(error.message, /item 30 of the delta from epoch 3/)
     t.false(error.retryable)
   }
@@ -71,7 +86,11 @@ test.serial('a flusher that serves two coordinators at once stores each delta wh
   for (let n = 0; n < 200; n++) for (const [which, coordinator] of coordinators.entries()) await coordinator.write([which, n, 'x'.repeat(500)])
   await Promise.all(coordinators.map((coordinator) => coordinator.close()))
   const lines = linesIn(folder) as [number, number][]
-  for (const which of [0, 1]) t.deepEqual(lines.filter(([of]) => of === which).map(([, n]) => n), Array.from({ length: 200 }, (_, n) => n))
+  for (const which of [0, 1])
+    t.deepEqual(
+      lines.filter(([of]) => of === which).map(([, n]) => n),
+      Array.from({ length: 200 }, (_, n) => n),
+    )
 })
 
 // Kinds "left in place" and "any file can stand there".
@@ -101,14 +120,17 @@ test.serial('a file that is not as it was left is left alone, and so are links a
     t.regex(await write('five'), /lines-000000000011-/)
     renameSync(`${third}.old`, third)
   }
-  t.deepEqual([elsewhere, `${first}.old`, second, third, join(lines, 'lines-000000000007-other.jsonl')].map((path) => readFileSync(path, 'utf8')), ['x', '"one"\n', '"t', '"three"\n"four"\n', '"other"\n"torn'])
+  t.deepEqual(
+    [elsewhere, `${first}.old`, second, third, join(lines, 'lines-000000000007-other.jsonl')].map((path) => readFileSync(path, 'utf8')),
+    ['x', '"one"\n', '"t', '"three"\n"four"\n', '"other"\n"torn'],
+  )
 })
 
 test.serial('a folder that cannot be made is an error with its path', async (t) => {
   const folder = temporaryFolder(t)
   writeFileSync(join(folder, 'file'), '')
   const flusher = jsonLines(join(folder, 'file', 'lines'))
-  const error = await t.throwsAsync(flusher.flushDelta([1], { start: 1, end: 2 }, { signal }), { code: 'ERR_IO' }) as LedgerstoneError & { path: string }
+  const error = (await t.throwsAsync(flusher.flushDelta([1], { start: 1, end: 2 }, { signal }), { code: 'ERR_IO' })) as LedgerstoneError & { path: string }
   t.regex(error.path, /file/)
   await flusher.flushStorage({ signal })
 })
@@ -133,7 +155,13 @@ test.serial('a device without room may be tried again: what the failed try has l
     room -= some
     return write.call(this, bytes, offset, some, position)
   }
-  const coordinator = new WriteCoordinator<Lines>({ init: listDelta(), context: undefined, snapshot: undefined, flusher: jsonLines(join(folder, 'lines')), retry: { attempts: 50, minDelayMs: 1, maxDelayMs: 2 } })
+  const coordinator = new WriteCoordinator<Lines>({
+    init: listDelta(),
+    context: undefined,
+    snapshot: undefined,
+    flusher: jsonLines(join(folder, 'lines')),
+    retry: { attempts: 50, minDelayMs: 1, maxDelayMs: 2 },
+  })
   coordinator.tryWrite('first')
   room = 8
   await coordinator.flush()

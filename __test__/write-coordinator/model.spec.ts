@@ -36,7 +36,8 @@ const RANDOM_STEPS: readonly Step[] = [
   (world, random) => void world.write(world.item(1 + below(random, 19)), { timeoutMs: below(random, 30), signal: world.controller.signal }),
   (world, random) => void world.tryWrite(world.item(1 + below(random, 19), random?.oneIn(8))),
   ...(['written', 'durable'] as const).map((level): Step => (world, random) => {
-    if (world.handles.length > 0) world.wait(world.handles[below(random, world.handles.length)] as never, level, random?.oneIn(3) === true ? world.controller.signal : undefined)
+    if (world.handles.length > 0)
+      world.wait(world.handles[below(random, world.handles.length)] as never, level, random?.oneIn(3) === true ? world.controller.signal : undefined)
   }),
   (world, random) => void world.flush(random?.oneIn(2) === true ? 'written' : 'durable'),
   (world, random) => world.pause(random?.oneIn(2) === true ? below(random, 40) : undefined),
@@ -68,14 +69,21 @@ test.serial(`every interleaving of ${Object.keys(STEPS_BY_NAME).length} steps, $
   t.timeout(3_600_000)
   const names = Object.keys(STEPS_BY_NAME)
   // Writes first: most of what follows is about nothing without.
-  const worlds: readonly (readonly [WorldOptions, before: readonly string[]])[] = [[{}, []], [{ writes: 2 }, ['write', 'write', 'write']], [{ bytes: 1000, maxPendingBytes: 40 }, ['write', 'write', 'write']]]
+  const worlds: readonly (readonly [WorldOptions, before: readonly string[]])[] = [
+    [{}, []],
+    [{ writes: 2 }, ['write', 'write', 'write']],
+    [{ bytes: 1000, maxPendingBytes: 40 }, ['write', 'write', 'write']],
+  ]
   let lived = 0
   for (const [options, before] of worlds) {
     for (let n = 0; n < names.length ** DEPTH; n++) {
       const story = [...before]
       for (let rest = n, depth = 0; depth < DEPTH; depth++, rest = Math.floor(rest / names.length)) story.push(names[rest % names.length] as string)
       try {
-        await live(options, story.map((name) => STEPS_BY_NAME[name] as Step))
+        await live(
+          options,
+          story.map((name) => STEPS_BY_NAME[name] as Step),
+        )
       } catch (error) {
         t.fail(`${JSON.stringify(options)} ${story.join(', ')}: ${String(error)}`)
         return
@@ -109,9 +117,19 @@ test.serial(`${STEPS} random steps`, async (t) => {
 
 async function lifeOf(seed: number): Promise<World> {
   const random = new Random(seed)
-  const options: WorldOptions = { bytes: random.pick([15, 30, 200]), writes: random.pick([undefined, 1, 3]), intervalMs: random.pick([5, 50]), maxPendingBytes: random.pick([20, 50, 100]), attempts: random.pick([1, 2, 3]) }
+  const options: WorldOptions = {
+    bytes: random.pick([15, 30, 200]),
+    writes: random.pick([undefined, 1, 3]),
+    intervalMs: random.pick([5, 50]),
+    maxPendingBytes: random.pick([20, 50, 100]),
+    attempts: random.pick([1, 2, 3]),
+  }
   const last = random.oneIn(2) ? random.below(LIFE) : -1
-  return live(options, Array.from({ length: LIFE }, (_, n) => (world) => (n === last ? random.pick(LAST_STEPS) : random.pick(RANDOM_STEPS))(world, random)), random)
+  return live(
+    options,
+    Array.from({ length: LIFE }, (_, n) => (world) => (n === last ? random.pick(LAST_STEPS) : random.pick(RANDOM_STEPS))(world, random)),
+    random,
+  )
 }
 
 /** In a random life several steps may be taken at once, before anything has settled. */

@@ -21,7 +21,8 @@ const scenes: Record<string, () => Promise<void>> = {
   async forgotten() {
     numbers(new MemoryFlusher({ flushDelta: async (frozen) => (report(`flushed ${frozen.length}`), frozen) }), { flush: { intervalMs: 20 } }).tryWrite(1)
     const idle = numbers(new MemoryFlusher())
-    idle.subscribe()[Symbol.asyncIterator]().next().catch(() => {})
+    const marks = idle.subscribe()[Symbol.asyncIterator]()
+    marks.next().catch(() => {})
     const closed = numbers(new MemoryFlusher(), { flush: { intervalMs: 2 ** 31 - 1 } })
     for (const n of [1, 2, 3]) closed.tryWrite(n)
     await closed.close()

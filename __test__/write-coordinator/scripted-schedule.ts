@@ -1,7 +1,10 @@
 // Time by script: nothing happens until the test says so.
 import type { Schedule } from '../../src/write-coordinator/schedule.ts'
 
-interface Timer { readonly dueMs: number; readonly fn: () => void }
+interface Timer {
+  readonly dueMs: number
+  readonly fn: () => void
+}
 
 /** A clock that stands still, timers, and turns of an event loop that does not turn by itself. */
 export class ScriptedSchedule implements Schedule {

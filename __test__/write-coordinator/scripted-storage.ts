@@ -1,7 +1,11 @@
 // A delta and a flusher by script: what they do, and when they answer, is the test's choice.
 import type { CoordinatorTypes, Delta, EpochRange, Flusher } from '../../src/write-coordinator/coordinator-types.ts'
 
-export interface Item { readonly id: number; readonly bytes: number; readonly isBad?: boolean }
+export interface Item {
+  readonly id: number
+  readonly bytes: number
+  readonly isBad?: boolean
+}
 
 /** Everything is a list of writes: so it shows which of them is where. */
 export interface Listed extends CoordinatorTypes {
@@ -15,7 +19,12 @@ export interface Listed extends CoordinatorTypes {
 }
 
 /** What a delta is to do wrong, once. */
-export interface Faults { freeze?: unknown; init?: unknown; reader?: unknown; estimateSize?: unknown }
+export interface Faults {
+  freeze?: unknown
+  init?: unknown
+  reader?: unknown
+  estimateSize?: unknown
+}
 
 export const BAD = new Error('a bad write')
 

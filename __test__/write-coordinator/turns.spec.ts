@@ -9,7 +9,8 @@ import { MemoryFlusher, numbers } from './coordinating.ts'
 const TURNS = 4
 const STEPS = 2_000_000
 
-const scene = (name: string): ReturnType<typeof runChild> => runChild(new URL('scenes.ts', import.meta.url), { args: [name], nodeArgs: ['--expose-gc'], limitMs: 600_000 })
+const scene = (name: string): ReturnType<typeof runChild> =>
+  runChild(new URL('scenes.ts', import.meta.url), { args: [name], nodeArgs: ['--expose-gc'], limitMs: 600_000 })
 
 // Kind "asynchronous by type only".
 test.serial('writes, refusals, waits and views that are awaited one after another leave the loop its turns', async (t) => {

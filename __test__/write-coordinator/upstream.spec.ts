@@ -10,7 +10,11 @@ import { MemoryFlusher, numbers, shown } from './coordinating.ts'
 import { again, type Listed, ScriptedDelta } from './scripted-storage.ts'
 
 const DEAD = new Error('the storage is dead')
-const codeOf = (promise: Promise<unknown>): Promise<unknown> => promise.then(() => 'resolved', (error: LedgerstoneError) => error.code)
+const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => 'resolved',
+    (error: LedgerstoneError) => error.code,
+  )
 
 // Elsewhere: one failed flush ended the flush task silently; 5,000 later writes were acknowledged, none was flushed, `wait` hung.
 test('one failed flush reaches everybody who waits and all later writes', async (t) => {
@@ -19,11 +23,18 @@ test('one failed flush reaches everybody who waits and all later writes', async 
   const handles = await Promise.all([1, 2, 3, 4].map((n) => coordinator.write(n)))
   await turn()
   const waiting = [
-    ...handles.flatMap((handle) => [handle.wait('written'), handle.wait('durable')]), coordinator.write(5), coordinator.flush(), coordinator.flush('durable'), coordinator.pause(),
+    ...handles.flatMap((handle) => [handle.wait('written'), handle.wait('durable')]),
+    coordinator.write(5),
+    coordinator.flush(),
+    coordinator.flush('durable'),
+    coordinator.pause(),
   ].map(codeOf)
   await turn()
   gate.reject(DEAD)
-  t.deepEqual(await Promise.all(waiting), waiting.map(() => 'ERR_POISONED'))
+  t.deepEqual(
+    await Promise.all(waiting),
+    waiting.map(() => 'ERR_POISONED'),
+  )
   t.is(coordinator.failure?.cause, DEAD)
   for (const late of [() => coordinator.write(6), () => coordinator.flush(), () => coordinator.pause(), () => handles[0]?.wait(), () => coordinator.close()]) {
     await t.throwsAsync(async () => late(), { code: 'ERR_POISONED' })
@@ -44,7 +55,10 @@ test('close applies and flushes what was accepted, also what waits for room, and
   await t.throwsAsync(coordinator.write(99), { code: 'ERR_CLOSED' })
   flusher.gate.resolve()
   await Promise.all(ends)
-  t.deepEqual((await Promise.all(writes)).map(({ epoch }) => epoch), Array.from({ length: 20 }, (_, n) => n + 1))
+  t.deepEqual(
+    (await Promise.all(writes)).map(({ epoch }) => epoch),
+    Array.from({ length: 20 }, (_, n) => n + 1),
+  )
   t.deepEqual([flusher.stored.length, flusher.synced, flusher.storageFlushes], [20, 20, 1])
   t.deepEqual(coordinator.view().epochs, { applied: 20, written: 20, durable: 20 })
   await coordinator.close()
@@ -85,7 +99,7 @@ test('a pause lets nothing through, and one that times out leaves nothing behind
   t.throws(() => coordinator.tryWrite(4), { code: 'ERR_PAUSED' })
   await t.throwsAsync(coordinator.write(4, { timeoutMs: 0 }), { code: 'ERR_PAUSED' })
   const flush = coordinator.flush()
-  t.true(await isPending(write) && await isPending(flush))
+  t.true((await isPending(write)) && (await isPending(flush)))
   t.deepEqual([flusher.flushes, shown(coordinator)], [1, [1, 2]])
   pause.release()
   pause.release()
@@ -99,7 +113,10 @@ test('back-pressure counts bytes: one large write stands for many small ones', a
   const flusher = new MemoryFlusher()
   flusher.gate = new Deferred()
   const coordinator = new WriteCoordinator<Listed>({
-    init: (n) => new ScriptedDelta(n, {}, () => {}), context: 1, snapshot: [], maxPendingBytes: 1000,
+    init: (n) => new ScriptedDelta(n, {}, () => {}),
+    context: 1,
+    snapshot: [],
+    maxPendingBytes: 1000,
     flusher: { flushDelta: async (frozen) => (await flusher.gate?.promise, frozen), flushStorage: async () => {} },
   })
   for (let id = 1; id < 100; id++) coordinator.tryWrite({ id, bytes: 1 })
@@ -164,27 +181,46 @@ test('a subscriber of one that fails gets the newest view, then the failure; ret
 
 test('an apply that throws leaves delta and epochs as they were, and its error passes through', async (t) => {
   const coordinator = new WriteCoordinator<Listed>({
-    init: (n) => new ScriptedDelta(n, {}, () => {}), context: 1, snapshot: [], flusher: { flushDelta: async (frozen) => frozen, flushStorage: async () => {} },
+    init: (n) => new ScriptedDelta(n, {}, () => {}),
+    context: 1,
+    snapshot: [],
+    flusher: { flushDelta: async (frozen) => frozen, flushStorage: async () => {} },
   })
   const { message } = t.throws(() => coordinator.tryWrite({ id: 1, bytes: 1, isBad: true })) as Error
   t.is(message, 'a bad write')
   await t.throwsAsync(coordinator.write({ id: 1, bytes: 1, isBad: true }), { message })
-  t.deepEqual(coordinator.stats(), { epochs: { applied: 0, written: 0, durable: 0 }, pendingBytes: 0, frozen: 0, waiting: 0, flushes: 0, storageFlushes: 0, lastFlushMs: 0 })
+  t.deepEqual(coordinator.stats(), {
+    epochs: { applied: 0, written: 0, durable: 0 },
+    pendingBytes: 0,
+    frozen: 0,
+    waiting: 0,
+    flushes: 0,
+    storageFlushes: 0,
+    lastFlushMs: 0,
+  })
   t.is(coordinator.tryWrite({ id: 2, bytes: 1 }).epoch, 1)
   await coordinator.close()
 })
 
 for (const what of ['freeze', 'init', 'reader', 'estimateSize'] as const) {
-  for (const [title, fault] of [['throws', DEAD], ['gives garbage', what === 'freeze' || what === 'init' ? {} : Number.NaN]] as const) {
+  for (const [title, fault] of [
+    ['throws', DEAD],
+    ['gives garbage', what === 'freeze' || what === 'init' ? {} : Number.NaN],
+  ] as const) {
     if (what === 'reader' && fault !== DEAD) continue // whatever it gives is a reader
     test(`${what} that ${title} ends it cleanly`, async (t) => {
       const faults: Record<string, unknown> = {}
       const init = (n: number): ScriptedDelta => {
         const fault = faults['init']
         if (fault instanceof Error) throw fault
-        return fault as never ?? new ScriptedDelta(n, faults, () => {})
+        return (fault as never) ?? new ScriptedDelta(n, faults, () => {})
       }
-      const coordinator = new WriteCoordinator<Listed>({ init, context: 1, snapshot: [], flusher: { flushDelta: async (frozen) => frozen, flushStorage: async () => {} } })
+      const coordinator = new WriteCoordinator<Listed>({
+        init,
+        context: 1,
+        snapshot: [],
+        flusher: { flushDelta: async (frozen) => frozen, flushStorage: async () => {} },
+      })
       const handle = coordinator.tryWrite({ id: 1, bytes: 1 })
       faults[what] = fault
       if (what === 'estimateSize') coordinator.tryWrite({ id: 2, bytes: 1 })
@@ -207,7 +243,11 @@ test("the constructor's `init` throws as it is", (t) => {
 
 // Elsewhere: a failed flush was retried as if harmless.
 test('a flush is tried again only when its error allows it, as often as was said', async (t) => {
-  for (const [error, attempts, calls, code] of [[again(), 3, 3, 'resolved'], [again(), 2, 2, 'ERR_POISONED'], [DEAD, 3, 1, 'ERR_POISONED']] as const) {
+  for (const [error, attempts, calls, code] of [
+    [again(), 3, 3, 'resolved'],
+    [again(), 2, 2, 'ERR_POISONED'],
+    [DEAD, 3, 1, 'ERR_POISONED'],
+  ] as const) {
     for (const method of ['flushDelta', 'flushStorage'] as const) {
       let n = 0
       const fails = async (): Promise<never> => {
@@ -248,7 +288,10 @@ test('a view is one point: it stays as it is while writes and flushes go on', as
   const coordinator = numbers(flusher, { flush: { writes: 2 } })
   for (const n of [1, 2, 3]) coordinator.tryWrite(n)
   const view = coordinator.view()
-  t.deepEqual([view.current, view.frozen.map(({ value, epochs }) => [value, epochs]), view.snapshot, view.epochs], [[3], [[[1, 2], { start: 1, end: 3 }]], [], { applied: 3, written: 0, durable: 0 }])
+  t.deepEqual(
+    [view.current, view.frozen.map(({ value, epochs }) => [value, epochs]), view.snapshot, view.epochs],
+    [[3], [[[1, 2], { start: 1, end: 3 }]], [], { applied: 3, written: 0, durable: 0 }],
+  )
   coordinator.tryWrite(4)
   await coordinator.flush()
   coordinator.tryWrite(5)
@@ -257,16 +300,38 @@ test('a view is one point: it stays as it is while writes and flushes go on', as
   await coordinator.close()
 })
 
-interface Mixed extends CoordinatorTypes { Context: string; Write: number; ApplyResult: string; Frozen: number[]; FrozenView: number[]; DeltaView: number[]; Snapshot: number }
+interface Mixed extends CoordinatorTypes {
+  Context: string
+  Write: number
+  ApplyResult: string
+  Frozen: number[]
+  FrozenView: number[]
+  DeltaView: number[]
+  Snapshot: number
+}
 test('what freeze hands on is the context of the next delta', async (t) => {
   const contexts: string[] = []
   const init = (context: string): Delta<Mixed> => {
     contexts.push(context)
     const kept: number[] = []
-    return { apply: (n) => String(kept.push(n)), estimateSize: () => 0, freeze: () => ({ frozen: kept, view: kept, context: `${context}${kept.length}` }), reader: () => kept }
+    return {
+      apply: (n) => String(kept.push(n)),
+      estimateSize: () => 0,
+      freeze: () => ({ frozen: kept, view: kept, context: `${context}${kept.length}` }),
+      reader: () => kept,
+    }
   }
-  const coordinator = new WriteCoordinator<Mixed>({ init, context: 'a', snapshot: 0, flusher: { flushDelta: async (_, { end }) => end, flushStorage: async () => {} }, flush: { writes: 2 } })
-  t.deepEqual([1, 2, 3].map((n) => coordinator.tryWrite(n).result), ['1', '2', '1'])
+  const coordinator = new WriteCoordinator<Mixed>({
+    init,
+    context: 'a',
+    snapshot: 0,
+    flusher: { flushDelta: async (_, { end }) => end, flushStorage: async () => {} },
+    flush: { writes: 2 },
+  })
+  t.deepEqual(
+    [1, 2, 3].map((n) => coordinator.tryWrite(n).result),
+    ['1', '2', '1'],
+  )
   await coordinator.close()
   t.deepEqual([contexts, coordinator.view().snapshot], [['a', 'a2', 'a21'], 4])
 })

@@ -10,10 +10,21 @@ import { WriteCoordinator } from '../../src/write-coordinator/index.ts'
 import { turn } from '../support/turns.ts'
 import { MemoryFlusher, numbers } from './coordinating.ts'
 
-interface Plain extends CoordinatorTypes { Context: undefined; Write: number; ApplyResult: unknown; Frozen: number; FrozenView: number; DeltaView: number; Snapshot: number }
+interface Plain extends CoordinatorTypes {
+  Context: undefined
+  Write: number
+  ApplyResult: unknown
+  Frozen: number
+  FrozenView: number
+  DeltaView: number
+  Snapshot: number
+}
 type Place = 'apply' | 'estimateSize' | 'freeze' | 'reader' | 'init'
 
-function plain(run: (place: Place, delta: number) => unknown, flusher = { flushDelta: async (frozen: number) => frozen, flushStorage: async (): Promise<void> => {} }): WriteCoordinator<Plain> {
+function plain(
+  run: (place: Place, delta: number) => unknown,
+  flusher = { flushDelta: async (frozen: number) => frozen, flushStorage: async (): Promise<void> => {} },
+): WriteCoordinator<Plain> {
   let deltas = 0
   const init = (): Delta<Plain> => {
     const n = ++deltas
@@ -42,14 +53,18 @@ for (const place of ['apply', 'estimateSize', 'freeze', 'reader', 'init'] as con
           refusals.push((error as LedgerstoneError).code)
         }
       }
-      for (const call of [() => coordinator.write(2), () => coordinator.tryWrite(2), () => coordinator.flush(), () => coordinator.pause(), () => coordinator.close()]) refused(call)
+      for (const call of [() => coordinator.write(2), () => coordinator.tryWrite(2), () => coordinator.flush(), () => coordinator.pause(), () => coordinator.close()])
+        refused(call)
       coordinator.view()
       coordinator.stats()
     })
     isArmed = true
     const handle = coordinator.tryWrite(1)
     await handle.wait()
-    t.deepEqual(refusals, Array.from({ length: 5 }, () => 'ERR_TRANSACTION_OPEN'))
+    t.deepEqual(
+      refusals,
+      Array.from({ length: 5 }, () => 'ERR_TRANSACTION_OPEN'),
+    )
     t.is(coordinator.view().epochs.applied, 1)
     await coordinator.close()
     t.is(coordinator.failure, undefined)
@@ -60,23 +75,32 @@ test('a flusher may write; what would wait for its own call is refused, and is n
   const refusals: (string | undefined)[] = []
   let later: Promise<void> | undefined
   const ended = new Deferred<void>()
-  const codeOf = (promise: Promise<unknown>): Promise<void> => promise.then(() => void refusals.push('resolved'), (error: LedgerstoneError) => void refusals.push(error.code))
-  const coordinator = numbers(new MemoryFlusher({
-    async flushDelta(frozen, { start }) {
-      await turn()
-      if (start > 1) return frozen
-      const handle = await coordinator.write(2)
-      for (const promise of [coordinator.flush(), coordinator.pause(), coordinator.close(), handle.wait()]) await codeOf(promise)
-      t.deepEqual(coordinator.view().epochs, { applied: 2, written: 0, durable: 0 })
-      later = (async () => {
-        await ended.promise
-        await coordinator.flush('durable')
-      })()
-      return frozen
-    },
-  }))
+  const codeOf = (promise: Promise<unknown>): Promise<void> =>
+    promise.then(
+      () => void refusals.push('resolved'),
+      (error: LedgerstoneError) => void refusals.push(error.code),
+    )
+  const coordinator = numbers(
+    new MemoryFlusher({
+      async flushDelta(frozen, { start }) {
+        await turn()
+        if (start > 1) return frozen
+        const handle = await coordinator.write(2)
+        for (const promise of [coordinator.flush(), coordinator.pause(), coordinator.close(), handle.wait()]) await codeOf(promise)
+        t.deepEqual(coordinator.view().epochs, { applied: 2, written: 0, durable: 0 })
+        later = (async () => {
+          await ended.promise
+          await coordinator.flush('durable')
+        })()
+        return frozen
+      },
+    }),
+  )
   await coordinator.tryWrite(1).wait('written')
-  t.deepEqual(refusals, Array.from({ length: 4 }, () => 'ERR_TRANSACTION_OPEN'))
+  t.deepEqual(
+    refusals,
+    Array.from({ length: 4 }, () => 'ERR_TRANSACTION_OPEN'),
+  )
   ended.resolve()
   await later
   t.is(coordinator.view().epochs.durable, 2)
@@ -85,13 +109,15 @@ test('a flusher may write; what would wait for its own call is refused, and is n
 
 test('a coordinator that is written to by the flusher of another may flush', async (t) => {
   const inner = numbers(new MemoryFlusher())
-  const outer = numbers(new MemoryFlusher({
-    async flushDelta(frozen) {
-      for (const n of frozen) await (await inner.write(n)).wait('durable')
-      await inner.flush()
-      return frozen
-    },
-  }))
+  const outer = numbers(
+    new MemoryFlusher({
+      async flushDelta(frozen) {
+        for (const n of frozen) await (await inner.write(n)).wait('durable')
+        await inner.flush()
+        return frozen
+      },
+    }),
+  )
   await outer.tryWrite(1).wait()
   t.is(inner.view().epochs.durable, 1)
   await outer.close()
@@ -101,7 +127,7 @@ test('a coordinator that is written to by the flusher of another may flush', asy
 // Kind "cut off without `finally`": V8 ends a function without it when the time of `vm` is over.
 test('an apply that is cut off ends it, as nobody knows what it has left', async (t) => {
   const coordinator = plain((at) => {
-    if (at === 'apply') for (;;) ;
+    if (at === 'apply') for (;;);
   })
   const script = new Script('write(1)')
   const write = (n: number): unknown => coordinator.tryWrite(n)
@@ -121,7 +147,7 @@ test('an apply that returns a promise ends it: it may fail when it has long been
 })
 
 // Kind "whose context".
-test('a write is applied in the async context of its call, deltas and flushes are made in the constructor\'s', async (t) => {
+test("a write is applied in the async context of its call, deltas and flushes are made in the constructor's", async (t) => {
   const storage = new AsyncLocalStorage<string>()
   const seen = new Map<string, Set<string | undefined>>()
   const note = (what: string): void => void (seen.get(what) ?? seen.set(what, new Set()).get(what))?.add(storage.getStore())
@@ -145,8 +171,12 @@ test('a write is applied in the async context of its call, deltas and flushes ar
   storage.run('opener', () => gate.resolve())
   await durable
   t.deepEqual(Object.fromEntries(seen), {
-    init: new Set(['maker']), reader: new Set(['maker']), freeze: new Set(['maker']), flush: new Set(['maker']),
-    apply: new Set(['first', 'second']), estimateSize: new Set(['first', 'second']),
+    init: new Set(['maker']),
+    reader: new Set(['maker']),
+    freeze: new Set(['maker']),
+    flush: new Set(['maker']),
+    apply: new Set(['first', 'second']),
+    estimateSize: new Set(['first', 'second']),
   })
   await coordinator.close()
 })
@@ -155,16 +185,53 @@ test('flushers that answer in every odd way', async (t) => {
   const odd: Record<string, readonly [answer: () => unknown, code: string]> = {
     'a value instead of a promise': [() => [1], 'resolved'],
     'a thenable': [() => thenable({ value: (resolve: (value: unknown) => void) => resolve([1]) }), 'resolved'],
-    'a thenable that answers twice': [() => thenable({ value: (resolve: (value: unknown) => void, reject: (error: unknown) => void) => (resolve([1]), reject(new Error('twice'))) }), 'resolved'],
-    'a getter `then` that throws': [() => thenable({ get: () => { throw new Error('then') } }), 'ERR_POISONED'],
-    'a throw': [() => { throw new Error('at once') }, 'ERR_POISONED'],
-    'a throw of nothing': [() => { throw undefined }, 'ERR_POISONED'],
-    'an error whose `retryable` throws': [() => Promise.reject(Object.defineProperty(new Error('odd'), 'retryable', { get() { throw new Error('getter') } })), 'ERR_POISONED'],
+    'a thenable that answers twice': [
+      () => thenable({ value: (resolve: (value: unknown) => void, reject: (error: unknown) => void) => (resolve([1]), reject(new Error('twice'))) }),
+      'resolved',
+    ],
+    'a getter `then` that throws': [
+      () =>
+        thenable({
+          get: () => {
+            throw new Error('then')
+          },
+        }),
+      'ERR_POISONED',
+    ],
+    'a throw': [
+      () => {
+        throw new Error('at once')
+      },
+      'ERR_POISONED',
+    ],
+    'a throw of nothing': [
+      () => {
+        throw undefined
+      },
+      'ERR_POISONED',
+    ],
+    'an error whose `retryable` throws': [
+      () =>
+        Promise.reject(
+          Object.defineProperty(new Error('odd'), 'retryable', {
+            get() {
+              throw new Error('getter')
+            },
+          }),
+        ),
+      'ERR_POISONED',
+    ],
   }
   for (const [title, [answer, expected]] of Object.entries(odd)) {
     for (const method of ['flushDelta', 'flushStorage']) {
       const coordinator = numbers(new MemoryFlusher({ [method]: answer }), { retry: { attempts: 3 } })
-      const outcome = await coordinator.tryWrite(1).wait().then(() => 'resolved', (error: LedgerstoneError) => error.code)
+      const outcome = await coordinator
+        .tryWrite(1)
+        .wait()
+        .then(
+          () => 'resolved',
+          (error: LedgerstoneError) => error.code,
+        )
       t.is(outcome, expected, `${method}: ${title}`)
       await coordinator.close().catch(() => {})
     }
@@ -177,7 +244,7 @@ test('4,096 waits on one signal are one listener, and none at the end', async (t
   const coordinator = numbers(flusher, { maxPendingBytes: 16 * 2048 })
   const { signal } = new AbortController()
   const writes = Array.from({ length: 4096 }, (_, n) => coordinator.write(n, { signal }))
-  const handle = await writes[0] as Awaited<(typeof writes)[0]>
+  const handle = (await writes[0]) as Awaited<(typeof writes)[0]>
   const waits = Array.from({ length: 4096 }, () => handle.wait('durable', { signal }))
   t.is(getEventListeners(signal, 'abort').length, 1)
   flusher.gate.resolve()
@@ -199,7 +266,12 @@ test('an aborted signal takes a write out of the queue, ends a wait, and nothing
   const kept = coordinator.write(3)
   abort(new Error('given up'))
   for (const promise of given) await t.throwsAsync(promise, { message: 'given up' })
-  for (const call of [() => coordinator.write(4, { signal }), () => handle.wait('applied', { signal }), () => coordinator.flush('written', { signal }), () => coordinator.pause({ signal })]) {
+  for (const call of [
+    () => coordinator.write(4, { signal }),
+    () => handle.wait('applied', { signal }),
+    () => coordinator.flush('written', { signal }),
+    () => coordinator.pause({ signal }),
+  ]) {
     await t.throwsAsync(call, { message: 'given up' })
   }
   await t.throwsAsync(async () => coordinator.subscribe({ signal })[Symbol.asyncIterator]().next(), { message: 'given up' })
@@ -217,9 +289,12 @@ test('closing that is given up from inside a function of the delta calls the flu
     const controller = new AbortController()
     const flushed: number[] = []
     let isArmed = false
-    const coordinator = plain((at) => {
-      if (at === place && isArmed) controller.abort(new Error('given up'))
-    }, { flushDelta: async (frozen) => (flushed.push(frozen), frozen), flushStorage: async () => {} })
+    const coordinator = plain(
+      (at) => {
+        if (at === place && isArmed) controller.abort(new Error('given up'))
+      },
+      { flushDelta: async (frozen) => (flushed.push(frozen), frozen), flushStorage: async () => {} },
+    )
     coordinator.tryWrite(1)
     const pause = await coordinator.pause()
     const held = coordinator.write(2)
@@ -236,7 +311,14 @@ test('closing that is given up from inside a function of the delta calls the flu
   }
   const coordinator = numbers(new MemoryFlusher())
   const { signal } = new AbortController()
-  const closes = { get aborted() { void coordinator.close(); return false }, addEventListener: signal.addEventListener.bind(signal), removeEventListener: () => {} }
+  const closes = {
+    get aborted() {
+      void coordinator.close()
+      return false
+    },
+    addEventListener: signal.addEventListener.bind(signal),
+    removeEventListener: () => {},
+  }
   await t.throwsAsync(coordinator.write(1, { signal: closes as never }), { code: 'ERR_CLOSED' })
   await coordinator.close()
   t.is(coordinator.view().epochs.applied, 0)
@@ -249,8 +331,20 @@ test('a signal that throws when it is listened to is refused, and leaves nothing
   const handle = coordinator.tryWrite(1)
   void coordinator.flush()
   await turn()
-  const evil = (): AbortSignal => ({ aborted: false, addEventListener: () => { throw new Error('evil') }, removeEventListener: () => {} }) as never
-  for (const call of [() => coordinator.write(2, { signal: evil(), timeoutMs: 1 }), () => handle.wait('written', { signal: evil() }), () => coordinator.flush('written', { signal: evil() }), () => coordinator.pause({ signal: evil(), timeoutMs: 1 })]) {
+  const evil = (): AbortSignal =>
+    ({
+      aborted: false,
+      addEventListener: () => {
+        throw new Error('evil')
+      },
+      removeEventListener: () => {},
+    }) as never
+  for (const call of [
+    () => coordinator.write(2, { signal: evil(), timeoutMs: 1 }),
+    () => handle.wait('written', { signal: evil() }),
+    () => coordinator.flush('written', { signal: evil() }),
+    () => coordinator.pause({ signal: evil(), timeoutMs: 1 }),
+  ]) {
     await t.throwsAsync(call, { message: 'evil' })
   }
   t.deepEqual([coordinator.stats().waiting, coordinator.isPaused], [0, false])

@@ -17,7 +17,13 @@ import { WriteCoordinator } from '../../src/write-coordinator/write-coordinator.
 import { ScriptedSchedule } from './scripted-schedule.ts'
 import { BAD, type Faults, type Item, type Listed, ScriptedDelta, ScriptedFlusher, strike } from './scripted-storage.ts'
 
-export interface WorldOptions { readonly bytes?: number; readonly writes?: number | undefined; readonly intervalMs?: number; readonly maxPendingBytes?: number; readonly attempts?: number }
+export interface WorldOptions {
+  readonly bytes?: number
+  readonly writes?: number | undefined
+  readonly intervalMs?: number
+  readonly maxPendingBytes?: number
+  readonly attempts?: number
+}
 
 /** A promise and what has become of it. */
 export class Watched<V> {
@@ -43,8 +49,16 @@ export class Watched<V> {
 }
 
 type Level = 'written' | 'durable'
-interface Waiting { readonly watched: Watched<unknown>; readonly level: Level; readonly epoch: number; readonly isAborted: () => boolean }
-interface Asked { readonly item: Item; readonly watched: Watched<EpochHandle<string>> }
+interface Waiting {
+  readonly watched: Watched<unknown>
+  readonly level: Level
+  readonly epoch: number
+  readonly isAborted: () => boolean
+}
+interface Asked {
+  readonly item: Item
+  readonly watched: Watched<EpochHandle<string>>
+}
 
 export class World {
   readonly schedule = new ScriptedSchedule()
@@ -77,10 +91,18 @@ export class World {
       const given = strike(this.faults, 'init')
       return given ?? new ScriptedDelta(number, this.faults, (what) => this.#entered(what))
     }
-    this.coordinator = new WriteCoordinator<Listed>({
-      init, context: 1, snapshot: [], flusher: this.flusher, flush: { bytes, writes, intervalMs }, maxPendingBytes,
-      retry: attempts === undefined ? undefined : { attempts, minDelayMs: 10, maxDelayMs: 20 },
-    }, this.schedule)
+    this.coordinator = new WriteCoordinator<Listed>(
+      {
+        init,
+        context: 1,
+        snapshot: [],
+        flusher: this.flusher,
+        flush: { bytes, writes, intervalMs },
+        maxPendingBytes,
+        retry: attempts === undefined ? undefined : { attempts, minDelayMs: 10, maxDelayMs: 20 },
+      },
+      this.schedule,
+    )
   }
 
   item(bytes: number, isBad = false): Item {
@@ -172,7 +194,8 @@ export class World {
       const isReached = epoch <= view.epochs[level]
       const expected = isReached ? 'resolved' : failure === undefined ? 'pending' : 'rejected'
       if (isAborted() && watched.state === 'rejected') continue
-      if (watched.state === 'rejected' && watched.error !== failure) must((watched.error as LedgerstoneError).code === 'ERR_CLOSED' && this.#isClosing, `${watched.what}: ${String(watched.error)}`)
+      if (watched.state === 'rejected' && watched.error !== failure)
+        must((watched.error as LedgerstoneError).code === 'ERR_CLOSED' && this.#isClosing, `${watched.what}: ${String(watched.error)}`)
       else must(watched.state === expected || (watched.state === 'rejected' && failure !== undefined), `${watched.what} is ${watched.state}, expected ${expected}`)
     }
     this.#checkHeld()
@@ -196,7 +219,8 @@ export class World {
       await this.settle()
     }
     const { failure } = this.coordinator
-    for (const { state, error } of this.closes) must(failure === undefined ? state === 'resolved' : state === 'rejected' && (error === failure || this.controller.signal.aborted), `close is ${state}`)
+    for (const { state, error } of this.closes)
+      must(failure === undefined ? state === 'resolved' : state === 'rejected' && (error === failure || this.controller.signal.aborted), `close is ${state}`)
     const { applied, durable } = this.coordinator.view().epochs
     if (failure === undefined) must(applied === durable && this.flusher.synced === applied, 'closed, and not all is durable')
     for (const { watched } of [...this.#asked, ...this.#waits]) must(watched.state !== 'pending', `${watched.what} is pending after the end`)
@@ -212,7 +236,11 @@ export class World {
   #takeHandles(): void {
     for (const { watched } of this.#asked) {
       if (watched.value !== undefined && !this.handles.includes(watched.value)) this.handles.push(watched.value)
-      if (watched.state === 'rejected') must(watched.error === BAD || watched.error === this.controller.signal.reason || watched.error instanceof LedgerstoneError, `${watched.what}: ${String(watched.error)}`)
+      if (watched.state === 'rejected')
+        must(
+          watched.error === BAD || watched.error === this.controller.signal.reason || watched.error instanceof LedgerstoneError,
+          `${watched.what}: ${String(watched.error)}`,
+        )
     }
   }
 
@@ -230,13 +258,19 @@ export class World {
     must(new Set(parts).size === parts.length, 'a write is in two places')
     for (const { epoch, result } of this.handles) must(result === `result ${parts[epoch - 1]}`, `epoch ${epoch} is another write`)
     const order = this.#asked.flatMap(({ watched }) => watched.value?.epoch ?? [])
-    must(order.every((epoch, n) => n === 0 || epoch > (order[n - 1] as number)), 'writes were not applied in the order of the calls')
+    must(
+      order.every((epoch, n) => n === 0 || epoch > (order[n - 1] as number)),
+      'writes were not applied in the order of the calls',
+    )
   }
 
   #checkBatches(): void {
     const { batches, pending, stored } = this.flusher
     must(pending.length <= 1, 'two flushes at once')
-    must(stored.every((id, n) => id === this.#applied[n]), 'stored out of order')
+    must(
+      stored.every((id, n) => id === this.#applied[n]),
+      'stored out of order',
+    )
     let end = 1
     for (const batch of batches) {
       must(batch.start === end && batch.end > batch.start, 'batches with a gap')
@@ -275,7 +309,10 @@ export class World {
   /** After the failure nothing changes any more, and nothing is left to happen. */
   #checkFailed(view: View<Listed>): void {
     must(this.schedule.timers === 0, 'a timer is left after the failure')
-    must(this.flusher.pending.every(({ signal }) => signal.aborted), 'a flush goes on after the failure')
+    must(
+      this.flusher.pending.every(({ signal }) => signal.aborted),
+      'a flush goes on after the failure',
+    )
     this.#failedAt ??= view.epochs
     must(isDeepStrictEqual(view.epochs, this.#failedAt), 'a mark moved after the failure')
   }

@@ -25,8 +25,16 @@ export async function openPeer(folder: string): Promise<Peer> {
   return {
     durability: 'flushed to the device',
     commit: (key: Buffer, value: Buffer, event: Buffer) => db.batch([put(records, key, value), put(events, eventKey(), event)], { sync: true }),
-    appendEvents: (batch: readonly Buffer[]) => db.batch(batch.map((event) => put(events, eventKey(), event)), { sync: true }),
-    putMany: (keys: readonly Buffer[], value: Buffer) => db.batch(keys.map((key) => put(records, key, value)), { sync: true }),
+    appendEvents: (batch: readonly Buffer[]) =>
+      db.batch(
+        batch.map((event) => put(events, eventKey(), event)),
+        { sync: true },
+      ),
+    putMany: (keys: readonly Buffer[], value: Buffer) =>
+      db.batch(
+        keys.map((key) => put(records, key, value)),
+        { sync: true },
+      ),
     async fill(keys: readonly Buffer[], value: Buffer) {
       for (let at = 0; at < keys.length; at += PAGE) await db.batch(keys.slice(at, at + PAGE).map((key) => put(records, key, value)))
     },

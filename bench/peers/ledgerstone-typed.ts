@@ -18,7 +18,11 @@ export async function openPeer(folder: string, _variant: string | undefined, dat
     const records = store.collection('records', { key: binary(), value: json<SampleAccount>() })
     return {
       ...common,
-      fill: (keys: readonly Buffer[]) => fill(records, keys.map((key, n) => [key, sampleAccount(n)])),
+      fill: (keys: readonly Buffer[]) =>
+        fill(
+          records,
+          keys.map((key, n) => [key, sampleAccount(n)]),
+        ),
       get: (key: Buffer) => records.get(key)?.owner.length ?? 0,
     }
   }
@@ -26,7 +30,11 @@ export async function openPeer(folder: string, _variant: string | undefined, dat
     const records = store.collection('records', { key: utf8(), value: utf8() })
     return {
       ...common,
-      fill: (keys: readonly Buffer[], value: Buffer) => fill(records, keys.map((key) => [key.toString('hex'), textOf(value)])),
+      fill: (keys: readonly Buffer[], value: Buffer) =>
+        fill(
+          records,
+          keys.map((key) => [key.toString('hex'), textOf(value)]),
+        ),
       range() {
         let entries = 0
         for (const [key, value] of records.range()) entries += key.length + value.length > 0 ? 1 : 0
@@ -37,7 +45,11 @@ export async function openPeer(folder: string, _variant: string | undefined, dat
   const records = store.collection('records', { key: binary(), value: utf8() })
   return {
     ...common,
-    fill: (keys: readonly Buffer[], value: Buffer) => fill(records, keys.map((key) => [key, textOf(value)])),
+    fill: (keys: readonly Buffer[], value: Buffer) =>
+      fill(
+        records,
+        keys.map((key) => [key, textOf(value)]),
+      ),
     get: (key: Buffer) => records.get(key)?.length ?? 0,
   }
 }

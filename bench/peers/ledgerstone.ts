@@ -41,7 +41,10 @@ export async function openPeer(folder: string, variant: string | undefined): Pro
     },
     async fillEvents(count: number, event: Buffer) {
       for (let at = 0; at < count; at += 1000) {
-        await store.appendAll(Array.from({ length: Math.min(1000, count - at) }, () => event), { durability: 'applied' })
+        await store.appendAll(
+          Array.from({ length: Math.min(1000, count - at) }, () => event),
+          { durability: 'applied' },
+        )
       }
       await store.flush()
     },

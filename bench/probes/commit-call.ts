@@ -27,10 +27,13 @@ export const probe: Probe = {
     const kinds: Record<string, () => unknown> = {
       'transact, applied': () => {
         const key = keys[n++ % KEYS]!
-        return store.transact((tx) => {
-          tx.put(records, key, value)
-          tx.append(event)
-        }, { durability: 'applied' })
+        return store.transact(
+          (tx) => {
+            tx.put(records, key, value)
+            tx.append(event)
+          },
+          { durability: 'applied' },
+        )
       },
       apply: () => {
         const key = keys[n++ % KEYS]!

@@ -2,7 +2,9 @@
 import { listDelta, type ListDeltaTypes, WriteCoordinator } from 'ledgerstone/coordinator'
 import type { Figures, Probe } from '../child.ts'
 
-interface Numbers extends ListDeltaTypes<number> { Snapshot: undefined }
+interface Numbers extends ListDeltaTypes<number> {
+  Snapshot: undefined
+}
 
 const WRITES = 3_000_000
 const WRITES_WHEN_QUICK = 200_000
@@ -16,7 +18,11 @@ export const probe: Probe = {
     const figures: Record<string, Figures[string]> = {}
     for (const [what, work] of Object.entries(WORK)) {
       const coordinator = new WriteCoordinator<Numbers>({
-        init: listDelta({ sizeOf: () => 8 }), context: undefined, snapshot: undefined, flush: { writes: 10_000 }, flusher: { flushDelta: async () => undefined, flushStorage: async () => {} },
+        init: listDelta({ sizeOf: () => 8 }),
+        context: undefined,
+        snapshot: undefined,
+        flush: { writes: 10_000 },
+        flusher: { flushDelta: async () => undefined, flushStorage: async () => {} },
       })
       await work(coordinator, count / 10)
       const startedMs = performance.now()

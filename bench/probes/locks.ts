@@ -42,13 +42,15 @@ async function uncontendedNs<K>(locks: { acquire(keys: { write: readonly K[] }):
 
 async function hotKey(locks: LockManager): Promise<number> {
   const startedMs = performance.now()
-  await Promise.all(Array.from({ length: TASKS }, async () => {
-    for (let n = 0; n < TURNS; n++) {
-      const guard = await locks.acquire({ write: ['hot'] }, { timeoutMs: 600_000 })
-      await Promise.resolve() // others ask meanwhile
-      guard.release()
-    }
-  }))
+  await Promise.all(
+    Array.from({ length: TASKS }, async () => {
+      for (let n = 0; n < TURNS; n++) {
+        const guard = await locks.acquire({ write: ['hot'] }, { timeoutMs: 600_000 })
+        await Promise.resolve() // others ask meanwhile
+        guard.release()
+      }
+    }),
+  )
   return (TASKS * TURNS * 1_000) / (performance.now() - startedMs)
 }
 

@@ -22,7 +22,11 @@ export const probe: Probe = {
       await loop(store, durability, count) // warms up
       const { turns, longestMs, tookMs } = await loop(store, durability, count)
       await store.close()
-      figures[durability] = { 'turns per 1,000 commits': (turns * 1000) / count, 'longest without one, ms': longestMs, 'their part of the time, %': (turns * turnNs) / tookMs / 1e4 }
+      figures[durability] = {
+        'turns per 1,000 commits': (turns * 1000) / count,
+        'longest without one, ms': longestMs,
+        'their part of the time, %': (turns * turnNs) / tookMs / 1e4,
+      }
     }
     return figures
   },

@@ -23,18 +23,42 @@ export const probe: Probe = {
     const span = { read: [state.keys({ prefix: 'span ' })], write: keys.write }
     const kinds: Record<string, () => Promise<unknown>> = {
       'one phase': () => store.transact((tx) => tx.put(state, 'key', Number(tx.get(state, 'key')) + 1), APPLIED),
-      'three phases': () => store.transact({
-        keys, preflight: (ctx) => Number(ctx.get(state, 'key')), apply: (tx, value) => tx.put(state, 'key', value + 1),
-      }, APPLIED),
-      'three phases, asynchronous': () => store.transact({
-        keys, preflight: async (ctx) => Number(ctx.get(state, 'key')), apply: (tx, value) => tx.put(state, 'key', value + 1),
-      }, APPLIED),
-      'three phases and another commit meanwhile': () => store.transact({
-        keys, preflight: (ctx) => disturbed(store, Number(ctx.get(state, 'key'))), apply: (tx, value) => tx.put(state, 'key', value + 1),
-      }, APPLIED),
-      [`three phases and a span of ${SPAN}`]: () => store.transact({
-        keys: span, preflight: (ctx) => ctx.range(state, { prefix: 'span ' }).count(), apply: (tx, value) => tx.put(state, 'key', value),
-      }, APPLIED),
+      'three phases': () =>
+        store.transact(
+          {
+            keys,
+            preflight: (ctx) => Number(ctx.get(state, 'key')),
+            apply: (tx, value) => tx.put(state, 'key', value + 1),
+          },
+          APPLIED,
+        ),
+      'three phases, asynchronous': () =>
+        store.transact(
+          {
+            keys,
+            preflight: async (ctx) => Number(ctx.get(state, 'key')),
+            apply: (tx, value) => tx.put(state, 'key', value + 1),
+          },
+          APPLIED,
+        ),
+      'three phases and another commit meanwhile': () =>
+        store.transact(
+          {
+            keys,
+            preflight: (ctx) => disturbed(store, Number(ctx.get(state, 'key'))),
+            apply: (tx, value) => tx.put(state, 'key', value + 1),
+          },
+          APPLIED,
+        ),
+      [`three phases and a span of ${SPAN}`]: () =>
+        store.transact(
+          {
+            keys: span,
+            preflight: (ctx) => ctx.range(state, { prefix: 'span ' }).count(),
+            apply: (tx, value) => tx.put(state, 'key', value),
+          },
+          APPLIED,
+        ),
     }
     const times = new Map(Object.keys(kinds).map((kind) => [kind, [] as number[]]))
     // They take turns, so that what the machine does meanwhile falls on all of them.

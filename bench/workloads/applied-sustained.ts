@@ -15,7 +15,10 @@ export const workload: Workload = {
       title: '500,000 records',
       rounds: 3,
       records: 500_000,
-      contestants: [{ peer: 'ledgerstone', variant: 'applied' }, { peer: 'lmdb', variant: 'committed' }],
+      contestants: [
+        { peer: 'ledgerstone', variant: 'applied' },
+        { peer: 'lmdb', variant: 'committed' },
+      ],
       targets: [{ against: 'lmdb (committed)', must: 3, aim: 4, better: 'more' }],
     },
   ],

@@ -11,7 +11,14 @@ export const workload: Workload = {
   title: `events, ${PER_COMMIT.toLocaleString('en-US')} to a commit, not awaited, drained at the end`,
   unit: 'events',
   heats: [
-    { node: 'this', rounds: 3, contestants: [{ peer: 'ledgerstone', variant: 'applied' }, { peer: 'floor', variant: 'unflushed' }] },
+    {
+      node: 'this',
+      rounds: 3,
+      contestants: [
+        { peer: 'ledgerstone', variant: 'applied' },
+        { peer: 'floor', variant: 'unflushed' },
+      ],
+    },
     {
       node: 'modern',
       rounds: 3,

@@ -11,7 +11,11 @@ export const workload: Workload = {
   heats: [
     {
       node: 'this',
-      contestants: [{ peer: 'ledgerstone', variant: 'apply' }, { peer: 'ledgerstone', variant: 'applied' }, { peer: 'floor', variant: 'unflushed' }],
+      contestants: [
+        { peer: 'ledgerstone', variant: 'apply' },
+        { peer: 'ledgerstone', variant: 'applied' },
+        { peer: 'floor', variant: 'unflushed' },
+      ],
       targets: [{ against: 'floor (unflushed)', must: 0.4, aim: 1, better: 'more' }],
     },
   ],

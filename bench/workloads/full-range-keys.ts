@@ -9,7 +9,10 @@ export const workload: Workload = {
   heats: [
     {
       node: 'this',
-      contestants: [{ peer: 'ledgerstone', variant: 'keys' }, { peer: 'lmdb', variant: 'keys' }],
+      contestants: [
+        { peer: 'ledgerstone', variant: 'keys' },
+        { peer: 'lmdb', variant: 'keys' },
+      ],
       targets: [{ against: 'lmdb (keys)', must: 1.8, aim: 2.6, better: 'more' }],
     },
   ],

@@ -9,7 +9,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { json, open, PreflightRejectedError, retry } from 'ledgerstone'
 
-interface Account { readonly owner: string; readonly balance: number }
+interface Account {
+  readonly owner: string
+  readonly balance: number
+}
 type BankEvent =
   | { readonly type: 'opened'; readonly id: string; readonly balance: number }
   | { readonly type: 'transferred'; readonly from: string; readonly to: string; readonly amount: number }

@@ -9,8 +9,14 @@ import { parseArgs } from 'node:util'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { open, retry } from 'ledgerstone'
 
-interface Request { readonly id: number; readonly counter: string }
-interface Answer { readonly id: number; readonly value: number }
+interface Request {
+  readonly id: number
+  readonly counter: string
+}
+interface Answer {
+  readonly id: number
+  readonly value: number
+}
 
 const COUNTERS = ['visits', 'orders', 'invoices']
 
@@ -26,11 +32,16 @@ async function main(): Promise<void> {
 
   const given = new Map(COUNTERS.map((counter) => [counter, [] as number[]]))
   const asked: Request[] = Array.from({ length: requests }, (_, id) => ({ id, counter: COUNTERS[id % COUNTERS.length] as string }))
-  await Promise.all(workers.map(async (worker, n) => {
-    for (const { id, value } of await ask(worker, asked.filter((request) => request.id % threads === n))) {
-      given.get(COUNTERS[id % COUNTERS.length] as string)?.push(value)
-    }
-  }))
+  await Promise.all(
+    workers.map(async (worker, n) => {
+      for (const { id, value } of await ask(
+        worker,
+        asked.filter((request) => request.id % threads === n),
+      )) {
+        given.get(COUNTERS[id % COUNTERS.length] as string)?.push(value)
+      }
+    }),
+  )
 
   const store = await open(path)
   for (const [counter, numbers] of given) {
@@ -61,11 +72,13 @@ async function serve(path: string): Promise<void> {
   const store = await open(path)
   const { state } = store
   const answer = async ({ id, counter }: Request): Promise<void> => {
-    const { result: value } = await retry(() => store.transact((tx) => {
-      const next = Number(tx.get(state, counter) ?? 0) + 1
-      tx.put(state, counter, next)
-      return next
-    }))
+    const { result: value } = await retry(() =>
+      store.transact((tx) => {
+        const next = Number(tx.get(state, counter) ?? 0) + 1
+        tx.put(state, counter, next)
+        return next
+      }),
+    )
     parentPort?.postMessage({ id, value } satisfies Answer)
   }
   const close = async (): Promise<void> => {

@@ -44,8 +44,12 @@ function foldOfEvents({ store }: FlightStore, flights: Flights): State {
     for (const { id, event } of page) {
       const { minute, delay, distance, origin, destination } = event
       const matches =
-        id === row + 1 && minute === flights.minute[row] && delay === flights.delay[row] && distance === flights.distance[row] &&
-        origin === flights.airports[flights.origin[row]!] && destination === flights.airports[flights.destination[row]!]
+        id === row + 1 &&
+        minute === flights.minute[row] &&
+        delay === flights.delay[row] &&
+        distance === flights.distance[row] &&
+        origin === flights.airports[flights.origin[row]!] &&
+        destination === flights.airports[flights.destination[row]!]
       if (!matches) throw new Error(`event ${id} is not row ${row} of the file`)
       row++
       if (minute !== dayMinute) [day, dayMinute] = [dayOf(minute), minute]

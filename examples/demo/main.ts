@@ -79,22 +79,29 @@ async function demo(level: Durability): Promise<void> {
   const flushes = first.figures.flushes + second.figures.flushes
   const disk = bytesOf(path)
   heading('Figures')
-  table(['', 'total', 'rate while writing'], [
-    ['commits', levels.applied, perSecond(levels.applied, writingMs)],
-    ['events', events.count, perSecond(events.count, writingMs)],
-    ['flushes', flushes, perSecond(flushes, writingMs)],
-    ['event log', megabytes(events.bytes), `${megabytes(events.bytes / (writingMs / 1000))}/s`],
-    ['state', megabytes(state.bytes), `${megabytes(state.bytes / (writingMs / 1000))}/s`],
-    ['on disk', megabytes(disk), ''],
-    ['writing', seconds(writingMs), ''],
-    ['recovery', seconds(opened.ms), `${count(opened.frames)} commits from the journal`],
-    ['everything', seconds(performance.now() - beganMs), ''],
-  ])
+  table(
+    ['', 'total', 'rate while writing'],
+    [
+      ['commits', levels.applied, perSecond(levels.applied, writingMs)],
+      ['events', events.count, perSecond(events.count, writingMs)],
+      ['flushes', flushes, perSecond(flushes, writingMs)],
+      ['event log', megabytes(events.bytes), `${megabytes(events.bytes / (writingMs / 1000))}/s`],
+      ['state', megabytes(state.bytes), `${megabytes(state.bytes / (writingMs / 1000))}/s`],
+      ['on disk', megabytes(disk), ''],
+      ['writing', seconds(writingMs), ''],
+      ['recovery', seconds(opened.ms), `${count(opened.frames)} commits from the journal`],
+      ['everything', seconds(performance.now() - beganMs), ''],
+    ],
+  )
 }
 
 /** Fills the store in a child process, which kills itself once `killAt` events have been acknowledged. */
 async function ingest(level: Durability, path: string, flightsFile: string, killAt: number | undefined, onOpened?: (opened: Opened) => void): Promise<Run> {
-  const child = fork(fileURLToPath(new URL(`ingest${extname(import.meta.url)}`, import.meta.url)), [path, flightsFile, level, ...(killAt === undefined ? [] : [String(killAt)])], { stdio: 'inherit' })
+  const child = fork(
+    fileURLToPath(new URL(`ingest${extname(import.meta.url)}`, import.meta.url)),
+    [path, flightsFile, level, ...(killAt === undefined ? [] : [String(killAt)])],
+    { stdio: 'inherit' },
+  )
   let opened: Opened | undefined
   let figures: Figures | undefined
   let bar: ProgressBar | undefined

@@ -15,12 +15,17 @@ export function askQuestions(flightStore: FlightStore): void {
 function worstRoutes({ routes, store }: FlightStore): void {
   const startedMs = performance.now()
   const enough = Math.max(1, Math.round(store.nextEventId / 3000))
-  const worst = routes.range().toArray()
+  const worst = routes
+    .range()
+    .toArray()
     .filter(([, { flights }]) => flights >= enough)
     .toSorted(([, a], [, b]) => averageDelay(b) - averageDelay(a))
     .slice(0, 5)
   heading(`Which routes with at least ${count(enough)} flights are the latest?`)
-  table(['route', 'flights', 'average', 'worst'], worst.map(([route, totals]) => [route, totals.flights, signed(averageDelay(totals)), signed(totals.worst)]))
+  table(
+    ['route', 'flights', 'average', 'worst'],
+    worst.map(([route, totals]) => [route, totals.flights, signed(averageDelay(totals)), signed(totals.worst)]),
+  )
   took(startedMs)
 }
 
@@ -37,7 +42,10 @@ function delayByHour({ hours }: FlightStore): void {
 }
 
 function lastDepartures({ airports, departures, store }: FlightStore): void {
-  const [busiest] = airports.range().toArray().toSorted(([, a], [, b]) => b.flights - a.flights)
+  const [busiest] = airports
+    .range()
+    .toArray()
+    .toSorted(([, a], [, b]) => b.flights - a.flights)
   if (busiest === undefined) return
   const [airport] = busiest
   const startedMs = performance.now()

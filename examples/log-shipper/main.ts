@@ -9,10 +9,19 @@ import { parseArgs } from 'node:util'
 import { type CanonicalStore, type EventId, open } from 'ledgerstone'
 import { jsonLines, type JsonLinesSnapshot, listDelta, type ListDeltaTypes, WriteCoordinator } from 'ledgerstone/coordinator'
 
-interface Happened { readonly what: string; readonly amount: number }
-interface Line { readonly id: number; readonly at: number; readonly event: Happened }
+interface Happened {
+  readonly what: string
+  readonly amount: number
+}
+interface Line {
+  readonly id: number
+  readonly at: number
+  readonly event: Happened
+}
 /** What is kept of a line is its text: made at once, counted as it is, and never to fail later. */
-interface Shipped extends ListDeltaTypes<Line, string> { Snapshot: JsonLinesSnapshot | undefined }
+interface Shipped extends ListDeltaTypes<Line, string> {
+  Snapshot: JsonLinesSnapshot | undefined
+}
 
 const CURSOR = 'shipped'
 
@@ -64,7 +73,12 @@ for (const forget of [false, true, false]) {
 await store.close()
 
 const files = readdirSync(folder).toSorted()
-const lines = files.flatMap((file) => readFileSync(join(folder, file), 'utf8').split('\n').slice(0, -1).map((line) => JSON.parse(line) as Line))
+const lines = files.flatMap((file) =>
+  readFileSync(join(folder, file), 'utf8')
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as Line),
+)
 const ids = new Set(lines.map(({ id }) => id))
 const isWhole = ids.size === appended && lines.every(({ id, event }) => event.amount === id - 1)
 console.log(`${lines.length} lines in ${files.length} files have ${isWhole ? 'each' : 'not each'} of ${appended} events`)

@@ -9,8 +9,18 @@ import { parseArgs } from 'node:util'
 import { parquetReadObjects } from 'hyparquet'
 import { type CoordinatorTypes, type Delta, parquet, type ParquetSnapshot, WriteCoordinator } from 'ledgerstone/coordinator'
 
-interface Point { readonly metric: string; readonly at: number; readonly value: number }
-interface Row { readonly minute: Date; readonly metric: string; count: number; sum: number; max: number }
+interface Point {
+  readonly metric: string
+  readonly at: number
+  readonly value: number
+}
+interface Row {
+  readonly minute: Date
+  readonly metric: string
+  count: number
+  sum: number
+  max: number
+}
 type Rows = ReadonlyMap<string, Readonly<Row>>
 
 interface Metrics extends CoordinatorTypes {
@@ -82,7 +92,7 @@ const files = readdirSync(folder).toSorted()
 let [rows, count, sum] = [0, 0, 0]
 for (const file of files) {
   const bytes = new Uint8Array(readFileSync(join(folder, file)))
-  for (const row of await parquetReadObjects({ file: bytes.buffer }) as unknown as Row[]) {
+  for (const row of (await parquetReadObjects({ file: bytes.buffer })) as unknown as Row[]) {
     rows++
     count += row.count
     sum += row.sum

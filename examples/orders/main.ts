@@ -8,7 +8,12 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { json, open, PreflightRejectedError, retry } from 'ledgerstone'
 
-interface Order { readonly customer: string; readonly item: string; readonly count: number; readonly price: number }
+interface Order {
+  readonly customer: string
+  readonly item: string
+  readonly count: number
+  readonly price: number
+}
 type OrderEvent = { readonly type: 'placed'; readonly order: string; readonly customer: string }
 
 const PRICES: Readonly<Record<string, number>> = { apples: 2, pears: 3, plums: 5 }
@@ -64,23 +69,26 @@ async function tryToPlace(id: string): Promise<void> {
 
 async function place(id: string, order: Order): Promise<void> {
   const { customer, item, count } = order
-  await store.transact({
-    // A customer has one order checked at a time. The orders themselves are a span: no lock, but no order slips in unseen either.
-    keys: { read: [orders.keys({ prefix: `${customer}/` })], write: [stock.key(item), store.state.key(customer)] },
-    preflight: async (ctx) => {
-      const left = ctx.get(stock, item) ?? 0
-      if (left < count) ctx.reject(`not enough ${item}`)
-      let owed = order.price
-      for (const [, { price }] of ctx.range(orders, { prefix: `${customer}/` })) owed += price
-      if (!(await hasCredit(owed))) ctx.reject(`no more credit for ${customer}`)
-      return left
+  await store.transact(
+    {
+      // A customer has one order checked at a time. The orders themselves are a span: no lock, but no order slips in unseen either.
+      keys: { read: [orders.keys({ prefix: `${customer}/` })], write: [stock.key(item), store.state.key(customer)] },
+      preflight: async (ctx) => {
+        const left = ctx.get(stock, item) ?? 0
+        if (left < count) ctx.reject(`not enough ${item}`)
+        let owed = order.price
+        for (const [, { price }] of ctx.range(orders, { prefix: `${customer}/` })) owed += price
+        if (!(await hasCredit(owed))) ctx.reject(`no more credit for ${customer}`)
+        return left
+      },
+      apply: (tx, left) => {
+        tx.put(stock, item, left - count)
+        tx.put(orders, `${customer}/${id}`, order)
+        tx.append({ type: 'placed', order: id, customer })
+      },
     },
-    apply: (tx, left) => {
-      tx.put(stock, item, left - count)
-      tx.put(orders, `${customer}/${id}`, order)
-      tx.append({ type: 'placed', order: id, customer })
-    },
-  }, { timeoutMs: 60_000 })
+    { timeoutMs: 60_000 },
+  )
 }
 
 /** The credit office: somewhere else, and slow. */

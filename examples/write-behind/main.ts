@@ -7,8 +7,13 @@ import type { AddressInfo } from 'node:net'
 import { parseArgs } from 'node:util'
 import { http, type HttpSnapshot, mapDelta, type MapDeltaTypes, WriteCoordinator } from 'ledgerstone/coordinator'
 
-interface Profile { readonly name: string; readonly visits: number }
-interface Profiles extends MapDeltaTypes<string, Profile> { Snapshot: HttpSnapshot | undefined }
+interface Profile {
+  readonly name: string
+  readonly visits: number
+}
+interface Profiles extends MapDeltaTypes<string, Profile> {
+  Snapshot: HttpSnapshot | undefined
+}
 
 /** The service: a map behind HTTP. */
 class Service {
@@ -26,19 +31,21 @@ class Service {
       return
     }
     const parts: Buffer[] = []
-    request.on('data', (part: Buffer) => void parts.push(part)).on('end', () => {
-      const n = ++this.requests
-      if (n % 4 === 1) {
-        this.failures++
-        response.writeHead(503).end()
-        return
-      }
-      this.#take(String(request.headers['idempotency-key']), JSON.parse(Buffer.concat(parts).toString()) as [string, Profile][])
-      if (n % 4 === 2) {
-        this.failures++
-        response.destroy() // it is done, and nobody hears of it
-      } else response.end()
-    })
+    request
+      .on('data', (part: Buffer) => void parts.push(part))
+      .on('end', () => {
+        const n = ++this.requests
+        if (n % 4 === 1) {
+          this.failures++
+          response.writeHead(503).end()
+          return
+        }
+        this.#take(String(request.headers['idempotency-key']), JSON.parse(Buffer.concat(parts).toString()) as [string, Profile][])
+        if (n % 4 === 2) {
+          this.failures++
+          response.destroy() // it is done, and nobody hears of it
+        } else response.end()
+      })
   }
 
   #take(batch: string, entries: readonly (readonly [string, Profile])[]): void {
@@ -73,7 +80,7 @@ class ProfileCache {
     const { current, frozen } = this.#coordinator.view()
     for (const layer of [current, ...frozen.map(({ value }) => value)]) if (layer.has(key)) return layer.get(key)
     const answer = await fetch(`${this.#url}/${encodeURIComponent(key)}`)
-    return (await answer.json() as Profile | null) ?? undefined
+    return ((await answer.json()) as Profile | null) ?? undefined
   }
 
   async close(): Promise<HttpSnapshot | undefined> {
@@ -101,7 +108,9 @@ for (let n = 0; n < writes; n++) {
 console.log(`${writes} writes, ${wrong === 0 ? 'each was read as it was written' : `${wrong} were read wrong`}`)
 const sent = await cache.close()
 const isSame = model.size === service.profiles.size && [...model].every(([key, { visits }]) => service.profiles.get(key)?.visits === visits)
-console.log(`the service failed ${service.failures} of ${service.requests} requests, knew ${service.repeats} batches again, and ${isSame ? 'has every profile' : 'has other profiles'}`)
+console.log(
+  `the service failed ${service.failures} of ${service.requests} requests, knew ${service.repeats} batches again, and ${isSame ? 'has every profile' : 'has other profiles'}`,
+)
 console.log(`${sent?.items} items were sent in ${sent?.requests} batches`)
 server.closeAllConnections()
 server.close()

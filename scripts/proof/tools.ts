@@ -20,12 +20,14 @@ const CLAIMS: Record<ToolName, (name: ToolName, tool: Tool) => Promise<Outcome>>
 export async function withTools(): Promise<Outcome> {
   const outcomes: Outcome[] = []
   for (const name of Object.keys(CLAIMS) as ToolName[]) {
-    outcomes.push(await step(name, 'npm run proof -- tools', async () => {
-      const tool = await install(name)
-      if (!('missing' in tool)) return CLAIMS[name](name, tool)
-      console.log(`SKIPPED ${name}: ${tool.missing}`)
-      return skips(`${name}: ${tool.missing}`)
-    }))
+    outcomes.push(
+      await step(name, 'npm run proof -- tools', async () => {
+        const tool = await install(name)
+        if (!('missing' in tool)) return CLAIMS[name](name, tool)
+        console.log(`SKIPPED ${name}: ${tool.missing}`)
+        return skips(`${name}: ${tool.missing}`)
+      }),
+    )
   }
   return sum(outcomes)
 }

@@ -81,7 +81,10 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
     return (this.#locks ??= new LockManager(this.#handle.locks))
   }
 
-  collection<K extends string = string, V = Json, In = V>(name: string, options?: { key?: KeyCodec<K> | undefined; value?: Codec<V, In> | undefined }): Collection<K, V, In>
+  collection<K extends string = string, V = Json, In = V>(
+    name: string,
+    options?: { key?: KeyCodec<K> | undefined; value?: Codec<V, In> | undefined },
+  ): Collection<K, V, In>
   collection<K, V = Json, In = V>(name: string, options: { key: KeyCodec<K>; value?: Codec<V, In> | undefined }): Collection<K, V, In>
   collection(name: string, options?: { key?: KeyCodec<unknown> | undefined; value?: Codec<unknown> | undefined }): AnyCollection {
     this.#handle.check()
@@ -91,7 +94,11 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
     const known = typeof keys === 'object' && typeof values === 'object' ? this.#collections.get(keys)?.get(values)?.get(name) : undefined
     if (known !== undefined) return known
     const made: AnyCollection = new EmbeddedCollection(this.#handle, this.#handle.space(name, keys, values), this.#writer)
-    entry(entry(this.#collections, keys, () => new WeakMap<object, Map<string, AnyCollection>>()), values, () => new Map<string, AnyCollection>()).set(name, made)
+    entry(
+      entry(this.#collections, keys, () => new WeakMap<object, Map<string, AnyCollection>>()),
+      values,
+      () => new Map<string, AnyCollection>(),
+    ).set(name, made)
     return made
   }
 
@@ -182,7 +189,7 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
   }
 
   rotateEvents(): Promise<string | undefined> {
-    return this.#controlled(async (cold) => await cold.rotateEvents(this.#handle.id) ?? undefined)
+    return this.#controlled(async (cold) => (await cold.rotateEvents(this.#handle.id)) ?? undefined)
   }
 
   eventSegments(): EventSegments {

@@ -18,7 +18,12 @@ const UPPER_IS_INCLUSIVE = 8
 const REVERSE = 16
 const KEYS_ONLY = 32
 
-interface Edges { lower: string | undefined; lowerIsExclusive: boolean; upper: string | undefined; upperIsInclusive: boolean }
+interface Edges {
+  lower: string | undefined
+  lowerIsExclusive: boolean
+  upper: string | undefined
+  upperIsInclusive: boolean
+}
 
 /** Bounds, order and limit of a range. */
 export class KeyBounds {
@@ -110,17 +115,21 @@ export class KeyBounds {
   includes(key: string): boolean {
     const lower = this.#lower
     const upper = this.#upper
-    return (lower === undefined || key > lower || (key === lower && !this.#lowerIsExclusive))
-      && (upper === undefined || key < upper || (key === upper && this.#upperIsInclusive))
+    return (
+      (lower === undefined || key > lower || (key === lower && !this.#lowerIsExclusive)) &&
+      (upper === undefined || key < upper || (key === upper && this.#upperIsInclusive))
+    )
   }
 
   /** Whether all that can lie between other bounds lies between these too. */
   covers(other: KeyBounds): boolean {
     if (other.isEmpty) return true
-    const beginsBefore = this.#lower === undefined
-      || (other.#lower !== undefined && (other.#lower > this.#lower || (other.#lower === this.#lower && (!this.#lowerIsExclusive || other.#lowerIsExclusive))))
-    const endsBehind = this.#upper === undefined
-      || (other.#upper !== undefined && (other.#upper < this.#upper || (other.#upper === this.#upper && (this.#upperIsInclusive || !other.#upperIsInclusive))))
+    const beginsBefore =
+      this.#lower === undefined ||
+      (other.#lower !== undefined && (other.#lower > this.#lower || (other.#lower === this.#lower && (!this.#lowerIsExclusive || other.#lowerIsExclusive))))
+    const endsBehind =
+      this.#upper === undefined ||
+      (other.#upper !== undefined && (other.#upper < this.#upper || (other.#upper === this.#upper && (this.#upperIsInclusive || !other.#upperIsInclusive))))
     return beginsBefore && endsBehind
   }
 
@@ -128,8 +137,12 @@ export class KeyBounds {
     const lower = this.#lower ?? ''
     const upper = this.#upper ?? ''
     const packed = Buffer.allocUnsafe(HEAD_BYTES + lower.length + upper.length)
-    const flags = (this.#lower === undefined ? 0 : HAS_LOWER) | (this.#lowerIsExclusive ? LOWER_IS_EXCLUSIVE : 0)
-      | (this.#upper === undefined ? 0 : HAS_UPPER) | (this.#upperIsInclusive ? UPPER_IS_INCLUSIVE : 0) | (this.reverse ? REVERSE : 0)
+    const flags =
+      (this.#lower === undefined ? 0 : HAS_LOWER) |
+      (this.#lowerIsExclusive ? LOWER_IS_EXCLUSIVE : 0) |
+      (this.#upper === undefined ? 0 : HAS_UPPER) |
+      (this.#upperIsInclusive ? UPPER_IS_INCLUSIVE : 0) |
+      (this.reverse ? REVERSE : 0)
     packed.writeUInt32LE(flags, 0)
     packed.writeUInt32LE(lower.length, 4)
     packed.writeUInt32LE(upper.length, 8)

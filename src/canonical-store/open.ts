@@ -18,8 +18,20 @@ import { StoreHandle } from './store-handle.ts'
 import { recoveries } from './watching/diagnostics.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set([
-  'events', 'durability', 'create', 'limits', 'flush', 'inlineFlush', 'mapSizeBytes', 'segmentBytes', 'eventCompression', 'retention', 'stripes',
-  'readers', 'allowNetworkFileSystem', 'signal',
+  'events',
+  'durability',
+  'create',
+  'limits',
+  'flush',
+  'inlineFlush',
+  'mapSizeBytes',
+  'segmentBytes',
+  'eventCompression',
+  'retention',
+  'stripes',
+  'readers',
+  'allowNetworkFileSystem',
+  'signal',
 ])
 const LIMITS: ReadonlySet<string> = new Set(['keyBytes', 'valueBytes', 'eventBytes', 'transactionBytes'])
 const FLUSH: ReadonlySet<string> = new Set(['bytes', 'intervalMs'])
@@ -59,13 +71,23 @@ export async function open<E = Json, In = E>(path: string | URL, options?: OpenO
 
   const environment = Environment.current()
   const opening = environment.callAsync((cold) => cold.openStore(folder, native))
-  const opened = signal === undefined ? await opening : await new AbortWatch().race(opening, signal).catch((error: unknown) => {
-    // It cannot be called back: what comes of it is closed. A failure of its own is nobody's.
-    opening.then(({ store }) => environment.cold.closeStore(store)).catch(() => {})
-    throw error
-  })
+  const opened =
+    signal === undefined
+      ? await opening
+      : await new AbortWatch().race(opening, signal).catch((error: unknown) => {
+          // It cannot be called back: what comes of it is closed. A failure of its own is nobody's.
+          opening.then(({ store }) => environment.cold.closeStore(store)).catch(() => {})
+          throw error
+        })
   const shared = (environment.store(opened.storeKey) as SharedStore | undefined) ?? new SharedStore(environment, opened.storeKey, folder)
-  const handle = new StoreHandle(environment, shared, { id: opened.store, path: folder, limits: opened.limits, readersWarnAfterMs: opened.readersWarnAfterMs, events, rank })
+  const handle = new StoreHandle(environment, shared, {
+    id: opened.store,
+    path: folder,
+    limits: opened.limits,
+    readersWarnAfterMs: opened.readersWarnAfterMs,
+    events,
+    rank,
+  })
   if (opened.isFirst && recoveries.hasSubscribers) {
     recoveries.publish({ path: folder, ...environment.call((cold) => cold.storeStats(opened.store)).recovery })
   }

@@ -94,7 +94,11 @@ export class StoreHandle implements RangeSource, SpaceOwner {
   /** Who takes the store's locks for this handle. */
   get locks(): LockClient {
     this.check()
-    return (this.#locks ??= new LockClient(this.environment, this.environment.call((cold) => cold.storeLocks(this.id)), this))
+    return (this.#locks ??= new LockClient(
+      this.environment,
+      this.environment.call((cold) => cold.storeLocks(this.id)),
+      this,
+    ))
   }
 
   /** @throws `ERR_CLOSED`, `ERR_POISONED`, `ERR_SEALED`: a write would not come through */

@@ -30,9 +30,5 @@ export interface KeyCodec<K, In = K> {
 }
 
 /** What the `prefix` of a range may be, by the type of the keys. */
-export type KeyPrefix<K> =
-  K extends string ? string
-  : K extends Uint8Array ? Uint8Array
-  : K extends readonly [unknown, ...unknown[]] ? TuplePrefix<K>
-  : never
+export type KeyPrefix<K> = K extends string ? string : K extends Uint8Array ? Uint8Array : K extends readonly [unknown, ...unknown[]] ? TuplePrefix<K> : never
 type TuplePrefix<T extends readonly unknown[]> = T extends readonly [...infer Head, unknown] ? Readonly<T> | TuplePrefix<Head> : readonly []

@@ -19,7 +19,10 @@ export type Envelope<Types extends object> = {
 /** An event as it is written. A `version` that is not the current one is refused: an event that was read can be written again, an outdated one cannot. */
 export type EnvelopeInput<Types extends object> = {
   [T in keyof Types & string]: {
-    readonly type: T; readonly data: Types[T]; readonly version?: number | undefined; readonly metadata?: EventMetadata | undefined
+    readonly type: T
+    readonly data: Types[T]
+    readonly version?: number | undefined
+    readonly metadata?: EventMetadata | undefined
   }
 }[keyof Types & string]
 

@@ -16,7 +16,12 @@ const TYPE_OPTIONS: ReadonlySet<string> = new Set(['version', 'upcast', 'schema'
 const PARTS: ReadonlySet<string> = new Set(['type', 'version', 'data', 'metadata'])
 
 /** What crosses to the codec inside, which sees plain objects. */
-interface Sealed { readonly type: string; readonly version: number; readonly data: unknown; readonly metadata?: EventMetadata }
+interface Sealed {
+  readonly type: string
+  readonly version: number
+  readonly data: unknown
+  readonly metadata?: EventMetadata
+}
 type Inside = Codec<unknown>
 type Upcaster = (data: unknown) => unknown
 
@@ -63,7 +68,12 @@ export function envelope<Types extends object>(options: EnvelopeOptions<Types>):
   checkCodec(codec, 'codec')
   const name = `envelope(${codec.name})`
   const envelopes = new Envelopes(name, new Map(Object.entries(types).map(([type, of]) => [type, eventType(type, of, `types.${type}`)])))
-  const made = (codec as unknown) === json() ? new JsonEnvelope(envelopes) : codec instanceof TextCodec ? new TextEnvelope(envelopes, codec as never) : new BytesEnvelope(envelopes, codec)
+  const made =
+    (codec as unknown) === json()
+      ? new JsonEnvelope(envelopes)
+      : codec instanceof TextCodec
+        ? new TextEnvelope(envelopes, codec as never)
+        : new BytesEnvelope(envelopes, codec)
   checkCodec(made, 'codec')
   return Object.freeze(made) as never
 }
@@ -100,7 +110,8 @@ class Envelopes {
 
   seal(event: unknown): Sealed {
     const { type, version, data, metadata, of } = this.#parts(event)
-    if (version !== undefined && version !== of.version) throw this.#error('the event is not of the current version', type, `version=${typeof version === 'number' ? version : typeof version} current=${of.version}`)
+    if (version !== undefined && version !== of.version)
+      throw this.#error('the event is not of the current version', type, `version=${typeof version === 'number' ? version : typeof version} current=${of.version}`)
     const stored = of.schema === undefined ? data : validate(of.schema, data)
     return metadata === undefined ? { type, version: of.version, data: stored } : { type, version: of.version, data: stored, metadata }
   }
@@ -157,7 +168,8 @@ class Envelopes {
     if (of === undefined) throw this.#error('there is no such type of events', type)
     if (data === undefined) throw this.#error('the event has no data', type)
     if (metadata !== undefined && (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata))) throw this.#error('metadata is an object', type)
-    for (const part of Object.keys(event)) if (!PARTS.has(part)) throw this.#error('an event has a type, data, a version and metadata, nothing else', type, `part=${part}`)
+    for (const part of Object.keys(event))
+      if (!PARTS.has(part)) throw this.#error('an event has a type, data, a version and metadata, nothing else', type, `part=${part}`)
     return { type, version, data, metadata: metadata as EventMetadata | undefined, of }
   }
 

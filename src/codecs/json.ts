@@ -8,15 +8,19 @@ import type { StandardSchemaV1 } from './standard-schema.ts'
 import { TextCodec } from './text-codec.ts'
 
 /** What of `T` survives JSON unchanged; a part that does not is `never`. */
-export type JsonSafe<T> =
-  unknown extends T ? T
-  : T extends string | number | boolean | null | undefined ? T
-  // oxlint-disable-next-line typescript/no-explicit-any -- any map, set or function at all
-  : T extends bigint | symbol | Uint8Array | ReadonlyMap<any, any> | ReadonlySet<any> | ((...args: any[]) => any) | { toJSON(): unknown } ? never
-  : { [K in keyof T]: JsonSafe<T[K]> }
+export type JsonSafe<T> = unknown extends T
+  ? T
+  : T extends string | number | boolean | null | undefined
+    ? T
+    : // oxlint-disable-next-line typescript/no-explicit-any -- any map, set or function at all
+      T extends bigint | symbol | Uint8Array | ReadonlyMap<any, any> | ReadonlySet<any> | ((...args: any[]) => any) | { toJSON(): unknown }
+      ? never
+      : { [K in keyof T]: JsonSafe<T[K]> }
 /** Refuses, at compile time, a schema whose output JSON would change. */
-export type JsonOutput<S extends StandardSchemaV1> = StandardSchemaV1.InferOutput<S> extends JsonSafe<StandardSchemaV1.InferOutput<S>> ? unknown
-  : { 'JSON would change the output of this schema (a Date, Map, bigint, bytes …)': never }
+export type JsonOutput<S extends StandardSchemaV1> =
+  StandardSchemaV1.InferOutput<S> extends JsonSafe<StandardSchemaV1.InferOutput<S>>
+    ? unknown
+    : { 'JSON would change the output of this schema (a Date, Map, bigint, bytes …)': never }
 
 /**
  * Values and events as JSON text; the codec's name is `json`. Without a schema the type is a promise of the caller's; with one, any

@@ -89,7 +89,8 @@ export class PayloadCodec<T = unknown> {
       if (cause instanceof ValidationError && what === 'encode') return cause
       const { name: codec } = this
       const collection = this.#collection
-      if (cause instanceof CodecError) return collection === undefined ? cause : errorOf('ERR_CODEC', `${cause.message} collection=${JSON.stringify(collection)}`, { codec, collection }, cause.cause)
+      if (cause instanceof CodecError)
+        return collection === undefined ? cause : errorOf('ERR_CODEC', `${cause.message} collection=${JSON.stringify(collection)}`, { codec, collection }, cause.cause)
     }
     return codecFailed(what, this.#collection === undefined ? 'an event' : 'a value', this.name, this.#collection, cause)
   }

@@ -194,7 +194,7 @@ export class EventLog implements AsyncDisposable {
    */
   async rotate(): Promise<string | undefined> {
     const { id } = this.#checked()
-    return await this.#handle.callAsync((cold) => cold.logRotate(id)) ?? undefined
+    return (await this.#handle.callAsync((cold) => cold.logRotate(id))) ?? undefined
   }
 
   /**

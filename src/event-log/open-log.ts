@@ -9,7 +9,14 @@ import { LogHandle } from './log-handle.ts'
 import type { EventLogOptions, EventLogRecovery } from './log-types.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set([
-  'segmentBytes', 'maxEventBytes', 'firstEventId', 'durability', 'compression', 'create', 'readOnly', 'allowNetworkFileSystem',
+  'segmentBytes',
+  'maxEventBytes',
+  'firstEventId',
+  'durability',
+  'compression',
+  'create',
+  'readOnly',
+  'allowNetworkFileSystem',
 ])
 const COMPRESSIONS: ReadonlySet<unknown> = new Set(['none', 'lz4', 'zstd'])
 const DEFAULT_MAX_EVENT_BYTES = 16 * 1024 * 1024

@@ -1,7 +1,9 @@
 // Classes that know each other's instances across copies of this package. Its JavaScript may be evaluated several times in a thread (test runners,
 // hot reload, a copy for each dependant), and what one copy has made is handed to another. All copies in a thread are of one version.
 
-interface Class { readonly prototype: object }
+interface Class {
+  readonly prototype: object
+}
 
 // oxlint-disable-next-line typescript/unbound-method -- called on a class below
 const ordinarily = Function.prototype[Symbol.hasInstance]

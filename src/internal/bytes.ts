@@ -9,18 +9,26 @@ interface FastPaths {
   latin1Slice?(start: number, end: number): string
 }
 const fast = Buffer.prototype as unknown as FastPaths
-const utf8Write = fast.utf8Write ?? function (this: Buffer, text: string, offset: number, length: number): number {
-  return this.write(text, offset, length, 'utf8')
-}
-const latin1Write = fast.latin1Write ?? function (this: Buffer, text: string, offset: number, length: number): number {
-  return this.write(text, offset, length, 'latin1')
-}
-const utf8Slice = fast.utf8Slice ?? function (this: Buffer, start: number, end: number): string {
-  return this.toString('utf8', start, end)
-}
-const latin1Slice = fast.latin1Slice ?? function (this: Buffer, start: number, end: number): string {
-  return this.toString('latin1', start, end)
-}
+const utf8Write =
+  fast.utf8Write ??
+  function (this: Buffer, text: string, offset: number, length: number): number {
+    return this.write(text, offset, length, 'utf8')
+  }
+const latin1Write =
+  fast.latin1Write ??
+  function (this: Buffer, text: string, offset: number, length: number): number {
+    return this.write(text, offset, length, 'latin1')
+  }
+const utf8Slice =
+  fast.utf8Slice ??
+  function (this: Buffer, start: number, end: number): string {
+    return this.toString('utf8', start, end)
+  }
+const latin1Slice =
+  fast.latin1Slice ??
+  function (this: Buffer, start: number, end: number): string {
+    return this.toString('latin1', start, end)
+  }
 
 // Below this many characters a loop here is faster than a call into Node.
 const SHORT = 40

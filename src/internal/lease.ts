@@ -7,7 +7,14 @@ import { performance } from './platform.ts'
 export type LeaseKind = 'store' | 'snapshot' | 'range' | 'lock' | 'log' | 'snapshot set' | 'segments' | 'pause'
 
 const REMEDY: Record<LeaseKind, string> = {
-  store: 'close()', snapshot: 'release()', range: 'return() of its iterator', lock: 'release()', log: 'close()', 'snapshot set': 'close()', segments: 'release()', pause: 'release()',
+  store: 'close()',
+  snapshot: 'release()',
+  range: 'return() of its iterator',
+  lock: 'release()',
+  log: 'close()',
+  'snapshot set': 'close()',
+  segments: 'release()',
+  pause: 'release()',
 }
 const warned = new Set<LeaseKind>()
 
@@ -61,10 +68,12 @@ export class Lease {
 export function warnForgotten(kind: LeaseKind): void {
   if (warned.has(kind)) return
   warned.add(kind)
-  nobodysContext(() => process.emitWarning(`a ${kind} was garbage-collected without ${REMEDY[kind]}; it has been released in the background`, {
-    type: 'LedgerstoneWarning',
-    code: 'LEDGERSTONE_UNRELEASED',
-  }))
+  nobodysContext(() =>
+    process.emitWarning(`a ${kind} was garbage-collected without ${REMEDY[kind]}; it has been released in the background`, {
+      type: 'LedgerstoneWarning',
+      code: 'LEDGERSTONE_UNRELEASED',
+    }),
+  )
 }
 
 const forgotten = new FinalizationRegistry<Lease>((lease) => lease.abandon())

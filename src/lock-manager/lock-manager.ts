@@ -54,7 +54,11 @@ export class LockManager {
     checkPowerOfTwo(stripes, 'stripes')
     this.#timeoutMs = checkedTimeout(timeoutMs)
     const environment = Environment.current()
-    this.#client = new LockClient(environment, environment.call((cold) => cold.openLocks(stripes)), undefined)
+    this.#client = new LockClient(
+      environment,
+      environment.call((cold) => cold.openLocks(stripes)),
+      undefined,
+    )
   }
 
   /**

@@ -1,7 +1,9 @@
 // The locks as their users see them: interfaces only.
 declare const refBrand: unique symbol
 /** A key of a collection, named by {@link Collection.key}, or a span of keys, by {@link Collection.keys}. */
-export interface KeyRef { readonly [refBrand]: true }
+export interface KeyRef {
+  readonly [refBrand]: true
+}
 
 /**
  * What can be locked: a name of one's own (a string, or bytes; a string and its UTF-8 bytes are the same name), or a key of a collection as

@@ -203,7 +203,11 @@ export interface ThreadHome {
 }
 
 /** Where this copy is at home: its own thread, with the native calls of whichever copy came first. */
-export interface Thread { readonly home: ThreadHome; readonly cold: ColdCalls; readonly hot: HotCalls }
+export interface Thread {
+  readonly home: ThreadHome
+  readonly cold: ColdCalls
+  readonly hot: HotCalls
+}
 
 /**
  * Joins the other copies of this package in the thread, or is the first.

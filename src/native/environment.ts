@@ -11,7 +11,9 @@ import { ScratchPages } from './scratch-pages.ts'
 const SCRATCH_BYTES = 64 * 1024
 
 /** Looks for what has become of it when native code has news: a store for its marks, who waits for locks for what was granted. */
-export interface Listener { look(): void }
+export interface Listener {
+  look(): void
+}
 
 /** A store that is open here, as the environment knows it. */
 export interface OpenStore extends Listener {

@@ -12,11 +12,12 @@ import { location } from './location.ts'
 export type MissingReason = 'not-installed' | 'not-loadable' | 'libc-too-old' | 'forbidden' | 'bundled' | 'unsupported-runtime'
 
 const REMEDY: Record<MissingReason, string> = {
-  'not-installed': 'reinstall with optional dependencies (npm install --include=optional; a lock file or node_modules made on another platform has to be made anew), or build from source',
+  'not-installed':
+    'reinstall with optional dependencies (npm install --include=optional; a lock file or node_modules made on another platform has to be made anew), or build from source',
   'not-loadable': 'reinstall the package on this machine, or build from source',
   'libc-too-old': 'use a newer system or image, or build from source on this one',
-  'forbidden': 'allow native add-ons (Node: --allow-addons beside --permission, and no --no-addons; Deno: --allow-ffi)',
-  'bundled': 'mark `ledgerstone` as external in the bundler and deploy it in node_modules, copy the binary beside the bundle, or name it in NAPI_RS_NATIVE_LIBRARY_PATH',
+  forbidden: 'allow native add-ons (Node: --allow-addons beside --permission, and no --no-addons; Deno: --allow-ffi)',
+  bundled: 'mark `ledgerstone` as external in the bundler and deploy it in node_modules, copy the binary beside the bundle, or name it in NAPI_RS_NATIVE_LIBRARY_PATH',
   'unsupported-runtime': 'use Node.js: this runtime does not share memory with native code',
 }
 /** Names the file to load, and no other is tried. */

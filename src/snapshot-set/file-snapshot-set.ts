@@ -124,7 +124,10 @@ export class FileSnapshotSet implements AsyncDisposable {
    * const full = await set.publishCompletedSnapshot(pending.ordinal, { purgeObsoleteDiffs: true, purgeObsoletePendings: true })
    * ```
    */
-  async publishCompletedSnapshot(ordinal: number, options?: { purgeObsoleteDiffs?: boolean | undefined; purgeObsoletePendings?: boolean | undefined }): Promise<SnapshotInfo> {
+  async publishCompletedSnapshot(
+    ordinal: number,
+    options?: { purgeObsoleteDiffs?: boolean | undefined; purgeObsoletePendings?: boolean | undefined },
+  ): Promise<SnapshotInfo> {
     const { id } = this.#checked()
     if (ordinal === undefined) throw invalidArgument('ordinal', 'an integer from 0 on is needed')
     checkInteger(ordinal, 0, 'ordinal')
@@ -213,8 +216,10 @@ function warnOf(found: readonly SnapshotDamage[]): void {
   const damaged = found.filter(({ type }) => type !== 'pending')
   const first = damaged.at(-1)
   if (first === undefined) return
-  nobodysContext(() => process.emitWarning(`snapshots are damaged: count=${damaged.length} ordinal=${first.ordinal} file=${first.file}: ${first.message}`, {
-    type: 'LedgerstoneWarning',
-    code: 'LEDGERSTONE_SNAPSHOT_DAMAGED',
-  }))
+  nobodysContext(() =>
+    process.emitWarning(`snapshots are damaged: count=${damaged.length} ordinal=${first.ordinal} file=${first.file}: ${first.message}`, {
+      type: 'LedgerstoneWarning',
+      code: 'LEDGERSTONE_SNAPSHOT_DAMAGED',
+    }),
+  )
 }

@@ -39,7 +39,8 @@ export class HeldWrites<W, H> {
         reject(reason)
       }
       const unwatch = signal === undefined ? undefined : this.#aborts.add(signal, giveUp)
-      const cancel = timeoutMs === undefined ? undefined : this.#schedule.after(timeoutMs, () => giveUp(timedOut('the write was not let in in time', this.#schedule.now() - sinceMs)))
+      const cancel =
+        timeoutMs === undefined ? undefined : this.#schedule.after(timeoutMs, () => giveUp(timedOut('the write was not let in in time', this.#schedule.now() - sinceMs)))
       const forget = (): void => {
         cancel?.()
         unwatch?.()

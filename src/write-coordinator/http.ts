@@ -84,14 +84,29 @@ export function http<Item = unknown>(endpoint: string | URL, options?: HttpOptio
   if (typeof method !== 'string' || method === '') throw invalidArgument('method', 'a string is needed')
   for (const value of Object.values(checkedHeaders(headers))) if (typeof value !== 'string') throw invalidArgument('headers', 'strings are needed')
   checkInteger(batch, 1, 'batch')
-  for (const [name, value, min] of [['timeoutMs', timeoutMs, 1], ['minDelayMs', minDelayMs, 0], ['maxDelayMs', maxDelayMs, 0]] as const) {
+  for (const [name, value, min] of [
+    ['timeoutMs', timeoutMs, 1],
+    ['minDelayMs', minDelayMs, 0],
+    ['maxDelayMs', maxDelayMs, 0],
+  ] as const) {
     checkInteger(value, min, name)
     if (value > MAX_TIMEOUT_MS) throw invalidArgument(name, `an integer up to ${MAX_TIMEOUT_MS} is needed`)
   }
   checkInteger(attempts, 1, 'attempts')
   checkFunction(encode, 'encode')
   checkFunction(send, 'fetch')
-  return new Http({ url: checkedUrl(endpoint), method, headers: { 'content-type': 'application/json', ...headers }, batch, timeoutMs, attempts, minDelayMs, maxDelayMs, encode, send })
+  return new Http({
+    url: checkedUrl(endpoint),
+    method,
+    headers: { 'content-type': 'application/json', ...headers },
+    batch,
+    timeoutMs,
+    attempts,
+    minDelayMs,
+    maxDelayMs,
+    encode,
+    send,
+  })
 }
 
 interface HttpPlan<Item> {

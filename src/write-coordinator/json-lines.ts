@@ -87,7 +87,7 @@ class JsonLines<Item> implements ItemsFlusher<Item, JsonLinesSnapshot> {
   async #flush(frozen: Iterable<Item>, epochs: EpochRange, signal: AbortSignal): Promise<JsonLinesSnapshot> {
     const { file, at } = await this.#open()
     try {
-      return this.#snapshot = await this.#append(file, at, this.#chunks(frozen, epochs), signal)
+      return (this.#snapshot = await this.#append(file, at, this.#chunks(frozen, epochs), signal))
     } finally {
       await file.close()
     }
@@ -98,13 +98,13 @@ class JsonLines<Item> implements ItemsFlusher<Item, JsonLinesSnapshot> {
     const newest = this.#snapshot
     if (newest !== undefined && newest.bytes < this.#maxBytes) {
       const file = await reopenFile(newest.path)
-      if (file !== undefined && await this.#isAsItWas(file, newest)) return { file, at: newest }
+      if (file !== undefined && (await this.#isAsItWas(file, newest))) return { file, at: newest }
       await file?.close()
     }
     const path = await this.#files.next()
     const file = await createFile(path)
     this.#isTorn = false
-    return { file, at: this.#snapshot = { path, bytes: 0, lines: newest?.lines ?? 0 } }
+    return { file, at: (this.#snapshot = { path, bytes: 0, lines: newest?.lines ?? 0 }) }
   }
 
   /** Whether nobody has changed it. What a failed try has left is cut off. */

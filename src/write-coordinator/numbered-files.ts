@@ -30,7 +30,7 @@ export class NumberedFiles {
 
   /** The path of the next file. */
   async next(): Promise<string> {
-    const last = this.#last ?? await this.#begin()
+    const last = this.#last ?? (await this.#begin())
     this.#last = last + 1
     this.#mustSync = true
     return join(this.#folder, `${this.#name}-${String(this.#last).padStart(DIGITS, '0')}-${this.#mark}${this.#extension}`)

@@ -111,7 +111,7 @@ class Parquet<Item> implements ItemsFlusher<Item, ParquetSnapshot> {
     const writer = await loadedWriter()
     throwIfAborted(signal)
     const path = await this.#store(new Uint8Array(writer.parquetWriteBuffer({ columnData })))
-    return this.#snapshot = { path, files: this.#snapshot.files + 1, rows: this.#snapshot.rows + rows }
+    return (this.#snapshot = { path, files: this.#snapshot.files + 1, rows: this.#snapshot.rows + rows })
   }
 
   #transposed(items: Iterable<Item>, { start }: EpochRange): Column[] {
@@ -121,7 +121,10 @@ class Parquet<Item> implements ItemsFlusher<Item, ParquetSnapshot> {
       const row = this.#row(item)
       for (const { name, type, data } of columns) {
         const value = row[name] ?? null
-        if (value !== null && !FITS[type](value)) throw errorOf('ERR_CODEC', `a value does not fit its column: item ${n} of the delta from epoch ${start} column=${JSON.stringify(name)} type=${type}`, { codec: 'parquet' })
+        if (value !== null && !FITS[type](value))
+          throw errorOf('ERR_CODEC', `a value does not fit its column: item ${n} of the delta from epoch ${start} column=${JSON.stringify(name)} type=${type}`, {
+            codec: 'parquet',
+          })
         data.push(type === 'INT64' && typeof value === 'number' ? BigInt(value) : value)
       }
       n++
@@ -151,14 +154,14 @@ class Parquet<Item> implements ItemsFlusher<Item, ParquetSnapshot> {
 
 async function loadedWriter(): Promise<Writer> {
   try {
-    return await import(WRITER) as Writer
+    return (await import(WRITER)) as Writer
   } catch (cause) {
     throw errorOf('ERR_NOT_FOUND', `the package ${WRITER} is needed for Parquet files; npm install ${WRITER}`, { path: WRITER }, cause)
   }
 }
 
 function checkedColumns(columns: unknown): [string, ParquetType][] {
-  const entries = typeof columns === 'object' && columns !== null ? Object.entries(columns) as [string, ParquetType][] : []
+  const entries = typeof columns === 'object' && columns !== null ? (Object.entries(columns) as [string, ParquetType][]) : []
   if (entries.length === 0) throw invalidArgument('columns', 'an object with a column at least is needed')
   for (const [name, type] of entries) if (!Object.hasOwn(FITS, type)) throw invalidArgument(`columns.${name}`, `a type is one of ${Object.keys(FITS).join(', ')}`)
   return entries

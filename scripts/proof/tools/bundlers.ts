@@ -10,7 +10,11 @@ import type { Tool, ToolName } from './installation.ts'
 
 type Format = 'es' | 'cjs'
 type Place = 'outside' | 'inside'
-interface Bundling { readonly format: Format; readonly place: Place; readonly out: string }
+interface Bundling {
+  readonly format: Format
+  readonly place: Place
+  readonly out: string
+}
 /** Node's arguments that run the tool in the application's folder; its configuration is written there. */
 type Command = (tool: Tool, bundling: Bundling) => readonly string[]
 
@@ -57,7 +61,9 @@ const COMMANDS: Partial<Record<ToolName, Command>> = {
   ],
   rollup: (tool, { format, place, out }) => {
     const plugin = JSON.stringify(pathToFileURL(tool.file('@rollup/plugin-node-resolve/dist/es/index.js')).href)
-    writeFileSync(join(tool.application.folder, 'rollup.config.js'), `
+    writeFileSync(
+      join(tool.application.folder, 'rollup.config.js'),
+      `
 import { nodeResolve } from ${plugin}
 export default {
   input: 'main.js',
@@ -65,11 +71,14 @@ export default {
   external: ${place === 'outside' ? '[/^ledgerstone(\\/|$)/]' : '[]'},
   plugins: [nodeResolve()],
 }
-`)
+`,
+    )
     return [tool.file('rollup/dist/bin/rollup'), '-c', '--silent']
   },
   vite: (tool, { format, place, out }) => {
-    writeFileSync(join(tool.application.folder, 'vite.config.js'), `
+    writeFileSync(
+      join(tool.application.folder, 'vite.config.js'),
+      `
 export default {
   ssr: { ${place === 'inside' ? 'noExternal: true' : ''} },
   build: {
@@ -79,13 +88,16 @@ export default {
     rolldownOptions: { output: { format: '${format}', entryFileNames: '${nameOf(format)}' } },
   },
 }
-`)
+`,
+    )
     return [tool.file('vite/bin/vite.js'), 'build', '--logLevel', 'error']
   },
   webpack: (tool, { format, place, out }) => {
     const file = join(tool.application.folder, 'bundle.cjs')
     const esm = format === 'es'
-    writeFileSync(file, `
+    writeFileSync(
+      file,
+      `
 require(${JSON.stringify(tool.file('webpack'))})({
   mode: 'production',
   target: 'node20',
@@ -97,7 +109,8 @@ require(${JSON.stringify(tool.file('webpack'))})({
 }, (error, stats) => {
   if (error ?? stats.hasErrors()) throw error ?? new Error(stats.toString())
 })
-`)
+`,
+    )
     return [file]
   },
 }

@@ -43,7 +43,8 @@ export async function install(name: ToolName): Promise<Tool | { missing: string 
   if (!existsSync(done) || readFileSync(done, 'utf8') !== packages.join('\n')) {
     mkdirSync(folder, { recursive: true })
     const args = ['install', '--no-save', '--no-package-lock', '--ignore-scripts', '--no-audit', '--no-fund', '--prefix', folder, ...packages]
-    const { exitCode, output } = packages.length === 0 ? { exitCode: 0, output: '' } : await run('npm', args, 'keep').catch((error: unknown) => ({ exitCode: 1, output: String(error) }))
+    const { exitCode, output } =
+      packages.length === 0 ? { exitCode: 0, output: '' } : await run('npm', args, 'keep').catch((error: unknown) => ({ exitCode: 1, output: String(error) }))
     if (exitCode !== 0) return { missing: `npm cannot install ${packages.join(' ')}: ${output.trim().split('\n').at(0)}` }
     writeFileSync(done, packages.join('\n'))
   }

@@ -8,8 +8,18 @@ import { fails, type Outcome, passes, sum } from '../../outcome.ts'
 import type { Tool, ToolName } from './installation.ts'
 
 /** How the package comes into a file, what makes `test` known, how the second file fakes the timers, what the runner wants besides. */
-interface Syntax { readonly modules: 'es' | 'cjs'; readonly test: string; readonly fake?: string; readonly parameters?: string; readonly end?: string }
-interface Mode { readonly title: string; readonly syntax: Syntax; readonly args: (tool: Tool) => readonly string[] }
+interface Syntax {
+  readonly modules: 'es' | 'cjs'
+  readonly test: string
+  readonly fake?: string
+  readonly parameters?: string
+  readonly end?: string
+}
+interface Mode {
+  readonly title: string
+  readonly syntax: Syntax
+  readonly args: (tool: Tool) => readonly string[]
+}
 
 const FILES = [1, 2, 3] as const
 const LIMIT_MS = 60_000
@@ -19,7 +29,10 @@ const AVA: Syntax = { modules: 'es', test: "import test from 'ava'", parameters:
 
 const MODES: Partial<Record<ToolName, readonly Mode[]>> = {
   jest: [jest('CommonJS', 'cjs', []), jest('ES modules', 'es', ['--experimental-vm-modules'])],
-  vitest: [...['threads', 'forks', 'vmThreads', 'vmForks'].map((pool) => vitest(`pool ${pool}`, [`--pool=${pool}`])), vitest('files share their modules', ['--pool=threads', '--no-isolate'])],
+  vitest: [
+    ...['threads', 'forks', 'vmThreads', 'vmForks'].map((pool) => vitest(`pool ${pool}`, [`--pool=${pool}`])),
+    vitest('files share their modules', ['--pool=threads', '--no-isolate']),
+  ],
   ava: [
     { title: 'threads', syntax: AVA, args: (tool) => [tool.file('ava/entrypoints/cli.mjs')] },
     { title: 'processes', syntax: AVA, args: (tool) => [tool.file('ava/entrypoints/cli.mjs'), '--no-worker-threads'] },
@@ -93,7 +106,11 @@ function nameOf(modules: 'es' | 'cjs', n: number): string {
 /** In one process: each file gets its own modules there. */
 function jest(title: string, modules: 'es' | 'cjs', flags: readonly string[]): Mode {
   const config = JSON.stringify({ testMatch: ['**/*.test.?js'], transform: {}, testEnvironment: 'node' })
-  return { title, syntax: { modules, test: '', fake: `${modules === 'es' ? 'import.meta.' : ''}jest.useFakeTimers()` }, args: (tool) => [...flags, tool.file('jest/bin/jest.js'), '--runInBand', '--no-cache', `--config=${config}`] }
+  return {
+    title,
+    syntax: { modules, test: '', fake: `${modules === 'es' ? 'import.meta.' : ''}jest.useFakeTimers()` },
+    args: (tool) => [...flags, tool.file('jest/bin/jest.js'), '--runInBand', '--no-cache', `--config=${config}`],
+  }
 }
 
 function vitest(title: string, options: readonly string[]): Mode {

@@ -44,7 +44,10 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    * await users.put('u1', { name: 'Anna' })
    * ```
    */
-  collection<K extends string = string, V = Json, In = V>(name: string, options?: { key?: KeyCodec<K> | undefined; value?: Codec<V, In> | undefined }): Collection<K, V, In>
+  collection<K extends string = string, V = Json, In = V>(
+    name: string,
+    options?: { key?: KeyCodec<K> | undefined; value?: Codec<V, In> | undefined },
+  ): Collection<K, V, In>
   /**
    * A typed key space whose keys are not strings.
    *

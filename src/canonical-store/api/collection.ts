@@ -97,7 +97,10 @@ export interface Collection<K, V, In = V> {
  * bounds intersect; crossing bounds are an empty range.
  */
 export interface KeyRange<K> {
-  gte?: K | undefined; gt?: K | undefined; lt?: K | undefined; lte?: K | undefined
+  gte?: K | undefined
+  gt?: K | undefined
+  lt?: K | undefined
+  lte?: K | undefined
   /** utf8 and binary keys: the bytes that a key begins with. */
   prefix?: KeyPrefix<K> | undefined
   /** From the last key to the first. @default false */

@@ -40,7 +40,9 @@ export interface CommitInfo {
 }
 
 /** {@link CommitInfo} and what the transaction's function returned. */
-export interface Commit<T> extends CommitInfo { readonly result: T }
+export interface Commit<T> extends CommitInfo {
+  readonly result: T
+}
 
 /** A commit that is applied. A handle that nobody waits for costs nothing and rejects nothing. */
 export interface WriteHandle<T> {

@@ -18,7 +18,11 @@ export interface EventRange {
   limit?: number | undefined
 }
 /** An event as it is stored. `timestamp` is that of its commit, in ms since the epoch, and never goes backwards. */
-export interface EventRecord<E> { readonly id: EventId; readonly timestamp: number; readonly event: E }
+export interface EventRecord<E> {
+  readonly id: EventId
+  readonly timestamp: number
+  readonly event: E
+}
 /** A repeatable view of events; each iteration fixes its end when it starts. */
 export interface EventReader<E> extends Iterable<EventRecord<E>> {
   /**

@@ -72,7 +72,11 @@ export class EmbeddedEventReader<E> implements EventReader<E> {
     const oldest = environment.call((cold) => cold.oldestEventId(reader))
     if (first > 0 && first < oldest) throw eventsTrimmed(first, oldest)
     let from = Math.max(first, oldest)
-    if (since !== undefined && from < to) from = Math.max(from, environment.call((cold) => cold.firstEventAt(reader, Math.max(0, Math.ceil(since)))))
+    if (since !== undefined && from < to)
+      from = Math.max(
+        from,
+        environment.call((cold) => cold.firstEventAt(reader, Math.max(0, Math.ceil(since)))),
+      )
     to = Math.max(from, to)
     if (reverse === true) from = Math.max(from, to - this.#limit)
     else to = Math.min(to, from + this.#limit)

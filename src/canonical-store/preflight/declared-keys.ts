@@ -25,7 +25,8 @@ export class DeclaredKeys {
   constructor(handle: StoreHandle, keys: unknown) {
     this.#handle = handle
     leaveUnheard(keys)
-    if (typeof keys !== 'object' || keys === null || Array.isArray(keys) || isThenable(keys)) throw invalidArgument('keys', 'an object with `read` and `write` is needed, or a function that returns one')
+    if (typeof keys !== 'object' || keys === null || Array.isArray(keys) || isThenable(keys))
+      throw invalidArgument('keys', 'an object with `read` and `write` is needed, or a function that returns one')
     for (const name of Object.keys(keys)) if (name !== 'read' && name !== 'write') throw invalidArgument(`keys.${name}`, 'unknown option')
     const { read, write } = keys as { read?: unknown; write?: unknown }
     if (read !== undefined) this.#addAll(read, 'keys.read', this.locks.read, this.readKeys)

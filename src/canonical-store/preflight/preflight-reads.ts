@@ -10,8 +10,15 @@ import { SnapshotHandle } from '../snapshot.ts'
 import type { StoreHandle } from '../store-handle.ts'
 
 type AnySpace = KeySpace<unknown, unknown>
-interface PointRead { readonly slot: number; readonly key: string | Uint8Array; readonly value: string | undefined }
-interface RangeRead { readonly space: AnySpace; readonly bounds: KeyBounds }
+interface PointRead {
+  readonly slot: number
+  readonly key: string | Uint8Array
+  readonly value: string | undefined
+}
+interface RangeRead {
+  readonly space: AnySpace
+  readonly bounds: KeyBounds
+}
 
 /** The reads of one attempt. */
 export class PreflightReads {

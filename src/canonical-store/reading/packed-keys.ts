@@ -9,7 +9,10 @@ const FIRST_BYTES = 16 * 1024
 const KEPT_BYTES = 1024 * 1024
 
 /** What the key at a place of the packed ones has instead of what is stored; without bytes it is deleted. */
-export interface OwnValue { readonly place: number; readonly bytes: Buffer | undefined }
+export interface OwnValue {
+  readonly place: number
+  readonly bytes: Buffer | undefined
+}
 
 /** The keys of one `getMany`: `[u32 length][bytes]`, padded to 4, one after the other. */
 export class PackedKeys {

@@ -81,7 +81,13 @@ export class PointReader {
    * page, `atOnePoint` runs the reading against a reader of which it is true. `ownOf` tells, once the keys are encoded, which of them have another
    * value than the one that is stored.
    */
-  getMany<K, V>(space: KeySpace<K, V>, slot: number, keys: readonly K[], atOnePoint: (<T>(read: (reader: PointReader) => T) => T) | undefined, ownOf?: (packed: PackedKeys) => readonly OwnValue[]): (V | undefined)[] {
+  getMany<K, V>(
+    space: KeySpace<K, V>,
+    slot: number,
+    keys: readonly K[],
+    atOnePoint: (<T>(read: (reader: PointReader) => T) => T) | undefined,
+    ownOf?: (packed: PackedKeys) => readonly OwnValue[],
+  ): (V | undefined)[] {
     const packed = takeKeys()
     try {
       const found = Array.from<V | undefined>({ length: keys.length })

@@ -63,10 +63,13 @@ class HeldWrite<T> {
   constructor(owner: object, attempt: () => T | typeof PAUSED, signal: AbortSignal | undefined, aborts: AbortWatch, forget: (given: HeldWrite<T>) => void) {
     this.owner = owner
     this.#attempt = attempt
-    this.#watch = () => signal === undefined ? undefined : aborts.add(signal, (reason) => {
-      forget(this)
-      this.reject(reason)
-    })
+    this.#watch = () =>
+      signal === undefined
+        ? undefined
+        : aborts.add(signal, (reason) => {
+            forget(this)
+            this.reject(reason)
+          })
     this.#unwatch = this.#watch()
   }
 

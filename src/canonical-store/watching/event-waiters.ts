@@ -11,7 +11,10 @@ export const EVENT_LEVELS: readonly EventLevel[] = [0, 1, 2]
 const NOBODY = -1
 const A_LONG_TIME_MS = 2 ** 30
 
-interface EventWaiter { readonly id: EventId; readonly settle: (failure?: Error) => void }
+interface EventWaiter {
+  readonly id: EventId
+  readonly settle: (failure?: Error) => void
+}
 
 /** The waiting followers of one store in one environment. */
 export class EventWaiters {

@@ -5,7 +5,10 @@ import type { Lease } from '../../internal/lease.ts'
 import { performance, setTimeout } from '../../internal/platform.ts'
 
 /** What is known of the time; replaced in tests. */
-export interface Clock { now(): number; setTimeout(task: () => void, ms: number): NodeJS.Timeout }
+export interface Clock {
+  now(): number
+  setTimeout(task: () => void, ms: number): NodeJS.Timeout
+}
 
 /** The leases of a handle's snapshots and iterations. */
 export class OpenReaders extends Set<Lease> {

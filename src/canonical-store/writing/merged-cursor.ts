@@ -8,7 +8,10 @@ import type { Cursor } from '../reading/cursor.ts'
 import type { OwnWrites } from './overlay.ts'
 import type { WriteSet } from './write-set.ts'
 
-interface OwnWrite { readonly key: string; readonly at: number }
+interface OwnWrite {
+  readonly key: string
+  readonly at: number
+}
 
 /** What a pass is made of. */
 export interface MergeParts<K, V> {

@@ -190,9 +190,11 @@ export class OpenTransaction implements RunningTransaction {
     this.check()
     if (bounds.isEmpty) return 0
     const slot = this.handle.slotOf(space)
-    return this.#allOrNone(() => this.#each(space, bounds, (key) => {
-      this.#writes.delete(slot, Buffer.from(key, 'latin1'), this.handle.limits)
-    }))
+    return this.#allOrNone(() =>
+      this.#each(space, bounds, (key) => {
+        this.#writes.delete(slot, Buffer.from(key, 'latin1'), this.handle.limits)
+      }),
+    )
   }
 
   append(event: unknown): EventId {

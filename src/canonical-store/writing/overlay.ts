@@ -10,7 +10,10 @@ const MANY = 32
 const NOTED_FROM = 32
 
 /** A span without anything that the transaction can see: what was committed there it has deleted. */
-interface Gone { from: string; to: string | undefined }
+interface Gone {
+  from: string
+  to: string | undefined
+}
 
 class SlotWrites {
   /** The last record of each key, by the key's bytes. */

@@ -22,7 +22,10 @@ export async function pause(handle: StoreHandle, options: PauseOptions | undefin
   handle.checkWhole()
   throwIfAborted(signal)
   const { environment } = handle
-  const held = new HeldPause(handle, environment.call((cold) => cold.pauseStore(handle.id)))
+  const held = new HeldPause(
+    handle,
+    environment.call((cold) => cold.pauseStore(handle.id)),
+  )
   const ending = new Deferred<never>()
   const begun = performance.now()
   const timedOut = (): Error => {

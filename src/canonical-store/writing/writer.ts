@@ -30,7 +30,10 @@ const CHECK_OPTIONS: ReadonlySet<string> = new Set(['signal', 'timeoutMs'])
 const PHASES: ReadonlySet<string> = new Set(['keys', 'preflight', 'apply'])
 const CHECKS: ReadonlySet<string> = new Set(['keys', 'preflight'])
 
-interface Outcome<T> { readonly result: T; readonly commit: CommitInfo }
+interface Outcome<T> {
+  readonly result: T
+  readonly commit: CommitInfo
+}
 
 /** The writes of one handle. */
 export class Writer implements SingleWrites {
@@ -66,7 +69,10 @@ export class Writer implements SingleWrites {
 
   /** On its own: a method that makes a function pays for it also when it returns before. */
   #transactLater<T>(fn: (tx: Transaction<never>) => T, rank: 0 | 1 | 2, signal: AbortSignal | undefined): Promise<Commit<T>> {
-    return this.#awaited(rank, this.#holdBack(() => this.#runToCommit(fn), signal))
+    return this.#awaited(
+      rank,
+      this.#holdBack(() => this.#runToCommit(fn), signal),
+    )
   }
 
   transactPhases<P, T>(phases: Phases<never, P, T>, options: PhasesOptions | undefined): Promise<Commit<T>> {
@@ -136,7 +142,10 @@ export class Writer implements SingleWrites {
       const rank = this.#rankOf(options)
       const signal = signalOf(options)
       const encoded = owned(space.key(key))
-      return this.#awaited(rank, this.#admit(() => this.#deleteToCommit(space.slot, encoded), signal))
+      return this.#awaited(
+        rank,
+        this.#admit(() => this.#deleteToCommit(space.slot, encoded), signal),
+      )
     } catch (error) {
       return this.#rejected(error)
     }
