@@ -9,7 +9,6 @@ mod cache_line;
 mod catalog;
 mod checkpoint;
 mod delta;
-mod ending;
 mod error;
 mod flush;
 mod layout;
@@ -20,6 +19,7 @@ mod read;
 mod recovery;
 mod registry;
 mod replay;
+mod shutdown;
 mod stats;
 mod store;
 #[cfg(any(test, feature = "sim"))]

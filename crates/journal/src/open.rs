@@ -14,7 +14,7 @@ use crate::{
     error::Failure,
     file_header::{FRAMES_START, FileHeader, HEADER_BYTES, make_salt},
     file_name::{UNFINISHED_TAIL, journal_path},
-    folder::{InUse, SpareFound},
+    folder::{Folder, InUse, SpareFound},
     frame_head::FrameHead,
     journal::Parts,
     pending_frames::{FileEntry, JournalFile, Origin},
@@ -40,22 +40,9 @@ impl Scan {
         // A file that was begun and has no valid frame.
         let cut =
             folder.in_use.pop_if(|file| file.header.first_seq > self.last_seq && anchor != Some(file.header.number));
-        let mut next_number = folder.next_number;
-        let tail_number = next_number;
-        if !tail.is_empty() {
-            next_number += 1;
-        }
-        let mut sorting = Shelf { vfs: &*vfs, dir: &dir, next_number, changed: false, keep: Vec::new() };
-        let above = if tail.is_empty() { folder.in_use.last().map_or(0, |file| file.header.number) } else { u64::MAX };
-        let cut_number = cut.as_ref().map(|file| file.header.number);
-        folder.spares.extend(cut.map(|file| SpareFound {
-            number: file.header.number,
-            path: file.path,
-            len: file.len,
-            is_ours: true,
-        }));
-        sorting.sort_out(folder.spares, options, above, cut_number)?;
-        let (mut spares, next_number) = (sorting.keep, sorting.next_number);
+        let tail_number = folder.next_number;
+        let shelf = Shelf::of(&*vfs, &dir, &mut folder, cut, !tail.is_empty(), options)?;
+        let (mut spares, next_number) = (shelf.keep, shelf.next_number);
 
         let mut files: Vec<_> = folder
             .in_use
@@ -89,18 +76,8 @@ impl Scan {
             position = Some(Position { file: tail_number, offset: copy.end, crc: copy.last_crc });
             current = Some((Arc::new(copy.file), align_up(copy.end, PAGE_BYTES)));
         }
-        if planted(PlantedFault::TornTailKept)
-            && let (None, Some(kept), Some(end)) = (&current, folder.in_use.last(), &position)
-            && kept.header.number == end.file
-        {
-            let handle = vfs.open(&kept.path, OpenHow::ReadWrite)?;
-            let file = JournalFile {
-                number: end.file,
-                salt: kept.header.salt,
-                capacity: kept.len - kept.len % PAGE_BYTES,
-                handle,
-            };
-            current = Some((Arc::new(file), align_up(end.offset + self.bytes_cut, PAGE_BYTES)));
+        if planted(PlantedFault::TornTailKept) && current.is_none() {
+            current = go_on_behind_torn_tail(&*vfs, folder.in_use.last(), position, self.bytes_cut)?;
         }
         let rest = if current.is_some() { None } else { rest_of(folder.in_use.last(), position) };
         let origin = Origin {
@@ -126,7 +103,31 @@ struct Shelf<'a> {
     keep: Vec<PreparedFile>,
 }
 
-impl Shelf<'_> {
+impl<'a> Shelf<'a> {
+    /// Sorts the spares of a folder, and the file that was `cut`, which is one from now on. The tail's new file has the first free number.
+    fn of(
+        vfs: &'a dyn Vfs,
+        dir: &'a Path,
+        folder: &mut Folder,
+        cut: Option<InUse>,
+        has_tail: bool,
+        options: JournalOptions,
+    ) -> Result<Self> {
+        let next_number = folder.next_number + u64::from(has_tail);
+        let mut shelf = Shelf { vfs, dir, next_number, changed: false, keep: Vec::new() };
+        let above = if has_tail { u64::MAX } else { folder.in_use.last().map_or(0, |file| file.header.number) };
+        let cut_number = cut.as_ref().map(|file| file.header.number);
+        let mut spares = std::mem::take(&mut folder.spares);
+        spares.extend(cut.map(|file| SpareFound {
+            number: file.header.number,
+            path: file.path,
+            len: file.len,
+            is_ours: true,
+        }));
+        shelf.sort_out(spares, options, above, cut_number)?;
+        Ok(shelf)
+    }
+
     /// Keeps the largest spares and removes the others. Those numbered `above` or lower, and the `cut` one, get new numbers:
     /// under its old number the cut file would still be in use.
     fn sort_out(
@@ -184,6 +185,23 @@ fn shorten(
         entry.capacity = rest.len;
     }
     Ok(())
+}
+
+/// A planted fault: what is torn stays, and the next frame is written behind it.
+fn go_on_behind_torn_tail(
+    vfs: &dyn Vfs,
+    newest: Option<&InUse>,
+    position: Option<Position>,
+    bytes_cut: u64,
+) -> Result<Option<(Arc<JournalFile>, u64)>> {
+    let (Some(newest), Some(end)) = (newest, position) else { return Ok(None) };
+    if newest.header.number != end.file {
+        return Ok(None);
+    }
+    let handle = vfs.open(&newest.path, OpenHow::ReadWrite)?;
+    let capacity = newest.len - newest.len % PAGE_BYTES;
+    let file = JournalFile { number: end.file, salt: newest.header.salt, capacity, handle };
+    Ok(Some((Arc::new(file), align_up(end.offset + bytes_cut, PAGE_BYTES))))
 }
 
 /// The rest of the newest file, which contains nothing valid.

@@ -99,7 +99,10 @@ fn a_session_behind_the_mark_that_is_killed_anywhere_leaves_no_name_that_the_pow
             for outcome in 0..12 {
                 let again = open(&disk.power_cut_seeded(outcome))
                     .unwrap_or_else(|error| panic!("{what}, killed after {cut}, power cut {outcome}: {error}"));
-                assert!(again.marks().applied >= seq, "{what}, killed after {cut}, power cut {outcome}: a commit is lost");
+                assert!(
+                    again.marks().applied >= seq,
+                    "{what}, killed after {cut}, power cut {outcome}: a commit is lost"
+                );
                 lived += 1;
             }
             if is_whole {
