@@ -4,9 +4,9 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join, posix, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
+import { commentsOf } from './support/comments.ts'
 import { circleIn, type Import, importsOf, isInterfaceFile, loadedWith } from './support/imports.ts'
 import { usesOf } from './support/rust-uses.ts'
-import { scriptCommentsOf } from './support/script-comments.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const GENERATED = ['native.d.ts', 'npm/**', 'package-lock.json', 'Cargo.lock', 'bench/results/**']
@@ -75,8 +75,8 @@ const INTERFACES = new Set([
 const PUBLIC_CLASSES = new Set(['src/errors.ts', 'src/lock-manager/lock-manager.ts'])
 
 /**
- * Habits of speech that make a text hard to read, with what to write instead. Documents are checked for them, all comments of TypeScript, and the comments that the
- * binding's files begin with. `docs/STATUS.md` is a notebook.
+ * Habits of speech that make a text hard to read, with what to write instead. Documents are checked for them, and all comments of sources. `docs/STATUS.md` is
+ * a notebook.
  */
 const HABITS: Readonly<Record<string, RegExp>> = {
   'name the subject: "a writer that", "a caller that"':
@@ -89,8 +89,7 @@ const HABITS: Readonly<Record<string, RegExp>> = {
   'say "bypasses", "around"': /\bround (?:the|it|both)\b/i,
   'say "exists", "the bytes are"': /\bwhat(?:ever)? (?:stands|is) there\b|\bstands? there\b/i,
 }
-const WITH_PLAIN_HEADERS = /^crates\/binding\/src\/.*\.rs$/
-const WITH_PLAIN_SCRIPT_COMMENTS = /^(src|scripts|bench|examples|__test__)\/.*\.(ts|mjs)$/
+const PLAIN_COMMENTS = /^crates\/.*\.rs$|^(src|scripts|bench|examples|__test__)\/.*\.(ts|mjs)$/
 
 const tracked = filesOfTheTree()
 const sources = tracked.filter((file) => /\.(rs|ts|js|mjs|json|toml|md|sh|yml)$/.test(file) && !isGenerated(file))
@@ -252,46 +251,31 @@ test('every source file begins by saying what it is', (t) => {
   t.deepEqual(silent, [])
 })
 
-test('documents, and what files of the binding begin with, are plain English', (t) => {
+test('documents and comments are plain English', (t) => {
   t.true(documents.length > 40)
-  const texts = [
-    ...documents.filter((file) => file !== 'docs/STATUS.md').map((file) => [file, prose(file)] as const),
-    ...sources.filter((file) => WITH_PLAIN_HEADERS.test(file)).map((file) => [file, headerOf(file)] as const),
-  ]
-  const found = texts.flatMap(([file, lines]) => {
-    const paragraphs = lines.join('\n').split(/\n(?:\/\/!?)?\n/)
-    return habitsIn(
-      file,
-      paragraphs.map((paragraph) => paragraph.replaceAll(/\n(?:\/\/!?)? */g, ' ')),
-    )
-  })
+  const commented = sources.filter((file) => PLAIN_COMMENTS.test(file)).map((file) => [file, commentsOf(file, text(file))] as const)
+  for (const extension of ['.rs', '.ts']) {
+    const paragraphs = commented.filter(([file]) => file.endsWith(extension)).flatMap(([, paragraphs]) => paragraphs)
+    t.true(paragraphs.length > 2000, `${extension}: ${paragraphs.length}`)
+  }
+  const written = documents.filter((file) => file !== 'docs/STATUS.md').map((file) => [file, paragraphsOf(file)] as const)
+  const found = [...written, ...commented].flatMap(([file, paragraphs]) =>
+    paragraphs.flatMap((paragraph) => {
+      return Object.entries(HABITS).flatMap(([instead, habit]) =>
+        habit.test(paragraph) ? [`${file}: "${paragraph.slice(paragraph.search(habit)).slice(0, 60)}…": ${instead}`] : [],
+      )
+    }),
+  )
   t.deepEqual(found, [])
 })
 
-test('comments of TypeScript are plain English', (t) => {
-  const commented = sources.filter((file) => WITH_PLAIN_SCRIPT_COMMENTS.test(file)).map((file) => [file, scriptCommentsOf(file, text(file))] as const)
-  t.true(commented.flatMap(([, paragraphs]) => paragraphs).length > 2000)
-  t.deepEqual(
-    commented.flatMap(([file, paragraphs]) => habitsIn(file, paragraphs)),
-    [],
-  )
-})
-
-test('comments of TypeScript are found everywhere, and not inside of literals', (t) => {
-  const script = [
-    '/**',
-    ' * One',
-    ' * file.',
-    ' *',
-    ' * More.',
-    ' */',
-    "const s = '// no' // Behind.",
-    '// Below',
-    '// it.',
-    'const u = `// no ${s /* Inside. */} // no`',
-    'const p = /[`"\'] \\/\\/ no/ // Last.',
-  ]
-  t.deepEqual(scriptCommentsOf('x.ts', script.join('\n')), ['One file.', 'More.', 'Behind.', 'Below it.', 'Inside.', 'Last.'])
+test('comments are found in every place, and not inside of literals', (t) => {
+  const rust =
+    '//! One\n//! file.\n//!\n//! More.\nfn f<\'a>(a: &\'a str) {} // Behind.\n// Below.\n/// Doc.\nlet s = "// no \\" // no";\nlet r = r#"" // no"#; let c = \'"\'; // Char.\n'
+  t.deepEqual(commentsOf('x.rs', rust), ['One file.', 'More.', 'Behind.', 'Below. Doc.', 'Char.'])
+  const script =
+    "/**\n * One\n * file.\n *\n * More.\n */\nconst s = '// no' // Behind.\n/** Doc. */\nconst u = `http://no ${s /* Inside. */} // no`, p = /[`\"'] \\/\\/ no/ // Last.\n"
+  t.deepEqual(commentsOf('x.ts', script), ['One file.', 'More.', 'Behind.', 'Doc.', 'Inside.', 'Last.'])
 })
 
 test('each habit is recognised, and plain sentences are not', (t) => {
@@ -486,22 +470,12 @@ function prose(file: string): string[] {
     })
 }
 
-/** Each habit in the paragraphs of a file: where, and what to write instead. */
-function habitsIn(file: string, paragraphs: readonly string[]): string[] {
-  return paragraphs.flatMap((paragraph) =>
-    Object.entries(HABITS).flatMap(([instead, habit]) =>
-      habit.test(paragraph) ? [`${file}: "${paragraph.slice(paragraph.search(habit)).slice(0, 60)}…": ${instead}`] : [],
-    ),
-  )
-}
-
-/** The lines of the comment that a source file begins with. */
-function headerOf(file: string): string[] {
-  const lines = text(file).split('\n')
-  return lines.slice(
-    0,
-    lines.findIndex((line) => !line.startsWith('//')),
-  )
+/** A document's paragraphs, each as one line. */
+function paragraphsOf(file: string): string[] {
+  return prose(file)
+    .join('\n')
+    .split(/\n\n/)
+    .map((paragraph) => paragraph.replaceAll(/\n */g, ' '))
 }
 
 /** Whether a link of a document leads to a file or folder of the tree, and to a heading of it. */

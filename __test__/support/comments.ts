@@ -1,12 +1,18 @@
-// The comments of a TypeScript or JavaScript source, as paragraphs. The compiler's parser tells what is a string, a template or a pattern: text inside of one
-// is no comment.
+// The comments of a Rust or TypeScript source, as paragraphs. Text inside of a literal is no comment.
 import ts from 'typescript'
 
-/** Each paragraph as one line. Comments on lines that follow each other are one; an empty comment line parts two paragraphs. */
-export function scriptCommentsOf(file: string, text: string): string[] {
+const RUST_LITERAL = String.raw`\bb?r(#*)"[\s\S]*?"\1|"(?:\\[\s\S]|[^"\\])*"|'(?:\\(?:u\{\w+\}|x\w\w|.)|[^'\\\n])'`
+const COMMENT = String.raw`(?<comment>\/\/.*|\/\*[\s\S]*?\*\/)`
+
+/** The paragraphs of all comments of `file`, each as one line. Comments on lines that follow each other are one; an empty comment line parts two paragraphs. */
+export function commentsOf(file: string, text: string): string[] {
+  const isRust = file.endsWith('.rs')
+  const code = isRust ? text : withoutLiterals(file, text)
   const comments: string[] = []
-  let end = -1 // of the comment before, if that has its lines to itself
-  for (const { 0: comment, index } of withoutLiterals(file, text).matchAll(/\/\/.*|\/\*[\s\S]*?\*\//g)) {
+  let end = -1 // of the comment before, if that has its lines for itself
+  for (const { groups, index } of code.matchAll(new RegExp(isRust ? `${RUST_LITERAL}|${COMMENT}` : COMMENT, 'g'))) {
+    const comment = groups?.['comment']
+    if (comment === undefined) continue
     const isAlone = /(^|\n) *$/.test(text.slice(Math.max(0, index - 200), index))
     if (isAlone && end >= 0 && /^\n *$/.test(text.slice(end, index))) comments.push(`${comments.pop()}\n${comment}`)
     else comments.push(comment)
@@ -24,7 +30,10 @@ export function scriptCommentsOf(file: string, text: string): string[] {
     .filter((paragraph) => paragraph !== '')
 }
 
-/** The text with something else of the same length in the place of each literal. */
+/**
+ * A script with something else of the same length in the place of each literal. The compiler's parser tells them: a quote or a slash inside of a template or of a
+ * pattern would lead a regular expression astray.
+ */
 function withoutLiterals(file: string, text: string): string {
   const source = ts.createSourceFile(file, text, ts.ScriptTarget.ES2023)
   const pieces: string[] = []
@@ -43,7 +52,7 @@ function withoutLiterals(file: string, text: string): string {
 /** A line without the signs that make it a comment. */
 function bare(line: string): string {
   return line
-    .replace(/^ *(?:\/\/|\/?\*+(?!\/))? ?/, '')
+    .replace(/^ *(?:\/\/[/!]?|\/?\*+(?!\/))? ?/, '')
     .replace(/ *\*\/$/, '')
     .trimEnd()
 }
