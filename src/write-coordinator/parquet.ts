@@ -1,7 +1,8 @@
-// A ready flusher: each delta as one Parquet file. A file has its name only when it is whole and flushed to the device; the name is durable when the delta is. The
-// writer is the package `hyparquet-writer`, which is loaded with the first delta.
+// A ready flusher: each delta as one Parquet file. A file gets its name when it is complete and flushed to the device; names are flushed by `flushStorage`. The
+// package `hyparquet-writer`, loaded with the first delta, encodes the files.
 import { rename, unlink } from 'node:fs/promises'
 import { errorOf, invalidArgument } from '../errors.ts'
+import { isWellFormed } from '../internal/bytes.ts'
 import { throwIfAborted } from '../internal/platform.ts'
 import { checkedPath, checkFunction, checkOptions } from '../internal/validate.ts'
 import type { EpochRange } from './coordinator-types.ts'
@@ -11,38 +12,47 @@ import { createFile, NumberedFiles, syncFile, tried, writeAll } from './numbered
 import { OneAtATime } from './one-at-a-time.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set(['columns', 'row', 'name'])
-/** Not for a bundler to look for: it is needed only by those who use it. */
+/** In a constant, so that bundlers do not look for it: only users of this flusher need it. */
 const WRITER = 'hyparquet-writer'
 
-/** What a column holds, beside nothing: `null` and `undefined` fit all. */
+/** What a column holds. `null` and `undefined` fit all types. */
 export type ParquetType = 'BOOLEAN' | 'INT32' | 'INT64' | 'DOUBLE' | 'STRING' | 'TIMESTAMP' | 'JSON'
 
-/** Whether a value can be read again from a column of the type as what it was. */
-const FITS: Readonly<Record<ParquetType, (value: unknown) => boolean>> = {
-  BOOLEAN: (value) => typeof value === 'boolean',
-  INT32: (value) => Number.isInteger(value) && (value as number) >= -(2 ** 31) && (value as number) < 2 ** 31,
-  INT64: (value) => Number.isSafeInteger(value) || (typeof value === 'bigint' && BigInt.asIntN(64, value) === value),
-  DOUBLE: (value) => typeof value === 'number',
-  STRING: (value) => typeof value === 'string' && !/\p{Surrogate}/u.test(value),
-  TIMESTAMP: (value) => Object.prototype.toString.call(value) === '[object Date]' && Number.isFinite(Number(value)),
-  JSON: (value) => typeof value !== 'function' && typeof value !== 'symbol' && typeof value !== 'bigint',
+/** What is stored for a value, so that it can be read again unchanged; `undefined` for one that does not fit. */
+const STORED: Readonly<Record<ParquetType, (value: unknown) => unknown>> = {
+  BOOLEAN: (value) => (typeof value === 'boolean' ? value : undefined),
+  INT32: (value) => (Number.isInteger(value) && (value as number) >= -(2 ** 31) && (value as number) < 2 ** 31 ? value : undefined),
+  INT64: (value) => {
+    if (Number.isSafeInteger(value)) return BigInt(value as number)
+    return typeof value === 'bigint' && BigInt.asIntN(64, value) === value ? value : undefined
+  },
+  DOUBLE: (value) => (typeof value === 'number' ? value : undefined),
+  STRING: (value) => (typeof value === 'string' && isWellFormed(value) ? value : undefined),
+  TIMESTAMP: (value) => (Object.prototype.toString.call(value) === '[object Date]' && Number.isFinite(Number(value)) ? value : undefined),
+  JSON: (value) => {
+    try {
+      return JSON.parse(JSON.stringify(value)) as unknown // a copy without getters and bigints: the writer would make numbers of those
+    } catch {
+      return undefined
+    }
+  },
 }
 
 /** How {@link parquet} stores. */
 export interface ParquetOptions<Item> {
-  /** The columns, in their order. INT64 takes bigints and safe integers, TIMESTAMP dates (to the millisecond, UTC). */
+  /** The columns, in their order. INT64 takes bigints and safe integers, TIMESTAMP dates (to the millisecond, UTC), JSON what `JSON.stringify` takes. */
   columns: Readonly<Record<string, ParquetType>>
-  /** The values of an item by column. By default the item's own fields. */
+  /** The values of an item by column. @default the item itself */
   row?: ((item: Item) => Readonly<Record<string, unknown>>) | undefined
-  /** What its files' names begin with: letters, digits, `-`, `_`, `.`. Default `rows`. */
+  /** What the names of its files begin with: letters, digits, `-`, `_`, `.`. @default 'rows' */
   name?: string | undefined
 }
 
-/** Where {@link parquet} has got to. */
+/** How far {@link parquet} has come. */
 export interface ParquetSnapshot {
   /** The newest file; absent before the first. */
   readonly path?: string
-  /** Files that were stored since the flusher was made. */
+  /** Files stored since the flusher was made. */
   readonly files: number
   /** Rows in them. */
   readonly rows: number
@@ -54,25 +64,31 @@ interface Column {
   readonly data: unknown[]
 }
 
-/** What is used of `hyparquet-writer`. */
+/** The part of `hyparquet-writer` that is used. */
 interface Writer {
   parquetWriteBuffer(options: { columnData: readonly Column[] }): ArrayBuffer
 }
 
 /**
- * A flusher that stores each delta as a Parquet file, `rows-000000000001-<mark>.parquet` and so on, in a folder that is made when it is needed. Names sort in the order of
- * the files; those that end with `.part` are unfinished. A file is made in memory, within one turn of the event loop: choose `flush.bytes` by that.
+ * A flusher that stores each delta as a Parquet file, named `rows-000000000001-<mark>.parquet` and so on. Names sort in the order of the files; those that end with
+ * `.part` are unfinished. It makes the folder when it needs it. A file is encoded in memory, within one turn of the event loop: choose `flush.bytes` accordingly.
  *
- * Needs the package `hyparquet-writer` beside this one (`npm install hyparquet-writer`).
+ * Needs the package `hyparquet-writer` (`npm install hyparquet-writer`).
  *
- * Its calls reject with `ERR_NO_SPACE` (may be tried again), `ERR_IO`, `ERR_NOT_FOUND` (the package), and `ERR_CODEC` for a value that does not fit its column, which ends the coordinator.
+ * Its calls reject with `ERR_NO_SPACE` (may be tried again), `ERR_IO`, `ERR_NOT_FOUND` (the package is not installed), and `ERR_CODEC` for a value that does not fit
+ * its column, which ends the coordinator.
  *
  * @throws `ERR_INVALID_ARGUMENT`
  * @example
  * ```ts
- * interface Hits extends ListDeltaTypes<{ at: Date; path: string }> { Snapshot: ParquetSnapshot | undefined }
- * const flusher = parquet<{ at: Date; path: string }>('./hits', { columns: { at: 'TIMESTAMP', path: 'STRING' } })
- * const coordinator = new WriteCoordinator<Hits>({ init: listDelta(), context: undefined, snapshot: undefined, flusher, flush: { bytes: 4 << 20, intervalMs: 60_000 } })
+ * interface Visit { at: Date; path: string }
+ * interface Visits extends ListDeltaTypes<Visit> { Snapshot: ParquetSnapshot | undefined }
+ *
+ * const flusher = parquet<Visit>('./visits', { columns: { at: 'TIMESTAMP', path: 'STRING' } })
+ * const flush = { bytes: 4 << 20, intervalMs: 60_000 }
+ * const coordinator = new WriteCoordinator<Visits>({ init: listDelta(), context: undefined, snapshot: undefined, flusher, flush })
+ * await coordinator.write({ at: new Date(), path: '/' })
+ * await coordinator.close()
  * ```
  */
 export function parquet<Item = unknown>(folder: string | URL, options: ParquetOptions<Item>): ItemsFlusher<Item, ParquetSnapshot> {
@@ -121,11 +137,12 @@ class Parquet<Item> implements ItemsFlusher<Item, ParquetSnapshot> {
       const row = this.#row(item)
       for (const { name, type, data } of columns) {
         const value = row[name] ?? null
-        if (value !== null && !FITS[type](value))
+        const stored = value === null ? null : STORED[type](value)
+        if (stored === undefined)
           throw errorOf('ERR_CODEC', `a value does not fit its column: item ${n} of the delta from epoch ${start} column=${JSON.stringify(name)} type=${type}`, {
             codec: 'parquet',
           })
-        data.push(type === 'INT64' && typeof value === 'number' ? BigInt(value) : value)
+        data.push(stored)
       }
       n++
     }
@@ -145,7 +162,7 @@ class Parquet<Item> implements ItemsFlusher<Item, ParquetSnapshot> {
       }
       await tried('naming a file', rename(part, path))
     } catch (error) {
-      await unlink(part).catch(() => {}) // what was wrong first is told
+      await unlink(part).catch(() => {}) // the first error is reported
       throw error
     }
     return path
@@ -163,6 +180,6 @@ async function loadedWriter(): Promise<Writer> {
 function checkedColumns(columns: unknown): [string, ParquetType][] {
   const entries = typeof columns === 'object' && columns !== null ? (Object.entries(columns) as [string, ParquetType][]) : []
   if (entries.length === 0) throw invalidArgument('columns', 'an object with a column at least is needed')
-  for (const [name, type] of entries) if (!Object.hasOwn(FITS, type)) throw invalidArgument(`columns.${name}`, `a type is one of ${Object.keys(FITS).join(', ')}`)
+  for (const [name, type] of entries) if (!Object.hasOwn(STORED, type)) throw invalidArgument(`columns.${name}`, `a type is one of ${Object.keys(STORED).join(', ')}`)
   return entries
 }

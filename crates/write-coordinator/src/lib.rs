@@ -10,10 +10,13 @@
 //! | --- | --- |
 //! | `Delta` | [`Delta`], filled under the caller's lock |
 //! | `init(context)` | the empty delta that [`Flusher::freeze`] makes |
+//! | context: what `freeze()` hands on to `init` | state of the [`Flusher`]'s implementor |
 //! | frozen, `Flusher.flushDelta(frozen)` | the full delta, [`Flusher::flush`] |
 //! | `Flusher.flushStorage()` | part of [`Flusher::flush`]: the journal has already made the writes durable |
 //! | `View` | [`View`] |
-//! | epoch: the number of a write | the sequence number of a commit; [`View::epoch`] numbers the deltas |
+//! | epoch: the number of a write, `EpochHandle.epoch` | the sequence number of a commit; [`View::epoch`] numbers the deltas |
+//! | `EpochStamped`: a frozen view and its epochs | a delta knows its [`Delta::last_seq`] |
+//! | `handle.wait('written')`, `flush()` | [`Coordinator::request`], [`Coordinator::wait_flushed`] |
 //! | an error that is `retryable` | [`FlushFailure::Retry`] |
 
 mod coordinator;
