@@ -338,12 +338,6 @@ export function conflict(attempts: number): LedgerstoneError {
   return errorOf('ERR_CONFLICT', `what the preflight has read was changed meanwhile: attempts=${attempts}`, { attempts })
 }
 
-/** `ERR_LOCK_TIMEOUT`. @internal */
-export function lockTimeout(waitedMs: number, stripe: number, heldMs: number): LedgerstoneError {
-  const message = `the locks were not granted in time: waitedMs=${waitedMs} stripe=${stripe} heldMs=${heldMs}`
-  return errorOf('ERR_LOCK_TIMEOUT', message, { waitedMs, stripe, heldMs })
-}
-
 /** `ERR_CONFLICT` of a consumer whose cursor belongs to another history than the log's. Waiting does not help. @internal */
 export function cursorBeyond(after: number, newest: number): LedgerstoneError {
   return errorOf('ERR_CONFLICT', `the cursor is beyond the newest event: after=${after} newest=${newest}`, { expected: after, actual: newest, retryable: false })

@@ -6,12 +6,13 @@ import { takeRefusal } from '../codecs/refusal.ts'
 import { TextCodec } from '../codecs/text-codec.ts'
 import { Utf8Codec } from '../codecs/utf8.ts'
 import { InvalidArgumentError, invalidArgument } from '../errors.ts'
-import { copyOf, isBytes, isWellFormed, lengthOf, owned } from '../internal/bytes.ts'
+import { copyOf, isBytes, isWellFormed, owned } from '../internal/bytes.ts'
 import { leaveUnheard } from '../internal/thenable.ts'
+import { canBeKey, type KeyLimits } from './key-size.ts'
 
 /** The handle of a store that a key space belongs to. */
 export interface SpaceOwner {
-  readonly limits: { readonly keyBytes: number }
+  readonly limits: KeyLimits
   /** The store's number in this process. */
   readonly storeKey: number
   /** Native code's number for a collection with these codecs. */
@@ -71,10 +72,7 @@ export class KeySpace<K, V> {
 
   /** The same for an encoded key. */
   readable(encoded: string | Uint8Array): string | Uint8Array | undefined {
-    const { keyBytes } = this.owner.limits
-    const units = lengthOf(encoded)
-    if (units === 0 || units > keyBytes || (typeof encoded === 'string' && units * 3 > keyBytes && isLonger(encoded, keyBytes))) return undefined
-    return encoded
+    return canBeKey(encoded, this.owner.limits) ? encoded : undefined
   }
 
   /** The bytes that the keys with this prefix begin with. */
@@ -121,10 +119,6 @@ export class KeySpace<K, V> {
     leaveUnheard(encoded)
     throw codecFailed('encode', 'a key', this.keyName, this.name, new TypeError('a codec encodes to bytes, or a string without lone surrogates'))
   }
-}
-
-function isLonger(text: string, bytes: number): boolean {
-  return Buffer.byteLength(text, 'utf8') > bytes
 }
 
 /** The store's number in this process and the collection's name with its length, so that no two keys have one name. */

@@ -1,12 +1,13 @@
 // A client of locks: one environment, for one handle of a store or for a separate lock manager. A set that is free is one native call. A set that is not waits
 // here, with its time limit and signal, until native code has granted it or has been asked to stop waiting.
-import { closed, lockTimeout } from '../errors.ts'
+import { closed } from '../errors.ts'
 import { AbortWatch } from '../internal/abort.ts'
 import { Deferred } from '../internal/deferred.ts'
 import { queueMicrotask, throwIfAborted } from '../internal/platform.ts'
 import type { Turns } from '../internal/turns.ts'
 import type { Environment } from '../native/environment.ts'
 import { EmbeddedLockGuard, type LockHolder } from './lock-guard.ts'
+import { lockTimeout } from './lock-timeout.ts'
 import type { LockGuard, LockSet, LockStats } from './locks.ts'
 import { PackedLockSet } from './packed-lock-set.ts'
 import { TimeLimits } from './time-limits.ts'

@@ -1,18 +1,14 @@
 // The lock manager as its users see it: checks the arguments and passes the calls on to its client.
-import { invalidArgument } from '../errors.ts'
 import { isThenable } from '../internal/thenable.ts'
 import { checkFunction, checkOptions, checkPowerOfTwo, checkSignal } from '../internal/validate.ts'
 import { Environment } from '../native/environment.ts'
 import { LockClient } from './lock-client.ts'
+import { checkedTimeout, DEFAULT_LOCK_TIMEOUT_MS } from './lock-timeout.ts'
 import type { LockGuard, LockManagerOptions, LockOptions, LockSet, LockStats } from './locks.ts'
 
 const MANAGER_OPTIONS: ReadonlySet<string> = new Set(['stripes', 'timeoutMs'])
 const LOCK_OPTIONS: ReadonlySet<string> = new Set(['timeoutMs', 'signal'])
 const DEFAULT_STRIPES = 16_384
-/** How long `acquire` waits by default. */
-export const DEFAULT_LOCK_TIMEOUT_MS = 5_000
-/** The longest that a timer can wait. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1
 
 /**
  * Locks for names: shared or exclusive, any number at once. Every name is hashed to one of a fixed number of stripes, and the stripes are what is locked: now and then
@@ -142,10 +138,4 @@ export class LockManager {
   stats(): LockStats {
     return this.#client.stats()
   }
-}
-
-/** A time limit for a set of locks, in ms. @throws `ERR_INVALID_ARGUMENT` @internal */
-export function checkedTimeout(value: unknown): number {
-  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_TIMEOUT_MS) return value as number
-  throw invalidArgument('timeoutMs', `an integer from 0 to ${MAX_TIMEOUT_MS} is needed`)
 }

@@ -7,6 +7,7 @@ import type { Lease } from '../../internal/lease.ts'
 import { performance } from '../../internal/platform.ts'
 import type { Commit, CommitInfo } from '../api/commit.ts'
 import { bytesOf, type KeyBounds } from '../key-bounds.ts'
+import { checkKey } from '../key-size.ts'
 import type { KeySpace } from '../key-space.ts'
 import { type Cursor, NativeCursor } from '../reading/cursor.ts'
 import type { OwnValue, PackedKeys } from '../reading/packed-keys.ts'
@@ -16,7 +17,7 @@ import { countEntries, type StoreHandle } from '../store-handle.ts'
 import { commitWith, commitWrites } from './commit.ts'
 import { MergedCursor, ownValue } from './merged-cursor.ts'
 import { Overlay } from './overlay.ts'
-import { checkKey, giveWriteSet, takeWriteSet, type WriteSet } from './write-set.ts'
+import { giveWriteSet, takeWriteSet, type WriteSet } from './write-set.ts'
 
 /** The one transaction that is open in a store on this thread. */
 export class OpenTransaction implements RunningTransaction {

@@ -3,8 +3,9 @@
 //
 //   head, 64 bytes   f64 seq | f64 timestamp | f64 first event id (0: none) | u32 events | u32 keys written | u32 keys deleted | u32 flags
 //   record           u8 kind | u8 0 | u16 key length | u32 slot | u32 value length | key | value, padded to 4
-import { invalidArgument, limitExceeded } from '../../errors.ts'
-import { copyOf, lengthOf, readLatin1, writeBytes, writeUtf8 } from '../../internal/bytes.ts'
+import { limitExceeded } from '../../errors.ts'
+import { lengthOf, readLatin1, writeBytes, writeUtf8 } from '../../internal/bytes.ts'
+import { checkKeySize, keySizeBound } from '../key-size.ts'
 
 export const HEAD_BYTES = 64
 const RECORD_BYTES = 12
@@ -201,30 +202,6 @@ export function giveWriteSet(set: WriteSet): void {
   if (set.buffer.length > KEPT_BYTES || spare.length === KEPT) return
   set.reset()
   spare.push(set)
-}
-
-/** A key for messages: text as JSON, bytes as hex, cut at 32 characters. */
-export function keyText(key: string | Uint8Array): string {
-  if (typeof key === 'string') return key.length > 32 ? `${JSON.stringify(key.slice(0, 32))}…` : JSON.stringify(key)
-  const hex = copyOf(key).toString('hex', 0, 16)
-  return lengthOf(key) > 16 ? `${hex}…` : hex
-}
-
-/** @throws `ERR_INVALID_ARGUMENT` for an empty key, `ERR_LIMIT` for one that is too long */
-export function checkKey(key: string | Uint8Array, limits: Limits): void {
-  checkKeySize(key, typeof key === 'string' ? Buffer.byteLength(key, 'utf8') : lengthOf(key), limits)
-}
-
-function checkKeySize(key: string | Uint8Array, bytes: number, limits: Limits): void {
-  if (bytes === 0) throw invalidArgument('key', 'a key is not empty')
-  if (bytes > limits.keyBytes) throw limitExceeded(`the key ${keyText(key)}`, 'keyBytes', bytes, limits.keyBytes)
-}
-
-/** An upper bound of the key's bytes; one that is certainly too long is refused before room is made for it. */
-function keySizeBound(key: string | Uint8Array, limits: Limits): number {
-  const length = lengthOf(key)
-  if (length > limits.keyBytes) checkKey(key, limits)
-  return typeof key === 'string' ? length * 3 : length
 }
 
 function checkedSize(bytes: string | Uint8Array, max: number, what: string, limit: string): number {
