@@ -4,6 +4,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join, posix, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
+import { commentsOf } from './support/comments.ts'
 import { circleIn, type Import, importsOf, isInterfaceFile, loadedWith } from './support/imports.ts'
 import { usesOf } from './support/rust-uses.ts'
 
@@ -74,8 +75,8 @@ const INTERFACES = new Set([
 const PUBLIC_CLASSES = new Set(['src/errors.ts', 'src/lock-manager/lock-manager.ts'])
 
 /**
- * Habits of speech that make a text hard to read, with what to write instead. Documents are held against them, and the comments that scripts, benchmark,
- * examples and the binding's files begin with. `docs/STATUS.md` is a notebook.
+ * Habits of speech that make a text hard to read, with what to write instead. Documents are checked for them, and all comments of sources. `docs/STATUS.md` is
+ * a notebook.
  */
 const HABITS: Readonly<Record<string, RegExp>> = {
   'name the subject: "a writer that", "a caller that"':
@@ -88,7 +89,7 @@ const HABITS: Readonly<Record<string, RegExp>> = {
   'say "bypasses", "around"': /\bround (?:the|it|both)\b/i,
   'say "exists", "the bytes are"': /\bwhat(?:ever)? (?:stands|is) there\b|\bstands? there\b/i,
 }
-const WITH_PLAIN_HEADERS = /^(scripts|bench|examples)\/.*\.(ts|mjs)$|^crates\/binding\/src\/.*\.rs$/
+const PLAIN_COMMENTS = /^crates\/.*\.rs$|^(src|scripts|bench|examples|__test__)\/.*\.(ts|mjs)$/
 
 const tracked = filesOfTheTree()
 const sources = tracked.filter((file) => /\.(rs|ts|js|mjs|json|toml|md|sh|yml)$/.test(file) && !isGenerated(file))
@@ -185,8 +186,8 @@ test('locks, event logs and snapshot sets load nothing of the store', (t) => {
   }
 })
 
-// Fake timers made awaited writes hang, and a jsdom or zone.js global made values of the platform strangers: its functions were looked up at each call,
-// its classes asked by `instanceof`. They are taken once, in one file, and classes are told by what their objects can do.
+// Fake timers made awaited writes hang, and a jsdom or zone.js global made values of the platform strangers: its functions were looked up at each call, its
+// classes used with `instanceof`. They are taken once, in one file, and objects are recognised by what they can do.
 test('the platform is taken in one place', (t) => {
   const taken = /(?<![.\w#])(setTimeout|clearTimeout|setInterval|clearInterval|setImmediate|queueMicrotask|performance|AbortController)\b(?=[.(),])/g
   const found = sources
@@ -250,24 +251,31 @@ test('every source file begins by saying what it is', (t) => {
   t.deepEqual(silent, [])
 })
 
-test('documents, and what scripts say of themselves, are plain English', (t) => {
+test('documents and comments are plain English', (t) => {
   t.true(documents.length > 40)
-  const texts = [
-    ...documents.filter((file) => file !== 'docs/STATUS.md').map((file) => [file, prose(file)] as const),
-    ...sources.filter((file) => WITH_PLAIN_HEADERS.test(file)).map((file) => [file, headerOf(file)] as const),
-  ]
-  const found = texts.flatMap(([file, lines]) =>
-    lines
-      .join('\n')
-      .split(/\n(?:\/\/!?)?\n/)
-      .map((paragraph) => paragraph.replaceAll(/\n(?:\/\/!?)? */g, ' '))
-      .flatMap((paragraph) => {
-        return Object.entries(HABITS).flatMap(([instead, habit]) =>
-          habit.test(paragraph) ? [`${file}: "${paragraph.slice(paragraph.search(habit)).slice(0, 60)}…": ${instead}`] : [],
-        )
-      }),
+  const commented = sources.filter((file) => PLAIN_COMMENTS.test(file)).map((file) => [file, commentsOf(file, text(file))] as const)
+  for (const extension of ['.rs', '.ts']) {
+    const paragraphs = commented.filter(([file]) => file.endsWith(extension)).flatMap(([, paragraphs]) => paragraphs)
+    t.true(paragraphs.length > 2000, `${extension}: ${paragraphs.length}`)
+  }
+  const written = documents.filter((file) => file !== 'docs/STATUS.md').map((file) => [file, paragraphsOf(file)] as const)
+  const found = [...written, ...commented].flatMap(([file, paragraphs]) =>
+    paragraphs.flatMap((paragraph) => {
+      return Object.entries(HABITS).flatMap(([instead, habit]) =>
+        habit.test(paragraph) ? [`${file}: "${paragraph.slice(paragraph.search(habit)).slice(0, 60)}…": ${instead}`] : [],
+      )
+    }),
   )
   t.deepEqual(found, [])
+})
+
+test('comments are found in every place, and not inside of literals', (t) => {
+  const rust =
+    '//! One\n//! file.\n//!\n//! More.\nfn f<\'a>(a: &\'a str) {} // Behind.\n// Below.\n/// Doc.\nlet s = "// no \\" // no";\nlet r = r#"" // no"#; let c = \'"\'; // Char.\n'
+  t.deepEqual(commentsOf('x.rs', rust), ['One file.', 'More.', 'Behind.', 'Below. Doc.', 'Char.'])
+  const script =
+    "/**\n * One\n * file.\n *\n * More.\n */\nconst s = '// no' // Behind.\n/** Doc. */\nconst u = `http://no ${s /* Inside. */} // no`, p = /[`\"'] \\/\\/ no/ // Last.\n"
+  t.deepEqual(commentsOf('x.ts', script), ['One file.', 'More.', 'Behind.', 'Doc.', 'Inside.', 'Last.'])
 })
 
 test('each habit is recognised, and plain sentences are not', (t) => {
@@ -462,13 +470,12 @@ function prose(file: string): string[] {
     })
 }
 
-/** The lines of the comment that a source file begins with. */
-function headerOf(file: string): string[] {
-  const lines = text(file).split('\n')
-  return lines.slice(
-    0,
-    lines.findIndex((line) => !line.startsWith('//')),
-  )
+/** A document's paragraphs, each as one line. */
+function paragraphsOf(file: string): string[] {
+  return prose(file)
+    .join('\n')
+    .split(/\n\n/)
+    .map((paragraph) => paragraph.replaceAll(/\n */g, ' '))
 }
 
 /** Whether a link of a document leads to a file or folder of the tree, and to a heading of it. */

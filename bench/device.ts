@@ -22,7 +22,7 @@ function deviceOf(folder: string): string | undefined {
   // As glibc packs it: 12 bits of major between 8 and 12 bits of minor.
   const at = `/sys/dev/block/${(dev >>> 8) & 0xfff}:${(dev & 0xff) | ((dev >>> 12) & 0xfff00)}`
   if (!existsSync(at)) return undefined
-  // A partition has no flushes of its own: they are counted for the whole device.
+  // A partition counts no flushes: they are counted for the whole device.
   const disk = existsSync(`${at}/partition`) ? `${at}/..` : at
   if (readFileSync(`${disk}/queue/write_cache`, 'utf8').trim() !== 'write back') return undefined
   return /^DEVNAME=(.+)$/m.exec(readFileSync(`${disk}/uevent`, 'utf8'))?.[1]

@@ -7,7 +7,7 @@ export type Durability = 'in memory' | 'applied' | 'written' | 'flushed to the d
 /** A process that flushes meanwhile can only add to what the device counts; this much less than one is rounding at the edges of the time. */
 const TOLERANCE = 0.95
 
-/** Whoever says that commits are flushed, and how many flushes there were: what does not go together. */
+/** Contradictions between claiming to flush commits and the number of flushes that were counted. */
 export function unprovenOf(group: Group, rows: readonly Row[]): string[] {
   return rows
     .filter(({ durability }) => durability === 'flushed to the device')

@@ -25,7 +25,7 @@ export class Meter {
     })
   }
 
-  /** A piece of work that has an end of its own: `steps` steps, however long they take. */
+  /** A piece of work that ends by itself: `steps` steps, however long they take. */
   once(steps: number, operationsPerStep: number, work: () => unknown): Promise<Measured> {
     return this.#measured(operationsPerStep, async () => {
       await work()

@@ -5,7 +5,7 @@ const KEY_BYTES = 16
 export const VALUE_BYTES = 100
 export const EVENT_BYTES = 200
 
-/** One contestant, opened on a folder of its own. A method that is missing is a discipline it does not compete in. */
+/** One contestant, opened on a separate folder. A method that is missing is a discipline in which it does not compete. */
 export interface Peer {
   /** What a commit of this contestant has survived when it is back. */
   readonly durability: Durability

@@ -33,7 +33,7 @@ export class Report {
     this.#say(linesOfProbe(result))
   }
 
-  /** Told on the error stream too: who reads only the figures must not miss it. */
+  /** Written to the error stream too: a reader of the figures alone must not miss it. */
   skip(name: string, why: string): void {
     this.#skipped.push(`${name}: ${why}`)
     console.warn(`\nSKIPPED in ${name}: ${why}`)

@@ -11,7 +11,7 @@ export interface Row {
   readonly rate: Spread
   /** The first contestant's rate divided by this one's, round by round; missing for the first. */
   readonly ratio?: Spread
-  /** For each step, the median of the rounds, by who counted them. */
+  /** For each step, the median of the rounds, by what counted them. */
   readonly flushes: Readonly<Record<string, number>>
   /** What else was measured: the median of the rounds. */
   readonly figures: Readonly<Record<string, number>>
@@ -77,7 +77,7 @@ export interface Result {
   readonly isSteady: boolean
   readonly heats: readonly HeatResult[]
   readonly probes: readonly ProbeResult[]
-  /** Who could not take part, and why: never a silent gap. */
+  /** Contestants that could not take part, and why: never a silent gap. */
   readonly skipped: readonly string[]
 }
 

@@ -56,7 +56,7 @@ export interface Group {
 export interface Measured {
   readonly operations: number
   readonly ms: number
-  /** For each step, by who counted them. */
+  /** For each step, by what counted them. */
   readonly flushes: Readonly<Record<string, number>>
   /** What else was measured, such as a percentile of latencies. */
   readonly figures?: Readonly<Record<string, number>>

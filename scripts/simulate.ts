@@ -39,7 +39,7 @@ else {
   })
 }
 
-/** The nightly mode. A failure is told with its story. */
+/** The nightly mode. A failure is reported with its story. */
 async function liveForever(first: number): Promise<void> {
   const startedMs = performance.now()
   for (let from = first, lives = 0; process.exitCode === undefined; from += BATCH.twin) {

@@ -1,14 +1,14 @@
-// The order of the levels that a commit passes through. Knows nothing of stores.
+// The order of the levels that a commit reaches. Knows nothing of stores.
 import type { Durability } from './durability.ts'
 import { invalidArgument } from './errors.ts'
 
-/** The levels as numbers, so that `flushed`, which is not a durability, can stand behind them. @internal */
+/** The levels as numbers, so that `flushed`, which is not a durability, can follow them. @internal */
 export const RANK: Readonly<Record<Durability, 0 | 1 | 2>> = Object.freeze({ __proto__: null, applied: 0, written: 1, durable: 2 } as never)
 
 /**
  * Compares two levels: -1 when `a` is weaker than `b`, 1 when it is stronger, 0 when they are the same.
  *
- * @throws {@link InvalidArgumentError} when one is no level
+ * @throws {@link InvalidArgumentError} when an argument is not a level
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
-// Every error of the package: one table of codes, and a class wherever a program would catch by class. Nothing else in `src` makes an error
-// that a caller sees; what a user's own function throws is never wrapped here.
+// Every error of the package: one table of codes, and a class for each error that programs catch by class. No other file of `src` makes an error that a caller
+// sees; what a user's function throws is never wrapped here.
 import type { StandardSchemaV1 } from './codecs/standard-schema.ts'
 import { brand } from './internal/brand.ts'
 
@@ -37,7 +37,7 @@ export type ErrorCode =
   | 'ERR_NATIVE_MISSING'
   | 'ERR_VERSION_MISMATCH'
 
-/** The fields an error carries beside its code, by their documented names. */
+/** The fields an error carries besides its code, by their documented names. */
 export type ErrorFields = Readonly<Record<string, unknown>>
 
 const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -51,14 +51,14 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ])
 
 /**
- * What every error of this package is. `code` tells what happened, `retryable` whether the same call may succeed later without any change,
- * `cause` the error underneath, where there is one. `instanceof` holds whichever copy of the package made the error, where it was loaded several times. Codes without a class of their own carry their fields as plain properties: `path`,
+ * The class of every error of this package. `code` tells what happened, `retryable` whether the same call may succeed later without any change, `cause` the error
+ * underneath, if there is one. `instanceof` works across several loaded copies of the package. Codes without a class carry their fields as plain properties: `path`,
  * `name` or `ordinal` (`ERR_NOT_FOUND`), `option` (`ERR_OPTIONS_MISMATCH`), `path` and `type` (`ERR_FILE_SYSTEM`), `collection` and, for a key, `key`
  * (`ERR_UNDECLARED_KEY`), `expected` and `actual` (`ERR_VERSION_MISMATCH`, `ERR_EVENT_ID_GAP`).
  */
 export class LedgerstoneError extends Error {
   readonly code: ErrorCode
-  /** The same call may succeed later, unchanged. */
+  /** Whether the same call, unchanged, may succeed later. */
   readonly retryable: boolean
 
   constructor(code: ErrorCode, message: string, fields?: ErrorFields, cause?: unknown) {
@@ -68,7 +68,7 @@ export class LedgerstoneError extends Error {
     if (fields !== undefined) Object.assign(this, fields)
   }
 }
-// On the prototype and not on each error: enumerable own properties are the documented fields only.
+// On the prototype and not on each error: the enumerable own properties are the documented fields only.
 name(LedgerstoneError, 'LedgerstoneError')
 
 /** `ERR_INVALID_ARGUMENT`: the call is wrong (a type, an unknown option, a bad bound, an empty key). Nothing has happened. Fix the call. */
@@ -94,7 +94,7 @@ name(LimitError, 'LimitError')
 /** `ERR_VALIDATION`: a schema refused a value; nothing was written. */
 export class ValidationError extends LedgerstoneError {
   declare readonly code: 'ERR_VALIDATION'
-  /** What the schema found, first problem first. */
+  /** What the schema found, in its order. */
   declare readonly issues: readonly StandardSchemaV1.Issue[]
 }
 name(ValidationError, 'ValidationError')
@@ -119,8 +119,8 @@ export class CodecError extends LedgerstoneError {
 name(CodecError, 'CodecError')
 
 /**
- * `ERR_LOCKED`: another process has the store open. Close it there. With this process's own `pid` it is another owner here, or a copy of this package with a native
- * binary of its own: stores are shared by the threads that load the same one.
+ * `ERR_LOCKED`: another process has the store open. Close it there. If `pid` is this process, it is another owner here, or a copy of this package that loaded its own
+ * native binary: only threads that load the same binary share stores.
  */
 export class LockedError extends LedgerstoneError {
   declare readonly code: 'ERR_LOCKED'
@@ -138,12 +138,12 @@ export class ClosedError extends LedgerstoneError {
 name(ClosedError, 'ClosedError')
 
 /**
- * `ERR_BACKPRESSURE` (retryable): `apply` stalled 5 s, or what is awaited did not come forward for 30 s (5 s if it waits for readers). The message says for what: for
- * the flusher (`await store.flush()`, or use `transact`), or for open snapshots and iterations (release them).
+ * `ERR_BACKPRESSURE` (retryable): `apply` stalled 5 s, or an awaited commit made no progress for 30 s (5 s if it waits for readers). The message says what it waits for:
+ * the flusher (`await store.flush()`, or use `transact`), or open snapshots and iterations (release them).
  */
 export class BackpressureError extends LedgerstoneError {
   declare readonly code: 'ERR_BACKPRESSURE'
-  /** What is applied and not yet flushed, in bytes. */
+  /** Bytes that are applied and not yet flushed. */
   declare readonly pendingBytes: number
 }
 name(BackpressureError, 'BackpressureError')
@@ -159,14 +159,14 @@ name(BusyError, 'BusyError')
 /** `ERR_PREFLIGHT_REJECTED`: a preflight has called `reject`. Nothing was written. */
 export class PreflightRejectedError extends LedgerstoneError {
   declare readonly code: 'ERR_PREFLIGHT_REJECTED'
-  /** What it was rejected with. */
+  /** The reasons given to `reject`. */
   declare readonly errors: readonly string[]
 }
 name(PreflightRejectedError, 'PreflightRejectedError')
 
 /**
- * `ERR_CONFLICT`. Of a preflight (retryable): what it had read was changed each time before the transaction could apply; nothing was written. Of
- * `after` (not retryable): the cursor is beyond the newest event, as after a restore of an older copy; the consumer has to begin anew.
+ * `ERR_CONFLICT`. Of a preflight (retryable): another commit changed what it had read, each time before its transaction could apply; nothing was written. Of `after` (not
+ * retryable): the cursor is beyond the newest event, as after a restore of an older copy; the consumer has to begin anew.
  */
 export class ConflictError extends LedgerstoneError {
   declare readonly code: 'ERR_CONFLICT'
@@ -184,7 +184,7 @@ export class LockTimeoutError extends LedgerstoneError {
   declare readonly code: 'ERR_LOCK_TIMEOUT'
   /** How long this call has waited, in ms. */
   declare readonly waitedMs: number
-  /** The stripe that it waited for in the end. */
+  /** The stripe that it waited for last. */
   declare readonly stripe: number
   /** How long others have held that stripe, in ms. */
   declare readonly heldMs: number
@@ -205,7 +205,7 @@ export class PausedError extends LedgerstoneError {
 }
 name(PausedError, 'PausedError')
 
-/** `ERR_TIMEOUT` (retryable): a pause was not reached, or a write of a coordinator not let in, in time. Store and coordinator run on. */
+/** `ERR_TIMEOUT` (retryable): a pause did not begin in time, or a coordinator did not take a write in time. The store and the coordinator run on. */
 export class TimeoutError extends LedgerstoneError {
   declare readonly code: 'ERR_TIMEOUT'
   /** How long this call has waited, in ms. */
@@ -216,7 +216,7 @@ name(TimeoutError, 'TimeoutError')
 /** `ERR_EVENTS_TRIMMED`: the events asked for are no longer kept. Start at `oldest`. */
 export class EventsTrimmedError extends LedgerstoneError {
   declare readonly code: 'ERR_EVENTS_TRIMMED'
-  /** The event that reading was to begin or go on with. */
+  /** The first event that was to be read. */
   declare readonly requested: number
   /** The oldest event that is kept; the next id when there is none. */
   declare readonly oldest: number
@@ -233,12 +233,12 @@ export class CorruptionError extends LedgerstoneError {
 }
 name(CorruptionError, 'CorruptionError')
 
-/** `ERR_FORMAT`: not a store of ours, or one in a newer format, or something else under a name of ours (the message has its path). Nothing was changed. */
+/** `ERR_FORMAT`: no store of this package, or one in a newer format, or something else under a name of the store's (the message has its path). Nothing was changed. */
 export class FormatError extends LedgerstoneError {
   declare readonly code: 'ERR_FORMAT'
-  /** The version found, or what was found instead of one. */
+  /** The version that was found, or what was found instead. */
   declare readonly found: number | string
-  /** The newest version this build reads, or what has to be there. */
+  /** The newest version that this build reads, or what is expected there. */
   declare readonly supported: number | string
 }
 name(FormatError, 'FormatError')
@@ -246,11 +246,11 @@ name(FormatError, 'FormatError')
 /** `ERR_NO_SPACE` (retryable): the device is full. Free space; the store heals by itself. */
 export class NoSpaceError extends LedgerstoneError {
   declare readonly code: 'ERR_NO_SPACE'
-  /** The system's error number, when a system call said so. */
+  /** The system's error number, if a system call failed. */
   declare readonly errno?: number
   /** The call that failed. */
   declare readonly syscall?: string
-  /** The file it was about. */
+  /** The file that it was called for. */
   declare readonly path?: string
 }
 name(NoSpaceError, 'NoSpaceError')
@@ -262,12 +262,12 @@ export class IoError extends LedgerstoneError {
   declare readonly errno?: number
   /** The call that failed. */
   declare readonly syscall?: string
-  /** The file it was about. */
+  /** The file that it was called for. */
   declare readonly path?: string
 }
 name(IoError, 'IoError')
 
-/** `ERR_POISONED`: an earlier write failed half way (the `cause`); nothing more is acknowledged. Close the store and open it again. */
+/** `ERR_POISONED`: an earlier write failed half way (the `cause`), and no further write is acknowledged. Close the store and open it again. */
 export class PoisonedError extends LedgerstoneError {
   declare readonly code: 'ERR_POISONED'
 }
@@ -299,7 +299,7 @@ const CLASSES: Partial<Record<ErrorCode, ErrorClass>> = {
   ERR_POISONED: PoisonedError,
 }
 
-/** An error as it crosses from native code. @internal */
+/** An error as native code hands it over. @internal */
 export interface ErrorRecord {
   readonly code: string
   readonly message: string
@@ -307,7 +307,7 @@ export interface ErrorRecord {
   readonly cause?: ErrorRecord | undefined
 }
 
-/** Makes an error of the class its code has. @internal */
+/** Makes an error of the class that belongs to its code. @internal */
 export function errorOf(code: ErrorCode, message: string, fields?: ErrorFields, cause?: unknown): LedgerstoneError {
   return new (CLASSES[code] ?? LedgerstoneError)(code, message, fields, cause)
 }
@@ -318,7 +318,7 @@ export function errorFromRecord(record: ErrorRecord): LedgerstoneError {
   return errorOf(record.code as ErrorCode, record.message, record.details, cause)
 }
 
-/** Whether something thrown is an error of this package with this code. @internal */
+/** Whether a thrown value is an error of this package with this code. @internal */
 export function hasCode(error: unknown, code: ErrorCode): boolean {
   return error instanceof LedgerstoneError && error.code === code
 }
@@ -328,7 +328,7 @@ export function invalidArgument(argument: string, what: string): LedgerstoneErro
   return errorOf('ERR_INVALID_ARGUMENT', `${what}: argument=\`${argument}\``, { argument })
 }
 
-/** `ERR_LIMIT`; `what` is too large (bytes) or there is too much of it. @internal */
+/** `ERR_LIMIT`; `what` is too large (bytes), or there are too many. @internal */
 export function limitExceeded(what: string, limit: string, size: number, max: number): LedgerstoneError {
   return errorOf('ERR_LIMIT', `${what} is too large: limit=\`${limit}\` size=${size} max=${max}`, { limit, size, max })
 }
@@ -338,13 +338,7 @@ export function conflict(attempts: number): LedgerstoneError {
   return errorOf('ERR_CONFLICT', `what the preflight has read was changed meanwhile: attempts=${attempts}`, { attempts })
 }
 
-/** `ERR_LOCK_TIMEOUT`. @internal */
-export function lockTimeout(waitedMs: number, stripe: number, heldMs: number): LedgerstoneError {
-  const message = `the locks were not granted in time: waitedMs=${waitedMs} stripe=${stripe} heldMs=${heldMs}`
-  return errorOf('ERR_LOCK_TIMEOUT', message, { waitedMs, stripe, heldMs })
-}
-
-/** `ERR_CONFLICT` of a consumer whose cursor is of another history than the log's. Waiting does not help it. @internal */
+/** `ERR_CONFLICT` of a consumer whose cursor belongs to another history than the log's. Waiting does not help. @internal */
 export function cursorBeyond(after: number, newest: number): LedgerstoneError {
   return errorOf('ERR_CONFLICT', `the cursor is beyond the newest event: after=${after} newest=${newest}`, { expected: after, actual: newest, retryable: false })
 }

@@ -1,4 +1,4 @@
-// Trying again, for what may succeed unchanged: the errors whose `retryable` is true, and no others.
+// Repeats calls that may succeed unchanged: those whose error has `retryable` true, and no others.
 import { invalidArgument, LedgerstoneError } from './errors.ts'
 import { checkFunction, checkInteger, checkOptions, checkSignal } from './internal/validate.ts'
 import { sleep, throwIfAborted } from './internal/platform.ts'
@@ -13,14 +13,14 @@ export interface RetryOptions {
   minDelayMs?: number | undefined
   /** No wait is longer, in ms. @default 1000 */
   maxDelayMs?: number | undefined
-  /** Ends the waiting, and the trying, with the signal's reason. What `fn` itself waits for it has to end itself. @default none */
+  /** Ends the waiting and the retrying with the signal's reason. `fn` itself has to listen to it separately. @default none */
   signal?: AbortSignal | undefined
 }
 
 /**
- * Calls `fn` until it succeeds. When it fails with an error of this package that is `retryable`, it is called again after a wait: a random time, so that
- * those who got into each other's way do not meet again, from a half to the whole of a limit that doubles each time. Any other error, and
- * that of the last attempt, is passed on unchanged. Rejects with `ERR_INVALID_ARGUMENT` for wrong options.
+ * Calls `fn` until it succeeds. When it fails with an error of this package that is `retryable`, it is called again after a wait. The wait is random, so that
+ * callers that got into each other's way do not meet again: from a half to the whole of a limit that doubles each time. Any other error, and that of the last
+ * attempt, is passed on unchanged. Rejects with `ERR_INVALID_ARGUMENT` for wrong options.
  *
  * @example
  * ```ts
@@ -47,7 +47,7 @@ export async function retry<T>(fn: () => T | PromiseLike<T>, options?: RetryOpti
   }
 }
 
-/** How long to wait after so many attempts that failed. @internal */
+/** How long to wait after so many failed attempts. @internal */
 export function delayMs(attempts: number, minDelayMs: number, maxDelayMs: number): number {
   return (Math.min(maxDelayMs, minDelayMs * 2 ** (attempts - 1)) * (1 + Math.random())) / 2
 }
@@ -56,7 +56,7 @@ async function wait(ms: number, signal: AbortSignal | undefined): Promise<void> 
   try {
     await sleep(ms, undefined, signal === undefined ? {} : { signal })
   } catch (error) {
-    throwIfAborted(signal) // with its reason; the timer's own error is another
+    throwIfAborted(signal) // with its reason; the timer's own error is a different one
     throw error
   }
 }

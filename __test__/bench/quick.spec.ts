@@ -1,5 +1,5 @@
-// The benchmark runs: every workload with all who compete in it, and every probe, each for a moment. What it measures is no matter here; that nobody is
-// missing, that each did its work, and that whoever says that commits are flushed had them flushed, is.
+// The benchmark runs: every workload with all contestants, and every probe, each for a moment. The figures do not matter here. It matters that no contestant is
+// missing, that each did its work, and that those that claim to flush commits did flush them.
 import { execFile } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'

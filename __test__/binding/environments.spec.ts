@@ -139,7 +139,7 @@ test('what still waits is served while the store closes', async (t) => {
   const closing = cold.closeStore(store)
   t.not(hot.poll(store, new Float64Array(8)), FAILED, 'as long as it closes, it answers')
   const heard = await Promise.race([reached(store, 2, seq), closing.then(() => 'its end')])
-  // The last wake and the end come by two ways, and either may be first. Whoever waits is served by both.
+  // The last wake and the end come in two ways, and either may be first. Both serve every waiter.
   t.true(heard === 'its end' || (heard as Float64Array)[2] === seq, String(heard))
   await closing
 })

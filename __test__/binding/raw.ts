@@ -13,7 +13,7 @@ const thread = joinThread()
 export const cold = thread.cold as ColdCalls & { counters(): Counters }
 
 const listeners = new Set<() => void>()
-/** The hot calls of this environment; they exist once, whoever asks. */
+/** The hot calls of this environment; they exist once. */
 export const hot: HotCalls = thread.hot
 thread.home.wakes.add(() => {
   for (const listener of listeners) listener()
@@ -32,14 +32,14 @@ export const HEAD_BYTES = 64
 export const FAILED = -3
 export const OPTIONS: NativeOptions = { create: true, eventCodec: 'binary' }
 
-/** A folder of its own for one test, removed at its end. */
+/** A separate folder for one test, removed at its end. */
 export async function folder(t: { teardown(fn: () => unknown): void }): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'ledgerstone-binding-'))
   t.teardown(() => rm(path, { recursive: true, force: true }))
   return path
 }
 
-/** A store of its own for one test, with slot 0 for string keys. */
+/** A separate store for one test, with slot 0 for string keys. */
 export async function openIn(t: { teardown(fn: () => unknown): void }, options: Partial<NativeOptions> = {}): Promise<{ store: number; path: string }> {
   const path = await folder(t)
   const { store } = await cold.openStore(path, { ...OPTIONS, ...options })
@@ -48,7 +48,7 @@ export async function openIn(t: { teardown(fn: () => unknown): void }, options: 
   return { store, path }
 }
 
-/** An event log of its own for one test. */
+/** A separate event log for one test. */
 export async function openLogIn(t: { teardown(fn: () => unknown): void }): Promise<number> {
   const { log } = await cold.openEventLog(await folder(t), {
     opening: 'createOrOpen',

@@ -1,4 +1,4 @@
-// What a worker of the tests does, by the name of its task. Runs in an environment of its own, with hot calls of its own.
+// The tasks of a worker of the tests, by name. Each runs in a separate environment, with separate hot calls.
 import { parentPort, workerData } from 'node:worker_threads'
 import { FAILED, OPTIONS, bounds, cold, commit, error, getText, hot, onWake, reached, writeSet } from './raw.ts'
 
@@ -75,7 +75,7 @@ const tasks = {
     hot.want(store, 0, Number.MAX_SAFE_INTEGER, 0, 0, 0)
     tell({ name: 'reading' })
   },
-  /** Counts its wakes until it is told to answer; waits for nothing. */
+  /** Counts its wakes until it is asked for the count; waits for nothing. */
   async counts(): Promise<void> {
     const store = await open()
     let wakes = 0

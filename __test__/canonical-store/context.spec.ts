@@ -1,7 +1,7 @@
 // A function that is kept runs in the async context of the call that brought it.
 //
-// Bug: what had to queue ran in the context of whoever emptied the queue, so events were written with another tenant's name. Mechanism: a plain call from
-// a loop over the queue. Fix: what is kept is kept with its context; what is told to the process, by warnings and channels, is told in nobody's.
+// Bug: a queued write ran in the context of the caller that emptied the queue, so events were written with another tenant's name. Mechanism: a plain call from
+// a loop over the queue. Fix: a function that is kept is kept with its context; warnings and channels, which concern the process, run in no caller's context.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { channel } from 'node:diagnostics_channel'
 import test from 'ava'

@@ -33,7 +33,7 @@ function scratchCodecs(): { key: KeyCodec<number>; value: Codec<string> } {
   }
 }
 
-/** The same bytes, each in memory of its own. */
+/** The same bytes, each in separate memory. */
 const OWN: { key: KeyCodec<number>; value: Codec<string> } = {
   key: { name: 'byte', ordered: true, encode: (n) => Buffer.from([n]), decode: (bytes) => bytes[0] as number },
   value: { name: 'text', encode: (text) => Buffer.from(text), decode: (bytes) => bytes.toString() },

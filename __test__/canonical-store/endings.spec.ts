@@ -1,9 +1,9 @@
-// How a write ends for its caller: what decides that it is too late to cancel, whose error it is, and who has to be told of it.
+// How a write ends for its caller: when it is too late to cancel, whose error it is, and which caller gets it.
 //
-// Bugs: a held write that aborted its own signal was told "aborted" and was done; a function that passed on another store's ERR_PAUSED ran again for ever;
-// a refused write whose failure its transaction reports, and a stall that ended by closing, were unhandled rejections; a forgotten pause kept all writers
-// out. Mechanism: a signal watched while the write ran, a condition known by its code, promises that nobody could listen to, an owner without a second.
-// Fix: the watch ends before the write begins, PAUSED is a result, the transaction's report counts for what it has refused, a pause is a lease.
+// Bugs: a held write that aborted its own signal rejected as "aborted" and was done; a function that passed on another store's ERR_PAUSED ran again for ever; a
+// refused write whose failure its transaction reports, and a stall that ended by closing, were unhandled rejections; a forgotten pause kept all writers out.
+// Mechanism: a signal watched while the write ran, a condition known by its code, promises that no code could handle, an owner without a second. Fix: the watch
+// ends before the write begins, PAUSED is a result, the transaction's report counts for the writes that it refused, a pause is a lease.
 import { channel } from 'node:diagnostics_channel'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
@@ -137,8 +137,8 @@ test("a write that is refused inside of a transaction, which reports it, is nobo
   t.is((await store.state.put('after', 1)).seq, 1)
 })
 
-// Bug: with a function that threw an error of its own behind the refused write, that write's rejection was unhandled. Mechanism: only the transaction's own
-// error counted as its report. Fix: whatever a failed transaction's caller is told does.
+// Bug: with a function that threw another error after the refused write, that write's rejection was unhandled. Mechanism: only the transaction's own error
+// counted as its report. Fix: any error that a failed transaction's caller gets counts.
 test('nor is one beside which the function throws an error of its own', async (t) => {
   const store = await openStore(t)
   const writes = [() => store.state.put('a', 1), () => store.state.delete('a'), () => store.append(1), () => store.appendAll([1]), () => store.trimEvents({ before: 1 })]

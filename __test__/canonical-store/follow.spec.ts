@@ -1,4 +1,4 @@
-// Following events: what is there and what comes, each once and in order, whoever writes it, and every way in which it ends.
+// Following events: existing and new ones, each once and in order, whichever thread writes them, and every way in which it ends.
 import test, { type ExecutionContext } from 'ava'
 import type { CanonicalStore, Durability, EventRecord } from '../../src/index.ts'
 import { callsUntil } from '../counted/calls.ts'
@@ -244,8 +244,8 @@ async function followOne(t: ExecutionContext, store: CanonicalStore, random: Ran
 }
 
 // `nothing-else`. Bug: a process ended with code 13 although the event that its follower waited for was durable.
-// Mechanism: a lone durable commit is flushed on the calling thread; the follower was told by a wake, and a wake keeps no event loop alive.
-// Fix: what was flushed in the turn is told to the followers within the turn.
+// Mechanism: a lone durable commit is flushed on the calling thread; the follower learnt of it by a wake, and a wake keeps no event loop alive.
+// Fix: what was flushed in the turn reaches the followers within the turn.
 //
 // `awaits-nobody`. Bug: a follower of commits that nobody awaits had them with the next flush, an hour later with a long `flush.intervalMs`; and a test runner
 // that takes the end of the event loop for the end of the test would have failed it. Mechanism: nobody asked for them. Fix: an event that is applied and that a

@@ -1,6 +1,6 @@
-// Bug: a Uint8Array with a `length` of its own made the store take that number of bytes out of its own buffers: other tenants' data, or memory that was
-// never written. Mechanism: properties of the caller's object were believed. Fix: the language's own getters are asked, everywhere bytes are taken.
-// And memory that is given away: a detached array is an argument mistake, and a transfer of what a value lies in leaves the store's pools whole.
+// Bug: a Uint8Array that defined a `length` made the store take that number of bytes from the store's buffers: other tenants' data, or memory that was never
+// written. Mechanism: properties of the caller's object were believed. Fix: the language's own getters are used wherever bytes are taken. And memory that is
+// given away: a detached array is an argument mistake, and a transfer of a value's memory leaves the store's pools whole.
 import { runInNewContext } from 'node:vm'
 import test from 'ava'
 import { binary } from '../../src/index.ts'

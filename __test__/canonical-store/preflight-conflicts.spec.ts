@@ -1,5 +1,5 @@
-// Locks give progress, validation gives safety: a writer that takes no locks must never make a preflight's result wrong, whatever it does to
-// what was read, and however it got to the disk meanwhile.
+// Locks give progress, validation gives safety: a writer that takes no locks must never make a preflight's result wrong, whatever it does to what was read, and
+// however its write got to the disk in between.
 import test from 'ava'
 import { binary, type CanonicalStore, type ConflictError, json, LedgerstoneError, type PreflightContext, retry } from '../../src/index.ts'
 import { Random, runSeed } from '../support/random.ts'
@@ -244,7 +244,7 @@ test('all reads of one run are of one point in time; a run that cannot have one 
         try {
           seen.push([x, second(ctx), ctx.get(state, 'x')])
         } catch {
-          // Whoever catches it is not believed.
+          // It does not help a preflight to catch the error.
         }
       },
       apply: () => {},

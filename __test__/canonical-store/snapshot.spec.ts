@@ -1,4 +1,4 @@
-// Snapshots: one point in time, until they are released, and released by whoever comes first.
+// Snapshots: one point in time, until they are released, by their user, their handle or the garbage collector.
 import test from 'ava'
 import { openStore } from '../support/store.ts'
 import { runChild } from '../support/child.ts'

@@ -35,8 +35,8 @@ class Timers {
 }
 
 /**
- * Bug: what waited for room waited for ever when nothing came forward, which a snapshot of the caller's own was enough for. Mechanism: the queue had no
- * end of its own. Fix: one timer while somebody waits; when it finds that nothing has moved since it was set, all are refused.
+ * Bug: writes that waited for room waited for ever without progress, which a snapshot of the caller's own could cause. Mechanism: the queue had no end. Fix:
+ * one timer while a write waits; if nothing has moved since it was set, all are refused.
  */
 test('a queue that does not move is refused, one that moves is not', (t) => {
   const queue = new Queue()

@@ -1,4 +1,4 @@
-// Trimming, retention and rotation: exact counts, whatever is flushed or not, and who reads below the horizon is told.
+// Trimming, retention and rotation: exact counts, flushed or not, and an error for every read below the horizon.
 import { copyFileSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import test from 'ava'

@@ -1,5 +1,5 @@
-// Verification: a sound store has nothing to tell, also while it is written from several threads; what is damaged under an open store is told with
-// its file, place and kind; it can be given up, and ends with its handle.
+// Verification: a sound store has no problems, also while several threads write to it; damage under an open store is reported with its file, place and kind; it
+// can be given up, and ends with its handle.
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'

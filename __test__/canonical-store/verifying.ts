@@ -1,4 +1,4 @@
-// The worker of the verification's test: writes into the store that the main thread has open, and verifies it meanwhile.
+// The worker of the verification's test: writes into the store that the main thread has open, and verifies it at the same time.
 import { parentPort, workerData } from 'node:worker_threads'
 import { open } from '../../src/index.ts'
 

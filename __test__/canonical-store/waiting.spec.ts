@@ -1,4 +1,4 @@
-// How waiting is told to native code and settled, against native calls made of JavaScript: what the engine would do is set by hand.
+// How waits are passed to native code and settled, with native calls made of JavaScript: the test sets by hand what the engine would do.
 import test from 'ava'
 import { PoisonedError, type CommitInfo } from '../../src/index.ts'
 import type { ErrorRecord } from '../../src/errors.ts'

@@ -1,6 +1,6 @@
-// What a read or a transaction allocates, in bytes, counted over some millions of them in a process of its own: on the JavaScript heap, and outside of
-// it for bytes that are handed out. The bounds are what V8's objects take and a little: one object more for each does not fit. They
-// were measured on V8 11.3, 12.4, 13.6 and 14.6 (Node 20, 22, 24, 26).
+// The bytes that a read or a transaction allocates, counted over some millions of them in a separate process: on the JavaScript heap, and outside of it for
+// bytes that are handed out. The bounds are the sizes of V8's objects and a little more: one more object for each does not fit. They were measured on V8 11.3,
+// 12.4, 13.6 and 14.6 (Node 20, 22, 24, 26).
 import test from 'ava'
 import { runChild } from '../support/child.ts'
 import { storePath } from '../support/store.ts'
@@ -31,13 +31,13 @@ const MOST: Record<string, { heap: number; outside: number }> = {
   // The text of the page, and two pieces of it.
   'range, strings': { heap: 124 + 2 * 32 + 64 + STEP + 5 * SLACK, outside: 0 },
   'range, keys': { heap: 24 + 32 + STEP + 2 * SLACK, outside: 0 },
-  // `{ id, timestamp, event }` with its time as a number of its own.
+  // `{ id, timestamp, event }` with its time as a separate number.
   'events, one by one': { heap: VIEW + 56 + 16 + STEP + 3 * SLACK, outside: 216 + SLACK },
   'events, by pages': { heap: VIEW + 56 + 16 + 24 + GROWTH + 2 * SLACK, outside: 216 + SLACK },
   // The same; outside of it the sixteenth of a slab that is given up.
   'event(id), a Buffer': { heap: VIEW + 56 + 16 + SLACK, outside: 224 + SLACK },
-  // The caller's function and what it closes over; the transaction and its face; the commit with its time; the promise and how it is settled. No
-  // function, and no number as an object, of its own for each.
+  // The caller's function and what it closes over; the transaction and its face; the commit with its time; the promise and how it is settled. No further
+  // function, and no number as an object, for each.
   transact: { heap: 640, outside: 0 },
 }
 

@@ -1,5 +1,5 @@
-// What reads leave on the JavaScript heap, by kind, and transactions up to the promise of each. Nothing is collected while it is counted (a collection would be seen, and the count made
-// anew): what the heap has grown by is what was allocated. Reports one line of JSON for each kind.
+// What reads leave on the JavaScript heap, by kind, and transactions up to the promise of each. Nothing is collected during the count (a collection would be
+// noticed, and the count repeated): the heap grows by what was allocated. Reports one line of JSON for each kind.
 //
 //   allocation.ts PATH READS        READS of all kinds together; with --expose-gc and a young generation that holds a slice of the reads
 import { GCProfiler } from 'node:v8'
@@ -92,7 +92,7 @@ for (const [name, read] of Object.entries(kinds)) {
     await compiled()
   }
   const costs: Cost[] = []
-  // The least is told: what every read allocates is in all slices, and compiling, which a busy machine puts off, only adds to that.
+  // The least counts: what every read allocates is in all slices, and compiling, which a busy machine puts off, only adds to that.
   while (costs.length < Number(reads) / SLICE / Object.keys(kinds).length) {
     await compiled()
     const cost = costOf(read)
@@ -115,7 +115,7 @@ function pass(records: Iterable<unknown>): number {
   return seen
 }
 
-/** `undefined` when something was collected meanwhile. */
+/** `undefined` when something was collected during it. */
 function costOf(read: () => number): Cost | undefined {
   gc()
   gc() // finishes the sweeping that the first has begun

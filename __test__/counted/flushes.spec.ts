@@ -37,7 +37,7 @@ test.serial('256 commits of one turn are one flush, one wish and at most one wak
     t.is(calls.commit, 256)
     attempts.push({ flushes: journalFlushes(store) - before, wakes: calls.wakes ?? 0, want: calls.want ?? 0 })
   }
-  // When this thread is held up for 10 ms in the middle, what it has applied by then is written first, as it should be: a group of its own.
+  // When this thread is held up for 10 ms in the middle, what it has applied by then is written first, as it should be: in a separate group.
   t.true(
     attempts.some(({ flushes, wakes, want }) => flushes === 1 && wakes <= 1 && want === 1),
     JSON.stringify(attempts),
@@ -56,7 +56,7 @@ test.serial('an environment is woken at most once for each group, and for each f
     for (let turn = 0; turn < 50; turn++) await Promise.all(Array.from({ length: 100 }, (_, n) => store.state.put(`k${n}`, n, { durability: 'durable' })))
   })
   const { groups, flushes } = store.stats().journal
-  // A turn is a group; whoever is held up for 10 ms in the middle of one makes two of it.
+  // A turn is a group; a thread that is held up for 10 ms in the middle of one makes two of it.
   t.true(groups - before.groups >= 50 && groups - before.groups <= 60, `${groups - before.groups} groups for 50 turns`)
   t.is(flushes - before.flushes <= groups - before.groups, true)
   t.true((calls.wakes as number) <= groups - before.groups, `${calls.wakes} wakes for ${groups - before.groups} groups`)

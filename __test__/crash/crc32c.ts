@@ -1,4 +1,4 @@
-// The checksum of the files, bit by bit: an independent opinion, for tests that write heads of their own.
+// The checksum of the files, bit by bit: an independent opinion, for tests that write heads themselves.
 
 /** CRC-32C (Castagnoli). */
 export function crc32c(bytes: Uint8Array): number {

@@ -1,4 +1,4 @@
-// Damaged folders, opened and read in a process of their own: the right data or a documented error. Never a signal, a hang or a wrong value.
+// Damaged folders, opened and read in a separate process: the right data or a documented error. Never a signal, a hang or a wrong value.
 // A damaged file of LMDB's, whose pages have no checksums, is opened only when a verification of all its pages has found nothing.
 //
 //   LEDGERSTONE_MUTATIONS=20000 LEDGERSTONE_SEED=… npm test -- __test__/crash/damage.spec.ts

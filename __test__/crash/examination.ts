@@ -1,5 +1,5 @@
-// Examines damaged copies of a sample store in processes of their own and judges what they find: the right data or a documented error with file
-// and place. Never a signal, a hang or a wrong value.
+// Examines damaged copies of a sample store in separate processes and judges what they find: the right data or a documented error with file and place. Never a
+// signal, a hang or a wrong value.
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
@@ -59,7 +59,7 @@ async function examineAll(sample: string, injuries: readonly Injury[]): Promise<
   return (await Promise.all(parts.map((part) => examineInTurn(sample, part)))).flat()
 }
 
-/** One process for as many injuries as it survives; the one that it dies of is told as such, and the next process goes on behind it. */
+/** One process for as many injuries as it survives; the one that it dies of is reported as such, and the next process goes on after it. */
 async function examineInTurn(sample: string, injuries: readonly Injury[]): Promise<Finding[]> {
   const work = makeTemporaryFolder()
   const list = join(work, 'injuries.json')

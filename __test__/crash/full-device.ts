@@ -1,4 +1,4 @@
-// What a store does on a device that is full, seen on a real one: a program for each scene, its folder on a small device of its own.
+// What a store does on a full device, seen on a real one: a program for each scene, its folder on a separate small device.
 //
 //   full-device.ts SCENE DEVICE
 import assert from 'node:assert/strict'

@@ -1,7 +1,6 @@
-// The real package in a process of its own, killed with SIGKILL at a random moment: while it opens, writes, flushes and closes, from the main thread
-// and from workers that are terminated in the middle, with readers beside them. What it was told is written or durable is there afterwards, whole
-// commits only, and the state is what the events say. One folder goes through several rounds, two folders at a time. This is a sample; the long
-// proof kills 300 times.
+// The real package in a separate process, killed with SIGKILL at a random moment: while it opens, writes, flushes and closes, from the main thread and from
+// workers that are terminated in the middle, with readers beside them. What was acknowledged as written or durable is found afterwards, whole commits only, and
+// the state is what the events say. One folder goes through several rounds, two folders at a time. This is a sample; the long proof kills 300 times.
 //
 //   LEDGERSTONE_KILLS=2000 LEDGERSTONE_SEED=… npm test -- __test__/crash/kill.spec.ts
 import { rmSync } from 'node:fs'

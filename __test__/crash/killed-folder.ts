@@ -1,5 +1,5 @@
-// One folder that goes through many rounds: a child opens the store in it, works, and is killed at a random moment: while it opens, writes, flushes,
-// closes. After each round the store is opened here and held against the ledger.
+// One folder that goes through many rounds: a child opens the store in it, works, and is killed at a random moment, while it opens, writes, flushes or closes.
+// After that the store is opened here and compared with the ledger.
 import { cpSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -1,11 +1,11 @@
-// What a recovered store must be: the fold of its own events, with every commit whole, and with everything that was acknowledged. Kept for one
-// folder over all its rounds, because what one round had the next must still have.
+// What a recovered store must be: the fold of the store's events, with every commit whole, and with everything that was acknowledged. Kept for one folder over all
+// its rounds, because what one round had the next must still have.
 import { createHash } from 'node:crypto'
 import type { Durability, EventRecord } from 'ledgerstone'
 import { Fold } from './fold.ts'
 import { BRIEF_KEYS, type Store, TICKS, type Told } from './workload.ts'
 
-/** A commit as a writer was told of it. */
+/** A commit as it was acknowledged to its writer. */
 interface Acknowledged {
   readonly seq: number
   readonly first: number
@@ -87,7 +87,7 @@ export class Ledger {
     }
   }
 
-  /** Every commit has a seq of its own and there are no others: those with events, the ticks, the drops. */
+  /** Every commit has a separate seq and there are no others: those with events, the ticks, the drops. */
   #checkCommits(store: Store, fold: Fold): void {
     const ticks = new Map(store.collection<string, number>(TICKS).range().toArray())
     for (const [writer, tick] of [...this.#ticks, ...fold.tick]) {

@@ -1,5 +1,5 @@
-// Rounds of killed children on a small device of their own that becomes full in the middle: sometimes there is room again before the kill, sometimes
-// only after it. Runs where the device is mounted, and reports its totals after each round.
+// Rounds of killed children on a separate small device that becomes full in the middle: sometimes there is room again before the kill, sometimes only after it.
+// Runs where the device is mounted, and reports its totals after each round.
 //
 //   rounds-on-full-device.ts DEVICE SEED ROUNDS LONGEST_MS KEPT     KEPT: where the store's folder is copied to when a round went wrong
 import { cpSync } from 'node:fs'

@@ -20,7 +20,7 @@ export const SAMPLE_OPTIONS = { flush: { intervalMs: 3_600_000 }, segmentBytes: 
 const BYTES = 'bytes'
 const TEXT = 'text'
 
-/** Commit `n`, durable when it resolves. Each is waited for alone, so each is a group of its own. */
+/** Commit `n`, durable when it resolves. Each is waited for alone, so each is a separate group. */
 export async function writeCommit(store: Sample, n: number): Promise<void> {
   const { text, bytes } = collectionsOf(store)
   await store.transact(
@@ -111,7 +111,7 @@ function putsOf(n: number): (readonly [collection: string, key: string, value: s
     [BYTES, String.fromCharCode(n % 256, 0xff, n % 3), n % 5 === 0 ? '' : String.fromCharCode(0, n % 256).repeat(n % 30)],
     [TEXT, `t${n}`, `text ${n} `.repeat(n % 9)],
   ]
-  if (n % 60 === 0) puts.push([TEXT, `large ${n}`, `${n},`.repeat(3000)]) // LMDB keeps it on pages of its own
+  if (n % 60 === 0) puts.push([TEXT, `large ${n}`, `${n},`.repeat(3000)]) // LMDB keeps it on separate pages
   return puts
 }
 

@@ -13,7 +13,7 @@ export interface SmallDevice {
   runner(at: string, work: string, mebibytes: number): readonly [program: string, ...args: string[]]
 }
 
-/** A kind of device that cannot be had here. */
+/** A kind of device that is not available here. */
 export interface NoDevice {
   readonly kind: DeviceKind
   readonly reason: string

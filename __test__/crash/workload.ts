@@ -1,5 +1,5 @@
-// What the kill test writes, made so that the state can be derived from the events alone: every event lists the puts and deletes of its commit,
-// and every commit's events say how many they are. Whoever folds the events has the state, key by key, or something was torn apart.
+// What the kill test writes, made so that the state can be derived from the events alone: every event lists the puts and deletes of its commit, and every
+// commit's events say how many they are. Folding the events gives the state, key by key, unless something was torn apart.
 import { type CanonicalStore, type Collection, type Durability, utf8 } from 'ledgerstone'
 import type { Random } from '../support/random.ts'
 

@@ -90,7 +90,7 @@ async function openStore(plan: Plan, random: Random): Promise<Store> {
       return await open<Told>(plan.path, isOthers ? { durability: 'written' } : options)
     } catch (error) {
       const { code } = error as { code?: string }
-      // Two threads draw their own options; whoever comes second takes what is there.
+      // Two threads draw separate options; the second one uses the store as the first has opened it.
       if (code === 'ERR_OPTIONS_MISMATCH') isOthers = true
       else if (code === 'ERR_NO_SPACE') await sleep(RETRY_MS)
       else throw error

@@ -22,6 +22,14 @@ const FILES = [
   'src/retry.ts',
   'src/snapshot-set/file-snapshot-set.ts',
   'src/snapshot-set/snapshot-types.ts',
+  'src/write-coordinator/coordinator-types.ts',
+  'src/write-coordinator/http.ts',
+  'src/write-coordinator/items-flusher.ts',
+  'src/write-coordinator/json-lines.ts',
+  'src/write-coordinator/list-delta.ts',
+  'src/write-coordinator/map-delta.ts',
+  'src/write-coordinator/parquet.ts',
+  'src/write-coordinator/write-coordinator.ts',
 ]
 
 /** A piece of code in a comment. */
@@ -32,7 +40,7 @@ export interface Example {
 
 export interface Comments {
   readonly examples: readonly Example[]
-  /** Functions and methods without an example. */
+  /** Functions and methods without an example. That of an interface counts for the methods that it shows. */
   readonly unshown: readonly string[]
   /** Options without a default. */
   readonly withoutDefault: readonly string[]
@@ -55,9 +63,15 @@ export function readComments(): Comments {
         callable(name, node)
         continue
       }
-      examples.push(...examplesOf(name, node))
+      const own = examplesOf(name, node)
+      examples.push(...own)
       for (const member of membersOf(node)) {
-        if (ts.isMethodSignature(member) || ts.isMethodDeclaration(member)) callable(`${name}.${member.name.getText()}`, member)
+        const memberName = member.name?.getText() ?? ''
+        const full = `${name}.${memberName}`
+        if (ts.isMethodSignature(member) || ts.isMethodDeclaration(member)) {
+          callable(full, member)
+          if (ts.isInterfaceDeclaration(node) && own.some(({ code }) => code.includes(`${memberName}(`))) shown.set(full, true)
+        } else examples.push(...examplesOf(full, member))
         if (ts.isPropertySignature(member) && name.endsWith('Options')) withoutDefault.push(...missingDefaults(name, member))
       }
     }
@@ -84,7 +98,7 @@ function publicNodes(file: string): Public[] {
   return sourceOf(file).statements.filter(isPublic)
 }
 
-function membersOf(node: ts.InterfaceDeclaration | ts.ClassDeclaration): ts.Node[] {
+function membersOf(node: ts.InterfaceDeclaration | ts.ClassDeclaration): ts.NamedDeclaration[] {
   const members: readonly (ts.TypeElement | ts.ClassElement)[] = node.members
   return members.filter((member) => member.name !== undefined && ts.isIdentifier(member.name) && !isInternal(member))
 }
@@ -92,9 +106,10 @@ function membersOf(node: ts.InterfaceDeclaration | ts.ClassDeclaration): ts.Node
 /** The option itself, or those of a group of options that has its own. */
 function missingDefaults(owner: string, option: ts.PropertySignature): string[] {
   const name = `${owner}.${option.name.getText()}`
-  if (option.questionToken === undefined || hasTag(option, 'default')) return []
+  if (option.questionToken === undefined) return []
   const group = ts.isUnionTypeNode(option.type as ts.Node) ? (option.type as ts.UnionTypeNode).types.find(ts.isTypeLiteralNode) : undefined
-  return group === undefined ? [name] : group.members.filter(ts.isPropertySignature).flatMap((member) => missingDefaults(name, member))
+  if (group !== undefined) return group.members.filter(ts.isPropertySignature).flatMap((member) => missingDefaults(name, member))
+  return hasTag(option, 'default') ? [] : [name]
 }
 
 function examplesOf(of: string, node: ts.Node): Example[] {

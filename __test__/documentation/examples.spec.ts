@@ -11,6 +11,7 @@ const run = promisify(execFile)
 const { examples, unshown, withoutDefault } = readComments()
 const ENTRIES: readonly (readonly [name: string, source: string])[] = [
   ['ledgerstone', 'src/index.ts'],
+  ['ledgerstone/coordinator', 'src/write-coordinator/index.ts'],
   ['ledgerstone/event-log', 'src/event-log/index.ts'],
   ['ledgerstone/locks', 'src/lock-manager/index.ts'],
   ['ledgerstone/snapshots', 'src/snapshot-set/index.ts'],
@@ -21,7 +22,7 @@ const IMPORTS = ENTRIES.map(([name, source]) => {
 })
 
 test('every public function and method has an example', (t) => {
-  t.true(examples.length > 60)
+  t.true(examples.length > 110)
   t.deepEqual(unshown, [])
 })
 
@@ -64,8 +65,8 @@ function moduleOf({ code }: Example): string {
   return [
     ...IMPORTS,
     ...imported,
-    "import type { Account, Booking, Scene } from './scene.ts'",
-    'export default async function ({ store, accounts, snapshot, log, locks, set }: Scene): Promise<void> {',
+    "import type { Account, Booking, Sales, Scene } from './scene.ts'",
+    'export default async function ({ store, accounts, snapshot, log, locks, set, coordinator, table }: Scene): Promise<void> {',
     '{',
     ...body,
     '}',

@@ -27,9 +27,9 @@ test.serial('ERR_BUSY: another thread holds the gate for more than 5 s; the same
 test.serial('ERR_BACKPRESSURE: apply finds no room for 5 s, transact goes on waiting, and room comes back', async (t) => {
   const store = await openStore(t, { flush: { bytes: FLUSH_BYTES, intervalMs: 3_600_000 } })
   const values = store.collection('values', { value: binary() })
-  // What is flushed stays in memory as long as a snapshot needs it, and counts. Each transaction is a little smaller than what makes the store
-  // flush by itself, so that the snapshot comes first; four of them are below four times that, the fifth is let in and is too much. Another thread
-  // has the snapshots: who has them itself is not made to wait for them.
+  // What is flushed stays in memory as long as a snapshot needs it, and counts. Each transaction is a little smaller than what makes the store flush by itself,
+  // so that the snapshot comes first; four of them are below four times that, the fifth is let in and is too much. Another thread has the snapshots: a thread
+  // that has them itself does not have to wait for them.
   const holder = startWorker(new URL('snapshot-holder.ts', import.meta.url), { path: store.path })
   await told(holder)
   const tell = async (what: 'take' | 'release' | 'end'): Promise<void> => {
@@ -62,7 +62,7 @@ test.serial('ERR_BACKPRESSURE: apply finds no room for 5 s, transact goes on wai
   await ended(holder)
 })
 
-// Bug: an address space that was used up while a snapshot was open was told as a full device. Mechanism: both are lack of space to the flusher.
+// Bug: an address space that was used up while a snapshot was open was reported as a full device. Mechanism: both are lack of space to the flusher.
 // Fix: what only readers keep from growing is backpressure, and names the oldest of them.
 test.serial('an address space that a snapshot keeps from growing is backpressure, and grows when that is released', async (t) => {
   const store = await openStore(t, { mapSizeBytes: 1 << 20, flush: { bytes: FLUSH_BYTES, intervalMs: 50 } })

@@ -74,7 +74,7 @@ onUnix('a process without file handles goes on writing', async (t) => {
   t.is(store.nextEventId, 201)
 })
 
-/** A device of its own, if this machine lets us have one. */
+/** A separate device, if this machine allows one. */
 function smallDevice(t: { teardown(fn: () => unknown): void }, mebibytes: number): string | undefined {
   const folder = temporaryFolder(t)
   try {

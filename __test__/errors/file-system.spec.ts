@@ -8,8 +8,8 @@ import { storePath } from '../support/store.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 /**
- * Runs a program in a mount namespace of its own in which every mount claims to be NFS: its table of mounts is a copy with other names. (The
- * shell becomes the program, so the table stays that of its process.)
+ * Runs a program in a separate mount namespace in which every mount claims to be NFS: its table of mounts is a copy with other names. (The shell becomes the
+ * program, so the table stays that of its process.)
  */
 const ALL_NFS = ['unshare', '-m', 'sh', '-c', 'sed "s/ - [^ ]* / - nfs4 /" /proc/$$/mountinfo > "$0" && mount --bind "$0" /proc/$$/mountinfo && exec "$@"'] as const
 

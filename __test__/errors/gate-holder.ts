@@ -1,4 +1,4 @@
-// A worker that takes the gate and keeps it until it is told to go on.
+// A worker that takes the gate and keeps it until `held` is 2.
 import { workerData } from 'node:worker_threads'
 import { open } from '../../src/index.ts'
 

@@ -1,5 +1,5 @@
-// What a package says that is not whole. `ERR_NATIVE_MISSING` said "no native binary for this platform" whatever had happened: now each way in which
-// there is no native code has a reason, the system's words and a remedy of its own. Each scene is a copy of the package.
+// The errors of a package that is not whole. `ERR_NATIVE_MISSING` used to say "no native binary for this platform" in all cases: now each way in which there is
+// no native code has a reason, the system's words and a remedy. Each scene is a copy of the package.
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

@@ -1,4 +1,4 @@
-// A worker that holds what readers of a store hold: it takes a snapshot whenever it is told to, and gives all back when it is told that.
+// A worker that holds what readers of a store hold: it takes a snapshot at each message, and gives all back at another one.
 import { parentPort, workerData } from 'node:worker_threads'
 import { open, type Snapshot } from '../../src/index.ts'
 

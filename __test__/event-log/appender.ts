@@ -1,4 +1,4 @@
-// Run by kill.spec.ts: appends until it is killed, and reports what it was told is appended.
+// Run by kill.spec.ts: appends until it is killed, and reports what was acknowledged as appended.
 //
 //   appender.ts PATH DURABILITY SEED
 import { EventLog } from 'ledgerstone/event-log'

@@ -1,5 +1,5 @@
-// SIGKILL while a child appends, rotates and trims: what it was told is appended is there afterwards, complete and in order, and the log goes on.
-// Elsewhere a torn tail was never cut, and all that was appended behind it was unreadable.
+// SIGKILL while a child appends, rotates and trims: what was acknowledged as appended is found afterwards, complete and in order, and the log goes on.
+// Elsewhere a torn tail was never cut, and all that was appended after it was unreadable.
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import { EventLog } from '../../src/event-log/index.ts'

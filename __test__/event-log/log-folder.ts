@@ -1,4 +1,4 @@
-// An event log in a folder of its own, closed and removed with the test; its events tell their id.
+// An event log in a separate folder, closed and removed with the test; its events carry their id.
 import { join } from 'node:path'
 import { EventLog, type EventLogOptions } from '../../src/event-log/index.ts'
 import { temporaryFolder, type Ends } from '../support/temporary-folder.ts'

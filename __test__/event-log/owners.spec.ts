@@ -1,4 +1,4 @@
-// Who has a log, and how it is given back: one owner at a time over threads and processes, and none that has ended. Elsewhere a terminated worker
+// The owner of a log, and how the log is given back: one owner at a time over threads and processes, and none that has ended. Elsewhere a terminated worker
 // kept its lock for the life of the process, or a forgotten handle did.
 import test from 'ava'
 import { EventLog } from '../../src/event-log/index.ts'

@@ -74,7 +74,7 @@ for (const store of [closed, killed]) {
     for (const [i, { storeId, firstId, frames, footer }] of segments.entries()) {
       t.is(uuid(storeId), store.content.storeId)
       t.true(frames.every((frame) => frame.offset % 8 === 0 && frame.flushedUpto <= frame.firstId))
-      // Each frame of the fixtures was flushed before the next came, so each begins on a page of its own.
+      // Each frame of the fixtures was flushed before the next came, so each begins on a new page.
       t.true(frames.every(({ offset }) => offset % PAGE === 0))
       frames.forEach((frame) => t.is(frame.flushedUpto, frame.firstId))
       if (footer === undefined) continue

@@ -1,4 +1,4 @@
-// Makes the fixtures of one format, once: what is released is never made again, a new format gets a folder of its own beside it.
+// Makes the fixtures of one format, once: released ones are never made again; a new format gets a new folder beside them.
 //
 //   node --import=./scripts/typescript/register.mjs __test__/format/make-fixtures.ts FOLDER      (fixtures/format-1/store)
 //
@@ -121,7 +121,7 @@ async function unflushedTail(store: CanonicalStore): Promise<void> {
   await store.dropCollection('gone')
 }
 
-/** One commit with so many events, and a flush: a frame of its own in the log. */
+/** One commit with `count` events, and a flush: a separate frame in the log. */
 async function appendFlushed(store: CanonicalStore, count: number, size = 10): Promise<void> {
   const first = store.nextEventId
   await store.appendAll(Array.from({ length: count }, (_, i) => ({ id: first + i, text: `event ${first + i} `.repeat(size / 10) })))

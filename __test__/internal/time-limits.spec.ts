@@ -1,4 +1,4 @@
-// One timer for all who wait for locks: whose time is over is told, in order; the others wait on; nothing is left when nobody does.
+// One timer for all who wait for locks: those whose time is over are reported, in order; the others wait on; nothing is left when none waits.
 import test from 'ava'
 import { TimeLimits } from '../../src/lock-manager/time-limits.ts'
 

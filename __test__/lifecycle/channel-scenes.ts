@@ -55,7 +55,7 @@ const scenes: Record<string, (path: string) => Promise<void>> = {
   },
 }
 
-/** Counts the commits that this thread is told of from now on. */
+/** Counts the commits that are published to this thread from now on. */
 function counting(): { commits: number } {
   const heard = { commits: 0 }
   subscribe('ledgerstone:commit-group', (message) => void (heard.commits += (message as CommitGroupMessage).commits))

@@ -26,7 +26,7 @@ for (const [scene, what, expected] of [
   ['two-binaries', 'two installations with a binary each work together', TOGETHER],
   ['module-and-commonjs', 'the ES modules and the CommonJS build work together', TOGETHER],
   ['two-versions', 'another version in the same thread is refused', ['ERR_VERSION_MISMATCH true 0.0.1']],
-  // Bug: a copy with a binary of its own in another thread was told that "another process" has the store, and nobody who was of another version heard of
+  // Bug: a copy that loaded its own binary in another thread got the error that "another process" has the store, and a copy of another version got no word of
   // versions. Mechanism: two binaries know nothing of each other but the folder's lock, whose hint had the pid alone. Fix: the hint has the version too, and
   // what tells this process from another container's with the same pid.
   [

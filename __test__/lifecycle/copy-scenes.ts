@@ -1,4 +1,4 @@
-// The package evaluated several times in one thread, as test runners and hot reload do, and installed twice: scenes in a process of their own.
+// The package evaluated several times in one thread, as test runners and hot reload do, and installed twice: scenes in a separate process.
 //
 //   copy-scenes.ts SCENE FOLDER
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -17,7 +17,7 @@ const [scene = '', folder = ''] = process.argv.slice(2)
 
 type Copy = typeof Package & typeof Locks & typeof Logs
 
-/** The package once more: its JavaScript, and the binary by a link or as a file of its own. */
+/** The package once more: its JavaScript, and the binary by a link or as a separate file. */
 function installed(name: string, binary: 'linked' | 'copied'): string {
   const into = join(folder, name)
   mkdirSync(into)

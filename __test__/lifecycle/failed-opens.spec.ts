@@ -6,7 +6,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts'
 const onLinux = process.platform === 'linux' ? test : test.skip
 
 onLinux('no handle and no thread of openings that failed is left', async (t) => {
-  // One thread for Node's calls, so that their number does not change meanwhile.
+  // One thread for Node's calls, so that their number stays the same.
   const env = { UV_THREADPOOL_SIZE: '1' }
   const { code, stderr, reports } = await runChild(new URL('failed-opens.ts', import.meta.url), { args: [temporaryFolder(t)], env })
   t.is(code, 0, stderr)

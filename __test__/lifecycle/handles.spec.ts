@@ -1,4 +1,4 @@
-// One store, several handles, several processes: who may have it, what a handle says after its end, and that nothing is left out of that.
+// One store, several handles, several processes: which may have it open, what a handle says after its end, and that nothing is left out of that.
 import test from 'ava'
 import { binary, type CanonicalStore, ClosedError, open, type OpenOptions } from '../../src/index.ts'
 import { runChild } from '../support/child.ts'

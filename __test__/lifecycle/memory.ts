@@ -1,4 +1,4 @@
-// A producer that never stops and never waits for the disk, and what the process weighs meanwhile.
+// A producer that never stops and never waits for the disk, and the memory of its process.
 //
 //   memory.ts PATH COMMITS apply|transact|scattered
 import { createHash } from 'node:crypto'
@@ -32,7 +32,7 @@ for (let n = 1; n <= Number(commits); n++) {
   const { rss, heapUsed } = process.memoryUsage()
   const own = Number(/^RssAnon:\s+(\d+) kB$/m.exec(process.platform === 'linux' ? readFileSync('/proc/self/status', 'utf8') : '')?.[1] ?? 0) * 1024
   report(JSON.stringify({ n, rss, own, heapUsed, deltaBytes: delta.bytes, unflushed: levels.applied - levels.flushed, stateBytes: state.bytes }))
-  // A loop that never yields is a loop of its own; this one yields now and then, as any program has to.
+  // A loop that never yields is a separate case; this one yields now and then, as any program has to.
   await new Promise((resolve) => setImmediate(resolve))
 }
 await store.close()

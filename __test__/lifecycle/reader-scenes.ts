@@ -174,7 +174,7 @@ if (isMainThread) {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
 }
 
-/** Writes until a write is refused, or enough are done: how many were, and what the next one was told. */
+/** Writes until a write is refused, or enough are done: how many were, and the error of the next one. */
 async function untilRefused(most: number, write: (number: number) => Promise<unknown>): Promise<{ refusal: unknown; written: number }> {
   for (let written = 0; written < most; written++) {
     try {
@@ -186,7 +186,7 @@ async function untilRefused(most: number, write: (number: number) => Promise<unk
   return { refusal: undefined, written: most }
 }
 
-/** What somebody was told who did not get in. */
+/** The error of a call that did not get in. */
 function refusalOf(error: unknown): { code: string; message: string; retryable: boolean } {
   const { code, message, retryable } = error as { code: string; message: string; retryable: boolean }
   return { code, message, retryable }

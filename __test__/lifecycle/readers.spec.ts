@@ -1,5 +1,5 @@
-// Readers that stay. Elsewhere an idle thread, or a snapshot that somebody forgot, let the LMDB file grow for as long as the process ran, and
-// nobody was told. The file's size is looked at, never the time.
+// Readers that stay. Elsewhere an idle thread, or a forgotten snapshot, let the LMDB file grow for as long as the process ran, without a warning. The test looks
+// at the file's size, never at the time.
 import test from 'ava'
 import { runChild } from '../support/child.ts'
 import { storePath } from '../support/store.ts'
@@ -58,8 +58,8 @@ interface Refusal {
 }
 
 /**
- * Bug: a snapshot of a large commit, or a few preflights over spans, and then an awaited write: it waited for ever, and with it all writers of all threads.
- * Mechanism: they waited for what they held themselves to be given back. Fix: who holds a snapshot does not wait for what snapshots hold.
+ * Bug: after a snapshot of a large commit, or a few preflights over spans, an awaited write waited for ever, and with it all writers of all threads. Mechanism:
+ * they waited for the release of what they held themselves. Fix: a caller that holds a snapshot does not wait for what snapshots hold.
  */
 test('who holds snapshots writes on, whatever they hold', async (t) => {
   const { code, reports, stderr } = await runChild(SCENES, { args: ['beside-its-own-readers', storePath(t)] })

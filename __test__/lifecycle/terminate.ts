@@ -15,7 +15,7 @@ const random = new Random(Number(seed))
 const acknowledged: Acknowledged[] = []
 let terminated = 0
 for (let round = 0; round < Number(rounds); round++) {
-  // In every other round the store is open on this thread, too, and must not notice.
+  // In every second round, the store is open on this thread too, and must not notice.
   const mine = round % 2 === 0 ? undefined : await open<Happened>(path)
   await Promise.all(Array.from({ length: WORKERS }, (_, i) => runWorker({ path, writer: `${round}-${i}`, seed: Number(seed) + round * 100 + i, commits: COMMITS })))
   const store = mine ?? (await open<Happened>(path))

@@ -127,7 +127,7 @@ async function takeTurns(store: CanonicalStore, shared: Int32Array): Promise<voi
   if (!isMainThread) await store.close()
 }
 
-/** Tells that it is where the scene wants it, and ends as it is told. */
+/** Reports that it is where the scene wants it, and ends in the given way. */
 function stay(): void {
   parentPort?.on('message', (how) => {
     if (how === 'exit') process.exit(0)

@@ -1,5 +1,5 @@
-// What the locks promise to one thread: who gets what, in which order, for how long, and what becomes of those who do not wait any longer.
-// Threads are in `workers.spec.ts`; the kernel's every interleaving is tried in Rust.
+// What the locks promise to one thread: which sets are granted, in which order, for how long, and what becomes of those that stop waiting. Threads are in
+// `workers.spec.ts`; every interleaving of the kernel is tried in Rust.
 import { getEventListeners } from 'node:events'
 import test from 'ava'
 import { type LedgerstoneError, type LockTimeoutError, open } from '../../src/index.ts'

@@ -1,7 +1,7 @@
 // Names of locks that do not share a stripe: by chance any two may, and a test that is about two locks must not meet with one.
 import type { LockManager } from '../../src/lock-manager/index.ts'
 
-/** `count` names, each of them a lock of its own; nothing may be held. */
+/** `count` names, each of them a separate lock; nothing may be held. */
 export function distinctNames(locks: LockManager, count: number): [string, ...string[]] {
   const guards = []
   const names: string[] = []

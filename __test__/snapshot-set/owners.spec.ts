@@ -1,5 +1,5 @@
-// Who has a set, and how it is given back: one owner at a time over threads and processes, and none that has ended. Elsewhere the lock was taken after the
-// folder was scanned.
+// The owner of a set, and how the set is given back: one owner at a time over threads and processes, and none that has ended. Elsewhere the lock was taken after
+// the folder was scanned.
 import test from 'ava'
 import { FileSnapshotSet } from '../../src/snapshot-set/index.ts'
 import { errorOf, expectError } from '../errors/expect-error.ts'

@@ -1,4 +1,4 @@
-// A snapshot set in a folder of its own, closed and removed with the test; its files tell whose they are.
+// A snapshot set in a separate folder, closed and removed with the test; its files say which snapshot they belong to.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FileSnapshotSet as Published } from 'ledgerstone/snapshots'

@@ -1,4 +1,4 @@
-// A program of the tests in a process of its own: what it reports line by line, how it ends, and a limit on how long it may take.
+// A program of the tests in a separate process: what it reports line by line, how it ends, and a limit on how long it may take.
 import { spawn, type ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'

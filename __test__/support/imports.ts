@@ -8,7 +8,7 @@ export interface Import {
   readonly isTypeOnly: boolean
 }
 
-/** What one file imports of its own repository. */
+/** What one file imports from its own repository. */
 export function importsOf(file: string, text: string): Import[] {
   const statements = withoutComments(text).matchAll(/(?:^|\n)\s*(?:import|export)\b([^'";]*?)(?:\bfrom\s*)?(['"])(\.[^'"\n]+)\2/g)
   return [...statements].map(([, what = '', , path = '']) => ({ from: file, to: posix.normalize(posix.join(posix.dirname(file), path)), isTypeOnly: isTypeOnly(what) }))

@@ -3,7 +3,7 @@
 import { posix } from 'node:path'
 import type { Import } from './imports.ts'
 
-/** What one file uses of its own crate, whose `files` are known by their paths in the repository. */
+/** What one file uses from its own crate, whose `files` are known by their paths in the repository. */
 export function usesOf(file: string, text: string, files: ReadonlySet<string>): Import[] {
   const code = text.replace(/^#\[cfg\(test\)\]\n(?:#\[.*\n)*mod \w+ \{[\s\S]*$/m, '').replace(/\/\/.*$/gm, '')
   const root = file.slice(0, file.indexOf('/src/') + '/src/'.length)

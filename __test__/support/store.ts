@@ -1,4 +1,4 @@
-// A store in a folder of its own, closed and removed with the test.
+// A store in a separate folder, closed and removed with the test.
 import { join } from 'node:path'
 import { open, type CanonicalStore, type Json, type OpenOptions } from '../../src/index.ts'
 import { temporaryFolder, type Ends } from './temporary-folder.ts'

@@ -1,4 +1,4 @@
-// Every test gets a folder of its own, with the package's name in it, and leaves nothing behind.
+// Every test gets a separate folder, with the package's name in it, and leaves nothing behind.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

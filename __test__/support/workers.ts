@@ -1,4 +1,4 @@
-// Worker threads of tests and scenes. What a worker tells and how it ends is kept from its start: whoever asks later is not too late to hear.
+// Worker threads of tests and scenes. What a worker reports and how it ends is kept from its start: a test that asks later is not too late.
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 
 const started = new WeakMap<Worker, Mailbox>()

@@ -1,4 +1,4 @@
-// Mistakes in calls are told before anything happens, by the name of the argument.
+// Mistakes in calls are reported before anything happens, with the name of the argument.
 import test from 'ava'
 import type { LedgerstoneError } from '../../src/index.ts'
 import { http, jsonLines, listDelta, mapDelta, parquet, WriteCoordinator } from '../../src/write-coordinator/index.ts'

@@ -132,7 +132,21 @@ test('closing that is given up ends a request that hangs, also where nobody list
 
 test('items without a text are refused with their key', async (t) => {
   await t.throwsAsync(http('http://a').flushDelta([1n], { start: 1, end: 2 }, { signal }), { code: 'ERR_CODEC' })
-  await t.throwsAsync(http('http://a', { encode: () => undefined as never }).flushDelta([1], { start: 1, end: 2 }, { signal }), { code: 'ERR_CODEC' })
+  for (const encode of [() => undefined as never, () => '["\ud800"]']) {
+    await t.throwsAsync(http('http://a', { encode }).flushDelta([1], { start: 1, end: 2 }, { signal }), { code: 'ERR_CODEC' })
+  }
+})
+
+test('by default a request is a POST of at most 1,000 items, and is sent five times', async (t) => {
+  const sent: string[] = []
+  const fetch: HttpOptions<number>['fetch'] = async (_, { method, headers, body }) => {
+    const { length } = JSON.parse(body) as number[]
+    sent.push(`${method} ${headers['content-type']} ${length}`)
+    return { ok: length === 1000, status: 503 }
+  }
+  const items = Array.from({ length: 1001 }, (_, n) => n)
+  await t.throwsAsync(http('http://a', { fetch, minDelayMs: 0 }).flushDelta(items, { start: 1, end: 1002 }, { signal }), { code: 'ERR_IO' })
+  t.deepEqual(sent, ['POST application/json 1000', ...Array.from({ length: 5 }, () => 'POST application/json 1')])
 })
 
 // Bug: a batch that the endpoint had accepted ended the coordinator. Mechanism: its answer was let go by calling a method that answers of other makes do not have. Fix: what becomes

@@ -65,6 +65,16 @@ test.serial('a value without a line is refused with where it is, and its delta l
   t.deepEqual(linesIn(folder), [1, 2, 'good'])
 })
 
+// Kind "input checked instead of output". Bug: an item that was encoded as two lines was counted as one and read as two, and a lone surrogate was stored as
+// another character. Mechanism: that `encode` gave a text was all that was looked at. Fix: what it gave has to be one line that UTF-8 can say.
+test.serial('an item that is two lines, or that UTF-8 cannot say, is refused', async (t) => {
+  const folder = temporaryFolder(t)
+  for (const encode of [(item: unknown) => JSON.stringify([item], undefined, 2), () => '"\ud800"']) {
+    await t.throwsAsync(jsonLines(folder, { encode }).flushDelta([1], { start: 1, end: 2 }, { signal }), { code: 'ERR_CODEC' })
+  }
+  t.deepEqual(linesIn(folder), [])
+})
+
 test.serial('one that is aborted leaves nothing of its delta', async (t) => {
   const folder = temporaryFolder(t)
   const flusher = jsonLines(folder)
@@ -94,7 +104,7 @@ test.serial('a flusher that serves two coordinators at once stores each delta wh
     )
 })
 
-// Kinds "left in place" and "any file can stand there".
+// Kinds "left in place" and "any file in the place of ours".
 test.serial('a file that is not as it was left is left alone, and so are links and whatever else is there', async (t) => {
   const folder = temporaryFolder(t)
   const elsewhere = join(folder, 'elsewhere')
@@ -138,7 +148,7 @@ test.serial('a folder that cannot be made is an error with its path', async (t) 
 
 test.serial('a device without room may be tried again: what the failed try has left is written over', async (t) => {
   const folder = temporaryFolder(t)
-  // Every file's `write` of this process, so no other test of this file runs meanwhile.
+  // Replaces `write` of all files of this process, so no other test of this file may run at the same time.
   const probe = await open(join(folder, 'probe'), 'w')
   const prototype = Object.getPrototypeOf(probe) as { write: (...args: unknown[]) => Promise<{ bytesWritten: number }>; truncate: (length: number) => Promise<void> }
   await probe.close()

@@ -1,6 +1,7 @@
 // Parquet files: read again by another library, whole or not there, and every value as it was or refused.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { inspect } from 'node:util'
 import test from 'ava'
 import { parquetReadObjects } from 'hyparquet'
 import type { LedgerstoneError } from '../../src/index.ts'
@@ -62,9 +63,11 @@ test('each delta is a file that another library reads', async (t) => {
 })
 
 // Kind "input checked instead of output": a value either comes back as what it was, or is refused.
+// Bug: a bigint inside a JSON value came back as another number, and a cycle ended in an error of the writer's. Mechanism: the outermost value was looked at alone,
+// and the writer makes numbers of bigints. Fix: what is stored is what `JSON.stringify` says of it.
 test('a value comes back as what it was, or is refused', async (t) => {
-  const circle: Record<string, unknown> = {}
-  circle['circle'] = circle
+  const cycle: unknown[] = []
+  cycle.push(cycle)
   const values: Record<ParquetType, readonly [good: readonly unknown[], bad: readonly unknown[]]> = {
     BOOLEAN: [
       [true, false, null],
@@ -92,7 +95,7 @@ test('a value comes back as what it was, or is refused', async (t) => {
     ],
     JSON: [
       [{ a: [1, 'b', null] }, 'text', 5, [1], true, null, JSON.parse('{ "__proto__": { "a": 1 } }')],
-      [1n, () => 1, Symbol('a'), Number.NaN, { a: 2n ** 63n }, circle, { toJSON: () => undefined }],
+      [1n, () => 1, Symbol('a'), Number.NaN, { a: [2n ** 60n] }, cycle, { toJSON: () => undefined }],
     ],
   }
   for (const [type, [good, bad]] of Object.entries(values) as [ParquetType, (typeof values)[ParquetType]][]) {
@@ -107,7 +110,7 @@ test('a value comes back as what it was, or is refused', async (t) => {
       const error = (await t.throwsAsync(
         flusher.flushDelta([good[0], value], { start: 5, end: 7 }, { signal }),
         { code: 'ERR_CODEC' },
-        `${type} ${String(value)}`,
+        `${type} ${inspect(value)}`,
       )) as LedgerstoneError
       t.regex(error.message, /item 1 of the delta from epoch 5 column="value"/)
     }

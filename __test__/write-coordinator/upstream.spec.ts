@@ -79,6 +79,30 @@ test('durable moves when somebody waits for it, once for all who do, and not oth
   await coordinator.close()
 })
 
+// Elsewhere: the watermark was published before the view, so a caller that it woke did not find what it promised.
+test('a view is published before the mark that promises it', async (t) => {
+  const coordinator = numbers(new MemoryFlusher(), { flush: { writes: 2 } })
+  const levels = ['written', 'durable'] as const
+  const found: boolean[] = []
+  const look = async (n: number): Promise<void> => {
+    const handle = coordinator.tryWrite(n)
+    const waits = levels.map(async (level) => {
+      await handle.wait(level)
+      const { snapshot, epochs } = coordinator.view()
+      found.push(snapshot.includes(n) && epochs[level] >= handle.epoch)
+    })
+    await Promise.all(waits)
+  }
+  const subscriber = async (): Promise<void> => {
+    for await (const { snapshot, epochs } of coordinator.subscribe()) found.push(snapshot.length === epochs.written)
+  }
+  const subscribing = subscriber()
+  await Promise.all(Array.from({ length: 10 }, (_, n) => look(n)))
+  await coordinator.close()
+  await subscribing
+  t.true(found.length > 22 && found.every((isRight) => isRight))
+})
+
 // Elsewhere: the gate's counter leaked on an error path, a pause that timed out left it paused, the first write after a pause still went through.
 test('a pause lets nothing through, and one that times out leaves nothing behind', async (t) => {
   const flusher = new MemoryFlusher()

@@ -2,11 +2,11 @@
 //
 // 1. Every applied write is in exactly one of current, frozen and snapshot, in the order of the calls; also after a failure and after the end.
 // 2. Marks only grow, durable <= written <= applied, and none is ahead of what the flusher has done.
-// 3. Who waits for a level is answered when the mark has come to it, not before, and with the failure when it never will.
+// 3. A wait for a level is answered when the mark has come to it and the view shows it, not before, and with the failure when it never will.
 // 4. One call of the flusher at a time, batches in order without gaps, none above `flush.writes`.
-// 5. What is pending is below the bound before each write; who waits for room waits only while there is none.
+// 5. What is pending is below the bound before each write; a write waits for room only while there is none.
 // 6. While a pause is held nothing is applied and no flush runs; a pause that failed is gone.
-// 7. Whoever waits for something waits for a call of the flusher, a timer, or a pause: nothing hangs.
+// 7. Every wait is for a call of the flusher, a timer, or a pause: nothing hangs.
 // 8. A subscriber that reads has seen the newest view.
 // 9. At the end no timer, turn, listener or promise is left.
 import { getEventListeners } from 'node:events'
@@ -127,14 +127,14 @@ export class World {
   }
 
   wait(handle: EpochHandle<string>, level: Level, signal?: AbortSignal): Watched<string> {
-    const watched = new Watched(`wait ${handle.epoch} ${level}`, handle.wait(level, { signal }))
+    const watched = new Watched(`wait ${handle.epoch} ${level}`, this.#afterTheMark(handle.wait(level, { signal }), level, handle.epoch))
     this.#waits.push({ watched, level, epoch: handle.epoch, isAborted: () => signal?.aborted === true })
     return watched
   }
 
   flush(level: Level): Watched<void> {
     const { applied } = this.coordinator.view().epochs
-    const watched = new Watched(`flush ${level}`, this.coordinator.flush(level))
+    const watched = new Watched(`flush ${level}`, this.#afterTheMark(this.coordinator.flush(level), level, applied))
     this.#waits.push({ watched, level, epoch: applied, isAborted: () => false })
     return watched
   }
@@ -161,6 +161,7 @@ export class World {
       let last = { applied: 0, written: 0, durable: 0 }
       for await (const view of this.coordinator.subscribe({ signal: this.controller.signal })) {
         must(view.epochs.applied >= last.applied && view.epochs.written >= last.written && view.epochs.durable >= last.durable, 'a subscriber went back')
+        must(view.snapshot.length === view.epochs.written, 'a subscriber got a mark without its snapshot')
         last = view.epochs
         this.seen.push(view)
       }
@@ -170,6 +171,14 @@ export class World {
       ended()
       if (error !== this.coordinator.failure && error !== this.controller.signal.reason) throw error
     })
+  }
+
+  /** Looks in the very moment of the answer: at the end of the turn mark and view are there, in whatever order they came. */
+  async #afterTheMark<V>(promise: Promise<V>, level: Level, epoch: number): Promise<V> {
+    const value = await promise
+    const { epochs, snapshot } = this.coordinator.view()
+    must(epochs[level] >= epoch && snapshot.length >= epoch, `${level} was answered before the view showed it`)
+    return value
   }
 
   async settle(): Promise<void> {

@@ -5,7 +5,7 @@ import { sampleEvent, type Peer, type SampleEvent } from '../peer.ts'
 
 export async function openPeer(folder: string): Promise<Peer> {
   const path = join(folder, 'events.jsonl')
-  // Each line is made a string of its own: a slice of a long one is slower to parse, and that would be no floor.
+  // Each line is made a separate string: a slice of a long one is slower to parse, and that would be no floor.
   const lines = existsSync(path) ? linesOf(readFileSync(path)) : []
   return {
     durability: 'in memory',

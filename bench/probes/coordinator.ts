@@ -1,4 +1,5 @@
-// What the write coordinator costs beside the user's own delta and flusher, which do nothing here: writes that are not awaited, awaited, and waited for, and views.
+// What the write coordinator costs besides the user's delta and flusher, which do nothing here: writes that are not awaited, awaited, and waited for; views; waits
+// for a level that is reached already.
 import { listDelta, type ListDeltaTypes, WriteCoordinator } from 'ledgerstone/coordinator'
 import type { Figures, Probe } from '../child.ts'
 
@@ -72,5 +73,18 @@ const WORK: Record<string, Work> = {
       if (n % 10_000 === 9_999) await coordinator.flush()
     }
     return seen > 0 ? count : 0
+  },
+  async 'view, of a write and two frozen deltas'(coordinator, count) {
+    for (let n = 0; n <= 20_000; n++) coordinator.tryWrite(n)
+    let seen = 0
+    for (let n = 0; n < count; n++) seen += coordinator.view().frozen.length
+    await coordinator.flush()
+    return seen === 2 * count ? count : 0
+  },
+  async 'wait for a level that is reached'(coordinator, count) {
+    const handle = coordinator.tryWrite(1)
+    await coordinator.flush()
+    for (let n = 0; n < count; n++) await handle.wait('written')
+    return count
   },
 }

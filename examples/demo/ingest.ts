@@ -37,7 +37,7 @@ async function ingest(to: FlightStore, from: Flights): Promise<number> {
   let reportedMs = 0
   let earlier = Promise.resolve(row)
   while (row < from.rows) {
-    // Several transactions in flight: the store flushes them together, and this thread goes on meanwhile.
+    // Several transactions in flight: the store flushes them together, while this thread goes on.
     const lot: Promise<unknown>[] = []
     const lotEnd = Math.min(from.rows, row + Math.ceil(from.rows / 10))
     while (lot.length < TRANSACTIONS_PER_LOT && row < lotEnd) {

@@ -34,7 +34,7 @@ const morning = deliverLetters(30)
 const reasons = new Map<string, number>()
 await Promise.all(Array.from({ length: ORDERS }, (_, n) => tryToPlace(`order ${String(n).padStart(3, '0')}`)))
 
-// Whoever writes the letters in the morning stops after thirty, in the middle of the work; another goes on where that was.
+// The writer of letters in the morning stops after thirty, in the middle of the work; another goes on from there.
 await morning.ended
 const afternoon = deliverLetters(Infinity)
 while (Number(store.state.get('letters') ?? 0) < store.nextEventId - 1) await sleep(1)

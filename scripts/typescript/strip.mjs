@@ -29,7 +29,7 @@ function transpile(path, source) {
   return transpileModule(source, { fileName: path, compilerOptions }).outputText
 }
 
-/** Whoever reads it sees all of it or nothing. */
+/** Stores the file in one step: a reader sees all of it or nothing. */
 function keep(file, text) {
   try {
     mkdirSync(KEPT, { recursive: true })

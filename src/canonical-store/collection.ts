@@ -1,4 +1,4 @@
-// A collection as users hold it: a key space with the reads and single writes of its own store.
+// A collection as users hold it: a key space, with reads and single writes through the store that made it.
 import { invalidArgument } from '../errors.ts'
 import type { KeyRef } from '../lock-manager/locks.ts'
 import type { Collection, KeyRange, Range } from './api/collection.ts'
@@ -11,7 +11,7 @@ import type { StoreHandle } from './store-handle.ts'
 
 const SPACE: unique symbol = Symbol.for('ledgerstone.KeySpace') as never
 
-/** Writes of one key, each in a commit of its own. */
+/** Writes of one key, each in a separate commit. */
 export interface SingleWrites {
   put<K, V>(space: KeySpace<K, V>, key: K, value: unknown, options: WriteOptions | undefined): Promise<CommitInfo>
   delete<K, V>(space: KeySpace<K, V>, key: K, options: WriteOptions | undefined): Promise<CommitInfo>
@@ -31,12 +31,12 @@ export class EmbeddedCollection<K, V, In> implements Collection<K, V, In> {
     this.#writer = writer
   }
 
-  /** For the other copies of this package in the thread. @internal */
+  /** The key space, also for other copies of this package in the thread. @internal */
   get [SPACE](): unknown {
     return this.#space
   }
 
-  /** The key space behind a collection, if it is one of ours. */
+  /** The key space of a collection made by this package. @throws `ERR_INVALID_ARGUMENT` for anything else */
   static spaceOf(collection: unknown): unknown {
     if (typeof collection === 'object' && collection !== null) {
       if (#space in collection) return (collection as EmbeddedCollection<unknown, unknown, unknown>).#space
@@ -83,7 +83,7 @@ export class EmbeddedCollection<K, V, In> implements Collection<K, V, In> {
 /**
  * The key space behind a collection.
  *
- * @throws `ERR_INVALID_ARGUMENT` when it is no collection
+ * @throws `ERR_INVALID_ARGUMENT` when it is not a collection
  */
 export function spaceOf<K, V>(collection: Collection<K, V, never>): KeySpace<K, V> {
   return EmbeddedCollection.spaceOf(collection) as KeySpace<K, V>

@@ -1,4 +1,4 @@
-// The store that `open` gives: the handle, its writer and its collections behind the public interface. It checks that it is open and passes on.
+// The store that `open` returns: the handle, its writer and its collections behind the public interface. Checks that it is open and passes the calls on.
 import type { Codec, Json, KeyCodec } from '../codecs/codec.ts'
 import { json } from '../codecs/json.ts'
 import { utf8 } from '../codecs/utf8.ts'
@@ -48,7 +48,7 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
   readonly #handle: StoreHandle
   readonly #writer: Writer
   readonly #events: EventSource
-  /** By key codec, value codec and name: the codecs are objects, and those made for one call are not to be kept. */
+  /** By key codec, value codec and name: codecs are objects, and one made for a single call must not be kept alive. */
   readonly #collections = new WeakMap<object, WeakMap<object, Map<string, AnyCollection>>>()
   #locks: LockManager | undefined
   #closing: Promise<void> | undefined
@@ -260,7 +260,7 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
   close(): Promise<void> {
     if (this.#closing !== undefined) return this.#closing
     const closing = new Deferred<void>()
-    this.#closing = closing.promise // first: what is ended by this tells the user's code, which may close too
+    this.#closing = closing.promise // first: what this ends calls the user's code, which may close too
     this.#close().then(closing.resolve, closing.reject)
     return closing.promise
   }
@@ -282,7 +282,7 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
     })
   }
 
-  /** Resolves when all that is applied now has come to a level. */
+  /** Resolves when everything that is applied now has reached a level. */
   #reach(level: Level, options: SignalOptions | undefined): Promise<void> {
     const { environment, shared } = this.#handle
     return environment.turns.within(async () => {

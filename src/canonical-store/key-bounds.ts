@@ -1,12 +1,11 @@
-// Where a range begins and ends, as bytes: the bounds and the prefix that the caller gave, intersected. Bytes are held as strings of one code
-// unit each, which compare as the bytes do.
+// The beginning and end of a range, as bytes: the caller's bounds and prefix, intersected. Bytes are strings of one code unit each, which compare as the bytes do.
 import { invalidArgument } from '../errors.ts'
 import { lengthOf, readLatin1, utf8AsLatin1, writeLatin1 } from '../internal/bytes.ts'
 import { checkBoolean, checkedLimit, checkOptions } from '../internal/validate.ts'
 import type { KeyRange } from './api/collection.ts'
 import type { KeySpace } from './key-space.ts'
 
-/** What a range may say, and what `deleteRange` may. */
+/** The options of a range, and those of `deleteRange`. */
 export const RANGE_OPTIONS: ReadonlySet<string> = new Set(['gte', 'gt', 'lt', 'lte', 'prefix', 'reverse', 'limit'])
 export const SPAN_OPTIONS: ReadonlySet<string> = new Set(['gte', 'gt', 'lt', 'lte', 'prefix'])
 
@@ -28,7 +27,7 @@ interface Edges {
 /** Bounds, order and limit of a range. */
 export class KeyBounds {
   readonly reverse: boolean
-  /** Infinity: none. */
+  /** Infinity: no limit. */
   readonly limit: number
   readonly #lower: string | undefined
   readonly #lowerIsExclusive: boolean
@@ -46,7 +45,7 @@ export class KeyBounds {
     this.#packed = this.#pack()
   }
 
-  /** @throws `ERR_INVALID_ARGUMENT` for what a range cannot say, `ERR_CODEC` for a bound that cannot be encoded */
+  /** @throws `ERR_INVALID_ARGUMENT` for an option that a range does not have, `ERR_CODEC` for a bound that cannot be encoded */
   static of<K, V>(space: KeySpace<K, V>, range: KeyRange<K> | undefined, known: ReadonlySet<string>): KeyBounds {
     checkOptions(range, known, 'range')
     const { gte, gt, lt, lte, prefix, reverse, limit } = range ?? {}
@@ -65,22 +64,22 @@ export class KeyBounds {
       edges.upperIsInclusive = lte !== undefined
     }
     if (prefix !== undefined) intersect(edges, bytesOf(space.prefix(prefix)))
-    // No key is empty: a lower bound that is says nothing, and LMDB does not take it.
+    // No key is empty: an empty lower bound excludes nothing, and LMDB does not accept one.
     if (edges.lower === '') edges.lower = undefined
     return new KeyBounds(edges, reverse === true, most)
   }
 
-  /** The first string of bytes that can lie between them. */
+  /** The first possible key between the bounds. */
   get start(): string {
     return this.#lower === undefined ? '' : this.#lowerIsExclusive ? `${this.#lower}\0` : this.#lower
   }
 
-  /** The first string of bytes behind all that can lie between them; `undefined`: there is none. */
+  /** The first possible key behind the range; `undefined`: there is none. */
   get end(): string | undefined {
     return this.#upper !== undefined && this.#upperIsInclusive ? `${this.#upper}\0` : this.#upper
   }
 
-  /** The same range without what lies before `key`, in the order of the range. */
+  /** The same range without the part before `key`, in the order of the range. */
   from(key: string): KeyBounds {
     const edges = { lower: this.#lower, lowerIsExclusive: this.#lowerIsExclusive, upper: this.#upper, upperIsInclusive: this.#upperIsInclusive }
     if (this.reverse) Object.assign(edges, { upper: key, upperIsInclusive: false })
@@ -88,7 +87,7 @@ export class KeyBounds {
     return new KeyBounds(edges, this.reverse, this.limit)
   }
 
-  /** Nothing can lie between the bounds. */
+  /** Whether no key can lie between the bounds. */
   get isEmpty(): boolean {
     if (this.limit === 0 || this.#upper === '') return true
     if (this.#lower === undefined || this.#upper === undefined) return false
@@ -102,7 +101,7 @@ export class KeyBounds {
     return this.#packed
   }
 
-  /** Of sorted keys, those between the bounds: from the first index to the second, exclusive. */
+  /** The part of sorted keys that lies between the bounds: from the first index to the second, exclusive. */
   slice(sorted: readonly string[]): [from: number, to: number] {
     const lower = this.#lower
     const upper = this.#upper
@@ -121,7 +120,7 @@ export class KeyBounds {
     )
   }
 
-  /** Whether all that can lie between other bounds lies between these too. */
+  /** Whether every key between the other bounds is between these too. */
   covers(other: KeyBounds): boolean {
     if (other.isEmpty) return true
     const beginsBefore =
@@ -152,7 +151,7 @@ export class KeyBounds {
   }
 }
 
-/** Leaves of a range what begins with a prefix. */
+/** Reduces a range to the keys with a prefix. */
 function intersect(edges: Edges, prefix: string): void {
   if (edges.lower === undefined || prefix > edges.lower) {
     edges.lower = prefix
@@ -165,7 +164,7 @@ function intersect(edges: Edges, prefix: string): void {
   }
 }
 
-/** Of sorted keys, the index of the first that is at or behind `bound`; with `behindEqual`, behind it. */
+/** The index of the first of sorted keys that is at or behind `bound`; with `behindEqual`, behind it. */
 export function indexOf(sorted: readonly string[], bound: string, behindEqual: boolean): number {
   let from = 0
   let to = sorted.length
@@ -178,7 +177,7 @@ export function indexOf(sorted: readonly string[], bound: string, behindEqual: b
   return from
 }
 
-/** The first bytes behind all that begin with `prefix`; there are none when it consists of 0xff. */
+/** The first bytes behind every key that begins with `prefix`; there are none when it consists of 0xff. */
 function behind(prefix: string): string | undefined {
   let end = prefix.length
   while (end > 0 && prefix.charCodeAt(end - 1) === 0xff) end--

@@ -1,5 +1,5 @@
-// A key of a collection that is named without being read: for locks, and for what is declared beforehand. Its lock's name is the same for all handles
-// and threads that have the store open: the store's number in this process, the collection's name, the key.
+// A key of a collection that is named without being read: for locks, and for the keys that a preflight declares. The name of its lock is the same for all
+// handles and threads that have the store open: the store's number in this process, the collection's name, the key.
 import { brand } from '../internal/brand.ts'
 import { isBytes, lengthOf, owned, writeBytes, writeUtf8 } from '../internal/bytes.ts'
 import { LockName } from '../lock-manager/lock-name.ts'
@@ -8,10 +8,10 @@ import type { KeyRange } from './api/collection.ts'
 import type { KeyBounds } from './key-bounds.ts'
 import type { KeySpace } from './key-space.ts'
 
-/** What `collection.key()` gives; opaque to users. */
+/** The result of `collection.key()`; opaque to users. */
 export class EmbeddedKeyRef<K = unknown, V = unknown> extends LockName {
   readonly space: KeySpace<K, V>
-  /** The key's bytes; perhaps such as no key can have. */
+  /** The key's bytes, which may be no valid key. */
   readonly key: string | Uint8Array
 
   constructor(space: KeySpace<K, V>, key: string | Uint8Array) {
@@ -42,11 +42,11 @@ export class EmbeddedKeyRef<K = unknown, V = unknown> extends LockName {
 }
 brand(EmbeddedKeyRef, 'EmbeddedKeyRef')
 
-/** What `collection.keys()` gives; opaque to users. It names no lock. */
+/** The result of `collection.keys()`; opaque to users. It names no lock. */
 export class EmbeddedKeySpan<K = unknown, V = unknown> {
   readonly space: KeySpace<K, V>
   readonly bounds: KeyBounds
-  /** As the user gave it. */
+  /** As the user passed it. */
   readonly range: KeyRange<K>
 
   constructor(space: KeySpace<K, V>, bounds: KeyBounds, range: KeyRange<K> | undefined) {

@@ -1,4 +1,4 @@
-// A collection without its public face: which store it belongs to, the slot native code knows it by, and how its keys and values become bytes.
+// A collection without its public face: its store, native code's slot for it, and the conversion of its keys and values to bytes.
 import { BinaryCodec } from '../codecs/binary.ts'
 import type { KeyCodec, KeyPrefix } from '../codecs/codec.ts'
 import { codecFailed, type PayloadCodec } from '../codecs/payload-codec.ts'
@@ -6,15 +6,16 @@ import { takeRefusal } from '../codecs/refusal.ts'
 import { TextCodec } from '../codecs/text-codec.ts'
 import { Utf8Codec } from '../codecs/utf8.ts'
 import { InvalidArgumentError, invalidArgument } from '../errors.ts'
-import { copyOf, isBytes, isWellFormed, lengthOf, owned } from '../internal/bytes.ts'
+import { copyOf, isBytes, isWellFormed, owned } from '../internal/bytes.ts'
 import { leaveUnheard } from '../internal/thenable.ts'
+import { canBeKey, type KeyLimits } from './key-size.ts'
 
 /** The handle of a store that a key space belongs to. */
 export interface SpaceOwner {
-  readonly limits: { readonly keyBytes: number }
+  readonly limits: KeyLimits
   /** The store's number in this process. */
   readonly storeKey: number
-  /** By which number native code knows a collection with these codecs. */
+  /** Native code's number for a collection with these codecs. */
   slot(name: string, keys: string, values: string): number
 }
 
@@ -23,11 +24,11 @@ export class KeySpace<K, V> {
   readonly owner: SpaceOwner
   readonly name: string
   readonly values: PayloadCodec<V>
-  /** By which native code knows name and codecs, for this handle. */
+  /** Native code's number for name and codecs, in this handle. */
   readonly slot: number
   /** The name of the codec of its keys. */
   readonly keyName: string
-  /** Set when keys are best decoded from a string that the reader has at hand. */
+  /** Keys are best decoded from a string that the reader already has. */
   readonly keysAreText: boolean
   readonly #keys: KeyCodec<K>
   readonly #isUtf8: boolean
@@ -46,19 +47,19 @@ export class KeySpace<K, V> {
     this.#isBinary = keys instanceof BinaryCodec
   }
 
-  /** What the names of its keys' locks begin with. */
+  /** The beginning of the lock names of its keys. */
   get lockPrefix(): Buffer {
     return (this.#lockPrefix ??= lockPrefixOf(this.owner.storeKey, this.name))
   }
 
-  /** The key's bytes, for writing or as a bound. */
+  /** The key's bytes, to write it or as a bound. */
   key(key: K): string | Uint8Array {
     if (this.#isUtf8 && typeof key === 'string' && isWellFormed(key)) return key
     if (this.#isBinary && isBytes(key)) return key
     return this.#encodeKey(key)
   }
 
-  /** The same for a record whose value is encoded next, by code of the user's that may use the same memory again. */
+  /** The same for a record whose value is encoded next, by user code that may use the same memory again. */
   keyForPut(key: K): string | Uint8Array {
     const encoded = this.key(key)
     return typeof encoded === 'string' || this.values.isPassedOn ? encoded : owned(encoded)
@@ -69,12 +70,9 @@ export class KeySpace<K, V> {
     return this.readable(this.key(key))
   }
 
-  /** The same of a key that is encoded. */
+  /** The same for an encoded key. */
   readable(encoded: string | Uint8Array): string | Uint8Array | undefined {
-    const { keyBytes } = this.owner.limits
-    const units = lengthOf(encoded)
-    if (units === 0 || units > keyBytes || (typeof encoded === 'string' && units * 3 > keyBytes && isLonger(encoded, keyBytes))) return undefined
-    return encoded
+    return canBeKey(encoded, this.owner.limits) ? encoded : undefined
   }
 
   /** The bytes that the keys with this prefix begin with. */
@@ -83,7 +81,7 @@ export class KeySpace<K, V> {
     return this.#encode(() => (this.#keys.encodePrefix as (prefix: KeyPrefix<K>) => string | Uint8Array)(prefix))
   }
 
-  /** A key from its own encoding. */
+  /** A key from bytes that the collection's own codec made of it. */
   keyOf(encoded: string | Uint8Array): K {
     if (typeof encoded === 'string' && this.keysAreText) return this.keyFromText(encoded)
     return this.keyFromBytes(typeof encoded === 'string' ? Buffer.from(encoded, 'utf8') : copyOf(encoded))
@@ -94,7 +92,7 @@ export class KeySpace<K, V> {
     return this.#isUtf8 ? (text as K) : (this.#keys as unknown as TextCodec<K>).decodeText(text)
   }
 
-  /** A key from bytes; those become the user's. */
+  /** A key from bytes, which the user may keep. */
   keyFromBytes(bytes: Buffer): K {
     if (this.#isBinary) return bytes as K
     try {
@@ -104,7 +102,7 @@ export class KeySpace<K, V> {
     }
   }
 
-  /** On its own: a method that makes a function pays for it also when it returns before. */
+  /** A separate function: a method that makes a closure pays for it even if it returns before that. */
   #encodeKey(key: K): string | Uint8Array {
     return this.#encode(() => this.#keys.encode(key))
   }
@@ -121,10 +119,6 @@ export class KeySpace<K, V> {
     leaveUnheard(encoded)
     throw codecFailed('encode', 'a key', this.keyName, this.name, new TypeError('a codec encodes to bytes, or a string without lone surrogates'))
   }
-}
-
-function isLonger(text: string, bytes: number): boolean {
-  return Buffer.byteLength(text, 'utf8') > bytes
 }
 
 /** The store's number in this process and the collection's name with its length, so that no two keys have one name. */

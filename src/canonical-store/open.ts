@@ -1,4 +1,4 @@
-// Opening a store: the options are checked here, before anything happens; what they mean is the engine's business.
+// Opening a store: the options are checked here, before anything happens; the engine knows what they mean.
 import { resolve } from 'node:path'
 import { checkCodec } from '../codecs/check-codec.ts'
 import type { Codec, Json } from '../codecs/codec.ts'
@@ -42,15 +42,15 @@ const MIN_FLUSH_BYTES = 64 * 1024
 const MIN_SEGMENT_BYTES = 64 * 1024
 
 /**
- * Opens the store in a folder, making it when there is none.
+ * Opens the store in a folder, and makes it if there is none.
  *
- * A second open of the same path in this process, from any thread, is another handle of the same store; `durability` is the handle's own,
- * `create` and `signal` are the call's, all other options belong to the store: a second open that contradicts them is
- * `ERR_OPTIONS_MISMATCH`, one that leaves them out never does.
+ * A second open of the same path in this process, from any thread, is another handle of the same store. `durability` belongs to the handle, `create` and
+ * `signal` to the call, all other options to the store: a second open that contradicts them is `ERR_OPTIONS_MISMATCH`; one that leaves them out never is.
  *
- * Rejects with `ERR_INVALID_ARGUMENT`; `ERR_NOT_FOUND` (`create: false`); `ERR_LOCKED` (another process has it, with its `pid`);
- * `ERR_FILE_SYSTEM` (a network file system that was not allowed, with its `path` and `type`); `ERR_CODEC_MISMATCH` (its events have another codec); `ERR_FORMAT`, `ERR_CORRUPT`, `ERR_IO`, `ERR_NO_SPACE`, `ERR_POISONED` (it failed in this
- * process and is not closed yet); `ERR_NATIVE_MISSING`, `ERR_VERSION_MISMATCH`; the signal's reason.
+ * Rejects with `ERR_INVALID_ARGUMENT`; `ERR_NOT_FOUND` (`create: false`); `ERR_LOCKED` (another process has it open, with its `pid`); `ERR_FILE_SYSTEM` (a
+ * network file system that was not allowed, with its `path` and `type`); `ERR_CODEC_MISMATCH` (its events have another codec); `ERR_FORMAT`, `ERR_CORRUPT`,
+ * `ERR_IO`, `ERR_NO_SPACE`, `ERR_POISONED` (it failed in this process and is not closed yet); `ERR_NATIVE_MISSING`, `ERR_VERSION_MISMATCH`; the signal's
+ * reason.
  *
  * @example
  * ```ts
@@ -75,7 +75,7 @@ export async function open<E = Json, In = E>(path: string | URL, options?: OpenO
     signal === undefined
       ? await opening
       : await new AbortWatch().race(opening, signal).catch((error: unknown) => {
-          // It cannot be called back: what comes of it is closed. A failure of its own is nobody's.
+          // The opening cannot be called back: its store is closed when it comes, and an error of it has no caller.
           opening.then(({ store }) => environment.cold.closeStore(store)).catch(() => {})
           throw error
         })
@@ -136,13 +136,13 @@ function nativeOptions(options: Omit<OpenOptions<never>, 'events'>, events: Code
   }
 }
 
-/** Options within options, read once: what is checked is what is used. */
+/** Nested options, read once, so that the checked values are the ones used. */
 function checkedCopy<T extends object>(options: T | undefined, known: ReadonlySet<string>, argument: string): Partial<T> {
   checkOptions(options, known, argument)
   return { ...options }
 }
 
-/** Without what was left out. */
+/** Without the options that are undefined. */
 function present<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> }
 }

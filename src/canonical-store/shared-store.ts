@@ -1,5 +1,5 @@
-// A store as one environment sees it, whatever the number of handles: its marks, its open transaction, who waits for what. All waiting
-// is told to native code by one microtask per turn, and settled by one look at the marks per wake.
+// A store as one environment sees it, however many handles it has: its marks, its open transaction, the callers that wait. One microtask per turn asks native
+// code for everything that the turn waits for, and one look at the marks per wake settles it.
 import { errorOf, type LedgerstoneError } from '../errors.ts'
 import type { EventId } from '../event-log/log-types.ts'
 import { AbortWatch } from '../internal/abort.ts'
@@ -18,16 +18,16 @@ import { Stall } from './watching/stall.ts'
 import { tellOfUnsettledEnd } from './watching/unsettled-end.ts'
 import { DURABLE, FLUSHED, LEVELS, WRITTEN, Waiters, type Level } from './watching/waiters.ts'
 
-/** How often those are let in who are paced, in ms: the coordinator's slice. */
+/** In ms: how often paced writers are let in. The slice of Rust's coordinator. */
 const PACE_MS = 4
 
 /**
- * So many waiters may be served by a flush on this thread (docs/decisions/0005). It costs them two changes of threads less, which is more than the
- * commits themselves cost; of more waiters each would save little, while this thread stands still.
+ * How many waiters a flush on this thread may serve (docs/decisions/0005). It saves them two changes of threads, which cost more than the commits themselves;
+ * with more waiters each would save little, while this thread stands still.
  */
 const FEW = 32
 
-/** Half the price of `queueMicrotask`. */
+/** Costs half as much as `queueMicrotask`. */
 const NOW = Promise.resolve()
 
 /** One store in one environment. */
@@ -38,11 +38,11 @@ export class SharedStore implements OpenStore {
   readonly path: string
   readonly aborts: AbortWatch = new AbortWatch()
   readonly observer: Observer
-  /** Too much is waiting to be flushed, or ingestion is paused, as far as this environment has heard. */
+  /** Too much waits to be flushed, or ingestion is paused, as far as this environment knows. */
   crowded = false
   readonly #marks = new Float64Array(8)
   readonly #handles = new Set<number>()
-  /** Those of them that are not closing. */
+  /** The handles that are not closing. */
   readonly #usable = new Set<number>()
   readonly #waiters: Waiters
   readonly #admission = new Admission()
@@ -52,7 +52,7 @@ export class SharedStore implements OpenStore {
     () => void this.reached(DURABLE, this.applied),
   )
   readonly #stall = new Stall(this)
-  /** What the copies of this package share; while no handle is open here, nothing does. */
+  /** What the copies of this package in the thread share; while no handle is open here, nothing is shared. */
   #thread: ThreadStore<SharedStore> = { open: undefined, members: new Set([this]) }
   #failure: LedgerstoneError | undefined
   #turnIsScheduled = false
@@ -67,7 +67,7 @@ export class SharedStore implements OpenStore {
     this.#waiters = new Waiters(environment)
   }
 
-  /** The transaction that runs on this thread, whichever copy of this package has begun it. */
+  /** The transaction that runs on this thread, also one that another copy of this package has begun. */
   get open(): RunningTransaction | undefined {
     return this.#thread.open as RunningTransaction | undefined
   }
@@ -76,7 +76,7 @@ export class SharedStore implements OpenStore {
     this.#thread.open = transaction
   }
 
-  /** The error that stopped writing, if one did. */
+  /** The error that stopped writing, if any. */
   get failure(): LedgerstoneError | undefined {
     if (this.#failure === undefined) return undefined
     const { cause } = this.#failure
@@ -90,12 +90,12 @@ export class SharedStore implements OpenStore {
     return this.#marks[APPLIED] as number
   }
 
-  /** New writes have to queue: there is no room, or others are before them. */
+  /** Whether new writes have to queue: there is no room, or others are before them. */
   get mustQueue(): boolean {
     return this.crowded || !this.#admission.isEmpty
   }
 
-  /** Somebody waits for room, or for a flush that finds none. A pause ends by whoever made it. */
+  /** Whether a caller waits for room, or for a flush that finds none. A pause does not count: the caller that made it ends it. */
   get isStalled(): boolean {
     const flags = this.#marks[FLAGS] as number
     if (this.#waiters.has(FLUSHED) && (flags & (IS_FULL | WAITS_FOR_READERS)) !== 0) return true
@@ -110,7 +110,7 @@ export class SharedStore implements OpenStore {
     return this.#admission.admitted + (this.#marks[FLUSHED] as number)
   }
 
-  /** The thread ends: whoever waits for an event of this store waits in vain. */
+  /** The thread ends: waits for events of this store will never settle. */
   tellOfEnd(): void {
     if (!this.#eventWaiters.isEmpty) tellOfUnsettledEnd(this.path)
   }
@@ -122,7 +122,7 @@ export class SharedStore implements OpenStore {
     this.observe()
   }
 
-  /** Looks whether somebody listens to the diagnostics channels, and no longer or anew. */
+  /** Starts or stops observing, depending on whether the diagnostics channels have listeners. */
   observe(): void {
     if (!this.observer.isOutdated) return
     const [store] = this.#handles
@@ -135,11 +135,11 @@ export class SharedStore implements OpenStore {
     for (const other of this.#handles) if (other !== id) this.observer.handOn(id, other)
   }
 
-  /** A handle has closed; with the last one in this environment what still waits has the outcome of the closing. */
+  /** A handle has closed. With the last one in this environment, the remaining waits get the outcome of the closing. */
   removeHandle(id: number, failure: Error | undefined): void {
     this.#handles.delete(id)
     if (this.#handles.size > 0) {
-      // Native code may have known of our waiting by the handle that is gone.
+      // Native code may have known these waits through the handle that is gone.
       this.#waiters.wantAgain()
       this.#eventWaiters.wantAgain()
       this.#scheduleTurn()
@@ -147,7 +147,7 @@ export class SharedStore implements OpenStore {
     }
     this.environment.removeStore(this)
     if (failure === undefined) {
-      this.#marks.fill(Infinity, 0, FLAGS) // closing has made all durable and flushed it, or left that to the next open
+      this.#marks.fill(Infinity, 0, FLAGS) // closing has made everything durable and flushed it, or left that to the next open
       this.#settle()
     } else {
       this.#stop(failure as LedgerstoneError)
@@ -161,7 +161,7 @@ export class SharedStore implements OpenStore {
     if (this.#failure !== undefined) throw this.#poisoned()
   }
 
-  /** The error of a commit or of taking the gate; remembers it when it is the end of writing. */
+  /** The error of a commit or of taking the gate; stored when it is the end of writing. */
   writeError(): LedgerstoneError {
     const error = this.environment.error()
     if (error.code === 'ERR_POISONED') this.#stop(error)
@@ -170,27 +170,27 @@ export class SharedStore implements OpenStore {
   }
 
   /**
-   * A transaction begins on this thread. V8 ends functions without their `finally` (a time-out of `vm`, a stack that overflows): what is still open when
-   * the turn ends has nobody left who could end it.
+   * A transaction begins on this thread. V8 ends functions without their `finally` (a time-out of `vm`, a stack that overflows): if it is still open at the end
+   * of the turn, no code is left that could end it.
    */
   openTransaction(transaction: RunningTransaction): void {
     this.#scheduleTurn()
     this.open = transaction
   }
 
-  /** The transaction on this thread is over; what waited for room meanwhile may run. */
+  /** The transaction on this thread is over; writes that waited for room may run. */
   closeTransaction(transaction: RunningTransaction): void {
     if (this.open !== transaction) return
     this.open = undefined
     for (const member of this.#thread.members) member.letIn()
   }
 
-  /** No transaction is in the way of those who wait any longer. */
+  /** No transaction keeps waiting writes out any longer. */
   letIn(): void {
     if (!this.#admission.isEmpty) this.#scheduleTurn()
   }
 
-  /** Runs `attempt` when there is room and its turn has come. */
+  /** Runs `attempt` when there is room and it is first in the queue. */
   hold<T>(owner: object, attempt: () => T | typeof PAUSED, signal: AbortSignal | undefined): Promise<T> {
     const held = this.#admission.hold(owner, attempt, signal, this.aborts)
     this.#scheduleTurn()
@@ -202,7 +202,7 @@ export class SharedStore implements OpenStore {
     return held
   }
 
-  /** A write had to wait for room, and has not any longer. When that is because the store has closed, there is nothing left to tell of it. */
+  /** A write has waited for room until now. Not published if it waits no longer because the store has closed. */
   stalled(sinceMs: number): void {
     const [store] = this.#usable
     if (!stalls.hasSubscribers || store === undefined) return
@@ -215,14 +215,14 @@ export class SharedStore implements OpenStore {
     this.#admission.refuse(reason, owner)
   }
 
-  /** Nobody waits for room any longer, nor for a flush that has none. */
+  /** Rejects everything that waits for room, or for a flush that finds none. */
   refuse(): void {
     const flags = this.#marks[FLAGS] as number
     if (this.crowded && (flags & IS_PAUSED) === 0) this.#admission.refuse(() => this.#noRoom())
     if ((flags & (IS_FULL | WAITS_FOR_READERS)) !== 0) this.#waiters.failLevel(FLUSHED, this.#noRoom())
   }
 
-  /** One of its own for everyone who is told: what there is no room for, and because of whom. */
+  /** A new error for each caller: what there is no room for, and why. */
   #noRoom(): Error {
     const [store] = this.#handles
     try {
@@ -234,8 +234,8 @@ export class SharedStore implements OpenStore {
   }
 
   /**
-   * A promise when the level with this rank has yet to reach commit `seq`, or the event loop its turn; `undefined` when the level has, as far as is
-   * known here. What the promise resolves with goes to {@link confirm}.
+   * A promise if the level with this rank has not reached commit `seq`, or the event loop has to get its turn; `undefined` if the level has reached it, as far
+   * as known here. The result of the promise goes to {@link confirm}.
    */
   reached(rank: 0 | Level, seq: number): Promise<Error | undefined> | undefined {
     const { turns } = this.environment
@@ -246,7 +246,7 @@ export class SharedStore implements OpenStore {
     return reached
   }
 
-  /** A commit as soon as it has reached the level with this rank; rejects with what keeps it from that. */
+  /** Resolves with a commit when it has reached the level with this rank; rejects with the error that prevents it. */
   committed<C extends CommitInfo>(rank: 0 | Level, commit: C): Promise<C> {
     if (rank === 0 || commit.seq <= (this.#marks[rank] as number)) return this.environment.turns.give(commit)
     if (this.#failure !== undefined) return this.environment.turns.refuse(this.#poisoned())
@@ -255,12 +255,12 @@ export class SharedStore implements OpenStore {
     return committed
   }
 
-  /** The first event that has not come to a level, as far as is known here. */
+  /** The first event that has not reached a level, as far as known here. */
   eventsEnd(level: EventLevel): EventId {
     return this.#marks[EVENTS + level] as EventId
   }
 
-  /** Calls `settle` once, when event `id` has come to the level or never will; not after the returned function is called. */
+  /** Calls `settle` once, when event `id` has reached the level or never will; not after the returned function is called. */
   awaitEvent(level: EventLevel, id: EventId, settle: (failure?: Error) => void): () => void {
     const forget = this.#eventWaiters.add(level, id, settle)
     this.#scheduleTurn()
@@ -271,25 +271,25 @@ export class SharedStore implements OpenStore {
     }
   }
 
-  /** The events below `end` are applied, by this thread. */
+  /** This thread has applied the events below `end`. */
   appended(end: EventId): void {
     if (this.#eventWaiters.isEmpty) return
     if (end > this.eventsEnd(APPLIED)) this.#marks[EVENTS] = end
     this.#coming.look()
   }
 
-  /** @throws the failure that {@link reached} told of, unless this commit was there before it */
+  /** @throws the failure that {@link reached} resolved with, unless this commit had reached the level before it */
   confirm(rank: 0 | Level, seq: number, failure: Error | undefined): void {
     if (failure !== undefined && rank !== 0 && seq > (this.#marks[rank] as number)) throw failure
   }
 
-  /** Native code has news: reads the marks, settles whom they reach, lets in whom there is room for. */
+  /** Native code has news: reads the marks, settles the waits that they reach, lets in the writes that there is room for. */
   look(): void {
     this.#poll()
     this.observe()
     this.observer.drain()
     if (this.crowded) {
-      // On a full device nobody can tell when there will be room again; otherwise native code goes on looking for it.
+      // On a full device it is unknown when there will be room again; otherwise native code goes on looking for it.
       const flags = this.#marks[FLAGS] as number
       if ((flags & CROWDED_AND_FULL) === CROWDED_AND_FULL) this.#admission.refuse(() => this.#noRoom())
       else if ((flags & IS_PACED) !== 0 && !this.#admission.isEmpty) this.#lookInASlice()
@@ -300,7 +300,7 @@ export class SharedStore implements OpenStore {
     if (!this.#admission.isEmpty && this.open === undefined) this.#scheduleTurn()
   }
 
-  /** Those who wait are let in by and by while a flush goes on. */
+  /** While a flush runs, waiting writes are let in gradually. */
   #lookInASlice(): void {
     if (this.#pace !== undefined) return
     this.#pace = setTimeout(() => {
@@ -311,12 +311,12 @@ export class SharedStore implements OpenStore {
 
   #scheduleTurn(): void {
     if (this.#turnIsScheduled) return
-    // In this order: a stack that overflows in between costs a turn too many, and not all turns.
+    // In this order: if the stack overflows between the two, the next turn asks once too often, instead of never.
     void NOW.then(this.#atItsEnd)
     this.#turnIsScheduled = true
   }
 
-  /** Tells native code what this turn waits for. With few waiters the flush may happen in here. */
+  /** Asks native code for everything that this turn waits for. With few waiters the flush may happen in here. */
   #endTurn(): void {
     this.#turnIsScheduled = false
     if (this.open !== undefined) this.open.abandon()
@@ -339,13 +339,13 @@ export class SharedStore implements OpenStore {
     } else {
       this.writeError()
     }
-    // What was reached before native code knew of the wish makes no wake of its own. Followers wait without keeping the event loop alive: what
-    // was flushed in here must reach them before it can end.
+    // Native code does not wake for what was reached before it knew of the wait. Followers wait without keeping the event loop alive: what was flushed in here
+    // must reach them before the loop can end.
     if (waiters.count > 0 || room === 1 || !this.#eventWaiters.isEmpty) this.look()
-    else this.observer.drain() // what was flushed in here has woken nobody
+    else this.observer.drain() // what was flushed in here has caused no wake
   }
 
-  /** Reads the marks. Whom they reach is settled at once: native code takes it that we have been told. */
+  /** Reads the marks. The waits that they reach have to be settled at once: native code takes this for the answer to them. */
   #poll(): void {
     const [store] = this.#handles
     if (store === undefined) return
@@ -360,7 +360,7 @@ export class SharedStore implements OpenStore {
   #awaitEvents(store: number): void {
     const wanted = this.#eventWaiters.takeWanted()
     if (wanted === undefined) return
-    // What is reached already makes a wake of its own.
+    // Native code wakes at once for what is reached already.
     if (this.#failure === undefined) this.environment.cold.awaitEvents(store, ...wanted)
     else this.#eventWaiters.fail(() => this.#poisoned())
   }
@@ -390,7 +390,7 @@ export class SharedStore implements OpenStore {
     nobodysContext(() => queueMicrotask(() => failures.publish({ path: this.path, error: first })))
   }
 
-  /** One of its own for everyone who is told: its stack says where. */
+  /** A new error for each caller: its stack says where. */
   #poisoned(): LedgerstoneError {
     const { message, cause } = this.#failure as LedgerstoneError
     return errorOf('ERR_POISONED', message, undefined, cause)

@@ -1,4 +1,4 @@
-// A read transaction: one point in time, held until it is released, or until its handle or the garbage collector does it.
+// A read transaction: one point in time, held until it is released, by its user, by the end of its handle, or by the garbage collector.
 import type { PayloadCodec } from '../codecs/payload-codec.ts'
 import { closed } from '../errors.ts'
 import type { EventId } from '../event-log/log-types.ts'
@@ -18,7 +18,7 @@ import { PointReader } from './reading/point-reader.ts'
 import { EmbeddedRange, type RangeSource } from './reading/range.ts'
 import { countEntries, type StoreHandle } from './store-handle.ts'
 
-/** What a snapshot, its ranges and its event readers hold on to together. */
+/** What a snapshot, its ranges and its event readers share. */
 export class SnapshotHandle implements RangeSource, EventSource {
   readonly environment: Environment
   readonly store: StoreHandle
@@ -67,7 +67,7 @@ export class SnapshotHandle implements RangeSource, EventSource {
   }
 }
 
-/** What `store.snapshot()` gives. */
+/** The result of `store.snapshot()`. */
 export class EmbeddedSnapshot<E> implements Snapshot<E> {
   readonly #handle: SnapshotHandle
 
@@ -127,7 +127,7 @@ export class EmbeddedSnapshot<E> implements Snapshot<E> {
   }
 }
 
-/** A function of its own: the lease must not hold on to the handle whose end it waits for. */
+/** A separate function: the lease must not keep alive the handle whose end it waits for. */
 function leaseOf(holder: SnapshotHandle, reader: number, store: StoreHandle, cursors: Set<Lease>): Lease {
   const { environment } = store
   return new Lease('snapshot', reader, holder, store.leases, (id) => {

@@ -1,5 +1,5 @@
-// One open() of a store, without its public face: what the store object, its collections, snapshots and iterators hold on to together. When none of
-// them is left, the handle is closed in the background.
+// One open() of a store, without its public face: what the store object, its collections, snapshots and iterators share. When none of them is left, the handle
+// is closed in the background.
 import { checkCodec, checkKeyCodec } from '../codecs/check-codec.ts'
 import type { Codec, KeyCodec } from '../codecs/codec.ts'
 import { PayloadCodec } from '../codecs/payload-codec.ts'
@@ -21,12 +21,12 @@ import { OpenReaders } from './watching/open-readers.ts'
 /** What a handle is made from. */
 export interface HandleOptions {
   readonly id: number
-  /** The store's folder, for what is told of it. */
+  /** The store's folder, for messages. */
   readonly path: string
   readonly limits: OpenedStore['limits']
   readonly readersWarnAfterMs: number
   readonly events: Codec<unknown>
-  /** The level that writes wait for unless they say otherwise: 0 applied, 1 written, 2 durable. */
+  /** The level that writes wait for by default: 0 applied, 1 written, 2 durable. */
   readonly rank: 0 | 1 | 2
 }
 
@@ -34,7 +34,7 @@ export interface HandleOptions {
 export class StoreHandle implements RangeSource, SpaceOwner {
   readonly environment: Environment
   readonly shared: SharedStore
-  /** The handle as native code knows it. */
+  /** Native code's number for the handle. */
   readonly id: number
   readonly limits: OpenedStore['limits']
   readonly storeKey: number
@@ -43,14 +43,14 @@ export class StoreHandle implements RangeSource, SpaceOwner {
   /** What ends with the handle: snapshots and cursors. */
   readonly leases: OpenReaders
   readonly reader: PointReader
-  /** Who is told when the handle closes. */
+  /** Called when the handle closes. */
   readonly #closings = new Set<() => void>()
   readonly #slots = new Map<string, number>()
   readonly #lease: Lease
   #locks: LockClient | undefined
-  /** What forbids writing, as native code keeps it. */
+  /** What forbids writing, in memory that native code keeps current. */
   readonly #condition: Uint32Array
-  /** The newest applied commit of all threads, as native code keeps it. */
+  /** The newest applied commit of all threads, in memory that native code keeps current. */
   readonly #applied: BigUint64Array
   #isClosed = false
 
@@ -70,7 +70,7 @@ export class StoreHandle implements RangeSource, SpaceOwner {
     shared.addHandle(options.id)
   }
 
-  /** The newest applied commit of all threads; costs no native call. What reads like this before and after a read has not changed in between. */
+  /** The newest applied commit of all threads; costs no native call. If it is the same before and after a read, nothing has changed in between. */
   get applied(): bigint {
     return Atomics.load(this.#applied, 0)
   }
@@ -84,14 +84,14 @@ export class StoreHandle implements RangeSource, SpaceOwner {
     if (this.#isClosed) throw closed('store')
   }
 
-  /** @throws `ERR_CLOSED`, `ERR_POISONED`: nothing would come through */
+  /** @throws `ERR_CLOSED`, `ERR_POISONED`: no commit would be acknowledged */
   checkWhole(): void {
     if (this.#isClosed) throw closed('store')
     if (((this.#condition[0] as number) & HAS_FAILED) !== 0) this.shared.look()
     this.shared.checkWritable()
   }
 
-  /** Who takes the store's locks for this handle. */
+  /** The client that takes the store's locks for this handle. */
   get locks(): LockClient {
     this.check()
     return (this.#locks ??= new LockClient(
@@ -101,7 +101,7 @@ export class StoreHandle implements RangeSource, SpaceOwner {
     ))
   }
 
-  /** @throws `ERR_CLOSED`, `ERR_POISONED`, `ERR_SEALED`: a write would not come through */
+  /** @throws `ERR_CLOSED`, `ERR_POISONED`, `ERR_SEALED`: a write would be refused */
   checkWritable(): void {
     this.checkWhole()
     if (((this.#condition[0] as number) & IS_SEALED) === 0) return
@@ -109,12 +109,12 @@ export class StoreHandle implements RangeSource, SpaceOwner {
     if (sealedEventId != null) throw errorOf('ERR_SEALED', `the store is sealed: eventId=${sealedEventId}`, { eventId: sealedEventId })
   }
 
-  /** Writers are kept out for a while. */
+  /** Whether ingestion is paused. */
   get isPaused(): boolean {
     return ((this.#condition[0] as number) & IS_PAUSED) !== 0
   }
 
-  /** New writes have to queue. */
+  /** Whether new writes have to queue. */
   get mustQueue(): boolean {
     return this.isPaused || this.shared.mustQueue
   }
@@ -127,7 +127,7 @@ export class StoreHandle implements RangeSource, SpaceOwner {
     return new KeySpace(this, name, keys, new PayloadCodec(values, name))
   }
 
-  /** By which number native code knows a collection with these codecs. */
+  /** Native code's number for a collection with these codecs. */
   slot(name: string, keys: string, values: string): number {
     const id = JSON.stringify([name, keys, values])
     let slot = this.#slots.get(id)
@@ -201,7 +201,7 @@ export class StoreHandle implements RangeSource, SpaceOwner {
     }
   }
 
-  /** Refuses work from now on and gives back what ends with the handle. */
+  /** Refuses work from now on, and releases what ends with the handle. */
   beginClosing(): void {
     this.#isClosed = true
     const { open } = this.shared
@@ -259,10 +259,10 @@ async function closeNative(shared: SharedStore, id: number): Promise<void> {
   if (failure !== undefined) throw failure
 }
 
-/** A function of its own: the lease must not hold on to the handle whose end it waits for. */
+/** A separate function: the lease must not keep alive the handle whose end it waits for. */
 function leaseOf(handle: StoreHandle, shared: SharedStore, leases: Set<Lease>): Lease {
   return new Lease('store', handle.id, handle, undefined, (id) => {
     for (const lease of leases) lease.close()
-    closeNative(shared, id).catch(() => {}) // nobody is left to tell
+    closeNative(shared, id).catch(() => {}) // no caller is left to get the error
   })
 }

@@ -1,4 +1,4 @@
-// Looking a store through, open or closed.
+// Verification of a store, open or closed.
 import { binding, nativeError } from '../native/binding.ts'
 import { reportOf, verified } from '../native/verification.ts'
 import type { VerifyReport } from '../verify-report.ts'
@@ -12,8 +12,8 @@ export async function verify(handle: StoreHandle, folder: string, signal: AbortS
 }
 
 /**
- * Verifies a store that nobody has open, without opening it: also one that `open` refuses, or that must not be opened before it is known to be
- * sound. Rejects with `ERR_LOCKED` while anybody has it open, `ERR_NOT_FOUND` when there is none.
+ * Verifies a store without opening it: also one that `open` refuses, or that must not be opened before it is known to be sound. Rejects with `ERR_LOCKED` while
+ * any process has it open, `ERR_NOT_FOUND` when there is none.
  */
 export async function verifyClosed(path: string): Promise<VerifyReport> {
   try {

@@ -6,8 +6,8 @@ import type { Codec, KeyCodec } from './codec.ts'
 import { refusal } from './refusal.ts'
 
 /**
- * Bytes as they are; the codec's name is `binary`. Takes any `Uint8Array`, which is copied at the call, and gives a `Buffer` that is never
- * written again. Keys are ordered byte by byte. Anything else is `ERR_INVALID_ARGUMENT` as a key and `ERR_CODEC` as a value.
+ * Bytes as they are; the codec's name is `binary`. Takes any `Uint8Array`, which is copied at the call, and gives a `Buffer` that is never written again. Keys
+ * are ordered byte by byte. Anything else is `ERR_INVALID_ARGUMENT` as a key and `ERR_CODEC` as a value.
  *
  * @example
  * ```ts

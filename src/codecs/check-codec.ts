@@ -1,4 +1,4 @@
-// Whether something is a codec, before a store takes it.
+// Checks that a value is a codec, before a store takes it.
 import { invalidArgument } from '../errors.ts'
 import { isWellFormed } from '../internal/bytes.ts'
 import type { Codec, KeyCodec } from './codec.ts'

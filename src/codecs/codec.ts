@@ -1,6 +1,6 @@
-// What a codec is. The names of codecs are stored with the data; the codecs themselves are not.
+// What a codec is. Names of codecs are stored with the data; the codecs themselves are not.
 
-/** What JSON can say. An interface needs `json<I>()`: TypeScript gives an index signature to type aliases only. */
+/** What JSON can represent. An interface needs `json<I>()`: TypeScript gives an index signature to type aliases only. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined }
 
 /**
@@ -12,7 +12,7 @@ export interface Codec<T, In = T> {
   readonly name: string
   /** A string is stored as UTF-8. What it throws becomes the `cause` of an `ERR_CODEC`. */
   encode(value: In): Uint8Array | string
-  /** `bytes` belong to the caller. Never gives `undefined`: that means missing. */
+  /** The codec may keep `bytes`: the store never writes to them again. Must not return `undefined`, which means missing. */
   decode(bytes: Buffer): T & ({} | null)
 }
 
@@ -20,11 +20,11 @@ export interface Codec<T, In = T> {
 export interface KeyCodec<K, In = K> {
   /** Stored with the data; at most 255 bytes. */
   readonly name: string
-  /** A promise: comparing encoded keys byte by byte is comparing keys. */
+  /** A promise: encoded keys compare, byte by byte, as the keys do. */
   readonly ordered: true
   /** A string is stored as UTF-8. */
   encode(key: In): Uint8Array | string
-  /** The bytes with which exactly the keys with this prefix begin; without it `prefix` is refused. */
+  /** The bytes with which exactly the keys with this prefix begin. Without this method `prefix` is refused. */
   encodePrefix?(prefix: KeyPrefix<K>): Uint8Array | string
   decode(bytes: Buffer): K
 }

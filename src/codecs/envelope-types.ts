@@ -2,11 +2,11 @@
 import type { Codec, Json } from './codec.ts'
 import type { StandardSchemaV1 } from './standard-schema.ts'
 
-/** What is told of an event beside its data. Further names are the user's own. */
+/** What is recorded about an event besides its data. Further names are the user's own. */
 export interface EventMetadata {
-  /** What all belongs to one request, one process, one conversation. */
+  /** Shared by all events of one request, one process, one conversation. */
   readonly correlationId?: string | undefined
-  /** What has led to this event: a command's id, or the id of another event. */
+  /** What caused this event: a command's id, or the id of another event. */
   readonly causationId?: string | number | undefined
   readonly [name: string]: Json | undefined
 }
@@ -33,13 +33,13 @@ export interface EventTypeOptions<Data> {
   /** From each version before the current one to the next: `{ 1: (data) => dataOfVersion2, 2: (data) => dataOfVersion3 }`. @default none */
   // oxlint-disable-next-line typescript/no-explicit-any -- the shapes of the past, which only the upcaster knows
   upcast?: Readonly<Record<number, (data: any) => unknown>> | undefined
-  /** What the data has to be when it is written, by any library that follows Standard Schema. It is not run on reading. @default none */
+  /** A schema for the data when it is written, of any library that follows Standard Schema. It does not run on reading. @default none */
   schema?: StandardSchemaV1<unknown, Data> | undefined
 }
 
 /** Options of {@link envelope}. */
 export interface EnvelopeOptions<Types extends object> {
-  /** Every type of events that is written or read. One that is not written any more stays, as long as events of it are kept. */
+  /** Every type of events that is written or read. Keep a type that is no longer written as long as events of it are kept. */
   types: { readonly [T in keyof Types]: EventTypeOptions<Types[T]> }
   /** How `{ type, version, data, metadata? }` becomes bytes. @default json() */
   codec?: Codec<unknown, never> | undefined

@@ -1,5 +1,5 @@
-// Events with a type, a version and metadata, as a thin layer over another codec: the core keeps bytes. What was stored in an older version is
-// brought up to the current one while it is read; nothing is ever rewritten.
+// Events with a type, a version and metadata, as a thin layer over another codec: the core stores bytes. Events of an older version are brought up to the current one
+// when they are read; nothing is ever rewritten.
 import { errorOf, invalidArgument, type LedgerstoneError } from '../errors.ts'
 import { isBytes, owned } from '../internal/bytes.ts'
 import { isThenable, leaveUnheard } from '../internal/thenable.ts'
@@ -15,7 +15,7 @@ const OPTIONS: ReadonlySet<string> = new Set(['types', 'codec'])
 const TYPE_OPTIONS: ReadonlySet<string> = new Set(['version', 'upcast', 'schema'])
 const PARTS: ReadonlySet<string> = new Set(['type', 'version', 'data', 'metadata'])
 
-/** What crosses to the codec inside, which sees plain objects. */
+/** What the inner codec gets: plain objects. */
 interface Sealed {
   readonly type: string
   readonly version: number
@@ -28,7 +28,7 @@ type Upcaster = (data: unknown) => unknown
 /** One type of events, checked. */
 interface EventType {
   readonly version: number
-  /** What an event of it begins with, in JSON. */
+  /** The JSON that an event of it begins with. */
   readonly head: string
   /** From version 1 on. */
   readonly upcasters: readonly Upcaster[]
@@ -36,15 +36,15 @@ interface EventType {
 }
 
 /**
- * Events as `{ type, data, version?, metadata? }`; the codec's name is that of the codec inside in `envelope()`, `envelope(json)` by default.
+ * Events as `{ type, data, version?, metadata? }`; the codec's name is that of the inner codec in `envelope()`, `envelope(json)` by default.
  *
- * Each type has a current version, 1 unless it says otherwise. Writing stamps it; reading runs the upcasters from the stored version up to it, in
- * order, and gives the current version, so code knows only the newest shape of the data. With a schema the data is validated when it is written
- * and the schema's output is stored. Upcasters are pure, synchronous functions: they run at every read, on data that is theirs.
+ * Each type has a current version, by default 1. Writing stores it with the event; reading runs the upcasters from the stored version up to it, in order, and gives the
+ * current version, so code knows only the newest shape of the data. With a schema the data is validated when it is written, and the schema's output is stored.
+ * Upcasters are pure, synchronous functions: they run at every read, on data that they may change.
  *
- * Writing and reading raise `ERR_CODEC` for a type that is not listed, for a version newer than the current one (the event was written by newer
- * code), for anything that is no such event, and for an upcaster that throws (its error is the `cause`); writing also for a version that is not
- * the current one, and `ERR_VALIDATION` with the schema's issues.
+ * Writing and reading raise `ERR_CODEC` for a type that is not listed, for a version newer than the current one (newer code wrote the event), for anything that is no
+ * such event, and for an upcaster that throws (its error is the `cause`); writing also for a version that is not the current one, and `ERR_VALIDATION` with the
+ * schema's issues.
  *
  * @example
  * ```ts
@@ -58,7 +58,7 @@ interface EventType {
  * await store.append({ type: 'deposited', data: { cents: 500 }, metadata: { correlationId: 'request 17' } })
  * ```
  *
- * @throws {@link InvalidArgumentError} when a type is wrong, for example when the upcaster from one of the versions before the current one is missing
+ * @throws {@link InvalidArgumentError} when a type is wrong, for example when the upcaster from an earlier version is missing
  */
 export function envelope<Types extends object>(options: EnvelopeOptions<Types>): Codec<Envelope<Types>, EnvelopeInput<Types>> {
   if (options === undefined) throw invalidArgument('options', 'options are an object')
@@ -98,7 +98,7 @@ function eventType(type: string, options: EventTypeOptions<unknown>, argument: s
   return { version, head: `{"type":${JSON.stringify(type)},"version":${version},"data":`, upcasters, schema }
 }
 
-/** Makes of events what is stored, and the reverse. */
+/** Converts events to what is stored, and back. */
 class Envelopes {
   readonly name: string
   readonly #types: ReadonlyMap<string, EventType>
@@ -126,7 +126,7 @@ class Envelopes {
     return metadata === undefined ? { type, version: of.version, data: current } : { type, version: of.version, data: current, metadata }
   }
 
-  /** Whether what an event was encoded to is that event. An encoder may make anything of it: of a function nothing, of a Date a string. */
+  /** Whether an event, encoded and decoded again, is the same event. An encoder may change anything: it drops functions and makes strings of Dates. */
   check(sealed: Sealed, decode: () => unknown): void {
     let again: { type: string; version: unknown }
     try {
@@ -137,7 +137,7 @@ class Envelopes {
     if (again.type !== sealed.type || again.version !== sealed.version) throw this.#error('the event is encoded to another one', sealed.type)
   }
 
-  /** The same of JSON, which is looked at instead of parsed: its parts come in the order of the object, and only what JSON does not know can be missing. */
+  /** The same for JSON, without parsing it: its parts come in the order of the object, and only what JSON cannot represent can be missing. */
   checkedText(type: string, text: string): string {
     if (text.startsWith(this.#types.get(type)?.head as string)) return text
     throw this.#error('JSON has no such data', type)
@@ -246,11 +246,11 @@ class BytesEnvelope {
   }
 }
 
-/** What a codec makes of an event, after it was read again: from a copy, since a codec may use its memory over and over. */
+/** What the codec makes of an event, checked by reading it again: from a copy, since a codec may use its memory again. */
 function encoded(envelopes: Envelopes, inside: Inside, event: unknown): Uint8Array | string {
   const sealed = envelopes.seal(event)
   const made = inside.encode(sealed)
-  const bytes = typeof made === 'string' || isBytes(made) ? owned(made) : made // what is neither is refused by who asked
+  const bytes = typeof made === 'string' || isBytes(made) ? owned(made) : made // the caller refuses what is neither
   if (typeof bytes === 'string' || isBytes(bytes)) envelopes.check(sealed, () => inside.decode(Buffer.from(bytes as Uint8Array)))
   return bytes
 }

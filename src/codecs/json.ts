@@ -1,4 +1,4 @@
-// The default codec of values and events: JSON text, checked against a schema on the way in where one is given.
+// The default codec of values and events: JSON text, validated by a schema on writing if one is given.
 import { errorOf, invalidArgument } from '../errors.ts'
 import { brand } from '../internal/brand.ts'
 import { isThenable, leaveUnheard } from '../internal/thenable.ts'
@@ -7,7 +7,7 @@ import { refusal } from './refusal.ts'
 import type { StandardSchemaV1 } from './standard-schema.ts'
 import { TextCodec } from './text-codec.ts'
 
-/** What of `T` survives JSON unchanged; a part that does not is `never`. */
+/** The part of `T` that JSON keeps unchanged; a part that it changes is `never`. */
 export type JsonSafe<T> = unknown extends T
   ? T
   : T extends string | number | boolean | null | undefined
@@ -23,14 +23,14 @@ export type JsonOutput<S extends StandardSchemaV1> =
     : { 'JSON would change the output of this schema (a Date, Map, bigint, bytes …)': never }
 
 /**
- * Values and events as JSON text; the codec's name is `json`. Without a schema the type is a promise of the caller's; with one, any
- * [Standard Schema](https://standardschema.dev) (zod, valibot, arktype), each value is validated when it is written and the schema's output is
- * stored. A schema is not run on reading.
+ * Values and events as JSON text; the codec's name is `json`. Without a schema the caller vouches for the type. With one, of any library that follows
+ * [Standard Schema](https://standardschema.dev) (zod, valibot, arktype), each value is validated when it is written, and the schema's output is stored. A schema does
+ * not run on reading.
  *
- * Writing raises `ERR_VALIDATION` with the schema's issues, and `ERR_CODEC` for what JSON cannot say (`undefined`, a function, a BigInt,
- * a cycle) and for a schema that validates asynchronously.
+ * Writing raises `ERR_VALIDATION` with the schema's issues, and `ERR_CODEC` for what JSON cannot represent (`undefined`, a function, a BigInt, a cycle) and for
+ * a schema that validates asynchronously.
  *
- * @throws {@link InvalidArgumentError} when `schema` is no Standard Schema
+ * @throws {@link InvalidArgumentError} when `schema` does not follow Standard Schema
  *
  * @example
  * ```ts
@@ -90,7 +90,7 @@ export function validate(schema: StandardSchemaV1, value: unknown): unknown {
   throw refusal(errorOf('ERR_VALIDATION', `the schema refused the value: issues=${result.issues.length} path=${pathOf(first)}`, { issues: result.issues }))
 }
 
-/** Where the first issue is, as one would write it: `lines[0].n`; `.` is the value itself. */
+/** The path of the first issue, as a programmer writes it: `lines[0].n`; `.` is the value itself. */
 function pathOf(issue: StandardSchemaV1.Issue | undefined): string {
   let path = ''
   for (const segment of issue?.path ?? []) {

@@ -1,5 +1,4 @@
-// A codec at work on the values of a collection or on events: what it throws or wrongly gives becomes an error that names the codec and the
-// place.
+// A codec at work on the values of a collection or on events: what it throws, or returns wrongly, becomes an error that names the codec and the collection or event.
 import { CodecError, errorOf, invalidArgument, ValidationError, type LedgerstoneError } from '../errors.ts'
 import { isAscii, isBytes, isDetached, isWellFormed, lengthOf, readUtf8 } from '../internal/bytes.ts'
 import { leaveUnheard } from '../internal/thenable.ts'
@@ -12,9 +11,9 @@ import { Utf8Codec } from './utf8.ts'
 /** Encodes and decodes values or event payloads. */
 export class PayloadCodec<T = unknown> {
   readonly name: string
-  /** Set when payloads are best decoded from a string that the reader has at hand: then {@link fromText} serves, else {@link fromBytes}. */
+  /** Payloads are best decoded from a string that the reader already has: then {@link fromText} is used, else {@link fromBytes}. */
   readonly isText: boolean
-  /** Encoding gives what it was given, and runs nothing of the user's. */
+  /** Encoding returns its argument, and runs no user code. */
   readonly isPassedOn: boolean
   readonly #codec: Codec<T, unknown>
   readonly #text: TextCodec<unknown> | undefined
@@ -60,7 +59,7 @@ export class PayloadCodec<T = unknown> {
     return value as T
   }
 
-  /** From bytes that nobody else has. */
+  /** From bytes that no other code has. */
   fromOwn(bytes: Buffer): T {
     return this.isText ? this.fromText(readUtf8(bytes, 0, bytes.length)) : this.fromBytes(bytes)
   }
@@ -71,7 +70,7 @@ export class PayloadCodec<T = unknown> {
     return this.fromText(isAscii(raw) ? raw : Buffer.from(raw, 'latin1').toString('utf8'))
   }
 
-  /** `bytes` become the codec's, and through it the user's. */
+  /** The codec, and through it the user, may keep `bytes`. */
   fromBytes(bytes: Buffer): T {
     let value: T
     try {
@@ -84,7 +83,7 @@ export class PayloadCodec<T = unknown> {
   }
 
   #error(what: 'encode' | 'decode', cause: unknown): LedgerstoneError {
-    // A codec of ours has said it better.
+    // A codec of this package has given a better error.
     if (takeRefusal(cause)) {
       if (cause instanceof ValidationError && what === 'encode') return cause
       const { name: codec } = this
@@ -96,7 +95,7 @@ export class PayloadCodec<T = unknown> {
   }
 }
 
-/** What went wrong with the payload of a stored event: an `ERR_CODEC` says of which. */
+/** An error about the payload of a stored event: adds the event's id to an `ERR_CODEC`. */
 export function ofEvent(error: unknown, eventId: number): unknown {
   if (!(error instanceof CodecError)) return error
   const { codec } = error

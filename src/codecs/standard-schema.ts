@@ -1,5 +1,5 @@
-// Standard Schema v1, types only (https://standardschema.dev): what zod, valibot, arktype and others have in common. Written out here so
-// that the package depends on nothing.
+// Standard Schema v1, types only (https://standardschema.dev): what zod, valibot, arktype and others have in common. Copied here, so that the package has no
+// dependencies.
 
 /** A schema of any library that follows Standard Schema v1. */
 export interface StandardSchemaV1<Input = unknown, Output = Input> {
@@ -8,7 +8,7 @@ export interface StandardSchemaV1<Input = unknown, Output = Input> {
 
 /** The parts of a {@link StandardSchemaV1}. */
 export declare namespace StandardSchemaV1 {
-  /** What a schema tells about itself. */
+  /** What a schema says about itself. */
   interface Props<Input, Output> {
     readonly version: 1
     readonly vendor: string
@@ -24,6 +24,6 @@ export declare namespace StandardSchemaV1 {
   }
   /** What the schema takes. */
   type InferInput<S extends StandardSchemaV1> = NonNullable<S['~standard']['types']>['input']
-  /** What the schema gives. */
+  /** What the schema returns. */
   type InferOutput<S extends StandardSchemaV1> = NonNullable<S['~standard']['types']>['output']
 }

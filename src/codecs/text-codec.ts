@@ -1,5 +1,5 @@
-// The built-in codecs whose bytes are text. Readers decode them from a string they have at hand already (a page decoded once, a reused
-// buffer) instead of a Buffer made for one value.
+// The built-in codecs whose bytes are text. Readers decode them from a string that they already have (a page decoded once, a reused buffer) instead of a Buffer made
+// for one value.
 
 import { brand } from '../internal/brand.ts'
 import { readUtf8 } from '../internal/bytes.ts'

@@ -1,4 +1,4 @@
-// Text, as a key or as a value. UTF-8 bytes compare as code points do, so it keeps its order.
+// Text, as a key or as a value. UTF-8 bytes compare as code points do, so keys keep that order.
 import { invalidArgument } from '../errors.ts'
 import { brand } from '../internal/brand.ts'
 import { isWellFormed } from '../internal/bytes.ts'
@@ -7,8 +7,8 @@ import { refusal } from './refusal.ts'
 import { TextCodec } from './text-codec.ts'
 
 /**
- * Strings as UTF-8; the codec's name is `utf8`. Keys are ordered by code point. A string with a lone surrogate cannot be said in UTF-8:
- * `ERR_CODEC`. As a value anything but a string is `ERR_CODEC` too, as a key it is `ERR_INVALID_ARGUMENT`.
+ * Strings as UTF-8; the codec's name is `utf8`. Keys are ordered by code point. UTF-8 cannot encode a lone surrogate: such a string is `ERR_CODEC`. Anything
+ * but a string is `ERR_CODEC` too as a value, and `ERR_INVALID_ARGUMENT` as a key.
  *
  * @example
  * ```ts

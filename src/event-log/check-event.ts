@@ -1,4 +1,4 @@
-// What an event and its id have to be, before anything happens to them.
+// Checks of an event and its id, before anything else happens.
 import { invalidArgument, limitExceeded } from '../errors.ts'
 import { isBytes, isDetached, lengthOf } from '../internal/bytes.ts'
 

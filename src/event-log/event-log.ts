@@ -1,5 +1,4 @@
-// The event log on its own: immutable events with contiguous ids in a folder that has one owner. What is said here is checked and handed on;
-// what it means is native code's.
+// The event log on its own: immutable events with contiguous ids in a folder that has one owner. Arguments are checked here; native code does the work.
 import { invalidArgument } from '../errors.ts'
 import { copyOf, isShared } from '../internal/bytes.ts'
 import { MISSING, TOO_BIG } from '../native/binding.ts'
@@ -13,14 +12,14 @@ import { openLog } from './open-log.ts'
 import { packEvents } from './packed-events.ts'
 
 /**
- * A log of immutable events with contiguous ids, kept in segment files of checksummed frames. Appending and reading are synchronous, what can
- * take long is a promise. One owner at a time: a second `open` of the folder, in this process or another, is `ERR_LOCKED`.
+ * A log of immutable events with contiguous ids, stored in segment files of checksummed frames. Appending and reading are synchronous; calls that can take long return
+ * promises. One owner at a time: a second `open` of the folder, in this process or another, is `ERR_LOCKED`.
  *
- * Damage is `ERR_CORRUPT` with `file` and `offset`, never taken for the end of the log. After a failed write or flush, a full device excepted,
+ * Damage is `ERR_CORRUPT` with `file` and `offset`, and is never taken for the end of the log. After a failed write or flush, other than on a full device,
  * every further one is `ERR_POISONED`; reading goes on. Any use after `close()` is `ERR_CLOSED`.
  *
- * Archiving: `rotate()` closes the segment that is being written, `segments()` lists those that are closed, which can be copied as files, and
- * `deleteRange` takes them away. A folder with copies of consecutive segments is read by `open(folder, { readOnly: true })`.
+ * Archiving: `rotate()` closes the segment that is being written, `segments()` lists the closed ones, which can be copied as files, and `deleteRange` removes events.
+ * `open(folder, { readOnly: true })` reads a folder with copies of consecutive segments.
  *
  * @example
  * ```ts
@@ -42,11 +41,11 @@ export class EventLog implements AsyncDisposable {
   }
 
   /**
-   * Opens the log in a folder, making it when there is none.
+   * Opens the log in a folder, and makes it if there is none.
    *
-   * Rejects with `ERR_INVALID_ARGUMENT`; `ERR_NOT_FOUND` (`create: false` or `readOnly`); `ERR_LOCKED` (with the owner's `pid`);
-   * `ERR_CORRUPT` for damage that is no torn end, which after a clean close is any; `ERR_FORMAT`, `ERR_FILE_SYSTEM`, `ERR_NO_SPACE`,
-   * `ERR_IO`; `ERR_NATIVE_MISSING`, `ERR_VERSION_MISMATCH`.
+   * Rejects with `ERR_INVALID_ARGUMENT`; `ERR_NOT_FOUND` (`create: false` or `readOnly`); `ERR_LOCKED` (with the owner's `pid`); `ERR_CORRUPT` for damage other than a
+   * torn end, or for any damage if the log was closed cleanly; `ERR_FORMAT`, `ERR_FILE_SYSTEM`, `ERR_NO_SPACE`, `ERR_IO`; `ERR_NATIVE_MISSING`,
+   * `ERR_VERSION_MISMATCH`.
    *
    * @example
    * ```ts
@@ -66,32 +65,32 @@ export class EventLog implements AsyncDisposable {
     return this.#path
   }
 
-  /** The id that the next event has to have. */
+  /** The id that the next event must have. */
   get nextEventId(): EventId {
     return this.#handle.ends()[1] as number
   }
 
-  /** The first event; of an empty log `nextEventId`. */
+  /** The first event; `nextEventId` for an empty log. */
   get oldestEventId(): EventId {
     return this.#handle.ends()[0] as number
   }
 
-  /** The last event; of an empty log `nextEventId - 1`. */
+  /** The last event; `nextEventId - 1` for an empty log. */
   get newestEventId(): EventId {
     return this.nextEventId - 1
   }
 
-  /** What opening found: whether the log had been closed, and what was cut. */
+  /** What opening found: whether the log had been closed, and what was cut off. */
   get recovery(): EventLogRecovery {
     this.#handle.check()
     return structuredClone(this.#recovery)
   }
 
   /**
-   * Appends an event; back when it is at the log's durability. `bytes` are copied at the call.
+   * Appends an event; returns when it has reached the log's durability. `bytes` are copied at the call.
    *
-   * @throws `ERR_EVENT_ID_GAP` (`expected`, `actual`) unless `id` is `nextEventId`; `ERR_INVALID_ARGUMENT`, also when the log is read only;
-   * `ERR_LIMIT`: nothing was appended. `ERR_NO_SPACE`: nothing was appended, and it heals when there is space. `ERR_IO`, `ERR_POISONED`.
+   * @throws `ERR_EVENT_ID_GAP` (`expected`, `actual`) unless `id` is `nextEventId`; `ERR_INVALID_ARGUMENT`, also when the log is read only; `ERR_LIMIT`: nothing was
+   * appended. `ERR_NO_SPACE`: nothing was appended; the call succeeds again when there is space. `ERR_IO`, `ERR_POISONED`.
    *
    * @example
    * ```ts
@@ -102,13 +101,13 @@ export class EventLog implements AsyncDisposable {
     const { environment, maxEventBytes } = this.#checked()
     checkId(id, 'id')
     checkEvent(bytes, maxEventBytes, 'bytes')
-    // Native code reads the memory in place, so nobody else may write to it.
+    // Native code reads the memory in place, so no other thread may write to it.
     const own = isShared(bytes) ? copyOf(bytes) : bytes
     this.#handle.answer(environment.hot.logAppend(this.#handle.id, id, own))
   }
 
   /**
-   * Appends events with the ids from `firstId` on, all with the time of now; back when they are at the log's durability: at `durable` one flush
+   * Appends events with the ids from `firstId` on, all with the present time; returns when they have reached the log's durability: with `durable`, one flush
    * for all. At most 1 GiB together.
    *
    * @throws as {@link EventLog.appendWithId}. After `ERR_NO_SPACE` `nextEventId` tells how many of the events were appended.
@@ -127,7 +126,7 @@ export class EventLog implements AsyncDisposable {
   }
 
   /**
-   * The event with this id; `undefined` when the log does not hold it, also when it was deleted.
+   * The event with this id; `undefined` when the log does not hold it, also if it was deleted.
    *
    * @example
    * ```ts
@@ -147,10 +146,10 @@ export class EventLog implements AsyncDisposable {
   }
 
   /**
-   * The events from `start` (0: the oldest) up to but not including `end` (left out: to the end), in order. A lazy, repeatable view: each
-   * iteration gives the events that there are when it begins, also while others are appended or segments are rotated meanwhile. It throws
-   * `ERR_EVENTS_TRIMMED` (`requested`, `oldest`) when it begins below the oldest event, or was overtaken by `deleteRange`; `ERR_CORRUPT`; and
-   * `ERR_CLOSED` at the next step when the log is closed.
+   * The events from `start` (0: the oldest) up to but not including `end` (left out: to the end), in order. A lazy view that can be iterated again: each
+   * iteration gives the events that exist when it begins, even if others are appended or segments are rotated during it. It throws `ERR_EVENTS_TRIMMED`
+   * (`requested`, `oldest`) when it begins below the oldest event, or `deleteRange` has overtaken it; `ERR_CORRUPT`; and `ERR_CLOSED` at the next step after
+   * the log is closed.
    *
    * @example
    * ```ts
@@ -165,8 +164,8 @@ export class EventLog implements AsyncDisposable {
   }
 
   /**
-   * Takes away the events from `start` to `end`, included, and gives how many there were; durable when it resolves. Only from the oldest end:
-   * `start` is at most `oldestEventId`, else `ERR_INVALID_ARGUMENT`. Space comes back by whole segments. The next event's id stays what it was.
+   * Removes the events from `start` to `end`, included, and returns how many there were; durable when it resolves. Only the oldest events can be removed:
+   * `start` is at most `oldestEventId`, else `ERR_INVALID_ARGUMENT`. Space is freed by whole segments. The next event's id stays the same.
    *
    * @example
    * ```ts
@@ -182,9 +181,9 @@ export class EventLog implements AsyncDisposable {
   }
 
   /**
-   * Closes the segment that is being written and begins the next one. The path of the closed segment, whose file does not change any more; when
-   * nothing was appended since the last one was closed, that one's; `undefined` when no closed segment holds an event, because none was ever
-   * appended or all are deleted.
+   * Closes the segment that is being written and begins the next one. Returns the path of the closed segment, whose file does not change any more. If nothing was
+   * appended since the last one was closed, returns that one's path; `undefined` when no closed segment holds an event, because none was ever appended or all are
+   * deleted.
    *
    * @example
    * ```ts
@@ -198,7 +197,7 @@ export class EventLog implements AsyncDisposable {
   }
 
   /**
-   * Flushes everything that was appended: it survives power loss when this resolves.
+   * Flushes everything that was appended: it survives power loss once this resolves.
    *
    * @example
    * ```ts
@@ -226,8 +225,8 @@ export class EventLog implements AsyncDisposable {
   }
 
   /**
-   * The CRC-32C of a closed segment's whole file, to hold a copy against; reads it once. Rejects with `ERR_INVALID_ARGUMENT` when `segment`
-   * is none of `segments()`, `ERR_EVENTS_TRIMMED` when it is deleted meanwhile.
+   * The CRC-32C of a closed segment's whole file, to compare a copy with; reads the file once. Rejects with `ERR_INVALID_ARGUMENT` when `segment` is none of
+   * `segments()`, `ERR_EVENTS_TRIMMED` when it is deleted before the end.
    *
    * @example
    * ```ts
@@ -243,7 +242,7 @@ export class EventLog implements AsyncDisposable {
   }
 
   /**
-   * Reads and checks all that the log's files promise. Damage is reported, never thrown. Reading and appending go on meanwhile.
+   * Reads and checks everything that the log's files promise. Damage is reported, never thrown. Reading and appending go on during it.
    *
    * @example
    * ```ts
@@ -271,8 +270,8 @@ export class EventLog implements AsyncDisposable {
   }
 
   /**
-   * Flushes, notes on disk that the log was closed, and gives the folder back, whatever happens; the second time it does nothing. Rejects with
-   * `ERR_POISONED` when writing had failed, `ERR_IO` when the last flush does.
+   * Flushes, notes on disk that the log was closed, and gives the folder back in any case; a second call does nothing. Rejects with `ERR_POISONED` when writing had
+   * failed, `ERR_IO` when the last flush fails.
    *
    * @example
    * ```ts

@@ -1,5 +1,5 @@
-// One iteration over events, by packed pages. It sees the events that there were when it began; nothing is held natively in between, so what is
-// trimmed before it is reached is an error, never a gap.
+// One iteration over events, by packed pages. It gives the events that existed when it began. Native code holds nothing for it between pages, so events that
+// are trimmed before they are reached are an error, never a gap.
 import { Pages } from '../native/pages.ts'
 import { checkKept, view } from '../native/pool.ts'
 import type { LogHandle } from './log-handle.ts'

@@ -1,5 +1,4 @@
-// One open event log without its public face: what the log and its iterators hold on to together. When none of them is left, it is closed in
-// the background.
+// One open event log without its public face: what the log and its iterators share. When none of them is left, it is closed in the background.
 import { closed, type LedgerstoneError } from '../errors.ts'
 import { Lease } from '../internal/lease.ts'
 import type { ColdCalls } from '../native/binding.ts'
@@ -33,7 +32,7 @@ export class LogHandle {
     return this.#ends
   }
 
-  /** @throws the error that a hot call has left behind, if it did */
+  /** @throws the error of the last hot call, if `number` says that it failed */
   answer(number: number): void {
     if (number < 0) throw this.error()
   }
@@ -63,7 +62,7 @@ export class LogHandle {
   }
 }
 
-/** A function of its own: the lease must not hold on to the handle whose end it waits for. */
+/** A separate function: the lease must not keep alive the handle whose end it waits for. */
 function leaseOf(holder: LogHandle, environment: Environment, log: number): Lease {
   return new Lease('log', log, holder, undefined, (id) => {
     environment.cold.closeEventLog(id).catch(() => {}) // nobody is left to hear of it

@@ -1,41 +1,41 @@
-// What goes into an event log and what it tells, as its users see it: interfaces only.
+// The options and results of an event log, as its users see them: interfaces only.
 import type { Durability } from '../durability.ts'
 
 /** The number of an event, from 1 on, without gaps; 0 means "before everything". A safe integer. */
 export type EventId = number
 
-/** How to open an event log. `segmentBytes`, `maxEventBytes`, `durability` and `compression` may be others the next time. */
+/** How to open an event log. `segmentBytes`, `maxEventBytes`, `durability` and `compression` may differ from the last time. */
 export interface EventLogOptions {
   /** A segment file is closed before it exceeds this: 16 KiB to 1 TiB. @default 64 MiB */
   segmentBytes?: number | undefined
   /** A larger event is `ERR_LIMIT`: up to 1 GiB. @default 16 MiB */
   maxEventBytes?: number | undefined
-  /** The first id of a log that is made. One that is there keeps its ids. @default 1 */
+  /** The first id of a new log. An existing one keeps its ids. @default 1 */
   firstEventId?: EventId | undefined
   /**
-   * What has become of an event when its append returns. `durable` costs a flush for each call of an append, on the
-   * calling thread. Nothing is kept back in memory, so `applied` is as good as `written`.
+   * The level that an event has reached when its append returns. `durable` costs a flush on the calling thread for each append. Nothing is kept back in memory, so
+   * `applied` is as good as `written`.
    *
    * @default 'written'
    */
   durability?: Durability | undefined
-  /** How events are stored that become smaller by it. @default 'none' */
+  /** How events are compressed; only those that become smaller are. @default 'none' */
   compression?: 'none' | 'lz4' | 'zstd' | undefined
   /** `false`: a missing log is `ERR_NOT_FOUND`. @default true */
   create?: boolean | undefined
-  /** Reads the segments that are in the folder, archived copies for example, and changes nothing there: takes no lock, cuts nothing. @default false */
+  /** Reads the segments in the folder, for example archived copies, and changes nothing there: takes no lock, cuts nothing off. @default false */
   readOnly?: boolean | undefined
-  /** Writes a log on a file system that other machines share, where a lock may not be seen and a flush may not reach a device; otherwise `ERR_FILE_SYSTEM`. @default false */
+  /** Writes a log on a file system that other machines share: there a lock may be ignored, and a flush not reach a device. Otherwise `ERR_FILE_SYSTEM`. @default false */
   allowNetworkFileSystem?: boolean | undefined
 }
 
-/** An event log in numbers: exact at any time. */
+/** An event log in figures, exact at any time. */
 export interface EventLogStats {
   /** Events that can be read. */
   eventCount: number
-  /** The first of them; of an empty log the id that the next event gets. */
+  /** The first of them; for an empty log the id that the next event gets. */
   oldestEventId: EventId
-  /** The last of them; of an empty log the one before the next. */
+  /** The last of them; for an empty log the id before the next. */
   newestEventId: EventId
   /** Bytes of all segment files. */
   totalBytes: number
@@ -43,7 +43,7 @@ export interface EventLogStats {
   fileCount: number
 }
 
-/** A closed segment: its file never changes any more, and may be copied as any file. */
+/** A closed segment. Its file never changes any more, and may be copied like any file. */
 export interface EventSegment {
   /** The file, absolute. */
   path: string
@@ -57,8 +57,8 @@ export interface EventSegment {
 
 /** What opening a log found. */
 export interface EventLogRecovery {
-  /** It had been closed: nothing was to be recovered. False also for a log that was just made. */
+  /** It had been closed: there was nothing to recover. False also for a new log. */
   wasClosed: boolean
-  /** What a kill or a power cut has left behind the last whole event: it was cut, or, when the log is read only, is passed over. */
+  /** What a kill or a power cut has left after the last whole event: it was cut off or, when the log is read only, is skipped. */
   tornTail?: { file: string; offset: number; bytes: number }
 }

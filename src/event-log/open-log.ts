@@ -1,4 +1,4 @@
-// Opening an event log: the options are checked here, before anything happens; their ranges are the engine's business.
+// Opening an event log: the options are checked here, before anything happens; the engine knows their ranges.
 import { resolve } from 'node:path'
 import { rankOf } from '../compare-durability.ts'
 import { invalidArgument } from '../errors.ts'

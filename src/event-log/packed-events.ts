@@ -1,15 +1,15 @@
-// A batch of events as it crosses to native code: `[u32 length][bytes]` one after another, in one piece of memory that nobody else has.
+// A batch of events as it crosses to native code: `[u32 length][bytes]` one after another, in memory that no other code has.
 import { limitExceeded } from '../errors.ts'
 import { lengthOf, writeBytes } from '../internal/bytes.ts'
 import { checkEvent } from './check-event.ts'
 
 const HEAD = 4
-/** A batch of more bytes is to be several. */
+/** A larger batch has to be split. */
 const MAX_BATCH_BYTES = 2 ** 30
 
 /** @throws `ERR_INVALID_ARGUMENT`, `ERR_LIMIT` before anything is copied */
 export function packEvents(given: readonly Uint8Array[], maxEventBytes: number): Buffer {
-  const events = Array.from(given) // looked at twice: an accessor of the user's might give something else the second time
+  const events = Array.from(given) // read twice: an accessor of the user's might return something else the second time
   let bytes = 0
   for (const event of events) {
     checkEvent(event, maxEventBytes, 'events')

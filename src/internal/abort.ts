@@ -1,4 +1,4 @@
-// Who waits under which AbortSignal. One listener per signal, however many wait: Node warns of a leak at the eleventh.
+// Callers that wait under an AbortSignal. One listener per signal, however many wait: Node warns of a leak at the eleventh.
 
 import { Deferred } from './deferred.ts'
 
@@ -9,13 +9,13 @@ interface Watched {
   readonly listener: () => void
 }
 
-/** The signals that one store's callers wait under. A listener is removed with its last waiter. */
+/** The signals that the callers of one store wait under. A listener is removed with its last waiter. */
 export class AbortWatch {
   readonly #signals = new Map<AbortSignal, Watched>()
 
   /**
-   * Calls `abort` once, with the signal's reason, if the signal has aborted, or aborts, before the returned function is called. Never within this call.
-   * Signals of other makes are the user's code: what one throws when it is listened to ends the waiting as its reason would.
+   * Calls `abort` once, with the signal's reason, if the signal has aborted, or aborts before the returned function is called. Never within this call. A signal
+   * of another implementation is the user's code: if its `addEventListener` throws, the error ends the waiting as an abort would.
    */
   add(signal: AbortSignal, abort: Abort): () => void {
     try {
@@ -58,7 +58,7 @@ export class AbortWatch {
     try {
       signal.removeEventListener('abort', watched.listener)
     } catch {
-      // Nobody waits under it any more: should it still call, nobody is told.
+      // No caller waits under it any more: if it fires all the same, nothing happens.
     }
   }
 }
@@ -71,7 +71,7 @@ function reasonOf(signal: AbortSignal): unknown {
   }
 }
 
-/** A signal that has aborted tells nobody any more. */
+/** For a signal that has aborted already: it fires no event any more. */
 function abortSoon(reason: unknown, abort: Abort): () => void {
   let isWanted = true
   const tell = async (): Promise<void> => {

@@ -1,5 +1,5 @@
-// Text and bytes, by Node's own fast paths of Buffer, which its public types leave out (Bun and Deno have them too). `Buffer.write` and
-// `toString` go through them after sorting out their optional arguments. Where they are missing the public ones serve.
+// Text and bytes, by Buffer's internal fast paths, which its public types leave out (Bun and Deno have them too). `Buffer.write` and `toString` use them after sorting
+// out their optional arguments. Where they are missing, the public methods serve.
 import { types } from 'node:util'
 
 interface FastPaths {
@@ -66,7 +66,7 @@ export function readUtf8(from: Buffer, start: number, end: number): string {
   return utf8Slice.call(from, start, end)
 }
 
-/** The bytes of `from[start..end]`, one code unit each: strings of this kind compare as their bytes do. */
+/** The bytes of `from[start..end]`, one code unit each: such strings compare as their bytes do. */
 export function readLatin1(from: Uint8Array, start: number, end: number): string {
   return latin1Slice.call(from as Buffer, start, end)
 }
@@ -76,19 +76,19 @@ export function utf8AsLatin1(text: string): string {
   return isAscii(text) ? text : Buffer.from(text, 'utf8').toString('latin1')
 }
 
-/** Whether every character is below 0x80: then UTF-8, latin1 and the string itself are the same. */
+/** Whether every character is below 0x80: then UTF-8, latin1 and the string itself have the same bytes. */
 export function isAscii(text: string): boolean {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
   return true
 }
 
-/** Whether `text` has no lone surrogate, that is, whether UTF-8 can say it. */
+/** Whether `text` has no lone surrogate, so that UTF-8 can encode it. */
 export function isWellFormed(text: string): boolean {
   return (text as string & { isWellFormed(): boolean }).isWellFormed()
 }
 
-// What a Uint8Array says of itself may be another's word: a subclass or the object itself can have a `length`, a `buffer`, a tag of its own. So the
-// getters of the language are asked, which know only what is there.
+// A Uint8Array's properties may be the user's: a subclass, or the object itself, can define `length`, `buffer` or a tag. The getters on the language's prototype read the
+// real ones.
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object
 const tagGetter = getterOf<string | undefined>(typedArray, Symbol.toStringTag)
 const lengthGetter = getterOf<number>(typedArray, 'length')
@@ -104,18 +104,18 @@ export function isBytes(value: unknown): value is Uint8Array {
   return tagGetter.call(value) === 'Uint8Array'
 }
 
-/** How many bytes there are, or code units of a string. */
+/** The number of bytes, or of code units of a string. */
 export function lengthOf(bytes: Uint8Array | string): number {
   return typeof bytes === 'string' ? bytes.length : lengthGetter.call(bytes)
 }
 
-/** Whether their memory was given away (`transfer`, `postMessage`): then there are none, and nobody meant that. */
+/** Whether their memory was given away (`transfer`, `postMessage`): then there are none, which no caller intends. */
 export function isDetached(bytes: Uint8Array): boolean {
   if (lengthGetter.call(bytes) > 0) return false
   try {
     return new Uint8Array(bufferGetter.call(bytes)).length < 0
   } catch {
-    return true // there are no views of what is gone
+    return true // there are no views of detached memory
   }
 }
 
@@ -124,16 +124,16 @@ export function isShared(bytes: Uint8Array): boolean {
   return types.isSharedArrayBuffer(bufferGetter.call(bytes))
 }
 
-/** A copy that nobody else writes to. */
+/** A copy that no other code writes to. */
 export function copyOf(bytes: Uint8Array): Buffer {
   const copy = Buffer.allocUnsafeSlow(lengthOf(bytes))
-  // Of a buffer that grows meanwhile as many as there were: `set` would refuse.
+  // As many as there were, if the buffer grows during the copy: `set` would refuse.
   if (isShared(bytes)) for (let i = 0; i < copy.length; i++) copy[i] = bytes[i] as number
   else setBytes.call(copy, bytes)
   return copy
 }
 
-/** The same, if there is anything to copy; text is immutable as it is. */
+/** The same for bytes that may change; text is returned as it is, since it is immutable. */
 export function owned(bytes: Uint8Array | string): Uint8Array | string {
   return typeof bytes === 'string' ? bytes : copyOf(bytes)
 }

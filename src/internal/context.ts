@@ -1,8 +1,8 @@
-// The async context (AsyncLocalStorage) in which functions run that are kept. Whoever happens to call a kept function later is somebody else: another
-// request, another tenant. Only what is kept pays for this.
+// The async context (AsyncLocalStorage) for functions that are kept. The code that calls a kept function later runs in another context: another request, another
+// tenant. Only functions that are kept pay for this.
 import { AsyncLocalStorage } from 'node:async_hooks'
 
-/** Runs functions in a context. */
+/** Runs functions in one context. */
 export type Context = <R>(fn: () => R) => R
 
 /** The context of the running call, for a function that is kept. */
@@ -10,12 +10,12 @@ export function currentContext(): Context {
   return AsyncLocalStorage.snapshot()
 }
 
-/** The context in which this package was loaded: of what is told to the process and is no caller's, as warnings and diagnostics channels. */
+/** The context in which this package was loaded: for what concerns the process and no caller, such as warnings and diagnostics channels. */
 export const nobodysContext: Context = AsyncLocalStorage.snapshot()
 
 const calls = new AsyncLocalStorage<OngoingCall>()
 
-/** A call of a function, with all that it awaits until it is over, so that whoever is called from inside can tell. Made and run once. */
+/** A call of a function, with all that it awaits until it is over. Code that is called from inside can recognise it. Made and run once. */
 export class OngoingCall {
   readonly #owner: object
   readonly #outer: OngoingCall | undefined = calls.getStore()

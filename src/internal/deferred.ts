@@ -1,6 +1,6 @@
-// A promise and the means to settle it, for whoever learns the outcome later.
+// A promise and the means to settle it, for code that learns the outcome later.
 
-/** A promise with its two ends held apart. */
+/** A promise with its `resolve` and `reject`. */
 export class Deferred<T> {
   readonly promise: Promise<T>
   resolve!: (value: T) => void

@@ -1,9 +1,9 @@
-// What native code keeps for a JavaScript object, and who gives it back when the object is forgotten. A lease is closed once, by its holder,
-// by its owner's end or, when the holder was garbage-collected, in the background with one warning per kind.
+// A resource that native code keeps for a JavaScript object, and how it is given back when the object is forgotten. A lease is closed once: by its holder, by
+// the end of its owner or, when the holder was garbage-collected, in the background with one warning per kind.
 import { nobodysContext } from './context.ts'
 import { performance } from './platform.ts'
 
-/** What a forgotten lease was for, as the warning says it. */
+/** What a forgotten lease was for, in the words of the warning. */
 export type LeaseKind = 'store' | 'snapshot' | 'range' | 'lock' | 'log' | 'snapshot set' | 'segments' | 'pause'
 
 const REMEDY: Record<LeaseKind, string> = {
@@ -27,7 +27,7 @@ export class Lease {
   readonly #owner: Set<Lease> | undefined
   #close: ((id: number) => void) | undefined
 
-  /** `holder` is whose garbage collection ends the lease; `owner` lists the leases that end with something larger. */
+  /** The lease ends when `holder` is garbage-collected; `owner` lists the leases that end with something larger. */
   constructor(kind: LeaseKind, id: number, holder: object, owner: Set<Lease> | undefined, close: (id: number) => void) {
     this.id = id
     this.kind = kind
@@ -64,7 +64,7 @@ export class Lease {
   }
 }
 
-/** Something of this kind was forgotten and has been released: tells so, once for each kind. */
+/** A lease of this kind was forgotten and has been released: warns once for each kind. */
 export function warnForgotten(kind: LeaseKind): void {
   if (warned.has(kind)) return
   warned.add(kind)

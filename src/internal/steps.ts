@@ -1,10 +1,10 @@
-// The steps of an asynchronous iteration: those that are asked for at once are taken one after another.
+// The steps of an asynchronous iteration: steps that are requested at once are taken one after another.
 
 /** The steps of one iteration. */
 export class Steps {
   #last: Promise<unknown> | undefined
 
-  /** Takes `step` behind those that are under way. */
+  /** Takes `step` after those that are under way. */
   take<T>(step: () => Promise<T>): Promise<T> {
     const taken = this.#last === undefined ? step() : this.#last.then(step)
     const forget = (): void => {

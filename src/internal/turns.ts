@@ -1,13 +1,13 @@
-// When the event loop is given a turn. A wait that has been answered settles in a microtask, and a program that awaits one after another would run for
-// seconds without sockets, timers or signals being looked at. So everything that settles asks here: when the loop is known to have had no turn for a
-// while, it settles in the loop's next turn, in order. Knows nothing of stores.
+// When the event loop gets a turn. A wait that has been answered settles in a microtask, so a program that awaits one after another would run for seconds
+// without looking at sockets, timers or signals. So everything that settles asks here: when the loop is known to have had no turn for a while, it settles in
+// the loop's next turn, in order. Knows nothing of stores.
 import { performance, setImmediate } from './platform.ts'
 
-/** A turn is looked for when none is known for so long, and waited for when it has not come for as long again: in ms. */
+/** In ms: how long no turn may be known before one is looked for, and again before it is waited for. */
 const STEP_MS = 1
-/** So many settle between two looks at the clock at most: a look costs as much as a twentieth of a commit. */
+/** How many may settle between two looks at the clock: a look costs as much as a twentieth of a commit. */
 const MAX_STRIDE = 63
-/** If so much time goes by between two looks they are too rare, in ms; below the other they are too frequent. */
+/** In ms: if more goes by between two looks, they are too rare; if less than the next, too frequent. */
 const SLOW_MS = 0.5
 const QUICK_MS = 0.1
 
@@ -15,7 +15,7 @@ const QUICK_MS = 0.1
 export class Turns {
   readonly #now: () => number
   readonly #nextTurn: (callback: () => void) => unknown
-  /** So many more settle before the clock is looked at. */
+  /** How many more settle before the next look at the clock. */
   #left = 0
   #stride = 0
   #lookedMs = 0
@@ -29,32 +29,32 @@ export class Turns {
     this.#nextTurn = nextTurn
   }
 
-  /** Something is about to settle: whether that has to wait for the loop's next turn. Then {@link later} is for it. */
+  /** Called when something is about to settle: whether it has to wait for the loop's next turn, by {@link later}. */
   isDue(): boolean {
     return this.#left-- > 0 ? this.#isDue : this.#look()
   }
 
-  /** Calls `settle` in the next turn of the loop, behind what waits for that already. */
+  /** Calls `settle` in the next turn of the loop, after what waits for it already. */
   later(settle: () => void): void {
     this.#later.push(settle)
   }
 
-  /** What an asynchronous function has to wait for before it ends, if it has to. */
+  /** What an asynchronous function has to wait for before it ends, if anything. */
   pause(): Promise<undefined> | undefined {
     return this.isDue() ? new Promise((resolve) => this.later(() => resolve(undefined))) : undefined
   }
 
-  /** A promise of `value`, which is there. */
+  /** A promise of a value that is known. */
   give<T>(value: T): Promise<T> {
     return this.isDue() ? new Promise((resolve) => this.later(() => resolve(value))) : Promise.resolve(value)
   }
 
-  /** A promise that rejects. */
+  /** A promise that rejects with `reason`. */
   refuse(reason: unknown): Promise<never> {
     return this.isDue() ? new Promise((_, reject) => this.later(() => reject(reason))) : Promise.reject(reason)
   }
 
-  /** Does asynchronous work of which nobody knows that it takes a turn, above all when it fails at once. */
+  /** Does asynchronous work that may end without a turn, above all when it fails at once. */
   async within<T>(work: () => T | PromiseLike<T>): Promise<T> {
     try {
       return await work()
@@ -81,7 +81,7 @@ export class Turns {
 
   #expect(): void {
     this.#nextTurn(this.#onTurn)
-    this.#isExpected = true // not before it is certain to come: V8 may cut this off where the stack ends
+    this.#isExpected = true // not before the turn is certain to come: V8 may cut this off where the stack ends
   }
 
   readonly #onTurn = (): void => {

@@ -1,31 +1,32 @@
-// Who locks: one environment, for one handle of a store or for a lock manager of its own. What can be had at once is one native call; what
-// cannot is waited for here, with the time limit and the signal, until native code says that it was granted or is told to wait no longer.
-import { closed, lockTimeout } from '../errors.ts'
+// A client of locks: one environment, for one handle of a store or for a separate lock manager. A set that is free is one native call. A set that is not waits
+// here, with its time limit and signal, until native code has granted it or has been asked to stop waiting.
+import { closed } from '../errors.ts'
 import { AbortWatch } from '../internal/abort.ts'
 import { Deferred } from '../internal/deferred.ts'
 import { queueMicrotask, throwIfAborted } from '../internal/platform.ts'
 import type { Turns } from '../internal/turns.ts'
 import type { Environment } from '../native/environment.ts'
 import { EmbeddedLockGuard, type LockHolder } from './lock-guard.ts'
+import { lockTimeout } from './lock-timeout.ts'
 import type { LockGuard, LockSet, LockStats } from './locks.ts'
 import { PackedLockSet } from './packed-lock-set.ts'
 import { TimeLimits } from './time-limits.ts'
 
-/** What becomes of a set that cannot be had at once: the third argument of the native call. */
+/** What happens to a set that is not free: the third argument of the native call. */
 const REFUSE = 0
 const WAIT = 1
 const TIME_OUT = 2
-/** Why waiting ends. */
+/** Why the waiting ends. */
 const TIME_IS_OVER = 0
 const ABORTED = 1
-/** What giving back or withdrawing has done, added up. */
+/** What giving back or withdrawing has done, as flags. */
 const DONE = 1
 const OWN_GRANTS = 2
 const FAILED = -3
 
 interface Waiting {
   readonly granted: Deferred<LockGuard>
-  /** Ends the watching of the signal. */
+  /** Stops watching the signal. */
   readonly forget: (() => void) | undefined
 }
 
@@ -35,15 +36,15 @@ export interface LockingStore {
   readonly shared: { readonly aborts: AbortWatch }
 }
 
-/** One that nobody uses. Filling it may run code of the user's, which may lock: whoever uses it takes it away. */
+/** A packed set that is not in use. Filling it may run code of the user's, which may lock: whatever uses it takes it out of here. */
 let spare: PackedLockSet | undefined
 const tokens = new Float64Array(64)
 
-/** One who locks. */
+/** A client of locks. */
 export class LockClient implements LockHolder {
   readonly #environment: Environment
   readonly #id: number
-  /** The handle of the store whose locks these are: it must not be collected before. */
+  /** The handle of the store whose locks these are: it must not be collected earlier. */
   readonly #store: LockingStore | undefined
   readonly #aborts: AbortWatch
   readonly #waiting = new Map<number, Waiting>()
@@ -51,7 +52,7 @@ export class LockClient implements LockHolder {
   #isClosed = false
   #looksSoon = false
 
-  /** `id` is what native code knows the client by; it ends with `store`, or when this object is collected. */
+  /** `id` is native code's number for the client, which ends with `store`, or when this object is collected. */
   constructor(environment: Environment, id: number, store: LockingStore | undefined) {
     this.#environment = environment
     this.#id = id
@@ -65,8 +66,8 @@ export class LockClient implements LockHolder {
   }
 
   /**
-   * All of the set, at once if it can be had, else when it can be had before `timeoutMs` are over. One native call, or a few more when it has to be
-   * waited for. What is wrong at once is thrown.
+   * Acquires the whole set: at once if it is free, else when it becomes free within `timeoutMs`. One native call, or a few more when it waits. What is wrong from the
+   * beginning is thrown.
    */
   acquire(keys: LockSet, timeoutMs: number, signal: AbortSignal | undefined): LockGuard | Promise<LockGuard> {
     const packed = this.#pack(keys)
@@ -78,7 +79,7 @@ export class LockClient implements LockHolder {
     return this.#wait(-token, timeoutMs, signal)
   }
 
-  /** All of the set, when it can be had now. */
+  /** The whole set, if it is free now. */
   tryAcquire(keys: LockSet): LockGuard | undefined {
     const token = this.#lock(this.#pack(keys), REFUSE)
     if (token > 0) return new EmbeddedLockGuard(this, token)
@@ -99,7 +100,7 @@ export class LockClient implements LockHolder {
     return this.#after(this.#environment.hot.unlock(this.#id, token))
   }
 
-  /** Fetches what has been granted since somebody began to wait. */
+  /** Fetches the sets that have been granted after waiting. */
   look(): void {
     let count = tokens.length
     while (count === tokens.length && this.#waiting.size > 0) {
@@ -111,7 +112,7 @@ export class LockClient implements LockHolder {
     }
   }
 
-  /** Its store is closing: what is held goes back, who waits is told. */
+  /** The store is closing: held sets are given back, waiters rejected. */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -132,7 +133,7 @@ export class LockClient implements LockHolder {
 
   #lock(packed: PackedLockSet, otherwise: number): number {
     const token = this.#environment.hot.lock(this.#id, packed.buffer, packed.length, otherwise)
-    spare = packed // from here on it is only read, and nothing of the user's runs before that
+    spare = packed // from here on it is only read, and no user code runs before that
     return token
   }
 
@@ -149,7 +150,7 @@ export class LockClient implements LockHolder {
     const packed = takeSet()
     const done = this.#after(this.#environment.hot.withdraw(this.#id, token, TIME_IS_OVER, packed.buffer))
     spare = packed
-    // Otherwise it was granted before this thread found the time to look at its clock.
+    // Otherwise it was granted before this thread came to look at its clock.
     if (done) this.#settle(token)?.granted.reject(timedOut(packed))
     else this.look()
   }
@@ -161,7 +162,7 @@ export class LockClient implements LockHolder {
     this.#settle(token)?.granted.reject(reason)
   }
 
-  /** It is waited for no longer. */
+  /** The waiting for it has ended. */
   #settle(token: number): Waiting | undefined {
     const waiting = this.#waiting.get(token)
     if (waiting === undefined) return undefined
@@ -172,14 +173,14 @@ export class LockClient implements LockHolder {
     return waiting
   }
 
-  /** What this thread's own call has granted to others of this thread, nobody else tells them. */
+  /** Sets that this thread's call has granted to other waiters of this thread: native code does not wake for them. */
   #after(flags: number): boolean {
     if ((flags & OWN_GRANTS) !== 0 && !this.#looksSoon) {
       queueMicrotask(() => {
         this.#looksSoon = false
         this.look()
       })
-      this.#looksSoon = true // not before it is certain that somebody takes it back
+      this.#looksSoon = true // not before the reset is certain
     }
     return (flags & DONE) !== 0
   }
@@ -191,14 +192,14 @@ function takeSet(): PackedLockSet {
   return packed
 }
 
-/** From what native code has written to the front of the set's buffer. */
+/** From what native code has written to the beginning of the set's buffer. */
 function timedOut(packed: PackedLockSet): Error {
   const { buffer } = packed
   const heldMs = Math.round(buffer.readDoubleLE(8))
   return lockTimeout(Math.round(buffer.readDoubleLE(16)), buffer.readDoubleLE(0), heldMs)
 }
 
-/** A lock manager that nobody can reach any more has nothing to release: guards and waiters would have kept it. */
+/** A lock manager that is unreachable has nothing to release: guards and waiters would have kept it alive. */
 const unreachable = new FinalizationRegistry<{ environment: Environment; id: number }>(({ environment, id }) => {
   environment.cold.closeLocks(id)
 })

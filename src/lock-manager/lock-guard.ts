@@ -1,19 +1,19 @@
-// A set that is held. Forgetting one is a mistake that costs others their time, not the whole process its locks: it is released in the
-// background. Most guards live for a moment, so only those that have outlived a while are worth the price of being watched by the collector.
+// A set that is held. A forgotten guard costs others their time, but not the process its locks: it is released in the background. Most guards live for a moment, so
+// only those that have lived longer are worth the price of being watched by the collector.
 import { closed } from '../errors.ts'
 import { warnForgotten } from '../internal/lease.ts'
 import { setTimeout } from '../internal/platform.ts'
 import type { LockGuard } from './locks.ts'
 
-/** Who holds the sets: what a guard needs of the client that acquired it. */
+/** Holds the sets: the part of the client that a guard needs. */
 export interface LockHolder {
-  /** For how long, in ms; negative when it is not held. */
+  /** How long it has been held, in ms; negative when it is not held. */
   heldMs(token: number): number
-  /** Whether it was held. */
+  /** Returns whether it was held. */
   release(token: number): boolean
 }
 
-/** Guards of one environment that are not watched yet. */
+/** Guards of this thread that are not watched yet. */
 const young: EmbeddedLockGuard[] = []
 const MAX_YOUNG = 512
 const YOUNG_MS = 50
@@ -22,7 +22,7 @@ let growsUp = false
 /** A guard, by the token that native code gave. */
 export class EmbeddedLockGuard implements LockGuard {
   readonly #holder: LockHolder
-  /** 0: released. */
+  /** 0 once it is released. */
   #token: number
 
   constructor(holder: LockHolder, token: number) {
@@ -60,7 +60,7 @@ function growUpSoon(): void {
     growsUp = false
     watchYoung()
   }, YOUNG_MS).unref()
-  growsUp = true // not before it is certain that somebody takes it back
+  growsUp = true // not before the reset is certain
 }
 
 function watchYoung(): void {
@@ -68,7 +68,7 @@ function watchYoung(): void {
   young.length = 0
 }
 
-/** A guard that was released in time is forgotten too, with a token that names nothing any more. */
+/** A guard that was released in time also comes here, with a token that names nothing any more. */
 const forgotten = new FinalizationRegistry<{ holder: LockHolder; token: number }>(({ holder, token }) => {
   if (holder.release(token)) warnForgotten('lock')
 })

@@ -1,33 +1,28 @@
-// The lock manager as its users hold it: it checks the arguments and passes on.
-import { invalidArgument } from '../errors.ts'
+// The lock manager as its users see it: checks the arguments and passes the calls on to its client.
 import { isThenable } from '../internal/thenable.ts'
 import { checkFunction, checkOptions, checkPowerOfTwo, checkSignal } from '../internal/validate.ts'
 import { Environment } from '../native/environment.ts'
 import { LockClient } from './lock-client.ts'
+import { checkedTimeout, DEFAULT_LOCK_TIMEOUT_MS } from './lock-timeout.ts'
 import type { LockGuard, LockManagerOptions, LockOptions, LockSet, LockStats } from './locks.ts'
 
 const MANAGER_OPTIONS: ReadonlySet<string> = new Set(['stripes', 'timeoutMs'])
 const LOCK_OPTIONS: ReadonlySet<string> = new Set(['timeoutMs', 'signal'])
 const DEFAULT_STRIPES = 16_384
-/** How long a set of locks is waited for unless somebody says otherwise. */
-export const DEFAULT_LOCK_TIMEOUT_MS = 5_000
-/** The longest that a timer can wait. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1
 
 /**
- * Locks for names: shared or exclusive, any number at once. Every name is hashed to one of a fixed number of stripes, and the stripes are what is
- * locked; names on the same stripe wait for each other needlessly, and rarely.
+ * Locks for names: shared or exclusive, any number at once. Every name is hashed to one of a fixed number of stripes, and the stripes are what is locked: now and then
+ * names on the same stripe wait for each other needlessly.
  *
- * First come first served holds for sets: of two that have a stripe in common, and do not both only read it, the one that was asked for first is granted first,
- * however wide it is. It takes its place on all of its stripes when it is asked for, so those who come later and want one of them wait behind it, also
- * while that stripe is free. A stream of narrow sets keeps no wide one from its turn.
+ * Sets are granted first come first served: of two sets that share a stripe, and do not both only read it, the one that was requested first is granted first, however
+ * large it is. A set takes its place on all of its stripes when it is requested, so later sets wait behind it, even for a stripe that is still free. A stream of
+ * small sets cannot keep a large one waiting for ever.
  *
- * **Acquire all that you need at once.** Sets never wait for each other in a
- * circle. Who holds one set and waits for another can: such a dead-lock lasts until the first time limit of those in it. The same set asked for again
- * while it is held waits for itself.
+ * **Acquire everything that you need at once.** Then sets never wait for each other in a circle. A caller that holds one set and waits for another can cause a
+ * dead-lock, which lasts until the first time limit in it. A set that is requested again by its holder waits for itself.
  *
- * A manager made with `new` is its thread's own. `store.locks` is one for all threads of the process that have the store open; what a
- * thread that ends, or a handle that is closed, still held is released.
+ * A manager made with `new` belongs to its thread. `store.locks` is shared by all threads of the process that have the store open; what a thread or a handle still
+ * holds at its end is released.
  *
  * @example
  * ```ts
@@ -62,7 +57,7 @@ export class LockManager {
   }
 
   /**
-   * Waits until all of the set can be had. What can be had at once costs one native call; nobody who came first is overtaken.
+   * Waits until the whole set is granted. A set that is free costs one native call; a caller that came first is never overtaken.
    *
    * Rejects with `ERR_LOCK_TIMEOUT` (`waitedMs`, `stripe`, `heldMs`), the signal's reason, `ERR_CLOSED` (the store was closed),
    * `ERR_INVALID_ARGUMENT`, `ERR_LIMIT`. Then nothing is held.
@@ -101,7 +96,7 @@ export class LockManager {
   }
 
   /**
-   * All of the set now, or `undefined` and nothing. @throws `ERR_INVALID_ARGUMENT`, `ERR_LIMIT`, `ERR_CLOSED`
+   * The whole set if it is free now, otherwise `undefined`. @throws `ERR_INVALID_ARGUMENT`, `ERR_LIMIT`, `ERR_CLOSED`
    *
    * @example
    * ```ts
@@ -115,8 +110,7 @@ export class LockManager {
   }
 
   /**
-   * Runs `fn` while all of the set is held, and releases it whatever happens. Rejects with what {@link LockManager.acquire} rejects with, and with what
-   * `fn` throws.
+   * Runs `fn` while the whole set is held, and releases it in any case. Rejects with what {@link LockManager.acquire} rejects with, and with what `fn` throws.
    *
    * @example
    * ```ts
@@ -144,10 +138,4 @@ export class LockManager {
   stats(): LockStats {
     return this.#client.stats()
   }
-}
-
-/** A time limit for a set of locks, in ms. @throws `ERR_INVALID_ARGUMENT` @internal */
-export function checkedTimeout(value: unknown): number {
-  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_TIMEOUT_MS) return value as number
-  throw invalidArgument('timeoutMs', `an integer from 0 to ${MAX_TIMEOUT_MS} is needed`)
 }

@@ -1,4 +1,4 @@
-// The locks as their users see them: interfaces only.
+// Locks as their users see them: interfaces only.
 declare const refBrand: unique symbol
 /** A key of a collection, named by {@link Collection.key}, or a span of keys, by {@link Collection.keys}. */
 export interface KeyRef {
@@ -6,17 +6,16 @@ export interface KeyRef {
 }
 
 /**
- * What can be locked: a name of one's own (a string, or bytes; a string and its UTF-8 bytes are the same name), or a key of a collection as
- * `collection.key()` gives it. Names are not empty, at most 1 MiB long, and never the same lock as a key of a collection, unless they
- * happen to share a stripe.
+ * A name of a lock: any string or bytes (a string and its UTF-8 bytes are the same name), or a key of a collection from `collection.key()`. Names are not
+ * empty, at most 1 MiB long, and never the same lock as a key of a collection, unless they happen to share a stripe.
  */
 export type LockKey = string | Uint8Array | KeyRef
 
-/** What one caller wants at once. A key named in both is wanted for writing. */
+/** The locks that one caller needs at once. A key named in both is locked exclusively. */
 export interface LockSet {
-  /** Shared with others that read. */
+  /** Shared with other readers. */
   read?: readonly LockKey[] | undefined
-  /** Alone. */
+  /** Exclusive. */
   write?: readonly LockKey[] | undefined
 }
 
@@ -24,21 +23,21 @@ export interface LockSet {
 export interface LockOptions {
   /** One limit for the whole set, in ms: an integer from 0 (now or `ERR_LOCK_TIMEOUT`) to 2^31-1. @default the manager's */
   timeoutMs?: number | undefined
-  /** Ends the waiting with the signal's reason. A grant that comes at the same time is given back. @default none */
+  /** Ends the waiting with the signal's reason. If the set is granted at the same time, it is given back. @default none */
   signal?: AbortSignal | undefined
 }
 
 /** {@link LockManager}'s options. */
 export interface LockManagerOptions {
-  /** How many stripes: a power of two up to 1,048,576. Two names share one by chance: fewer stripes, more needless waiting. @default 16384 */
+  /** The number of stripes: a power of two up to 1,048,576. With fewer stripes more names share one, and wait needlessly. @default 16384 */
   stripes?: number | undefined
-  /** How long `acquire` waits unless it says otherwise, in ms. @default 5000 */
+  /** How long `acquire` waits by default, in ms. @default 5000 */
   timeoutMs?: number | undefined
 }
 
-/** A lock manager in figures, all its threads together. Sets are counted, not stripes. */
+/** A lock manager in figures, over all its threads. Sets are counted, not stripes. */
 export interface LockStats {
-  /** How many stripes there are. */
+  /** The number of stripes. */
   stripes: number
   /** Sets that are held. */
   held: number
@@ -56,12 +55,12 @@ export interface LockStats {
   longestHoldMs: number
 }
 
-/** A set that is held, until it is released. */
+/** A set that is held until it is released. */
 export interface LockGuard extends Disposable {
-  /** For how long, in ms. `ERR_CLOSED` once it is held no more. */
+  /** How long it has been held, in ms. `ERR_CLOSED` once it is released. */
   readonly heldMs: number
   /**
-   * Gives all of it back. Harmless the second time: it never frees what others have got since.
+   * Releases the whole set. The second call does nothing: it never releases what others have got since.
    *
    * @example
    * ```ts

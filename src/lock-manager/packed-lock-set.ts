@@ -1,5 +1,5 @@
-// A set of keys on its way to native code, one record after the other in a buffer that is used over and over: u32 (length << 1 | exclusive),
-// then the name. A name's first byte says whose it is: 0 the caller's own, 1 a collection's.
+// A set of keys on its way to native code, one record after another in a buffer that is used again: u32 (length << 1 | exclusive), then the name. The first byte of a
+// name says what it is: 0 a name of the caller's, 1 a key of a collection.
 import { invalidArgument, limitExceeded } from '../errors.ts'
 import { isBytes, lengthOf, writeBytes, writeUtf8 } from '../internal/bytes.ts'
 import { allocate } from '../native/pool.ts'
@@ -22,14 +22,14 @@ export class PackedLockSet {
   length = 0
 
   /**
-   * Packs `keys`. Keys of collections are taken of any store, or of the one with this number alone.
+   * Packs `keys`. Keys of collections may be of any store, or only of the one with this number if it is given.
    *
    * @throws `ERR_INVALID_ARGUMENT`, `ERR_LIMIT` (`lockKeyBytes`)
    */
   fill(keys: LockSet, storeKey: number | undefined): void {
     if (typeof keys !== 'object' || keys === null) throw invalidArgument('keys', 'an object with `read` and `write` is needed')
     for (const name of Object.keys(keys)) if (name !== 'read' && name !== 'write') throw invalidArgument(`keys.${name}`, 'unknown option')
-    // First, because a getter of the caller's could come back here.
+    // First, because a getter of the caller's could call back into this.
     const { read, write } = keys
     this.length = 0
     if (this.buffer.length > KEPT_BYTES) this.buffer = allocate(INITIAL_BYTES)
@@ -56,7 +56,7 @@ export class PackedLockSet {
     }
   }
 
-  /** The name's bytes are there: writes what stands before them. */
+  /** The bytes of the name are written: writes what precedes them. */
   #close(mode: number, namespace: number, bytes: number, argument: string): void {
     if (bytes === 0) throw invalidArgument(argument, 'a key is not empty')
     if (bytes > MAX_NAME_BYTES) throw limitExceeded('the name of a lock', 'lockKeyBytes', bytes, MAX_NAME_BYTES)

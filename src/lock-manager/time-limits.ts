@@ -1,4 +1,4 @@
-// When those who wait for locks are to wait no longer: one timer for all of them, set for the earliest. As long as somebody waits, the process does too.
+// The time limits of those who wait for locks: one timer for all of them, set for the earliest. While a caller waits, the timer keeps the process alive.
 import { clearTimeout, performance, setTimeout } from '../internal/platform.ts'
 
 /** The time limits of what one client waits for, by token. */
@@ -9,19 +9,19 @@ export class TimeLimits {
   /** When the timer is due, on the clock of `performance.now()`. */
   #dueMs = Infinity
 
-  /** `isOver` is called once for each token whose time is over, in the order of the times. */
+  /** `isOver` is called once for each token that has run out of time, in the order of the times. */
   constructor(isOver: (token: number) => void) {
     this.#isOver = isOver
   }
 
-  /** `token` is waited for from now on, for so long. */
+  /** `token` waits from now on, for `timeoutMs` at most. */
   add(token: number, timeoutMs: number): void {
     const endMs = performance.now() + timeoutMs
     this.#ends.set(token, endMs)
     if (endMs < this.#dueMs) this.#set(endMs, timeoutMs)
   }
 
-  /** It is waited for no longer. A timer that nobody needs would keep alive whoever waited. */
+  /** `token` waits no longer. A timer that is not needed would keep the process alive. */
   delete(token: number): void {
     if (this.#ends.delete(token) && this.#ends.size === 0) this.#clear()
   }
@@ -38,7 +38,7 @@ export class TimeLimits {
     this.#dueMs = Infinity
   }
 
-  /** Whose time is over is told; the timer is set for the earliest of the others. Whom it was set for has been granted most of the time. */
+  /** Reports the tokens that have run out of time, and sets the timer for the earliest of the others. Mostly the token that it was set for has been granted. */
   readonly #look = (): void => {
     this.#clear()
     const nowMs = performance.now()

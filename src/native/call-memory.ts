@@ -1,20 +1,20 @@
-// Where the arguments of a hot read are put and its answer is found: memory that native code sees, one for each environment, laid out as
-// `crates/binding/src/environment/call_memory.rs` has it. Between what is put here and the call nothing of the user's may run, which could read in between.
+// The arguments of a hot read and its answer: memory that native code sees, one for each environment, laid out as
+// `crates/binding/src/environment/call_memory.rs` has it. Between writing the arguments and the call no user code may run: it could read and overwrite them.
 import { lengthOf, writeUtf8 } from '../internal/bytes.ts'
 import type { ColdCalls } from './binding.ts'
 import { nativeMissing } from './native-file.ts'
 
-/** Into `numbers`: a store or a snapshot; an event's id. */
+/** In `numbers`: a store or a snapshot; an event's id. */
 export const READER = 0
 export const ID = 1
-/** Into `words`: the collection; the key's length; the place in the pool. */
+/** In `words`: the collection; the key's length; the place in the pool. */
 export const SLOT = 4
 export const KEY_BYTES = 5
 export const OFFSET = 6
-/** Out of `words`: a length, 0 or 1, or what {@link HotCalls} says. */
+/** In `words`: a length, 0 or 1, or what {@link HotCalls} says. */
 export const ANSWER = 7
 const KEY_AT = 32
-/** Up to here a loop beats a call into Node. */
+/** Up to this length a loop is faster than a call into Node. */
 const SHORT = 64
 
 /** The arguments and the answer of one hot read. */
@@ -23,7 +23,7 @@ export class CallMemory {
   readonly words: Int32Array
   readonly #key: Buffer
 
-  /** @throws `ERR_NATIVE_MISSING` where programs that embed Node copy native memory: native code would read other keys than were asked for */
+  /** @throws `ERR_NATIVE_MISSING` where a program that embeds Node copies native memory: native code would read other keys than were asked for */
   constructor(cold: ColdCalls) {
     const { buffer: memory, byteOffset, byteLength } = cold.callMemory()
     this.numbers = new Float64Array(memory, byteOffset, KEY_AT / 8)
@@ -36,8 +36,8 @@ export class CallMemory {
   }
 
   /**
-   * Puts a reader, a slot and a key that can exist. The key first, whose length may be a getter that reads. Copied here byte by byte, a Uint8Array's
-   * underlying memory object, which is rarely in the cache, is not touched at all.
+   * Writes a reader, a slot and a key that is valid. The key comes first, as its length may be a getter that reads. Copying byte by byte never touches the
+   * memory object under a Uint8Array, which is rarely in the cache.
    */
   ask(reader: number, slot: number, key: string | Uint8Array): void {
     const { words } = this
@@ -67,5 +67,5 @@ export class CallMemory {
   }
 }
 
-/** Any number that is no answer. */
+/** Any number that is not an answer. */
 const MARK = 0x5a5a

@@ -1,6 +1,6 @@
-// What one Node environment (the main thread or a worker) shares between all its stores: the native calls, the memory that values pass
-// through, and the callback that it is woken by. Where the package's JavaScript is evaluated several times in a thread each copy has an environment
-// of its own, and they share the native calls: see `ThreadHome`.
+// What one Node environment (the main thread or a worker) shares between all its stores: the native calls, the memory that values pass through, and the callback that
+// native code wakes it by. Where the package's JavaScript is evaluated several times in a thread, each copy has its own environment, and they share the native
+// calls: see `ThreadHome`.
 import { errorFromRecord, type LedgerstoneError } from '../errors.ts'
 import { Turns } from '../internal/turns.ts'
 import { joinThread, nativeError, type ColdCalls, type HotCalls, type Thread } from './binding.ts'
@@ -10,20 +10,20 @@ import { ScratchPages } from './scratch-pages.ts'
 
 const SCRATCH_BYTES = 64 * 1024
 
-/** Looks for what has become of it when native code has news: a store for its marks, who waits for locks for what was granted. */
+/** Looks for its news when native code wakes: a store for its marks, a client of locks for its grants. */
 export interface Listener {
   look(): void
 }
 
 /** A store that is open here, as the environment knows it. */
 export interface OpenStore extends Listener {
-  /** All handles of a store share it. */
+  /** The same for all handles of a store. */
   readonly key: number
-  /** The thread ends while the store is open. */
+  /** Called when the thread ends while the store is open. */
   tellOfEnd(): void
 }
 
-/** What there is one of in a thread for each open store, however many copies of this package have it open. */
+/** What exists once in a thread for each open store, however many copies of this package have it open. */
 export interface ThreadStore<S extends OpenStore = OpenStore> {
   /** The transaction that runs on this thread, if one does. */
   open: object | undefined
@@ -37,21 +37,21 @@ let current: Environment | undefined
 export class Environment {
   readonly cold: ColdCalls
   readonly hot: HotCalls
-  /** What a hot read is told by, and tells. */
+  /** Arguments and answers of hot reads. */
   readonly memory: CallMemory
-  /** When the event loop has its turn: whatever settles asks. */
+  /** The turns of the event loop: everything that settles asks. */
   readonly turns: Turns = new Turns()
   /** Values that users keep. */
   readonly slab: Slab = new Slab()
-  /** Pages decoded on the spot. */
+  /** Pages that are decoded at once. */
   readonly pages: ScratchPages = new ScratchPages()
-  /** One value, decoded on the spot. */
+  /** One value that is decoded at once. */
   readonly scratch: Buffer = allocate(SCRATCH_BYTES)
   readonly scratchMemory: ArrayBuffer = this.scratch.buffer as ArrayBuffer
   readonly #thread: Thread
   readonly #stores = new Map<number, OpenStore>()
   readonly #listeners = new Set<Listener>()
-  /** Known to the thread only while there is somebody to wake: a copy that has closed all can be collected. */
+  /** The thread knows it only while there is something to wake: a copy that has closed everything can be collected. */
   readonly #wake = (): void => {
     for (const listener of this.#listeners) listener.look()
   }
@@ -76,7 +76,7 @@ export class Environment {
     return this.#stores.get(key)
   }
 
-  /** From now on it is woken, and beside the other copies that have it open. */
+  /** From now on it is woken, and joins the copies that have the same store open. */
   addStore<S extends OpenStore>(store: S): ThreadStore<S> {
     const { stores, ends } = this.#thread.home
     this.#stores.set(store.key, store)
@@ -110,7 +110,7 @@ export class Environment {
     if (this.#listeners.size === 0) this.#thread.home.wakes.delete(this.#wake)
   }
 
-  /** The error that a hot call has left behind. */
+  /** The error of the last hot call. */
   error(): LedgerstoneError {
     return errorFromRecord(this.cold.takeError())
   }
@@ -129,7 +129,7 @@ export class Environment {
     try {
       return await make(this.cold)
     } catch (thrown) {
-      await this.turns.pause() // it may have been thrown at once
+      await this.turns.pause() // the error may have been thrown at once
       throw nativeError(thrown)
     }
   }

@@ -1,7 +1,7 @@
-// Finding and loading the file with the native code, and saying what really was in the way. It is looked for beside this file and above it (a checkout,
-// a bundle with the binary copied beside it), then in the package for this platform, as this package sees it and as a bundle's place does.
+// Finds and loads the file with the native code, and says what really was in the way. It is looked for beside this file and in the folders above it (a
+// checkout, a bundle with the binary copied beside it), then in the package for this platform, as seen from this package and from a bundle's place.
 import { existsSync, readFileSync } from 'node:fs'
-// Not by its name: webpack puts `undefined` in place of what is called `createRequire`.
+// Not by its name: webpack replaces calls of `createRequire` by `undefined`.
 import * as modules from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -20,7 +20,7 @@ const REMEDY: Record<MissingReason, string> = {
   bundled: 'mark `ledgerstone` as external in the bundler and deploy it in node_modules, copy the binary beside the bundle, or name it in NAPI_RS_NATIVE_LIBRARY_PATH',
   'unsupported-runtime': 'use Node.js: this runtime does not share memory with native code',
 }
-/** Names the file to load, and no other is tried. */
+/** Names the file to load; then no other is tried. */
 const OVERRIDE = 'NAPI_RS_NATIVE_LIBRARY_PATH'
 /** How far above this file a binary may be: `dist/cjs/native` in a checkout. */
 const LEVELS = 4
@@ -54,7 +54,7 @@ export function nativeMissing(reason: MissingReason, tried: readonly string[], c
   return errorOf('ERR_NATIVE_MISSING', `${what}: ${target} tried=${[...packages, ...tried].join(',')}${said}; ${REMEDY[reason]}`, fields, cause)
 }
 
-/** Files that are there, in the order in which they are tried. */
+/** Files that exist, in the order in which they are tried. */
 function* candidates(target: string, require: NodeJS.Require | undefined): Generator<string, undefined> {
   const override = process.env[OVERRIDE]
   if (override !== undefined && override !== '') {
@@ -103,7 +103,7 @@ function requireFrom(place: string | undefined): NodeJS.Require | undefined {
   return modules.createRequire(place ?? join(process.cwd(), 'index.js'))
 }
 
-/** Where a package's file is, as seen from there. */
+/** The path of a package's file, as seen from `from`. */
 function resolved(from: NodeJS.Require, name: string): string | undefined {
   try {
     return from.resolve(name)
@@ -112,7 +112,7 @@ function resolved(from: NodeJS.Require, name: string): string | undefined {
   }
 }
 
-/** What may not be looked at is tried all the same, so that the refusal is what is told. */
+/** A file that may not be looked at is tried all the same, so that the refusal is reported. */
 function exists(file: string): boolean {
   try {
     return existsSync(file)
@@ -121,7 +121,7 @@ function exists(file: string): boolean {
   }
 }
 
-/** As the packages for the platforms and the binaries are named. */
+/** The target in the names of the platform packages and of the binaries. */
 function targetOf(): string {
   const { platform, arch } = process
   const abi = platform === 'win32' ? '-msvc' : platform === 'linux' ? (libcOf() === 'musl' ? '-musl' : '-gnu') : ''
@@ -137,7 +137,7 @@ function libcOf(): 'glibc' | 'musl' {
 function readLibc(): 'glibc' | 'musl' {
   const { report } = process
   if (report === undefined) return 'glibc'
-  // Looking up the names of all open sockets would take as long as the network likes.
+  // Looking up the names of all open sockets would take as long as the network takes.
   const { excludeNetwork } = report as { excludeNetwork?: boolean }
   Object.assign(report, { excludeNetwork: true })
   try {

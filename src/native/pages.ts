@@ -1,27 +1,27 @@
-// Pages of packed entries, which native code fills. A page that views are handed out of is never used again; one that is only decoded from serves
-// the next pass too.
+// Pages of packed entries, which native code fills. A page of which views are handed out is never used again; a page that is only decoded serves the next pass
+// too.
 import { TOO_BIG } from './binding.ts'
 import type { Environment } from './environment.ts'
 import { allocate } from './pool.ts'
 import { PAGE_BYTES } from './scratch-pages.ts'
 
-/** The pages of one pass, one after the other: each larger than the last, and as large as the next entry needs. */
+/** The pages of one pass, one after another: each larger than the last, and as large as the next entry needs. */
 export class Pages {
   readonly #environment: Environment
   readonly #areReused: boolean
   #count = 0
-  /** The page at hand, when it is to be used again. */
+  /** The current page, if it is to be used again. */
   #reused: Buffer | undefined
-  /** How much of the page at hand is written. */
+  /** How many bytes of the current page are written. */
   used = 0
 
-  /** `areReused`: nothing of a page is handed out. */
+  /** `areReused`: no views of a page are handed out. */
   constructor(environment: Environment, areReused: boolean) {
     this.#environment = environment
     this.#areReused = areReused
   }
 
-  /** Has `fill` fill the next page, and another one when the next entry needs more room. @throws what native code says */
+  /** Makes `fill` fill the next page, and another one if the next entry needs more room. @throws what native code says */
   load(fill: (page: Buffer) => number): Buffer {
     this.release()
     const environment = this.#environment
@@ -38,7 +38,7 @@ export class Pages {
     return page
   }
 
-  /** The page at hand is not looked at any more; harmless twice. */
+  /** The current page is not read any more; harmless twice. */
   release(): void {
     const page = this.#reused
     if (page === undefined) return

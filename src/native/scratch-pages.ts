@@ -1,7 +1,7 @@
-// Pages that are decoded and then used again, kept by their size.
+// Pages that are decoded and then used again, collected by size.
 import { allocate } from './pool.ts'
 
-/** The sizes a scan's pages grow through. */
+/** The sizes that the pages of a scan grow through. */
 export const PAGE_BYTES: readonly [number, number, number] = [4 * 1024, 16 * 1024, 64 * 1024]
 const KEPT_PAGES = 8
 

@@ -1,21 +1,21 @@
-// A verification under way: native code works on a thread of its own and is asked for the outcome until there is one.
+// A verification under way: native code works on a separate thread, and is asked for the outcome until there is one.
 import type { VerifyReport } from '../verify-report.ts'
 import type { NativeReport } from './binding.ts'
 import type { Environment } from './environment.ts'
 
-/** Whose files are looked through: an open store or log. */
+/** What is verified: an open store or log. */
 export interface Verified {
   readonly environment: Environment
   /** @throws `ERR_CLOSED` */
   check(): void
 }
 
-/** What is found in the files of an open store or log; `waiting` may end the waiting for it earlier. Ends the verification. */
+/** The report on the files of an open store or log; `waiting` may end the waiting for it earlier. Ends the verification. */
 export async function verified(of: Verified, verification: number, folder: string, waiting: <T>(outcome: Promise<T>) => Promise<T> = same): Promise<VerifyReport> {
   const { environment } = of
   try {
     const report = await waiting(outcomeOf(environment, verification))
-    of.check() // closed meanwhile it is ERR_CLOSED, whichever was quicker
+    of.check() // if it was closed during that, ERR_CLOSED, whichever came first
     return reportOf(report, folder)
   } finally {
     environment.cold.endVerification(verification)

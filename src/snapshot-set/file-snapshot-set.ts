@@ -1,5 +1,4 @@
-// The snapshot set: whole files under numbered names in a folder that has one owner. What is said here is checked and handed on; what it means is native
-// code's.
+// The snapshot set: whole files under numbered names in a folder that has one owner. Arguments are checked here; native code does the work.
 import { resolve } from 'node:path'
 import { Environment } from '../native/environment.ts'
 import { invalidArgument } from '../errors.ts'
@@ -13,15 +12,14 @@ const PUBLISH_OPTIONS: ReadonlySet<string> = new Set(['purgeObsoleteDiffs', 'pur
 const PRUNE_OPTIONS: ReadonlySet<string> = new Set(['keepFull', 'pendings'])
 
 /**
- * A set of snapshots: files named `snapshot_<ordinal>_<shard>-of-<count>_<diff|full|pending>.bin` in a folder. What is in them is yours. A *pending*
- * snapshot is written by you, shard by shard, and becomes *full* when it is published; *diffs* hold what has changed since. To restore, read the newest
- * full one and then every later diff: {@link FileSnapshotSet.snapshotsToRestore}.
+ * A set of snapshots: files named `snapshot_<ordinal>_<shard>-of-<count>_<diff|full|pending>.bin` in a folder. Their contents are yours. You write a *pending* snapshot
+ * shard by shard; it becomes *full* when it is published. *Diffs* hold what has changed since. To restore, read the newest full snapshot and then every later diff:
+ * {@link FileSnapshotSet.snapshotsToRestore}.
  *
- * All shards of a snapshot are made, published and removed in one atomic step: a kill or a power cut at any moment leaves the set before the step or
- * after it. One owner at a time: a second `open` of the folder, in this process or another, is `ERR_LOCKED`. Names that are none of the set's are
- * listed and left alone. Calls that change the set are carried out one after the other. When one fails half way, what it has begun is finished or undone
- * at once, and `list()` tells. After a failed flush of the folder everything is `ERR_POISONED` until the set is opened again. Any use after `close()` is
- * `ERR_CLOSED`.
+ * All shards of a snapshot are made, published and removed in one atomic step: after a kill or a power cut at any moment the set is as before the step or as
+ * after it. One owner at a time: a second `open` of the folder, in this process or another, is `ERR_LOCKED`. Names that do not belong to the set are listed and
+ * left alone. Calls that change the set run one after another. When one fails half way, what it has begun is finished or undone at once, and `list()` shows the
+ * result. After a failed flush of the folder every call is `ERR_POISONED` until the set is opened again. Any use after `close()` is `ERR_CLOSED`.
  *
  * @example
  * ```ts
@@ -44,11 +42,11 @@ export class FileSnapshotSet implements AsyncDisposable {
   }
 
   /**
-   * Opens the set in a folder, which is made with its parents when it is missing, and settles what was interrupted. It takes as long as reading the newest
-   * full snapshot, unless `verify` is `lengths`. When that one is damaged there is one process warning, `LEDGERSTONE_SNAPSHOT_DAMAGED`.
+   * Opens the set in a folder, makes the folder and its parents if it is missing, and finishes or undoes what was interrupted. Unless `verify` is `lengths`, it
+   * takes as long as reading the newest full snapshot. If that one is damaged, there is one process warning, `LEDGERSTONE_SNAPSHOT_DAMAGED`.
    *
-   * Rejects with `ERR_INVALID_ARGUMENT`; `ERR_LOCKED` (with the owner's `pid`); `ERR_CORRUPT` for a damaged manifest; `ERR_FORMAT` for a newer one, and for
-   * the folder of a store or an event log; `ERR_FILE_SYSTEM`, `ERR_NO_SPACE`, `ERR_IO`; `ERR_NATIVE_MISSING`, `ERR_VERSION_MISMATCH`.
+   * Rejects with `ERR_INVALID_ARGUMENT`; `ERR_LOCKED` (with the owner's `pid`); `ERR_CORRUPT` for a damaged manifest; `ERR_FORMAT` for a newer one, and for the
+   * folder of a store or an event log; `ERR_FILE_SYSTEM`, `ERR_NO_SPACE`, `ERR_IO`; `ERR_NATIVE_MISSING`, `ERR_VERSION_MISMATCH`.
    *
    * @example
    * ```ts
@@ -76,20 +74,19 @@ export class FileSnapshotSet implements AsyncDisposable {
     return this.#path
   }
 
-  /** What opening found: what it has finished and undone, and what is damaged. */
+  /** What opening found: what it finished and undid, and what is damaged. */
   get recovery(): SnapshotSetRecovery {
     return this.#handle.call((cold) => cold.setRecovery(this.#handle.id))
   }
 
   /**
-   * Makes a snapshot with the next ordinal and `shardCount` (1 to 4,096) empty files, which are there, durably, when it resolves. Write them, by their
-   * paths, as you like.
+   * Makes a snapshot with the next ordinal and `shardCount` (1 to 4,096) empty files, which exist durably when it resolves. Write to them, by their paths, as you like.
    *
-   * With `mayAppendExisting` it gives the newest snapshot of that type instead, if that has as many shards, is whole, and nothing relies on it being
-   * complete: a diff is given no more once a pending or full snapshot has a higher ordinal, a pending one once a full one has.
+   * With `mayAppendExisting` it returns the newest snapshot of that type instead, if that has the same number of shards, is whole, and no later snapshot relies on it: a diff
+   * is not returned once a pending or full snapshot has a higher ordinal, nor a pending one once a full one has.
    *
-   * Rejects with `ERR_INVALID_ARGUMENT`, `ERR_LIMIT` (`shardCount`, `ordinal`, `manifestBytes`), `ERR_FORMAT` when a file that is not the set's is in the
-   * way, `ERR_NO_SPACE`, `ERR_IO`.
+   * Rejects with `ERR_INVALID_ARGUMENT`, `ERR_LIMIT` (`shardCount`, `ordinal`, `manifestBytes`), `ERR_FORMAT` when a file that does not belong to the set is in
+   * the way, `ERR_NO_SPACE`, `ERR_IO`.
    *
    * @example
    * ```ts
@@ -110,13 +107,13 @@ export class FileSnapshotSet implements AsyncDisposable {
   }
 
   /**
-   * Publishes a pending snapshot whose files you have written and closed: it becomes a full one. Each file is read and flushed first, so it is durable however
-   * it was written, and its length and checksum are kept, so that later damage is noticed. Obsolete snapshots, those with a lower ordinal, go in the
-   * same step if you ask for it.
+   * Publishes a pending snapshot whose files you have written and closed: it becomes a full one. First each file is read and flushed, so it is durable however
+   * it was written, and its length and checksum are recorded, so that later damage is noticed. On request obsolete snapshots, those with a lower ordinal, are
+   * removed in the same step.
    *
-   * Rejects with `ERR_NOT_FOUND` (`ordinal`); `ERR_INVALID_ARGUMENT` when it is not pending, or still being written; `ERR_CORRUPT` when a file is missing, or
-   * a flush of one has failed before: make another one then. `ERR_FORMAT` when something is in the way; `ERR_NO_SPACE`, `ERR_IO`; `ERR_CLOSED` when
-   * the set is closed while the files are read.
+   * Rejects with `ERR_NOT_FOUND` (`ordinal`); `ERR_INVALID_ARGUMENT` when it is not pending, or still being written; `ERR_CORRUPT` when a file is missing, or a
+   * flush of one has failed before: make a new snapshot then. `ERR_FORMAT` when something is in the way; `ERR_NO_SPACE`, `ERR_IO`; `ERR_CLOSED` when the set is
+   * closed while the files are read.
    *
    * @example
    * ```ts
@@ -139,10 +136,10 @@ export class FileSnapshotSet implements AsyncDisposable {
   }
 
   /**
-   * The snapshots to restore, in order: the newest full one and every later diff; without a full one all diffs. When the newest full one is damaged, it is the
-   * one before it with its diffs, and {@link FileSnapshotSet.recovery} says so.
+   * The snapshots to restore, in order: the newest full one and every later diff; all diffs if there is no full one. If the newest full one is damaged, the one
+   * before it takes its place, and {@link FileSnapshotSet.recovery} says so.
    *
-   * @throws `ERR_CORRUPT` when no full one holds, and when there is a gap: a diff is damaged, or was removed when a later full snapshot was published
+   * @throws `ERR_CORRUPT` when every full one is damaged, or when there is a gap: a diff is damaged, or was removed when a later full snapshot was published
    *
    * @example
    * ```ts
@@ -156,7 +153,7 @@ export class FileSnapshotSet implements AsyncDisposable {
   }
 
   /**
-   * All snapshots by ordinal, damaged ones included, and the names in the folder that are none of the set's.
+   * All snapshots by ordinal, damaged ones included, and the names in the folder that do not belong to the set.
    *
    * @example
    * ```ts
@@ -169,9 +166,9 @@ export class FileSnapshotSet implements AsyncDisposable {
   }
 
   /**
-   * Removes snapshots that are not needed any more, and gives those. `keepFull` (from 1): so many full ones stay, the newest that hold, each of which is read
-   * whole before anything goes; those before them go, and all diffs below. When fewer hold, nothing goes. `pendings`: pending ones that were neither made nor
-   * given since the set was opened. Works on a full device.
+   * Removes snapshots that are not needed any more, and returns them. `keepFull` (from 1): the newest undamaged full ones, as many as it says, stay; each is
+   * read whole before anything is removed. Earlier full ones are removed, and all diffs below. If there are fewer undamaged ones, nothing is removed.
+   * `pendings`: removes pending ones that were neither made nor returned since the set was opened. Works on a full device.
    *
    * Rejects with `ERR_INVALID_ARGUMENT`, `ERR_IO`.
    *
@@ -190,7 +187,7 @@ export class FileSnapshotSet implements AsyncDisposable {
   }
 
   /**
-   * Gives the folder back; the second time it does nothing. A change under way ends first, but a publication that is still reading its files is given up.
+   * Gives the folder back; a second call does nothing. A running change ends first, but a publication that is still reading its files is given up.
    *
    * @example
    * ```ts
@@ -211,7 +208,7 @@ export class FileSnapshotSet implements AsyncDisposable {
   }
 }
 
-/** Nobody has to ask for it: what a restore falls back from is told. */
+/** Warns of damaged snapshots, which a restore passes over. */
 function warnOf(found: readonly SnapshotDamage[]): void {
   const damaged = found.filter(({ type }) => type !== 'pending')
   const first = damaged.at(-1)

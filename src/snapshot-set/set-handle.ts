@@ -1,4 +1,4 @@
-// One open snapshot set without its public face: its calls, one after the other, and its end. When nobody holds it, it is closed in the background.
+// One open snapshot set without its public face: its calls, one after another, and its end. When it is unreachable, it is closed in the background.
 import type { ColdCalls } from '../native/binding.ts'
 import type { Environment } from '../native/environment.ts'
 import { closed } from '../errors.ts'
@@ -9,7 +9,7 @@ export class SetHandle {
   readonly environment: Environment
   readonly id: number
   readonly #lease: Lease
-  /** Settles when all calls so far have: each occupies a thread only while it works. */
+  /** Settles when all calls so far have. A call occupies a thread only while it works. */
   #last: Promise<unknown> = Promise.resolve()
   #closing: Promise<void> | undefined
 
@@ -30,14 +30,14 @@ export class SetHandle {
     return this.environment.call(make)
   }
 
-  /** Makes a call that changes the set, after those before it. */
+  /** Makes a call that changes the set, after the earlier ones. */
   async change<T>(make: (cold: ColdCalls) => Promise<T>): Promise<T> {
     this.check()
     const done = this.#last.then(() => {
       this.check()
       return this.environment.callAsync(make)
     })
-    this.#last = done.catch(() => {}) // whoever asked for it hears of it
+    this.#last = done.catch(() => {}) // the caller gets the error
     return done
   }
 
@@ -50,7 +50,7 @@ export class SetHandle {
   }
 }
 
-/** A function of its own: the lease must not hold on to the handle whose end it waits for. */
+/** A separate function: the lease must not keep alive the handle whose end it waits for. */
 function leaseOf(holder: SetHandle, environment: Environment, set: number): Lease {
   return new Lease('snapshot set', set, holder, undefined, (id) => {
     environment.cold.closeSnapshotSet(id).catch(() => {}) // nobody is left to hear of it

@@ -1,4 +1,4 @@
-// A write that has been applied, and the waiting for it. Nothing waits until somebody asks.
+// A write that has been applied, and waiting for its levels. Nothing waits before `wait` is called.
 import { rankOf } from '../compare-durability.ts'
 import type { AbortWatch } from '../internal/abort.ts'
 import { throwIfAborted } from '../internal/platform.ts'
@@ -7,16 +7,16 @@ import type { Durability, EpochHandle, SignalOptions } from './coordinator-types
 import type { Generation } from './generation.ts'
 import { signalOf } from './plan.ts'
 
-/** The levels that a write comes to after it is applied, as their ranks. */
+/** The levels that a write reaches after it is applied, as their ranks. */
 export type FlushedRank = 1 | 2
 
-/** Who brings writes to their levels. */
+/** Brings writes to their levels. */
 export interface Coordinating {
   readonly turns: Turns
   readonly aborts: AbortWatch
-  /** Of the level that is waited for unless one is given. */
+  /** The level that `wait` waits for by default. */
   readonly defaultRank: 0 | FlushedRank
-  /** Resolves when the generation has come to the level; asks for what that takes. `undefined`: it has. @throws `ERR_POISONED`, `ERR_TRANSACTION_OPEN` */
+  /** Resolves when the generation has reached the level, and asks for the flush that this takes. `undefined`: it has. @throws `ERR_POISONED`, `ERR_TRANSACTION_OPEN` */
   reach(rank: FlushedRank, generation: Generation, epoch: number): Promise<void> | undefined
 }
 

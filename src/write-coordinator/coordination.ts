@@ -1,6 +1,6 @@
-// When deltas are frozen and flushed, who waits and for what, and how it ends. The order of a flush: freeze, `flushDelta`, the view without the frozen
-// delta, the mark `written`, whoever waits; then, if somebody waits for it, `flushStorage` and the mark `durable`. Marks only grow, and a view is published
-// in the same step as the mark that promises it. One flush at a time: `#run` is the only place that calls the flusher.
+// Decides when deltas are frozen and flushed, which callers wait for what, and how the coordinator ends. The order of a flush: freeze, `flushDelta`, the view
+// without the frozen delta, the mark `written`, its waiters; then, if a caller waits for it, `flushStorage` and the mark `durable`. Marks only grow, and a view
+// is published in the same step as the mark that promises it. One flush at a time: `#run` is the only place that calls the flusher.
 import { closed, errorOf, type LedgerstoneError } from '../errors.ts'
 import { AbortWatch } from '../internal/abort.ts'
 import { currentContext } from '../internal/context.ts'
@@ -19,7 +19,7 @@ import type { Schedule } from './schedule.ts'
 import { Changes, type Followed } from './subscription.ts'
 import { UserCode } from './user-code.ts'
 
-/** The coordinator without its face: arguments have been checked. */
+/** The coordinator without its public face: arguments have been checked. */
 export class Coordination<T extends CoordinatorTypes> implements Coordinating, Followed<View<T>> {
   readonly #plan: CoordinatorPlan<T>
   readonly #schedule: Schedule
@@ -36,12 +36,12 @@ export class Coordination<T extends CoordinatorTypes> implements Coordinating, F
   #isClosed = false
   #isRunning = false
   #isScheduled = false
-  /** The delta that takes writes is to be frozen as soon as no flush runs. */
+  /** The current delta is to be frozen as soon as no flush runs. */
   #isDue = false
   #endInterval: (() => void) | undefined
-  /** Written, and waited for to be durable. */
+  /** Written, with callers that wait for durable. */
   #toStore: Generation[] = []
-  /** Those whom the storage flush that runs makes durable. */
+  /** Those that the running storage flush makes durable. */
   #storing: Generation[] | undefined
   #flushes = 0
   #storageFlushes = 0
@@ -69,7 +69,7 @@ export class Coordination<T extends CoordinatorTypes> implements Coordinating, F
     return this.#plan.rank
   }
 
-  /** At once, or it throws. */
+  /** Applies the write now, or throws. */
   tryWrite(write: T['Write']): EpochHandle<T['ApplyResult']> {
     this.#checkWritable()
     const refusal = this.#refusal()
@@ -77,10 +77,10 @@ export class Coordination<T extends CoordinatorTypes> implements Coordinating, F
     return this.#apply(write)
   }
 
-  /** As soon as there is room and no pause. */
+  /** Applies the write as soon as there is room and no pause. */
   write(write: T['Write'], timeoutMs?: number, signal?: AbortSignal): Promise<EpochHandle<T['ApplyResult']>> {
     try {
-      throwIfAborted(signal) // first: signals of other makes are the user's code
+      throwIfAborted(signal) // first: a signal of another implementation is the user's code
       this.#checkWritable()
       const refusal = this.#refusal()
       if (refusal === undefined) return this.turns.give(this.#apply(write))
@@ -105,7 +105,7 @@ export class Coordination<T extends CoordinatorTypes> implements Coordinating, F
     return reached
   }
 
-  /** Resolves when all that is applied has come to the level. */
+  /** Resolves when every applied write has reached the level. */
   async flush(rank: FlushedRank, signal: AbortSignal | undefined): Promise<void> {
     throwIfAborted(signal)
     this.#enter()
@@ -114,7 +114,7 @@ export class Coordination<T extends CoordinatorTypes> implements Coordinating, F
     if (reached !== undefined) await this.#unlessAborted(reached, signal)
   }
 
-  /** Resolves to a pause when nothing runs. */
+  /** Resolves to a pause when no flush runs. */
   async pause(timeoutMs: number, signal: AbortSignal | undefined): Promise<Pause> {
     throwIfAborted(signal)
     this.#enter()
@@ -135,7 +135,7 @@ export class Coordination<T extends CoordinatorTypes> implements Coordinating, F
     }
   }
 
-  /** Resolves when all that was accepted is durable. */
+  /** Resolves when every accepted write is durable. */
   async close(signal: AbortSignal | undefined): Promise<void> {
     this.#checkOutside()
     if (this.failure !== undefined) throw this.failure
@@ -149,7 +149,7 @@ export class Coordination<T extends CoordinatorTypes> implements Coordinating, F
     }
   }
 
-  /** Disposing: a `close` has told its own caller how it ended. */
+  /** Disposing: a `close` has reported the outcome to its own caller. */
   async dispose(): Promise<void> {
     this.#checkOutside()
     if (this.#closing === undefined) return this.close(undefined)
@@ -158,7 +158,7 @@ export class Coordination<T extends CoordinatorTypes> implements Coordinating, F
 
   #beginClosing(): Deferred<void> {
     const closing = new Deferred<void>()
-    closing.promise.catch(() => {}) // told to those who close
+    closing.promise.catch(() => {}) // callers of `close` get the error
     this.#closing = closing
     this.#pauses.end()
     this.#goOn()
@@ -169,7 +169,7 @@ export class Coordination<T extends CoordinatorTypes> implements Coordinating, F
     return signal === undefined ? promise : this.aborts.race(promise, signal)
   }
 
-  /** Not from inside what would wait for this very call, nor when it has failed or ended. */
+  /** Refuses calls from inside what would wait for that same call, and calls after a failure or the end. */
   #enter(): void {
     this.#checkOutside()
     if (this.failure !== undefined) throw this.failure
@@ -187,7 +187,7 @@ export class Coordination<T extends CoordinatorTypes> implements Coordinating, F
     if (this.#closing !== undefined) throw closed('coordinator')
   }
 
-  /** Why a write has to wait. Asks for the flush that makes room. */
+  /** Why a write has to wait, if it has to. Asks for the flush that makes room. */
   #refusal(): LedgerstoneError | undefined {
     if (this.isPaused) return errorOf('ERR_PAUSED', 'the coordinator is paused')
     if (this.#hasRoom && this.#held.size === 0) return undefined
@@ -210,7 +210,7 @@ export class Coordination<T extends CoordinatorTypes> implements Coordinating, F
     return handle
   }
 
-  /** Whether the delta is full, or has begun to age. */
+  /** Freezes the delta if it is full; starts its interval at the first write. */
   #look(generation: Generation): void {
     const { bytes, writes, intervalMs } = this.#plan.flush
     const count = generation.end - generation.start
@@ -239,12 +239,12 @@ export class Coordination<T extends CoordinatorTypes> implements Coordinating, F
     this.#endInterval = undefined
   }
 
-  /** There may be something to do for the flusher, unless it is at work: in the next turn, so that all that is asked for in this one goes together. */
+  /** Starts the flusher's loop if it does not run: in the next turn, so that all requests of this turn share it. */
   #kick(): void {
     if (!this.#isRunning) this.#goOn()
   }
 
-  /** Nothing is paused any more: writes are let in also while a flush runs. */
+  /** A pause may have ended: lets writes in, also while a flush runs. */
   #goOn(): void {
     if (this.#isScheduled || this.isPaused || this.failure !== undefined || this.#isClosed) return
     this.#schedule.nextTurn(this.#begin)
@@ -257,7 +257,7 @@ export class Coordination<T extends CoordinatorTypes> implements Coordinating, F
     else this.#admit()
   }
 
-  /** Does what there is to do. */
+  /** Does the work that is due, until there is none. */
   async #run(): Promise<void> {
     this.#isRunning = true
     for (let work = this.#nextWork(); work !== undefined; work = this.#nextWork()) {
@@ -269,7 +269,7 @@ export class Coordination<T extends CoordinatorTypes> implements Coordinating, F
     if (this.isPaused) this.#pauses.isIdle()
   }
 
-  /** Asked again after functions of the user's: a look at the field would count as answered already. */
+  /** A method, because the field may have changed while user code ran, which the compiler does not expect. */
   #hasFailed(): boolean {
     return this.failure !== undefined
   }
@@ -295,7 +295,7 @@ export class Coordination<T extends CoordinatorTypes> implements Coordinating, F
     const startedMs = this.#schedule.now()
     try {
       const snapshot = await this.#calls.flushDelta(frozen)
-      if (this.failure !== undefined) return // too late: everybody has been told
+      if (this.failure !== undefined) return // too late: every waiter has got the failure
       this.#layers.flushed(snapshot)
     } catch (cause) {
       this.#fail(`\`flushDelta\` failed: epochs=[${generation.start}, ${generation.end})`, cause)
@@ -308,7 +308,7 @@ export class Coordination<T extends CoordinatorTypes> implements Coordinating, F
     if (generation.mustBeDurable) this.#toStore.push(generation)
   }
 
-  /** Makes durable all that is written; no delta is flushed meanwhile. */
+  /** Makes durable all that is written; no delta is flushed during it. */
   async #flushStorage(): Promise<void> {
     const storing = this.#toStore
     this.#toStore = []
@@ -344,7 +344,7 @@ export class Coordination<T extends CoordinatorTypes> implements Coordinating, F
     return generation.durable()
   }
 
-  /** Nothing more is acknowledged; everybody who waits is told why. */
+  /** Ends the coordinator: every waiter gets the failure, and nothing more is acknowledged. */
   #fail(what: string, cause: unknown): void {
     if (this.failure !== undefined || this.#isClosed) return
     const failure = errorOf('ERR_POISONED', `the coordinator has failed: ${what}`, undefined, cause)

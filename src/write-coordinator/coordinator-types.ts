@@ -10,14 +10,14 @@ export type { Durability, Pause, SignalOptions }
  *
  * @example
  * ```ts
- * interface Mine extends CoordinatorTypes {
+ * interface Sales extends CoordinatorTypes {
  *   Context: undefined
- *   Write: { key: string; value: number }
- *   ApplyResult: number | undefined
+ *   Write: { item: string; amount: number }
+ *   ApplyResult: number // the item's total in this delta
  *   Frozen: ReadonlyMap<string, number>
  *   FrozenView: ReadonlyMap<string, number>
  *   DeltaView: ReadonlyMap<string, number>
- *   Snapshot: { rows: number }
+ *   Snapshot: ReadonlyMap<string, number>
  * }
  * ```
  */
@@ -39,31 +39,41 @@ export interface CoordinatorTypes {
 }
 
 /**
- * A batch in the making: what has been applied since the last freeze. All of it is synchronous, and none of it may call the coordinator.
+ * A batch in the making: the writes applied since the last freeze. Its methods are synchronous and may not call the coordinator.
  *
  * @example
  * ```ts
- * class Totals implements Delta<Mine> {
+ * class Totals implements Delta<Sales> {
  *   readonly #totals = new Map<string, number>()
- *   apply({ key, value }: Mine['Write']): number {
- *     const total = (this.#totals.get(key) ?? 0) + value
- *     this.#totals.set(key, total)
+ *
+ *   apply({ item, amount }: Sales['Write']): number {
+ *     const total = (this.#totals.get(item) ?? 0) + amount
+ *     this.#totals.set(item, total)
  *     return total
  *   }
- *   estimateSize(): number { return this.#totals.size * 64 }
- *   freeze(): { frozen: Mine['Frozen']; view: Mine['FrozenView']; context: undefined } { return { frozen: this.#totals, view: this.#totals, context: undefined } }
- *   reader(): Mine['DeltaView'] { return this.#totals }
+ *
+ *   estimateSize(): number {
+ *     return this.#totals.size * 64
+ *   }
+ *
+ *   freeze(): { frozen: Sales['Frozen']; view: Sales['FrozenView']; context: undefined } {
+ *     return { frozen: this.#totals, view: this.#totals, context: undefined }
+ *   }
+ *
+ *   reader(): Sales['DeltaView'] {
+ *     return this.#totals
+ *   }
  * }
  * ```
  */
 export interface Delta<T extends CoordinatorTypes> {
-  /** Applies the write whole, or throws and leaves the delta as it was; a promise as its result ends the coordinator. Runs in the async context of the write. */
+  /** Applies the whole write, or throws and leaves the delta as it was. A promise as its result ends the coordinator. Runs in the async context of the write. */
   apply(write: T['Write']): T['ApplyResult']
-  /** In bytes, from 0; may only grow. Asked after each write: keep a sum. */
+  /** In bytes, from 0; may only grow. Called after each write: keep a sum. */
   estimateSize(): number
-  /** Ends the delta; called once. `context` is what the next delta is made with. */
+  /** Ends the delta; called once. The next delta is made with `context`. */
   freeze(): { frozen: T['Frozen']; view: T['FrozenView']; context: T['Context'] }
-  /** Called once for each delta; what it gives is live until `freeze`, and unchanged after it. */
+  /** Called once for each delta. Its result shows each write until `freeze`, and does not change after that. */
   reader(): T['DeltaView']
 }
 
@@ -74,11 +84,13 @@ export interface EpochRange {
 }
 
 /**
- * A value, and the writes that it is made of.
+ * A value, and the epochs of the writes in it.
  *
  * @example
  * ```ts
- * for (const { value, epochs } of coordinator.view().frozen) console.log(`${epochs.end - epochs.start} writes on their way`, value)
+ * for (const { value, epochs } of coordinator.view().frozen) {
+ *   console.log(`${epochs.end - epochs.start} writes wait to be stored, with ${value.size} items`)
+ * }
  * ```
  */
 export interface EpochStamped<V> {
@@ -87,38 +99,48 @@ export interface EpochStamped<V> {
 }
 
 /**
- * How deltas are stored. One call at a time, in the order of the epochs. A call that fails ends the coordinator, unless its error's `retryable` is true and
- * {@link CoordinatorOptions.retry} allows another try: a flush that is tried again must be able to meet what the last try has left.
+ * How deltas are stored: one call at a time, in the order of the epochs. A call that fails ends the coordinator, unless its error's `retryable` is true and
+ * {@link CoordinatorOptions.retry} allows another attempt. So `flushDelta` must cope with what a failed attempt has stored. Epochs name a batch within one
+ * coordinator only: the next one begins at 1 again.
  *
- * `flush`, `pause`, `close` and waiting for a level are refused while they would wait for the very call that they are made from; `write` is not, and waits
- * for room as usual.
+ * From inside a call, `flush`, `pause`, `close` and waiting for a level would wait for that same call, and reject with `ERR_TRANSACTION_OPEN`. `write` waits for
+ * room as usual.
  *
  * @example
  * ```ts
- * const flusher: Flusher<Mine> = {
- *   async flushDelta(frozen, { start, end }, { signal }) {
- *     await table.upsert([...frozen], { key: `${start}-${end}`, signal })
- *     return { rows: await table.count() }
+ * import { randomUUID } from 'node:crypto'
+ *
+ * const run = randomUUID()
+ * const flusher: Flusher<Sales> = {
+ *   async flushDelta(totals, { start }, { signal }) {
+ *     await table.add(`${run} ${start}`, totals, { signal }) // under a name, so that the table does not add a batch twice
+ *     return table.totals()
  *   },
- *   async flushStorage() { await table.checkpoint() },
+ *   async flushStorage() {
+ *     await table.checkpoint()
+ *   },
  * }
  * ```
  */
 export interface Flusher<T extends CoordinatorTypes> {
-  /** Stores a delta: then its writes are `written`, and what this resolves to is the {@link View.snapshot}, which has to hold them. `signal` aborts when a `close` is given up. */
+  /**
+   * Stores a delta. When it resolves, the delta's writes are `written`. Its result becomes the {@link View.snapshot}, and has to show them. `signal` aborts when
+   * the coordinator fails, or a `close` is given up.
+   */
   flushDelta(frozen: T['Frozen'], epochs: EpochRange, options: { signal: AbortSignal }): Promise<T['Snapshot']>
-  /** Makes durable all that `flushDelta` has stored. Called when somebody waits for it, and at the end. */
+  /** Makes durable all that `flushDelta` has stored. Called when a caller waits for `durable`, and by `close`. */
   flushStorage(options: { signal: AbortSignal }): Promise<void>
 }
 
 /**
- * One point in time: every applied write is in exactly one of `current`, `frozen` and `snapshot`. Read them in this order; the first that knows a key is
- * right. `current` goes on with its delta until that is frozen; the rest never changes.
+ * One point in time: every applied write is in exactly one of `current`, `frozen` and `snapshot`. The newest writes are in `current`, the oldest in `snapshot`.
+ * `current` goes on with its delta until that is frozen; the rest never changes.
  *
  * @example
  * ```ts
  * const { current, frozen, snapshot } = coordinator.view()
- * const total = current.get('a') ?? frozen.find(({ value }) => value.has('a'))?.value.get('a') ?? await stored(snapshot, 'a')
+ * const layers = [current, ...frozen.map(({ value }) => value), snapshot]
+ * const sold = layers.reduce((sum, layer) => sum + (layer.get('tea') ?? 0), 0)
  * ```
  */
 export interface View<T extends CoordinatorTypes> {
@@ -135,20 +157,21 @@ export interface View<T extends CoordinatorTypes> {
  *
  * @example
  * ```ts
- * const handle = await coordinator.write({ key: 'a', value: 1 })
- * console.log(handle.epoch, await handle.wait('durable'))
+ * const handle = await coordinator.write({ item: 'tea', amount: 2 })
+ * console.log(handle.epoch, handle.result) // applied: every view shows it
+ * await handle.wait('durable') // stored, and the storage flushed
  * ```
  */
 export interface EpochHandle<R> {
-  /** Its number. */
+  /** The number of the write. */
   readonly epoch: number
-  /** What `apply` gave. */
+  /** What `apply` returned. */
   readonly result: R
   /**
-   * Resolves to the result when the write has come to the level, by default the coordinator's. Asks for the flush that this takes, which is shared by all
-   * who wait. An aborted signal ends the waiting only.
+   * Resolves to the result when the write has reached `level`, by default the coordinator's. Asks for the flush that this takes; all waiters share it. An aborted
+   * signal ends the waiting only.
    *
-   * Rejects with `ERR_POISONED` (it has failed and will not come to the level), the signal's reason, `ERR_TRANSACTION_OPEN` (inside a call of the
+   * Rejects with `ERR_POISONED` (the coordinator failed, the write will not reach the level), the signal's reason, `ERR_TRANSACTION_OPEN` (inside a call of the
    * flusher, which it would wait for), `ERR_INVALID_ARGUMENT`.
    */
   wait(level?: Durability, options?: SignalOptions): Promise<R>
@@ -156,34 +179,51 @@ export interface EpochHandle<R> {
 
 /** How a {@link WriteCoordinator} works. */
 export interface CoordinatorOptions<T extends CoordinatorTypes> {
-  /** Makes an empty delta: once in the constructor, with `context`, and after each freeze with what that gave. */
+  /** Makes an empty delta: in the constructor from `context`, and after each freeze from the context that `freeze` returned. */
   init: (context: T['Context']) => Delta<T>
   /** For the first delta. */
   context: T['Context']
   /** What is stored before anything is written. */
   snapshot: T['Snapshot']
   flusher: Flusher<T>
-  /**
-   * When a delta is frozen without being asked for: when it has so many bytes (default 64 MiB) or writes (no bound), or its first write is so old
-   * (1,000 ms; up to 2^31-1) and no flush runs. A delta never has more than `writes`.
-   */
-  flush?: { bytes?: number | undefined; intervalMs?: number | undefined; writes?: number | undefined } | undefined
-  /** What is applied and not written, in bytes: writes wait above it. A write is let in below it, so it can be exceeded by one. Default 4 x `flush.bytes`. */
+  /** When a delta is frozen although no caller waits for it: whichever comes first. */
+  flush?:
+    | {
+        /** At so many bytes. @default 64 MiB */
+        bytes?: number | undefined
+        /** So many ms after its first write, up to 2^31-1, or when the flush that runs then has ended. @default 1000 */
+        intervalMs?: number | undefined
+        /** At so many writes; no delta has more. @default none */
+        writes?: number | undefined
+      }
+    | undefined
+  /** Bytes that are applied and not written: from this on writes wait. A write is let in below it, so one write can exceed it. @default 4 x flush.bytes */
   maxPendingBytes?: number | undefined
-  /** What `wait()` waits for. Default 'durable'. */
+  /** What `wait()` waits for. @default 'durable' */
   durability?: Durability | undefined
   /**
-   * Of calls of the flusher that fail with an error whose `retryable` is true: `attempts` calls in all, a random time between them, from a half to the whole
-   * of `minDelayMs` (10) doubled each time up to `maxDelayMs` (1,000). None by default.
+   * For calls of the flusher that fail with an error whose `retryable` is true. The wait between two attempts is random: from a half to the whole of
+   * `minDelayMs`, which doubles each time up to `maxDelayMs`.
+   *
+   * @default none
    */
-  retry?: { attempts: number; minDelayMs?: number | undefined; maxDelayMs?: number | undefined } | undefined
+  retry?:
+    | {
+        /** How often a call is made at most: an integer from 1. */
+        attempts: number
+        /** The longest wait before the second attempt, in ms. @default 10 */
+        minDelayMs?: number | undefined
+        /** No wait is longer, in ms. @default 1000 */
+        maxDelayMs?: number | undefined
+      }
+    | undefined
 }
 
 /** A coordinator in figures. */
 export interface CoordinatorStats {
   /** The last epoch of each level, 0 for none. */
   epochs: { applied: number; written: number; durable: number }
-  /** What is applied and not written, in bytes. */
+  /** Bytes that are applied and not written. */
   pendingBytes: number
   /** Deltas that are frozen and not written. */
   frozen: number
@@ -191,7 +231,7 @@ export interface CoordinatorStats {
   waiting: number
   /** Deltas that have been flushed. */
   flushes: number
-  /** How often storage has been made durable. */
+  /** How often the storage has been made durable. */
   storageFlushes: number
   /** How long the last flush of a delta took, its retries included, in ms. */
   lastFlushMs: number
@@ -199,6 +239,6 @@ export interface CoordinatorStats {
 
 /** How long a write, or a pause, waits. */
 export interface WaitOptions extends SignalOptions {
-  /** In ms, up to 2^31-1. */
+  /** In ms, up to 2^31-1. @default none for a write, 30000 for a pause */
   timeoutMs?: number | undefined
 }

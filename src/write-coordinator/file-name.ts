@@ -1,4 +1,4 @@
-// What the names of the ready flushers' files may begin with.
+// What the file names of the ready flushers may begin with.
 import { invalidArgument } from '../errors.ts'
 
 /** Letters, digits, `-`, `_` and `.`, at most 64. @throws `ERR_INVALID_ARGUMENT` */

@@ -1,4 +1,4 @@
-// How the flusher is called: one call at a time, in the coordinator's own async context, again when an error allows it, and given up when everything is.
+// Calls of the flusher: one at a time, in the coordinator's own async context, repeated when the error allows it, and given up when the coordinator fails.
 import { type Context, OngoingCall } from '../internal/context.ts'
 import { AbortController } from '../internal/platform.ts'
 import { delayMs } from '../retry.ts'
@@ -6,7 +6,7 @@ import type { CoordinatorTypes, Flusher } from './coordinator-types.ts'
 import type { FrozenDelta } from './layers.ts'
 import type { Schedule } from './schedule.ts'
 
-/** Of calls that fail and may be repeated. */
+/** How calls that fail are repeated. */
 export interface RetryPlan {
   readonly attempts: number
   readonly minDelayMs: number
@@ -43,7 +43,7 @@ export class FlusherCalls<T extends CoordinatorTypes> {
     return this.#call((signal) => this.#flusher.flushStorage({ signal }))
   }
 
-  /** Nobody waits for the call that is under way any more, nor is it repeated. */
+  /** Aborts the running call's signal; the call is not repeated. */
   abort(reason: unknown): void {
     this.#givenUp = { reason }
     this.#endDelay?.(reason)
@@ -54,7 +54,7 @@ export class FlusherCalls<T extends CoordinatorTypes> {
     const { attempts, minDelayMs, maxDelayMs } = this.#retry
     for (let attempt = 1; ; attempt++) {
       if (this.#givenUp !== undefined) throw this.#givenUp.reason // by what ran between the end of a delay and here
-      // A signal for each call: what listens to it goes with it.
+      // A new signal for each call: its listeners go with it.
       const controller = new AbortController()
       this.#controller = controller
       try {
@@ -99,7 +99,7 @@ export class FlusherCalls<T extends CoordinatorTypes> {
   }
 }
 
-/** The error is the user's own, and looking at it may run anything. */
+/** The error is the user's, and reading it may run any code. */
 function isRetryable(error: unknown): boolean {
   try {
     return (error as { retryable?: unknown } | null | undefined)?.retryable === true

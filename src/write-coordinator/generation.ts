@@ -1,8 +1,8 @@
-// What is known of a delta beside its content: which writes it has, and who waits for them. Outlives the delta in the handles of its writes.
+// What is known about a delta besides its content: its epochs, and the callers that wait for them. Outlives the delta in the handles of its writes.
 import { Deferred } from '../internal/deferred.ts'
 import type { EpochRange } from './coordinator-types.ts'
 
-/** The writes of one delta. */
+/** The epochs of one delta. */
 export class Generation implements EpochRange {
   readonly start: number
   /** Exclusive; grows until the delta is frozen. */
@@ -23,17 +23,17 @@ export class Generation implements EpochRange {
     return this.end - 1
   }
 
-  /** Whether anybody waits for it to be durable. */
+  /** Whether a caller waits for it to be durable. */
   get mustBeDurable(): boolean {
     return this.#durable !== undefined
   }
 
-  /** Resolves when it is written. One promise for all who wait. */
+  /** Resolves when it is written. All waiters share one promise. */
   written(): Promise<void> {
     return (this.#written ??= awaited()).promise
   }
 
-  /** Resolves when it is durable. */
+  /** Resolves when it is durable. All waiters share one promise. */
   durable(): Promise<void> {
     return (this.#durable ??= awaited()).promise
   }
@@ -52,7 +52,7 @@ export class Generation implements EpochRange {
   }
 }
 
-/** Its failure is told to those who wait, and nobody's otherwise. */
+/** A promise whose rejection is not unhandled when no caller waits for it. */
 function awaited(): Deferred<void> {
   const deferred = new Deferred<void>()
   deferred.promise.catch(() => {})

@@ -1,4 +1,4 @@
-// Writes that wait for room, or for the end of a pause, in the order of the calls. One that is let in is applied in the async context of its own call.
+// Writes that wait for room, or for the end of a pause, in the order of the calls. A write that is let in is applied in the async context of its call.
 import { errorOf } from '../errors.ts'
 import type { AbortWatch } from '../internal/abort.ts'
 import { type Context, currentContext } from '../internal/context.ts'
@@ -10,11 +10,11 @@ interface HeldWrite<W, H> {
   readonly context: Context
   readonly resolve: (handle: H) => void
   readonly reject: (reason: unknown) => void
-  /** No time and no signal ends its waiting any more. */
+  /** Stops the timer and the watching of the signal. */
   readonly forget: () => void
 }
 
-/** The queue of one coordinator: `W` waits, and gets `H`. */
+/** The queue of one coordinator: a `W` waits and gets an `H`. */
 export class HeldWrites<W, H> {
   readonly #schedule: Schedule
   readonly #aborts: AbortWatch
@@ -29,7 +29,7 @@ export class HeldWrites<W, H> {
     return this.#queue.size
   }
 
-  /** Waits at most `timeoutMs`, if that is given, and until the signal aborts. */
+  /** Waits until it is let in, for `timeoutMs` at most if that is given, or until the signal aborts. */
   hold(write: W, timeoutMs: number | undefined, signal: AbortSignal | undefined): Promise<H> {
     return new Promise((resolve, reject) => {
       const sinceMs = this.#schedule.now()
@@ -49,11 +49,11 @@ export class HeldWrites<W, H> {
     })
   }
 
-  /** Lets the first one in. */
+  /** Lets in the first one. */
   admit(apply: (write: W) => H): void {
     const held = this.#queue.shift()
     if (held === undefined) return
-    held.forget() // this is the moment that decides
+    held.forget() // from this moment on, time-out and signal are too late
     try {
       held.resolve(held.context(() => apply(held.write)))
     } catch (error) {
@@ -61,7 +61,7 @@ export class HeldWrites<W, H> {
     }
   }
 
-  /** None will be let in. */
+  /** Rejects all of them. */
   refuse(reason: unknown): void {
     for (let held = this.#queue.shift(); held !== undefined; held = this.#queue.shift()) {
       held.forget()

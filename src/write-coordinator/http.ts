@@ -1,4 +1,4 @@
-// A ready flusher: items sent to an HTTP endpoint in batches. A batch whose answer was lost is sent again under the same key, so that the other side can tell.
+// A ready flusher: items sent to an HTTP endpoint in batches. A batch whose answer was lost is sent again under the same key, by which the endpoint knows it.
 import { randomUUID } from 'node:crypto'
 import { errorOf, invalidArgument } from '../errors.ts'
 import { Deferred } from '../internal/deferred.ts'
@@ -12,10 +12,10 @@ import { OneAtATime } from './one-at-a-time.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set(['method', 'headers', 'batch', 'timeoutMs', 'attempts', 'minDelayMs', 'maxDelayMs', 'encode', 'fetch'])
 const MAX_TIMEOUT_MS = 2 ** 31 - 1
-/** Beside 5xx: the request took too long, came too early, came too often. */
+/** Besides 5xx: the request took too long, came too early, came too often. */
 const RETRYABLE_STATUS: ReadonlySet<number> = new Set([408, 425, 429])
 
-/** What is asked of `fetch`. */
+/** What `fetch` is called with. */
 export interface HttpRequest {
   readonly method: string
   readonly headers: Readonly<Record<string, string>>
@@ -24,7 +24,7 @@ export interface HttpRequest {
   readonly redirect: 'manual'
 }
 
-/** What is used of an answer. */
+/** The parts of an answer that are used. */
 export interface HttpAnswer {
   readonly ok: boolean
   readonly status: number
@@ -33,48 +33,51 @@ export interface HttpAnswer {
 
 /** How {@link http} sends. */
 export interface HttpOptions<Item> {
-  /** Default `POST`. Not one without a body, as `GET`. */
+  /** The method of each request; its requests have a body, so not `GET`. @default 'POST' */
   method?: string | undefined
-  /** Beside `content-type: application/json` and `idempotency-key`; names in lower case, none of them `idempotency-key`. */
+  /** Besides `content-type: application/json` and `idempotency-key`, which cannot be set; names in lower case. @default none */
   headers?: Readonly<Record<string, string>> | undefined
-  /** Items in a request at most, from 1. Default 1,000. */
+  /** Items in a request at most, from 1. @default 1000 */
   batch?: number | undefined
-  /** For one request, in ms, up to 2^31-1. Default 30,000. */
+  /** How long one request may take, in ms, up to 2^31-1. @default 30000 */
   timeoutMs?: number | undefined
-  /** How often a request is sent at most, from 1. Default 5. */
+  /** How often a request is sent at most, from 1. @default 5 */
   attempts?: number | undefined
-  /** The longest wait before the second try, in ms, doubled before each further one. Default 100. */
+  /** The longest wait before the second attempt, in ms, doubled before each further one. @default 100 */
   minDelayMs?: number | undefined
-  /** No wait is longer, in ms. Default 10,000. */
+  /** No wait is longer, in ms. @default 10000 */
   maxDelayMs?: number | undefined
-  /** The items of a request as its body. Default `JSON.stringify`: an array. */
+  /** Makes the body of a request of its items; by default a JSON array. @default JSON.stringify */
   encode?: ((items: readonly Item[]) => string) | undefined
-  /** Who sends. Default the global `fetch`. */
+  /** Sends a request. @default the global `fetch` */
   fetch?: ((url: string, request: HttpRequest) => Promise<HttpAnswer>) | undefined
 }
 
-/** What {@link http} has done. */
+/** How far {@link http} has come. */
 export interface HttpSnapshot {
-  /** Requests that were accepted since the flusher was made. */
+  /** Requests accepted since the flusher was made. */
   readonly requests: number
   /** Items in them. */
   readonly items: number
 }
 
 /**
- * A flusher that sends items to an HTTP endpoint, in order, one request at a time. What the endpoint has accepted (2xx) is `written`, and `durable` as far as it promises that.
+ * A flusher that sends items to an HTTP endpoint, in order, one request at a time. What the endpoint has accepted (2xx) is `written`; whether it is also `durable`
+ * is up to the endpoint.
  *
- * A request that fails with 408, 425, 429 or 5xx, without an answer or after its time, is sent again. Each has an `idempotency-key`, which is the same in every try, so the endpoint can
- * tell what it has already. Any other answer, redirections included, ends the coordinator. Deltas come at least once.
+ * A request that gets 408, 425, 429 or 5xx, or no answer in time, is sent again. Its `idempotency-key` is the same in every attempt, so the endpoint can recognise
+ * what it has already. Any other answer, redirections included, ends the coordinator. Each delta arrives at least once.
  *
- * Its calls reject with `ERR_IO`, whose `retryable` says whether {@link CoordinatorOptions.retry} may go on where these tries have ended; it goes on after the
- * batches that were accepted. `ERR_CODEC` for items without a text.
+ * Its calls reject with `ERR_IO` when all attempts have failed. If its `retryable` is true, {@link CoordinatorOptions.retry} may repeat the call, which goes on after
+ * the batches that were accepted. They reject with `ERR_CODEC` for items without a text.
  *
  * @throws `ERR_INVALID_ARGUMENT`
  * @example
  * ```ts
+ * interface User { name: string }
  * interface Users extends MapDeltaTypes<string, User> { Snapshot: HttpSnapshot | undefined }
- * const flusher = http<readonly [string, User]>('https://example.com/users', { headers: { authorization }, batch: 100 })
+ *
+ * const flusher = http<readonly [id: string, user: User]>('https://example.com/users', { headers: { authorization: 'Bearer …' }, batch: 100 })
  * const coordinator = new WriteCoordinator<Users>({ init: mapDelta(), context: undefined, snapshot: undefined, flusher })
  * ```
  */
@@ -124,12 +127,12 @@ interface HttpPlan<Item> {
   readonly send: NonNullable<HttpOptions<Item>['fetch']>
 }
 
-/** A delta on its way, also over several calls. */
+/** A delta that is being sent, if necessary over several calls. */
 interface Delivery {
   readonly of: object
-  /** In the keys of all its batches. */
+  /** What the keys of all its batches begin with. */
   readonly key: string
-  /** So many batches were accepted. */
+  /** How many batches were accepted. */
   accepted: number
 }
 
@@ -150,7 +153,7 @@ class Http<Item> implements ItemsFlusher<Item, HttpSnapshot> {
   async flushStorage(): Promise<void> {}
 
   async #flush(frozen: Iterable<Item>, signal: AbortSignal): Promise<HttpSnapshot> {
-    // By identity: the epochs of another coordinator, or of the next run, are the same.
+    // Known by its identity: another coordinator, and the next run, use the same epochs.
     if (this.#delivery?.of !== frozen) this.#delivery = { of: frozen, key: randomUUID(), accepted: 0 }
     const delivery = this.#delivery
     let n = 0
@@ -190,7 +193,7 @@ class Http<Item> implements ItemsFlusher<Item, HttpSnapshot> {
   }
 }
 
-/** A signal that aborts with another one, or after its time. */
+/** A signal that aborts with another one, or after `timeoutMs`. */
 class LimitedSignal {
   readonly #controller = new AbortController()
   readonly #aborted = new Deferred<never>()
@@ -208,7 +211,7 @@ class LimitedSignal {
     return this.#controller.signal
   }
 
-  /** Rejects when it aborts, whatever those do who should listen to it. */
+  /** Rejects when it aborts, even if `fetch` ignores the signal. */
   get aborted(): Promise<never> {
     return this.#aborted.promise
   }
@@ -246,7 +249,7 @@ function* batchesOf<Item>(items: Iterable<Item>, size: number): Generator<Item[]
 }
 
 function notTaken(url: string, why: string, retryable: boolean, cause: unknown): Error {
-  const { origin, pathname } = new URL(url) // what stands behind may be secret
+  const { origin, pathname } = new URL(url) // the rest of the URL may be secret
   return errorOf('ERR_IO', `the endpoint did not take the batch: ${why} endpoint=${origin}${pathname}`, { retryable }, cause)
 }
 

@@ -1,5 +1,5 @@
-// A ready flusher: items as lines of JSON in files of a folder. A delta is in its file as a whole, flushed to the device, before it is `written`; new names are
-// when it is `durable`. A run begins a new file, so what a power cut has torn stays at the end of its file.
+// A ready flusher: items as lines of JSON in files of a folder. Before a delta is `written`, its file has all of it and is flushed to the device; before it is
+// `durable`, new names are flushed too. A run begins a new file, so what a power cut has torn stays at the end of its file.
 import type { FileHandle } from 'node:fs/promises'
 import { errorOf } from '../errors.ts'
 import { throwIfAborted } from '../internal/platform.ts'
@@ -12,45 +12,51 @@ import { OneAtATime } from './one-at-a-time.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set(['name', 'maxBytes', 'encode'])
 const MAX_BYTES = 64 * 1024 * 1024
-/** Lines are gathered up to this before they are written. */
+/** Lines are collected up to this length before they are written. */
 const CHUNK_LENGTH = 1 << 20
 
 /** How {@link jsonLines} stores. */
 export interface JsonLinesOptions<Item> {
-  /** What its files' names begin with: letters, digits, `-`, `_`, `.`. Default `lines`. */
+  /** What the names of its files begin with: letters, digits, `-`, `_`, `.`. @default 'lines' */
   name?: string | undefined
-  /** A file that has so many bytes gets no further delta. Default 64 MiB. */
+  /** A file that has so many bytes gets no further delta. @default 64 MiB */
   maxBytes?: number | undefined
-  /** An item as a line, without a line break. Default `JSON.stringify`. */
+  /** Makes a line of an item, without a line break. @default JSON.stringify */
   encode?: ((item: Item) => string) | undefined
 }
 
-/** Where {@link jsonLines} has got to. */
+/** How far {@link jsonLines} has come. */
 export interface JsonLinesSnapshot {
   /** The newest file. */
   readonly path: string
   /** Its length. */
   readonly bytes: number
-  /** Lines that were stored since the flusher was made, in all files. */
+  /** Lines stored since the flusher was made, in all files. */
   readonly lines: number
 }
 
 /**
- * A flusher that stores items as lines of JSON: `lines-000000000001-<mark>.jsonl`, and so on, in a folder that is made when it is needed. Names sort in the order of the
- * files. Names and files are the user's alone (0700, 0600).
+ * A flusher that stores items as lines of JSON, in files named `lines-000000000001-<mark>.jsonl` and so on. Names sort in the order of the files. It makes the
+ * folder when it needs it. Only the user can read folder and files (0700, 0600).
  *
- * A delta is stored whole or not at all: what a failed try has left is cut off again. `ERR_NO_SPACE` may be tried again ({@link CoordinatorOptions.retry}). A power cut can leave the
- * beginning of a delta that was not yet `written` at the end of a file, its last line torn.
+ * A delta is stored whole or not at all: what a failed attempt has written is cut off again. `ERR_NO_SPACE` may be tried again ({@link CoordinatorOptions.retry}).
+ * A power cut can leave the beginning of a delta that was not yet `written` at the end of a file, with its last line torn.
  *
- * Its calls reject with `ERR_NO_SPACE`, `ERR_IO`, and `ERR_CODEC` for an item that has no line, which ends the coordinator: `keep` of {@link listDelta} is the place to refuse it.
+ * Its calls reject with `ERR_NO_SPACE`, `ERR_IO`, and `ERR_CODEC` for an item that has no line. That ends the coordinator: refuse such an item earlier, in `keep`
+ * of {@link listDelta}.
  *
  * @throws `ERR_INVALID_ARGUMENT`
  * @example
  * ```ts
- * interface Lines extends ListDeltaTypes<{ at: number; text: string }, string> { Snapshot: JsonLinesSnapshot | undefined }
- * const init = listDelta<{ at: number; text: string }, string>({ keep: (line) => JSON.stringify(line) })
- * const flusher = jsonLines<string>('./lines', { maxBytes: 1 << 20, encode: (line) => line })
- * const coordinator = new WriteCoordinator<Lines>({ init, context: undefined, snapshot: undefined, flusher })
+ * interface Visit { at: number; path: string }
+ * interface Visits extends ListDeltaTypes<Visit, string> { Snapshot: JsonLinesSnapshot | undefined }
+ *
+ * const init = listDelta<Visit, string>({ keep: (visit) => JSON.stringify(visit) }) // what has no line is refused when it is written
+ * const flusher = jsonLines<string>('./visits', { maxBytes: 1 << 20, encode: (line) => line })
+ * const coordinator = new WriteCoordinator<Visits>({ init, context: undefined, snapshot: undefined, flusher })
+ * await coordinator.write({ at: Date.now(), path: '/' })
+ * await coordinator.close()
+ * console.log(coordinator.view().snapshot?.path)
  * ```
  */
 export function jsonLines<Item = unknown>(folder: string | URL, options?: JsonLinesOptions<Item>): ItemsFlusher<Item, JsonLinesSnapshot> {
@@ -68,7 +74,7 @@ class JsonLines<Item> implements ItemsFlusher<Item, JsonLinesSnapshot> {
   readonly #encode: (item: Item) => string
   readonly #calls = new OneAtATime()
   #snapshot: JsonLinesSnapshot | undefined
-  /** A failed try may have left something behind the end. */
+  /** A failed attempt may have written beyond the end. */
   #isTorn = false
 
   constructor(files: NumberedFiles, maxBytes: number, encode: (item: Item) => string) {
@@ -119,7 +125,7 @@ class JsonLines<Item> implements ItemsFlusher<Item, JsonLinesSnapshot> {
     }
   }
 
-  /** Whether nobody has changed it. What a failed try has left is cut off. */
+  /** Whether the file has not been changed since. Cuts off what a failed attempt has written. */
   async #isAsItWas(file: FileHandle, { bytes }: JsonLinesSnapshot): Promise<boolean> {
     const stat = await tried('looking at a file', file.stat())
     if (!stat.isFile() || stat.size < bytes) return false
@@ -141,7 +147,7 @@ class JsonLines<Item> implements ItemsFlusher<Item, JsonLinesSnapshot> {
       }
     } catch (error) {
       this.#isTorn = true
-      await file.truncate(at.bytes).catch(() => {}) // what was wrong first is told, and the next try cuts again
+      await file.truncate(at.bytes).catch(() => {}) // the first error is reported, and the next attempt cuts again
       throw error
     }
     await syncFile(file)
@@ -155,7 +161,7 @@ class JsonLines<Item> implements ItemsFlusher<Item, JsonLinesSnapshot> {
     for (const item of items) {
       const what = `item ${n++} of the delta from epoch ${start}`
       const line = encodedText(this.#encode, item, what)
-      if (line.includes('\n')) throw errorOf('ERR_CODEC', `${what} cannot be encoded: the encoder gave more than a line`, { codec: 'json' })
+      if (line.includes('\n')) throw errorOf('ERR_CODEC', `${what} cannot be encoded: it has more than one line`, { codec: 'json' })
       text += `${line}\n`
       lines++
       if (text.length < CHUNK_LENGTH) continue

@@ -1,5 +1,5 @@
-// The delta that takes writes, those that are frozen, and the snapshot below them. Each change is made in one step after the user's functions have run, so
-// a view is whole at any moment: every applied write is in exactly one layer. When one of these functions fails nothing is changed any more.
+// The current delta, the frozen ones, and the snapshot below them. Each change is made in one step, after the user's functions have run, so a view is whole at any
+// moment: every applied write is in exactly one layer. When one of these functions fails, nothing is changed.
 import { errorOf, invalidArgument } from '../errors.ts'
 import type { Context } from '../internal/context.ts'
 import { isPromise } from '../internal/platform.ts'
@@ -18,19 +18,19 @@ export interface FrozenDelta<T extends CoordinatorTypes> {
   readonly stamped: EpochStamped<T['FrozenView']>
 }
 
-/** What the user makes deltas with. */
+/** How the user makes deltas. */
 export interface DeltaSource<T extends CoordinatorTypes> {
   readonly init: (context: T['Context']) => Delta<T>
   readonly userCode: UserCode
-  /** The async context of the functions that are not a write's. */
+  /** The async context of all functions but `apply` and `estimateSize`, which run in that of the write. */
   readonly context: Context
-  /** Told of a function that failed where that ends everything. */
+  /** Called when a function has failed and the coordinator cannot go on. */
   readonly fail: (what: DeltaFunction, cause: unknown) => void
 }
 
 const DELTA_METHODS = ['apply', 'estimateSize', 'freeze', 'reader'] as const
 
-/** All that has been written, by where it is. */
+/** All applied writes, by where they are. */
 export class Layers<T extends CoordinatorTypes> {
   readonly #source: DeltaSource<T>
   readonly #frozen = new Queue<FrozenDelta<T>>()
@@ -40,9 +40,9 @@ export class Layers<T extends CoordinatorTypes> {
   #frozenBytes = 0
   #snapshot: T['Snapshot']
   #frozenViews: readonly EpochStamped<T['FrozenView']>[] | undefined
-  /** Of the delta that takes writes. */
+  /** That of the current delta. */
   generation: Generation = new Generation(1)
-  /** Of the newest write. */
+  /** That of the newest write. */
   newest: Generation = this.generation
   written = 0
   durable = 0
@@ -63,7 +63,7 @@ export class Layers<T extends CoordinatorTypes> {
     return this.#frozenBytes + this.#bytes
   }
 
-  /** What the delta that takes writes has. */
+  /** The size of the current delta. */
   get bytes(): number {
     return this.#bytes
   }
@@ -76,7 +76,7 @@ export class Layers<T extends CoordinatorTypes> {
     return this.#frozen.first
   }
 
-  /** Applies a write in the running async context; it is in `generation` then, as the last. @throws what `apply` throws */
+  /** Applies a write in the running async context; then it is the last of `generation`. @throws what `apply` throws */
   apply(write: T['Write']): T['ApplyResult'] {
     const { userCode } = this.#source
     let result: T['ApplyResult']
@@ -93,7 +93,7 @@ export class Layers<T extends CoordinatorTypes> {
     return result
   }
 
-  /** Ends the delta and begins the next, unless that fails. */
+  /** Ends the current delta and begins the next, unless that fails. */
   freeze(): void {
     const { init, fail } = this.#source
     let what: DeltaFunction = 'freeze'
@@ -124,7 +124,7 @@ export class Layers<T extends CoordinatorTypes> {
     return { current: this.#reader, frozen: this.#frozenViews, snapshot: this.#snapshot, epochs: { applied, written, durable } }
   }
 
-  /** Whoever waits for what is not written gets this. */
+  /** Rejects the waits for everything that is not written. */
   refuse(reason: unknown): void {
     for (const { generation } of this.#frozen.newestFirst().toReversed()) generation.fail(reason)
     this.generation.fail(reason)
@@ -156,7 +156,7 @@ export class Layers<T extends CoordinatorTypes> {
     }
   }
 
-  /** It may go on to change the delta, and fail, when the write has long been acknowledged. */
+  /** The function behind the promise may change the delta, or fail, long after the write was acknowledged. */
   #refusePromise(result: Promise<unknown>): void {
     leaveUnheard(result)
     this.#source.fail('apply', errorOf('ERR_ASYNC_TRANSACTION', "the delta's `apply` returned a promise"))
@@ -180,7 +180,7 @@ function checkedDelta<T extends CoordinatorTypes>(delta: Delta<T>): Delta<T> {
   return delta
 }
 
-/** Taken whole before anything is changed: the three may be getters. */
+/** Reads all three before anything is changed: they may be getters. */
 function checkedEnd<T extends CoordinatorTypes>(end: ReturnType<Delta<T>['freeze']>): ReturnType<Delta<T>['freeze']> {
   if (typeof end !== 'object' || end === null || !('frozen' in end && 'view' in end && 'context' in end)) {
     throw invalidArgument('freeze', 'an object with `frozen`, `view` and `context` is needed')

@@ -5,15 +5,16 @@ import { checkedSize } from './map-delta.ts'
 import { roughSize } from './rough-size.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set(['keep', 'sizeOf'])
-/** What a place in a list takes beside its item. */
+/** What a place in a list takes besides its item. */
 const PLACE_BYTES = 8
 
 /**
- * The types of a coordinator with {@link listDelta}s of items, which are what is kept of the writes. `Snapshot` is left to be named.
+ * The types of a coordinator with {@link listDelta}s. `Item` is what a delta keeps of a write. `Snapshot` depends on the flusher: name it.
  *
  * @example
  * ```ts
- * interface Lines extends ListDeltaTypes<{ at: number; text: string }> { Snapshot: JsonLinesSnapshot | undefined }
+ * interface Visit { at: number; path: string }
+ * interface Visits extends ListDeltaTypes<Visit> { Snapshot: JsonLinesSnapshot | undefined }
  * ```
  */
 export interface ListDeltaTypes<W, Item = W> extends CoordinatorTypes {
@@ -26,40 +27,47 @@ export interface ListDeltaTypes<W, Item = W> extends CoordinatorTypes {
 }
 
 /**
- * A {@link Delta} that is a list. Of no `T`, so that it fits any coordinator with these types.
+ * A {@link Delta} that is a list. It has no parameter for all types of a coordinator, and fits any that has these.
  *
  * @example
  * ```ts
- * const delta: ListDelta<string, string> = listDelta<string>()()
+ * const delta: ListDelta<string> = listDelta<string>()()
+ * delta.apply('a')
+ * console.log(delta.reader(), delta.estimateSize())
+ * console.log(delta.freeze().frozen)
  * ```
  */
 export interface ListDelta<W, Item = W> {
+  /** Keeps the write as the last one. @throws what `keep` and `sizeOf` throw */
   apply(write: W): undefined
+  /** In bytes: the sum of the sizes of the items. */
   estimateSize(): number
+  /** The items, oldest first. */
   freeze(): { frozen: readonly Item[]; view: readonly Item[]; context: undefined }
+  /** The items, oldest first. */
   reader(): readonly Item[]
 }
 
 /** What a {@link listDelta} keeps, and how it measures. */
 export interface ListDeltaOptions<W, Item = W> {
-  /**
-   * What is kept of a write: a copy of what its caller may change, what it looks like when it is stored. What it throws refuses the write. By default the write
-   * itself.
-   */
+  /** What is kept of a write, for example a copy, or its encoding. A write for which it throws is refused. @default the write itself */
   keep?: ((write: W) => Item) | undefined
-  /** The memory that an item takes, in bytes, from 0. By default a rough estimate. */
+  /** The memory that an item takes, in bytes, from 0. @default a rough estimate */
   sizeOf?: ((item: Item) => number) | undefined
 }
 
 /**
- * An `init` for deltas that keep all writes in their order. The n-th item of a frozen delta has the epoch `start + n`.
+ * An `init` for deltas that keep all writes in their order. The item at index n of a frozen delta has the epoch `start + n`.
  *
- * @throws `ERR_INVALID_ARGUMENT`; a write is refused with it when `sizeOf` gives no size
+ * @throws `ERR_INVALID_ARGUMENT`; a write rejects with it when `sizeOf` returns no size
  * @example
  * ```ts
- * interface Hits extends ListDeltaTypes<Request, { path: string; at: number }> { Snapshot: undefined }
- * const init = listDelta<Request, { path: string; at: number }>({ keep: ({ path }) => ({ path, at: Date.now() }) })
- * const coordinator = new WriteCoordinator<Hits>({ init, context: undefined, snapshot: undefined, flusher })
+ * import type { IncomingMessage } from 'node:http'
+ *
+ * interface Hits extends ListDeltaTypes<IncomingMessage, string> { Snapshot: JsonLinesSnapshot | undefined }
+ *
+ * const init = listDelta<IncomingMessage, string>({ keep: ({ method, url }) => `${method} ${url}` })
+ * const coordinator = new WriteCoordinator<Hits>({ init, context: undefined, snapshot: undefined, flusher: jsonLines<string>('./hits') })
  * ```
  */
 export function listDelta<W, Item = W>(options?: ListDeltaOptions<W, Item>): () => ListDelta<W, Item> {

@@ -6,18 +6,20 @@ import { roughSize } from './rough-size.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set(['sizeOf'])
 
-/** A write into a {@link mapDelta}. */
+/** A write of a {@link mapDelta}. */
 export interface MapWrite<K, V> {
   readonly key: K
+  /** To delete a key, write a value that means it, such as `undefined`. */
   readonly value: V
 }
 
 /**
- * The types of a coordinator with {@link mapDelta}s. `Snapshot` is left to be named.
+ * The types of a coordinator with {@link mapDelta}s. `Snapshot` depends on the flusher: name it.
  *
  * @example
  * ```ts
- * interface Users extends MapDeltaTypes<string, User | undefined> { Snapshot: number } // undefined: deleted
+ * interface User { name: string }
+ * interface Users extends MapDeltaTypes<string, User | undefined> { Snapshot: HttpSnapshot | undefined } // undefined: deleted
  * ```
  */
 export interface MapDeltaTypes<K, V> extends CoordinatorTypes {
@@ -30,36 +32,48 @@ export interface MapDeltaTypes<K, V> extends CoordinatorTypes {
 }
 
 /**
- * A {@link Delta} that is a map. Of no `T`, so that it fits any coordinator with these types.
+ * A {@link Delta} that is a map. It has no parameter for all types of a coordinator, and fits any that has these.
  *
  * @example
  * ```ts
  * const delta: MapDelta<string, number> = mapDelta<string, number>()()
+ * delta.apply({ key: 'a', value: 1 })
+ * console.log(delta.reader().get('a'), delta.estimateSize())
+ * console.log([...delta.freeze().frozen])
  * ```
  */
 export interface MapDelta<K, V> {
+  /** Keeps the value as that of its key. @throws what `sizeOf` throws */
   apply(write: MapWrite<K, V>): undefined
+  /** In bytes: for each key the largest size that its entry has had. */
   estimateSize(): number
+  /** The last value of each key, in the order in which the keys came. */
   freeze(): { frozen: ReadonlyMap<K, V>; view: ReadonlyMap<K, V>; context: undefined }
+  /** The last value of each key. */
   reader(): ReadonlyMap<K, V>
 }
 
 /** How a {@link mapDelta} measures. */
 export interface MapDeltaOptions<K, V> {
-  /** The memory that an entry takes, in bytes, from 0. By default a rough estimate. */
+  /** The memory that an entry takes, in bytes, from 0. @default a rough estimate */
   sizeOf?: ((key: K, value: V) => number) | undefined
 }
 
 /**
- * An `init` for deltas that keep the last write of each key, as a `Map` does: keys are equal as its keys are. Frozen deltas are maps in the order in which their keys
- * came. Values are kept as they are given.
+ * An `init` for deltas that keep the last write of each key in a `Map`, which also decides which keys are equal. The entries of a frozen delta are in the order in
+ * which the keys came. Values are kept as they are, without a copy.
  *
- * @throws `ERR_INVALID_ARGUMENT`; a write is refused with it when `sizeOf` gives no size
+ * @throws `ERR_INVALID_ARGUMENT`; a write rejects with it when `sizeOf` returns no size
  * @example
  * ```ts
- * interface Users extends MapDeltaTypes<string, { name: string }> { Snapshot: number }
- * const coordinator = new WriteCoordinator<Users>({ init: mapDelta(), context: undefined, snapshot: 0, flusher })
+ * interface User { name: string }
+ * interface Users extends MapDeltaTypes<string, User> { Snapshot: JsonLinesSnapshot | undefined }
+ *
+ * const flusher = jsonLines<readonly [id: string, user: User]>('./users')
+ * const coordinator = new WriteCoordinator<Users>({ init: mapDelta(), context: undefined, snapshot: undefined, flusher })
  * await coordinator.write({ key: 'u1', value: { name: 'Ada' } })
+ * console.log(coordinator.view().current.get('u1'))
+ * await coordinator.close()
  * ```
  */
 export function mapDelta<K, V>(options?: MapDeltaOptions<K, V>): () => MapDelta<K, V> {
@@ -104,7 +118,7 @@ class KeptMap<K, V> implements MapDelta<K, V> {
   }
 }
 
-/** @throws `ERR_INVALID_ARGUMENT` */
+/** @throws `ERR_INVALID_ARGUMENT` @internal */
 export function checkedSize(bytes: unknown): number {
   if (typeof bytes === 'number' && bytes >= 0 && bytes < Infinity) return bytes
   throw invalidArgument('sizeOf', 'a number of bytes from 0 on is needed')

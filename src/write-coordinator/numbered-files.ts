@@ -1,5 +1,5 @@
-// Files of one kind in a folder, numbered so that their names sort in the order in which they were made. Each has the mark of who made it: processes that share a
-// folder never meet, and a file that is there is never written to. Nothing is removed but what was made by the same call.
+// Files of one kind in a folder, numbered so that their names sort in the order of their making. Each name has a random mark of its maker, so processes that
+// share a folder never use the same file, and an existing file is never written to. Only files of the same call are removed.
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, stat } from 'node:fs/promises'
@@ -12,7 +12,7 @@ const MAX_NUMBER = 10 ** DIGITS - 1
 const PRIVATE_FOLDER = 0o700
 const PRIVATE_FILE = 0o600
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants> // Windows has neither
-/** A link in the place of a file is not followed, a pipe not waited for. */
+/** Does not follow a link, or wait for a pipe, in the place of a file. */
 const AS_IT_WAS = constants.O_WRONLY | O_NOFOLLOW | O_NONBLOCK
 
 /** The files `name-<number>-<mark><extension>` of a folder, which is made when it is needed. */
@@ -46,7 +46,7 @@ export class NumberedFiles {
     this.#mustSync = false
   }
 
-  /** Makes the folder; the highest number in it. */
+  /** Makes the folder; returns the highest number in it. */
   async #begin(): Promise<number> {
     await makeFolders(this.#folder)
     const numbers = (await tried('reading a folder', readdir(this.#folder))).map((file) => this.#numberOf(file))
@@ -60,17 +60,17 @@ export class NumberedFiles {
   }
 }
 
-/** Makes a file that must not be there. */
+/** Makes a file that must not exist. */
 export function createFile(path: string): Promise<FileHandle> {
   return tried('making a file', open(path, 'wx', PRIVATE_FILE))
 }
 
-/** Opens a file that was made before; `undefined` if it cannot be. */
+/** Opens a file that was made earlier; `undefined` if that fails. */
 export function reopenFile(path: string): Promise<FileHandle | undefined> {
   return open(path, AS_IT_WAS).catch(() => undefined)
 }
 
-/** Writes all of it. */
+/** Writes all bytes. */
 export async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < bytes.length;) {
     const { bytesWritten } = await tried('writing a file', file.write(bytes, done, bytes.length - done, position + done))
@@ -78,14 +78,14 @@ export async function writeAll(file: FileHandle, bytes: Uint8Array, position: nu
   }
 }
 
-/** Flushes what was written to the device. What could not be flushed may be lost without a further error, so this is never tried again. */
+/** Flushes a file to the device. Never repeated: after a failed flush data may be lost without a further error. */
 export async function syncFile(file: FileHandle): Promise<void> {
   await file.datasync().catch((error: unknown) => {
     throw ioError('flushing a file', error)
   })
 }
 
-/** The outcome of a system call, whose error is `ERR_NO_SPACE`, which may be tried again, or `ERR_IO`. */
+/** The outcome of a system call. Its error becomes `ERR_NO_SPACE`, which may be tried again, or `ERR_IO`. */
 export async function tried<R>(what: string, call: Promise<R>): Promise<R> {
   try {
     return await call
@@ -136,7 +136,7 @@ async function syncName(folder: string): Promise<void> {
 }
 
 async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return // its folders cannot be flushed
+  if (process.platform === 'win32') return // folders cannot be flushed there
   const handle = await tried('opening a folder', open(folder, constants.O_RDONLY))
   try {
     await handle.sync().catch((error: unknown) => {

@@ -1,5 +1,5 @@
-// A ready flusher: each delta as one Parquet file. A file has its name only when it is whole and flushed to the device; the name is durable when the delta is. The
-// writer is the package `hyparquet-writer`, which is loaded with the first delta.
+// A ready flusher: each delta as one Parquet file. A file gets its name when it is complete and flushed to the device; names are flushed by `flushStorage`. The
+// package `hyparquet-writer`, loaded with the first delta, encodes the files.
 import { rename, unlink } from 'node:fs/promises'
 import { errorOf, invalidArgument } from '../errors.ts'
 import { isWellFormed } from '../internal/bytes.ts'
@@ -12,38 +12,48 @@ import { createFile, NumberedFiles, syncFile, tried, writeAll } from './numbered
 import { OneAtATime } from './one-at-a-time.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set(['columns', 'row', 'name'])
-/** Not for a bundler to look for: it is needed only by those who use it. */
+/** In a constant, so that bundlers do not look for it: only users of this flusher need it. */
 const WRITER = 'hyparquet-writer'
 
-/** What a column holds, beside nothing: `null` and `undefined` fit all. */
+/** What a column holds. `null` and `undefined` fit all types. */
 export type ParquetType = 'BOOLEAN' | 'INT32' | 'INT64' | 'DOUBLE' | 'STRING' | 'TIMESTAMP' | 'JSON'
 
-/** Whether a value, as {@link stored} has it, can be read again from a column of the type as what it was. */
-const FITS: Readonly<Record<ParquetType, (value: unknown) => boolean>> = {
-  BOOLEAN: (value) => typeof value === 'boolean',
-  INT32: (value) => Number.isInteger(value) && (value as number) >= -(2 ** 31) && (value as number) < 2 ** 31,
-  INT64: (value) => typeof value === 'bigint' && BigInt.asIntN(64, value) === value,
-  DOUBLE: (value) => typeof value === 'number',
-  STRING: (value) => typeof value === 'string' && isWellFormed(value),
-  TIMESTAMP: (value) => isDate(value) && Number.isFinite(value.getTime()),
-  JSON: (value) => value !== undefined,
+/** What is stored for a value, so that it can be read again unchanged; `undefined` for one that does not fit. */
+const STORED: Readonly<Record<ParquetType, (value: unknown) => unknown>> = {
+  BOOLEAN: (value) => (typeof value === 'boolean' ? value : undefined),
+  INT32: (value) => (Number.isInteger(value) && (value as number) >= -(2 ** 31) && (value as number) < 2 ** 31 ? value : undefined),
+  INT64: (value) => {
+    if (Number.isSafeInteger(value)) return BigInt(value as number)
+    return typeof value === 'bigint' && BigInt.asIntN(64, value) === value ? value : undefined
+  },
+  DOUBLE: (value) => (typeof value === 'number' ? value : undefined),
+  STRING: (value) => (typeof value === 'string' && isWellFormed(value) ? value : undefined),
+  TIMESTAMP: (value) => (isDate(value) && Number.isFinite(value.getTime()) ? value : undefined),
+  JSON: (value) => {
+    try {
+      // A copy without getters and bigints, of which the writer would make numbers, and without prototypes, so that it keeps a key `__proto__`. NaN would be null.
+      return (JSON.parse(JSON.stringify(value), withoutPrototype) as unknown) ?? undefined
+    } catch {
+      return undefined
+    }
+  },
 }
 
 /** How {@link parquet} stores. */
 export interface ParquetOptions<Item> {
-  /** The columns, in their order. INT64 takes bigints and safe integers, TIMESTAMP dates (to the millisecond, UTC). */
+  /** The columns, in their order. INT64 takes bigints and safe integers, TIMESTAMP dates (to the millisecond, UTC), JSON what `JSON.stringify` takes. */
   columns: Readonly<Record<string, ParquetType>>
-  /** The values of an item by column. By default the item's own fields. */
+  /** The values of an item by column. @default the item itself */
   row?: ((item: Item) => Readonly<Record<string, unknown>>) | undefined
-  /** What its files' names begin with: letters, digits, `-`, `_`, `.`. Default `rows`. */
+  /** What the names of its files begin with: letters, digits, `-`, `_`, `.`. @default 'rows' */
   name?: string | undefined
 }
 
-/** Where {@link parquet} has got to. */
+/** How far {@link parquet} has come. */
 export interface ParquetSnapshot {
   /** The newest file; absent before the first. */
   readonly path?: string
-  /** Files that were stored since the flusher was made. */
+  /** Files stored since the flusher was made. */
   readonly files: number
   /** Rows in them. */
   readonly rows: number
@@ -55,25 +65,31 @@ interface Column {
   readonly data: unknown[]
 }
 
-/** What is used of `hyparquet-writer`. */
+/** The part of `hyparquet-writer` that is used. */
 interface Writer {
   parquetWriteBuffer(options: { columnData: readonly Column[] }): ArrayBuffer
 }
 
 /**
- * A flusher that stores each delta as a Parquet file, `rows-000000000001-<mark>.parquet` and so on, in a folder that is made when it is needed. Names sort in the order of
- * the files; those that end with `.part` are unfinished. A file is made in memory, within one turn of the event loop: choose `flush.bytes` by that.
+ * A flusher that stores each delta as a Parquet file, named `rows-000000000001-<mark>.parquet` and so on. Names sort in the order of the files; those that end with
+ * `.part` are unfinished. It makes the folder when it needs it. A file is encoded in memory, within one turn of the event loop: choose `flush.bytes` accordingly.
  *
- * Needs the package `hyparquet-writer` beside this one (`npm install hyparquet-writer`).
+ * Needs the package `hyparquet-writer` (`npm install hyparquet-writer`).
  *
- * Its calls reject with `ERR_NO_SPACE` (may be tried again), `ERR_IO`, `ERR_NOT_FOUND` (the package), and `ERR_CODEC` for a value that does not fit its column, which ends the coordinator.
+ * Its calls reject with `ERR_NO_SPACE` (may be tried again), `ERR_IO`, `ERR_NOT_FOUND` (the package is not installed), and `ERR_CODEC` for a value that does not fit
+ * its column, which ends the coordinator.
  *
  * @throws `ERR_INVALID_ARGUMENT`
  * @example
  * ```ts
- * interface Hits extends ListDeltaTypes<{ at: Date; path: string }> { Snapshot: ParquetSnapshot | undefined }
- * const flusher = parquet<{ at: Date; path: string }>('./hits', { columns: { at: 'TIMESTAMP', path: 'STRING' } })
- * const coordinator = new WriteCoordinator<Hits>({ init: listDelta(), context: undefined, snapshot: undefined, flusher, flush: { bytes: 4 << 20, intervalMs: 60_000 } })
+ * interface Visit { at: Date; path: string }
+ * interface Visits extends ListDeltaTypes<Visit> { Snapshot: ParquetSnapshot | undefined }
+ *
+ * const flusher = parquet<Visit>('./visits', { columns: { at: 'TIMESTAMP', path: 'STRING' } })
+ * const flush = { bytes: 4 << 20, intervalMs: 60_000 }
+ * const coordinator = new WriteCoordinator<Visits>({ init: listDelta(), context: undefined, snapshot: undefined, flusher, flush })
+ * await coordinator.write({ at: new Date(), path: '/' })
+ * await coordinator.close()
  * ```
  */
 export function parquet<Item = unknown>(folder: string | URL, options: ParquetOptions<Item>): ItemsFlusher<Item, ParquetSnapshot> {
@@ -123,9 +139,10 @@ class Parquet<Item> implements ItemsFlusher<Item, ParquetSnapshot> {
       const what = `item ${n++} of the delta from epoch ${start}`
       const values = this.#valuesOf(item, what)
       for (const [at, { name, type, data }] of columns.entries()) {
-        const value = stored(type, values[at])
-        if (value !== null && !FITS[type](value)) throw unfit(`a value does not fit its column: ${what} column=${JSON.stringify(name)} type=${type}`)
-        data.push(value)
+        const value = values[at] ?? null
+        const stored = value === null ? null : STORED[type](value)
+        if (stored === undefined) throw unfit(`a value does not fit its column: ${what} column=${JSON.stringify(name)} type=${type}`)
+        data.push(stored)
       }
     }
     return columns
@@ -156,22 +173,10 @@ class Parquet<Item> implements ItemsFlusher<Item, ParquetSnapshot> {
       }
       await tried('naming a file', rename(part, path))
     } catch (error) {
-      await unlink(part).catch(() => {}) // what was wrong first is told
+      await unlink(part).catch(() => {}) // the first error is reported
       throw error
     }
     return path
-  }
-}
-
-/** A value as the writer gets it: what is no JSON is `undefined`. JSON is a copy without prototypes, which the writer would lose or follow. */
-function stored(type: ParquetType, value: unknown): unknown {
-  if (value === undefined || value === null) return null
-  if (type === 'INT64' && Number.isSafeInteger(value)) return BigInt(value as number)
-  if (type !== 'JSON') return value
-  try {
-    return (JSON.parse(JSON.stringify(value), withoutPrototype) as unknown) ?? undefined // NaN would be null
-  } catch {
-    return undefined // a bigint, a circle, a function: it has no text
   }
 }
 
@@ -202,6 +207,6 @@ async function loadedWriter(): Promise<Writer> {
 function checkedColumns(columns: unknown): [string, ParquetType][] {
   const entries = typeof columns === 'object' && columns !== null ? (Object.entries(columns) as [string, ParquetType][]) : []
   if (entries.length === 0) throw invalidArgument('columns', 'an object with a column at least is needed')
-  for (const [name, type] of entries) if (!Object.hasOwn(FITS, type)) throw invalidArgument(`columns.${name}`, `a type is one of ${Object.keys(FITS).join(', ')}`)
+  for (const [name, type] of entries) if (!Object.hasOwn(STORED, type)) throw invalidArgument(`columns.${name}`, `a type is one of ${Object.keys(STORED).join(', ')}`)
   return entries
 }

@@ -1,5 +1,4 @@
-// Pauses, counted. A pause keeps writes and flushes out from the moment it is asked for, and is there when the flush that runs has ended. What fails leaves
-// no pause behind.
+// Pauses, counted. A pause keeps writes and flushes out from the call on, and resolves when the running flush has ended. A call that fails leaves no pause.
 import { closed } from '../errors.ts'
 import type { AbortWatch } from '../internal/abort.ts'
 import { Deferred } from '../internal/deferred.ts'
@@ -28,7 +27,7 @@ export class Pauses {
     return this.#held.size > 0
   }
 
-  /** A pause, when what runs has ended. */
+  /** Begins a pause; resolves when no flush runs. */
   async begin(isIdle: boolean, timeoutMs: number, signal: AbortSignal | undefined): Promise<Pause> {
     const pause = new HeldPause(this.#held, ++this.#count, this.#released)
     try {
@@ -40,13 +39,13 @@ export class Pauses {
     }
   }
 
-  /** Nothing runs, and nothing will while {@link isPaused}. */
+  /** No flush runs, and none will begin while {@link isPaused}. */
   isIdle(): void {
     for (const waiting of this.#waiting) waiting.resolve()
     this.#waiting.clear()
   }
 
-  /** Ends all pauses; those that are waited for get `reason`, by default `ERR_CLOSED`. */
+  /** Ends all pauses; those that are not yet held reject with `reason`, by default `ERR_CLOSED`. */
   end(reason: unknown = closed('coordinator')): void {
     for (const waiting of this.#waiting) waiting.reject(reason)
     this.#waiting.clear()

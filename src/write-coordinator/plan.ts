@@ -1,4 +1,4 @@
-// A coordinator's options, checked and made whole, and those of its calls.
+// The options of a coordinator and of its calls, checked and with their defaults.
 import { rankOf } from '../compare-durability.ts'
 import { invalidArgument } from '../errors.ts'
 import { checkFunction, checkInteger, checkOptions, checkSignal } from '../internal/validate.ts'
@@ -17,7 +17,7 @@ const FLUSH_INTERVAL_MS = 1_000
 const MIN_DELAY_MS = 10
 const MAX_DELAY_MS = 1_000
 
-/** What a coordinator works by. */
+/** Options with their defaults. */
 export interface CoordinatorPlan<T extends CoordinatorTypes> {
   readonly init: (context: T['Context']) => Delta<T>
   readonly context: T['Context']
@@ -57,7 +57,7 @@ function retryPlanOf(retry: CoordinatorOptions<never>['retry']): RetryPlan {
   return { attempts, minDelayMs, maxDelayMs }
 }
 
-/** The signal of a call that has nothing else. Asked for once: it may be a getter. @throws `ERR_INVALID_ARGUMENT` */
+/** The signal of a call that has no other options. Read once: it may be a getter. @throws `ERR_INVALID_ARGUMENT` */
 export function signalOf(options: SignalOptions | undefined): AbortSignal | undefined {
   if (options === undefined) return undefined
   checkOptions(options, SIGNAL, 'options')

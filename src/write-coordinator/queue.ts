@@ -1,4 +1,4 @@
-// First in, first out, with a way out from the middle; each at the same cost, however many there are.
+// First in, first out; places can also leave from the middle. Each operation costs the same, whatever the length.
 
 /** A place in a {@link Queue}. */
 export interface Place<V> {
@@ -33,7 +33,7 @@ export class Queue<V> {
     return place?.value
   }
 
-  /** Harmless when it has left already. */
+  /** Does nothing if the place has left already. */
   remove(place: Place<V>): void {
     if (!place.isTaken) return
     place.isTaken = false
@@ -45,7 +45,7 @@ export class Queue<V> {
     this.size--
   }
 
-  /** What is in it, the newest first. */
+  /** The values, newest first. */
   newestFirst(): V[] {
     const values: V[] = []
     for (let place = this.#last; place !== undefined; place = place.before) values.push(place.value)

@@ -1,7 +1,7 @@
-// How much memory a value takes, roughly: for a bound on what waits, not for accounts. Looks at a bounded number of parts, whatever the value is.
+// Estimates the memory of a value, to bound what waits. Looks at a bounded number of parts, however large the value is.
 import { isAnyArrayBuffer, isMap, isSet } from '../internal/platform.ts'
 
-/** So many elements or fields of each part are looked at; the others count as much as these. */
+/** How many elements or fields of each part are measured; the others count as much as these. */
 const SAMPLE = 32
 const MAX_PARTS = 512
 const MAX_DEPTH = 8

@@ -1,7 +1,7 @@
-// Time as the coordinator sees it: a clock, timers and turns of the event loop, so that tests can script them.
+// Time for the coordinator: a clock, timers and turns of the event loop, so that tests can script them.
 import { clearTimeout, performance, setImmediate, setTimeout } from '../internal/platform.ts'
 
-/** A clock and what is called by it. */
+/** A clock, and calls by it. */
 export interface Schedule {
   /** In ms, from any origin; never goes back. */
   readonly now: () => number
@@ -11,7 +11,7 @@ export interface Schedule {
   readonly nextTurn: (fn: () => void) => void
 }
 
-/** The real one. Whoever waits for it keeps the process alive: what was written is not forgotten because nobody awaits it. */
+/** The real one. Its timers and turns keep the process alive, so that writes are flushed even if no caller awaits them. */
 export const realSchedule: Schedule = {
   now: performance.now,
   after(ms, fn) {

@@ -1,16 +1,16 @@
-// Following the views: the current one, then the newest whenever it has changed. A subscriber holds nothing between two steps: it is woken if it waits, and
-// what it has not taken in time is passed over.
+// Following the views: the current one, then the newest whenever it has changed. A subscriber holds nothing between two steps: a waiting one is woken, and
+// views that it has not taken in time are skipped.
 import type { AbortWatch } from '../internal/abort.ts'
 import { throwIfAborted } from '../internal/platform.ts'
 import { Steps } from '../internal/steps.ts'
 import type { Turns } from '../internal/turns.ts'
 
-/** That something has changed, and who waits for it. */
+/** Counts changes and wakes those that wait for the next. */
 export class Changes {
   readonly #waiting = new Set<() => void>()
-  /** Another number after each change. */
+  /** A different number after each change. */
   version = 0
-  /** There will be no more. */
+  /** There will be no more changes. */
   isOver = false
 
   changed(): void {
@@ -36,7 +36,7 @@ export class Changes {
   }
 }
 
-/** What is followed. */
+/** What a subscription follows. */
 export interface Followed<V> {
   readonly changes: Changes
   readonly turns: Turns
@@ -45,14 +45,14 @@ export interface Followed<V> {
   view(): V
 }
 
-/** One iteration. Steps asked for at once are taken one after another. */
+/** One iteration. Steps that are requested at once are taken one after another. */
 export class Subscription<V> implements AsyncIterableIterator<V> {
   readonly #followed: Followed<V>
   readonly #signal: AbortSignal | undefined
   #seen = -1
   #isDone = false
   readonly #steps = new Steps()
-  /** Ends the waiting that is under way. */
+  /** Ends the running wait. */
   #endWaiting: (() => void) | undefined
 
   constructor(followed: Followed<V>, signal: AbortSignal | undefined) {

@@ -1,23 +1,23 @@
-// The delta's own functions run in the middle of the coordinator's. While one does, calls that would change what it stands on are refused. V8 may cut it
-// off without `finally` (a time-out of `vm`, the end of the stack); nobody knows then what it has left, so a microtask looks whether one is still inside.
+// Knows which function of the user's delta is running. While one runs, calls that would change the coordinator under it are refused. V8 may cut a function off without
+// `finally` (a time-out of `vm`, the end of the stack), and then the state of the delta is unknown: so a microtask looks whether one is still inside.
 import { errorOf } from '../errors.ts'
 import { queueMicrotask } from '../internal/platform.ts'
 
 /** The functions of a delta that are called synchronously. */
 export type DeltaFunction = 'apply' | 'estimateSize' | 'freeze' | 'init' | 'reader'
 
-/** Which of the user's functions is running. */
+/** The user's function that is running. */
 export class UserCode {
   readonly #cutOff: (what: DeltaFunction) => void
   #inside: DeltaFunction | undefined
   #isWatched = false
 
-  /** `cutOff` is told of a function that never came to its end. */
+  /** `cutOff` is called with a function that never came to its end. */
   constructor(cutOff: (what: DeltaFunction) => void) {
     this.#cutOff = cutOff
   }
 
-  /** One begins; {@link leave} is its end. */
+  /** A function begins; {@link leave} ends it. */
   enter(what: DeltaFunction): void {
     if (!this.#isWatched) {
       queueMicrotask(this.#look)

@@ -1,4 +1,4 @@
-// The write coordinator as its users hold it: it checks the arguments and passes on.
+// The write coordinator as its users see it: checks the arguments and passes the calls on to `Coordination`.
 import { rankOf } from '../compare-durability.ts'
 import { invalidArgument, type LedgerstoneError } from '../errors.ts'
 import type { FlushedRank } from './applied-write.ts'
@@ -11,24 +11,25 @@ import { Subscription } from './subscription.ts'
 const PAUSE_TIMEOUT_MS = 30_000
 
 /**
- * Batches writes into storage that is slower than they are: a table, a file format, an object store, a search index. A write is applied to a {@link Delta} in
- * memory at once; deltas are frozen, and stored by a {@link Flusher} in the background, one at a time and in order, while writes go on. All of it is in this
- * thread, and nothing native is loaded.
+ * Batches writes into slower storage: a table, a file format, an object store, a search index. A write is applied at once, to a {@link Delta} in memory. Deltas are
+ * frozen and stored by a {@link Flusher} in the background, one at a time and in order, while writes go on. Everything runs in this thread, and no native code is
+ * loaded.
  *
  * - **Levels**: a write is `applied` when its promise resolves, `written` when its delta has been stored, `durable` when the storage has been flushed after that.
- * - **Back-pressure**: `write` waits, first come first served, while what is applied and not written is above `maxPendingBytes`.
- * - **Failure**: a flush that fails for good, and a delta that does, end it: everybody who waits and every later write gets `ERR_POISONED` with the cause. Views
- *   stay readable. There is no way on but a new coordinator.
- * - **End**: what was written stays in memory until it is flushed, and keeps the process alive until then. `close()` at the end.
+ * - **Back-pressure**: `write` waits, first come first served, while `maxPendingBytes` or more are applied and not written.
+ * - **Failure**: a flush or a delta that fails for good ends the coordinator. Every waiter and every later write gets `ERR_POISONED` with the cause. Views stay
+ *   readable. Make a new coordinator to go on.
+ * - **End**: a write that is not flushed yet keeps the process alive. Call `close()` at the end.
  *
- * `T` has to be named, as it cannot be inferred. A write is handed to `apply` as it is, perhaps later: do not change it afterwards.
+ * `T` has to be named, as it cannot be inferred. A write is passed to `apply` without a copy, perhaps later: do not change it afterwards.
  *
  * @example
  * ```ts
- * interface Lines extends ListDeltaTypes<{ at: number; text: string }> { Snapshot: JsonLinesSnapshot | undefined }
+ * interface Visit { at: number; path: string }
+ * interface Visits extends ListDeltaTypes<Visit> { Snapshot: JsonLinesSnapshot | undefined }
  *
- * const coordinator = new WriteCoordinator<Lines>({ init: listDelta(), context: undefined, snapshot: undefined, flusher: jsonLines('./lines') })
- * const handle = await coordinator.write({ at: 1, text: 'hello' })
+ * const coordinator = new WriteCoordinator<Visits>({ init: listDelta(), context: undefined, snapshot: undefined, flusher: jsonLines('./visits') })
+ * const handle = await coordinator.write({ at: Date.now(), path: '/' })
  * await handle.wait('durable')
  * await coordinator.close()
  * ```
@@ -45,7 +46,7 @@ export class WriteCoordinator<T extends CoordinatorTypes = never> implements Asy
   }
 
   /**
-   * Whether somebody has paused it, or waits to.
+   * Whether it is paused, or a `pause` waits for a flush to end.
    *
    * @example
    * ```ts
@@ -69,15 +70,15 @@ export class WriteCoordinator<T extends CoordinatorTypes = never> implements Asy
   }
 
   /**
-   * Applies a write: within this call if there is room and no pause, otherwise when its turn comes. Until then the time and the signal may end it; from then
-   * on it stands. Without `timeoutMs` it waits as long as the flusher takes.
+   * Applies a write: within this call if there is room and no pause, otherwise when its turn comes. Time-out and signal count until then; an applied write stays.
+   * Without `timeoutMs` it waits as long as the flusher takes.
    *
    * Rejects with what `apply` throws (nothing was written), `ERR_TIMEOUT` (`waitedMs`), `ERR_BACKPRESSURE` or `ERR_PAUSED` (`timeoutMs: 0`, which does not wait), the
    * signal's reason, `ERR_CLOSED`, `ERR_POISONED`, `ERR_TRANSACTION_OPEN` (inside a delta's function), `ERR_INVALID_ARGUMENT`.
    *
    * @example
    * ```ts
-   * const { epoch, result } = await coordinator.write({ key: 'a', value: 1 }, { timeoutMs: 5_000 })
+   * const { epoch, result } = await coordinator.write({ item: 'tea', amount: 2 }, { timeoutMs: 5_000 })
    * ```
    */
   write(write: T['Write'], options?: { timeoutMs?: number | undefined; signal?: AbortSignal | undefined }): Promise<EpochHandle<T['ApplyResult']>> {
@@ -91,12 +92,12 @@ export class WriteCoordinator<T extends CoordinatorTypes = never> implements Asy
   }
 
   /**
-   * Applies a write now.
+   * Applies a write now, or throws.
    *
    * @throws `ERR_BACKPRESSURE` (`pendingBytes`), `ERR_PAUSED`, and what {@link WriteCoordinator.write} rejects with
    * @example
    * ```ts
-   * const handle = coordinator.tryWrite({ key: 'a', value: 1 })
+   * const handle = coordinator.tryWrite({ item: 'tea', amount: 2 })
    * ```
    */
   tryWrite(write: T['Write']): EpochHandle<T['ApplyResult']> {
@@ -104,12 +105,12 @@ export class WriteCoordinator<T extends CoordinatorTypes = never> implements Asy
   }
 
   /**
-   * What has been written, to read from. Also after a failure, and after the end.
+   * All applied writes, to read from. Works also after a failure and after `close`.
    *
    * @example
    * ```ts
    * const { current, epochs } = coordinator.view()
-   * console.log(current, `${epochs.applied - epochs.durable} writes may still be lost`)
+   * console.log(current.get('tea'), `${epochs.applied - epochs.durable} writes may still be lost`)
    * ```
    */
   view(): View<T> {
@@ -117,13 +118,18 @@ export class WriteCoordinator<T extends CoordinatorTypes = never> implements Asy
   }
 
   /**
-   * The current view, then the newest whenever it has changed. Who is slow skips, and is never cut off. Each iteration begins anew. It ends when the coordinator has
-   * been closed, and throws its `failure`, or the signal's reason.
+   * Gives the current view, then the newest one whenever it has changed. A slow subscriber skips views, but never misses the newest, and is never cut off. Each
+   * iteration begins with the current view. It ends when the coordinator has been closed, and throws its `failure`, or the signal's reason.
    *
    * @throws `ERR_INVALID_ARGUMENT`
    * @example
    * ```ts
-   * for await (const { epochs } of coordinator.subscribe({ signal })) progress.show(epochs.durable)
+   * const { epoch } = await coordinator.write({ item: 'tea', amount: 2 })
+   * void coordinator.flush('durable')
+   * for await (const { epochs } of coordinator.subscribe({ signal: AbortSignal.timeout(60_000) })) {
+   *   console.log(`${epochs.durable} of ${epochs.applied} writes are durable`)
+   *   if (epochs.durable >= epoch) break
+   * }
    * ```
    */
   subscribe(options?: SignalOptions): AsyncIterable<View<T>> {
@@ -132,7 +138,7 @@ export class WriteCoordinator<T extends CoordinatorTypes = never> implements Asy
   }
 
   /**
-   * Resolves when all that has been applied is written, or durable. An aborted signal ends the waiting only.
+   * Resolves when all applied writes are written, or durable. An aborted signal ends the waiting only.
    *
    * Rejects with `ERR_POISONED`, `ERR_CLOSED`, the signal's reason, `ERR_TRANSACTION_OPEN` (inside a delta's function or a call of the flusher), `ERR_INVALID_ARGUMENT`.
    *
@@ -146,17 +152,17 @@ export class WriteCoordinator<T extends CoordinatorTypes = never> implements Asy
   }
 
   /**
-   * Keeps writes and flushes out until the pause is released: at once, and resolves when no flush runs any more. Pauses are counted. Meanwhile `write` waits,
-   * `tryWrite` is `ERR_PAUSED`, `flush` and waits stay pending. `timeoutMs` is 30,000 by default.
+   * Keeps writes and flushes out, from this call until the pause is released. Resolves when no flush runs any more. While at least one pause is held, `write` waits,
+   * `tryWrite` throws `ERR_PAUSED`, and `flush` and waits stay pending. `timeoutMs` is 30,000 by default.
    *
    * Rejects with `ERR_TIMEOUT` (`waitedMs`), `ERR_POISONED`, `ERR_CLOSED`, the signal's reason, `ERR_TRANSACTION_OPEN` (inside a delta's function or a call of the flusher),
-   * `ERR_INVALID_ARGUMENT`. Then it goes on.
+   * `ERR_INVALID_ARGUMENT`. A rejected call leaves no pause.
    *
    * @example
    * ```ts
    * const pause = await coordinator.pause()
    * try {
-   *   await copyTheTable()
+   *   console.log(await table.totals()) // nothing is stored in the table until the release
    * } finally {
    *   pause.release()
    * }
@@ -182,10 +188,10 @@ export class WriteCoordinator<T extends CoordinatorTypes = never> implements Asy
   }
 
   /**
-   * Ends it: ends pauses, refuses new writes, applies those that wait, flushes, and makes the storage durable, in this order. Called again it waits for the
-   * same end. An aborted signal aborts the flusher's signals too, and ends it as failed, whatever the flusher does.
+   * Ends the coordinator: ends pauses, refuses new writes, applies those that wait, flushes, and makes the storage durable, in this order. A second call waits for
+   * the same end. An aborted signal ends the coordinator as failed at once and aborts the flusher's signal.
    *
-   * Rejects with `ERR_POISONED` (it has failed, now or before), the signal's reason, `ERR_TRANSACTION_OPEN` (inside a delta's function or a call of the flusher),
+   * Rejects with `ERR_POISONED` (the coordinator failed, now or before), the signal's reason, `ERR_TRANSACTION_OPEN` (inside a delta's function or a call of the flusher),
    * `ERR_INVALID_ARGUMENT`.
    *
    * @example
@@ -197,7 +203,7 @@ export class WriteCoordinator<T extends CoordinatorTypes = never> implements Asy
     return this.#coordination.turns.within(() => this.#coordination.close(signalOf(options)))
   }
 
-  /** {@link WriteCoordinator.close}, unless that has been called: then it waits for its end, of which that call tells. */
+  /** Calls {@link WriteCoordinator.close}. If that has been called before, waits for its end and does not repeat its error. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#coordination.turns.within(() => this.#coordination.dispose())
   }

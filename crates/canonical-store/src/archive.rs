@@ -1,5 +1,5 @@
-//! The closed segments of the event log, for whoever archives them: held, so that neither a trim nor retention takes a file
-//! away while it is being copied.
+//! The closed segments of the event log, for archiving: held, so that neither a trim nor retention removes a file while it is
+//! being copied.
 
 use ledgerstone_event_log::{Pin, SegmentInfo};
 
@@ -13,12 +13,12 @@ pub struct HeldSegments {
 }
 
 impl HeldSegments {
-    /// Oldest first. Their files do not change any more.
+    /// Oldest first. Their files no longer change.
     pub fn segments(&self) -> &[SegmentInfo] {
         &self.segments
     }
 
-    /// CRC-32C over the whole file of one of them. Reads it.
+    /// CRC-32C over the whole file of one of them; reads it.
     pub fn checksum_of(&self, segment: &SegmentInfo) -> Result<u32> {
         Ok(self.pin.checksum_of(segment)?)
     }
@@ -28,12 +28,12 @@ impl Store {
     /// Holds the closed segments with events that are kept.
     pub fn hold_segments(&self) -> Result<HeldSegments> {
         self.check_open()?;
-        // Pinned first: what is listed after that stays.
+        // Pinned first: segments listed after that stay.
         let pin = self.log.pin(0)?;
         Ok(HeldSegments { segments: self.log.sealed_segments(), pin })
     }
 
-    /// Gives the files of segments back that were trimmed while they were held.
+    /// Removes the files of segments that were trimmed while they were held.
     pub fn reclaim_segments(&self) {
         self.log.reclaim();
     }

@@ -1,5 +1,5 @@
-//! Which collections there are, from which commit to which. Changed in place, only under the commit lock; what a change, a flush or a
-//! look-up costs depends on what changed, not on how many collections there are or were. Ids are never used again.
+//! The collections, each from the commit that made it to the one that dropped it. Changed in place, only under the commit lock.
+//! The cost of a change, a flush or a look-up depends on what changed, not on the number of collections. Ids are never reused.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -14,7 +14,7 @@ use parking_lot::RwLock;
 
 use crate::{Error, error::Result};
 
-/// So many collections there can have been.
+/// The highest id that a collection can have.
 pub(crate) const MAX_COLLECTION_ID: u32 = u32::MAX - 1;
 /// The collection that every store has, with the codecs utf8 and json.
 pub const STATE_COLLECTION: &str = "state";
@@ -22,7 +22,7 @@ pub(crate) const STATE_ID: u32 = 1;
 /// The longest name of a collection or a codec, in bytes.
 pub(crate) const MAX_NAME_BYTES: usize = 255;
 
-/// One collection, in its time.
+/// One collection and its lifetime.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CatalogEntry {
     pub(crate) id: u32,
@@ -31,7 +31,7 @@ pub(crate) struct CatalogEntry {
     pub(crate) value_codec: String,
     /// The commit that made it.
     pub(crate) created_seq: u64,
-    /// The commit that dropped it; 0 while it lives.
+    /// The commit that dropped it; 0 while it exists.
     pub(crate) dropped_seq: u64,
 }
 
@@ -40,7 +40,7 @@ impl CatalogEntry {
         self.created_seq <= seq && (self.dropped_seq == 0 || seq < self.dropped_seq)
     }
 
-    /// Codecs without names are whatever there is: enough to drop a collection.
+    /// Codecs without names match any: enough to drop a collection.
     pub(crate) fn check_codecs(&self, key_codec: &str, value_codec: &str) -> Result<()> {
         let unnamed = key_codec.is_empty() && value_codec.is_empty();
         let pairs = [(&self.key_codec, key_codec), (&self.value_codec, value_codec)];
@@ -55,34 +55,34 @@ impl CatalogEntry {
     }
 }
 
-/// When a collection was dropped, and its id.
+/// The commit that dropped a collection, and its id.
 pub(crate) type DropOrder = (u64, u32);
 
-/// Dropped collections of which nothing is left in the checkpoint, though somebody may still look one up.
+/// Dropped collections of which the checkpoint has nothing left, though a reader may still look one up.
 #[derive(Debug, Default)]
 pub(crate) struct Purged {
-    /// All that were dropped up to this one: they are cleared up in that order.
+    /// All that were dropped up to this one: they are cleared in that order.
     pub(crate) upto: DropOrder,
-    /// Behind it those that never were there: made and dropped between two flushes.
+    /// Collections dropped after it that the checkpoint never had: made and dropped between two flushes.
     pub(crate) fleeting: BTreeSet<DropOrder>,
 }
 
-/// All collections, the dropped ones included until nothing is left of them that anybody could read.
+/// All collections, including dropped ones that a reader could still look up.
 #[derive(Debug)]
 pub(crate) struct Catalog {
     pub(crate) version: u32,
     pub(crate) next_id: u32,
     entries: HashMap<u32, Arc<CatalogEntry>>,
-    /// The living ones by name.
+    /// The existing ones by name.
     living: HashMap<String, u32>,
-    /// In the order in which they were dropped.
+    /// In the order of dropping.
     dropped: BTreeSet<DropOrder>,
     /// Made or dropped since the last flush took them.
     changed: BTreeSet<u32>,
 }
 
 impl Catalog {
-    /// A catalogue with `state` and what the checkpoint knows.
+    /// A catalogue with `state` and the collections of the checkpoint.
     pub(crate) fn new(stored: Vec<CatalogEntry>, next_id: u32) -> Self {
         let state = CatalogEntry {
             id: STATE_ID,
@@ -133,22 +133,22 @@ impl Catalog {
         names
     }
 
-    /// The ids of all that are known.
+    /// The ids of all known collections.
     pub(crate) fn ids(&self) -> impl Iterator<Item = u32> {
         self.entries.keys().copied()
     }
 
-    /// Those of which something may be left.
+    /// The dropped collections of which something may be left.
     pub(crate) fn dropped(&self) -> impl Iterator<Item = &Arc<CatalogEntry>> {
         self.dropped.iter().filter_map(|(_, id)| self.entries.get(id))
     }
 
-    /// The one that was dropped first of those that are known.
+    /// The earliest dropped of the known collections.
     pub(crate) fn first_dropped(&self) -> Option<DropOrder> {
         self.dropped.first().copied()
     }
 
-    /// The first one that was dropped behind `purged` and up to `flushed_seq`.
+    /// The first one that was dropped after `purged` and up to `flushed_seq`.
     pub(crate) fn next_dropped(&self, purged: DropOrder, flushed_seq: u64) -> Option<DropOrder> {
         let next = self.dropped.range((Bound::Excluded(purged), Bound::Unbounded)).next();
         next.copied().filter(|(dropped_seq, _)| *dropped_seq <= flushed_seq)
@@ -160,7 +160,7 @@ impl Catalog {
         self.insert(entry);
     }
 
-    /// The one with `id` lives no longer from `seq` on.
+    /// Drops the collection `id` with the commit `seq`.
     pub(crate) fn drop_at(&mut self, id: u32, seq: u64) {
         self.version = self.version.wrapping_add(1);
         if let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.dropped_seq == 0) {
@@ -171,14 +171,14 @@ impl Catalog {
         }
     }
 
-    /// What a flush has to store: taken once, by the freeze before it.
+    /// The changes that a flush has to store: taken once, by the freeze before it.
     pub(crate) fn take_changed(&mut self) -> Vec<Arc<CatalogEntry>> {
         let changed = std::mem::take(&mut self.changed);
         changed.iter().filter_map(|id| self.entries.get(id).cloned()).collect()
     }
 
-    /// Forgets those up to `purged`, of which nothing is left, that nobody reads at a time when they lived: `oldest_seq` is the
-    /// oldest that anybody reads at. How many were looked at.
+    /// Forgets the collections up to `purged`, of which nothing is left, unless a reader's point in time is in their lifetime:
+    /// `oldest_seq` is the oldest point in time of a reader. Returns how many were examined.
     pub(crate) fn forget_purged(&mut self, purged: DropOrder, oldest_seq: Option<u64>) -> u64 {
         let mut looked_at = 0;
         while let Some(first) = self.first_dropped() {
@@ -205,17 +205,17 @@ impl SharedCatalog {
         Self { version: AtomicU64::new(u64::from(catalog.version)), current: RwLock::new(catalog) }
     }
 
-    /// Looks something up. Whoever holds the gate finds the same until it gives it back.
+    /// Looks something up. For the owner of the gate the result stays the same until it releases the gate.
     pub(crate) fn with<R>(&self, look: impl FnOnce(&Catalog) -> R) -> R {
         look(&self.current.read())
     }
 
-    /// The version of what [`with`](Self::with) shows, without looking.
+    /// The version of the catalogue, without locking it.
     pub(crate) fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
 
-    /// Under the commit lock.
+    /// Called under the commit lock.
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Catalog) -> R) -> R {
         let mut catalog = self.current.write();
         let changed = change(&mut catalog);
@@ -224,14 +224,14 @@ impl SharedCatalog {
     }
 }
 
-/// A collection as a caller knows it: by name and codecs. Making one stores nothing; the id is looked up when it is used and
-/// kept for as long as the catalogue does not change.
+/// A collection as a caller names it: by name and codecs. Making one stores nothing; the id is looked up at its use and cached
+/// as long as the catalogue does not change.
 #[derive(Debug)]
 pub struct CollectionRef {
     pub(crate) name: String,
     pub(crate) key_codec: String,
     pub(crate) value_codec: String,
-    /// Catalogue version in the upper half, id (0: there is none) in the lower.
+    /// Catalogue version in the upper half, id in the lower (0: it does not exist).
     cached: AtomicU64,
 }
 
@@ -260,7 +260,7 @@ impl CollectionRef {
         &self.name
     }
 
-    /// The id of the living collection, if there is one.
+    /// The id of the existing collection, if there is one.
     pub(crate) fn id_now(&self, catalog: &SharedCatalog) -> Result<Option<u32>> {
         let id = match self.id_in(catalog.version()) {
             Some(id) => id,
@@ -269,7 +269,8 @@ impl CollectionRef {
         Ok((id != 0).then_some(id))
     }
 
-    /// The id that the name had at `seq`, when the catalogue had this `version`. Kept as that of now is, as long as they are the same.
+    /// The id of the name at `seq`, when the catalogue had this `version`. Shares the cache with the current one, as long as
+    /// they are the same.
     pub(crate) fn id_at(&self, catalog: &SharedCatalog, version: u64, seq: u64) -> Result<Option<u32>> {
         if let Some(id) = self.id_in(version) {
             return Ok((id != 0).then_some(id));
@@ -285,13 +286,13 @@ impl CollectionRef {
         })
     }
 
-    /// What is kept, if it is from the catalogue of this version; 0: there is no such collection.
+    /// The cached id, if it is from the catalogue of this version; 0: there is no such collection.
     fn id_in(&self, version: u64) -> Option<u32> {
         let cached = self.cached.load(Ordering::Acquire);
         (cached >> 32 == version).then(|| u32::try_from(cached & 0xffff_ffff).unwrap_or(0))
     }
 
-    /// The living collection's id, which is kept; 0: there is none.
+    /// The existing collection's id, which is cached; 0: there is none.
     fn look_up(&self, current: &Catalog) -> Result<u32> {
         let id = match current.living(&self.name) {
             Some(entry) => {
@@ -317,9 +318,9 @@ mod tests {
         testing::{WriteSet, open_simulated},
     };
 
-    /// Bug: while somebody held an old snapshot, each slice of clearing up after dropped collections looked at all of them, under the commit
-    /// lock. Mechanism: they were kept by id, and those of which nothing was left were looked for among all. Fix: they are kept in
-    /// the order in which they were dropped, cleared up and forgotten in, so the first one answers for those behind it.
+    /// Bug: while an old snapshot was held, each slice of clearing up after dropped collections examined all of them, under the
+    /// commit lock. Mechanism: they were kept by id, and finished ones were searched among all. Fix: they are kept in the order
+    /// of dropping, and cleared and forgotten in it, so the first one answers for those after it.
     #[test]
     fn what_an_old_reader_keeps_costs_one_look() {
         let mut catalog = Catalog::new(Vec::new(), 0);
@@ -344,8 +345,8 @@ mod tests {
         assert_eq!(catalog.ids().count(), 4_998 - 1_991 + 1);
     }
 
-    /// Bug: behind the last id two collections would have had the same one, and puts into a third were left out without a word. Mechanism: the next id
-    /// stayed where it was. Fix: there is an end, and it is told before anything is written.
+    /// Bug: after the last id two collections would have had the same one, and puts to a third were silently left out.
+    /// Mechanism: the next id stayed where it was. Fix: the ids end, with an error before anything is written.
     #[test]
     fn where_ids_end_no_collection_is_made_and_no_put_is_lost() {
         let (disk, clock) = (SimDisk::new(1), SimClock::new(1_000));

@@ -1,5 +1,5 @@
-//! One error type for the store, with the code, the details and the cause that cross into JavaScript. The table of codes
-//! and what a caller does about each is in the package's documentation.
+//! The error type of the store, with the code, the details and the cause that cross into JavaScript. The table of codes and
+//! what a caller does about each is in the package's documentation.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -8,7 +8,7 @@ use ledgerstone_vfs::{FileError, FolderError, Taken};
 /// The result of every operation of the store.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// A value that belongs to an error.
+/// A detail of an error.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Detail {
     /// A count, a size or an id.
@@ -17,16 +17,16 @@ pub enum Detail {
     Text(String),
 }
 
-/// What a writer that was not let in has waited for.
+/// What a refused writer waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitsFor {
     /// The flusher: the device is slower than the writers.
     Flush,
     /// Snapshots and iterations: they hold what was flushed long ago.
     Readers,
-    /// Snapshots, iterations and verifications: while one is open the map of the state cannot grow, and it is full.
+    /// Snapshots, iterations and verifications: while one is open the full map of the state cannot grow.
     Growth,
-    /// A journal file that is prepared.
+    /// A prepared journal file.
     Journal,
 }
 
@@ -43,42 +43,42 @@ impl WaitsFor {
     }
 }
 
-/// What went wrong. Cheap to clone: one failure is told to everyone who waits.
+/// A failure. Cheap to clone: every caller that waits gets the same one.
 #[derive(Clone, Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the fields are what the message names")]
 pub enum Error {
-    /// The call is wrong; nothing happened.
+    /// The call is wrong; nothing was done.
     #[error("{message}")]
     InvalidArgument { argument: &'static str, message: String },
-    /// Something is over its limit; nothing was applied.
+    /// Something exceeds its limit; nothing was applied.
     #[error("{what}: limit=`{limit}` size={size} max={max}")]
     Limit { what: &'static str, limit: &'static str, size: u64, max: u64 },
     /// A collection, or the event log (`None`), was made with another codec.
     #[error("{} was made with another codec: expected={expected} actual={actual}", describe(collection.as_deref()))]
     CodecMismatch { collection: Option<String>, expected: String, actual: String },
-    /// There is no store, and none was to be made.
+    /// There is no store, and the caller did not allow making one.
     #[error("there is no store: path={}", path.display())]
     StoreNotFound { path: PathBuf },
     /// There is no such collection.
     #[error("there is no such collection: name={name}")]
     CollectionNotFound { name: String },
-    /// Somebody else has the store open.
+    /// Another owner has the store open.
     #[error("the store is open {by} path={}", path.display())]
     Locked { path: PathBuf, by: Taken },
     /// The store is open in this process with another value of this option.
     #[error("the store is open with another value of an option: option={option} expected={expected} actual={actual}")]
     OptionsMismatch {
-        /// Its name, as in the options.
+        /// The option's name.
         option: &'static str,
         /// The value in force.
         expected: String,
-        /// The value that was asked for.
+        /// The requested value.
         actual: String,
     },
     /// The handle has been closed or released.
     #[error("{what} is closed")]
     Closed { what: &'static str },
-    /// Flushing cannot keep up, or readers hold what it needs; then the oldest of them is told by its age.
+    /// Flushing cannot keep up, or readers hold what it needs; then with the age of the oldest one.
     #[error("{}: pendingBytes={pending_bytes}{}", waits_for.words(), since(*oldest_reader_ms))]
     Backpressure { pending_bytes: u64, oldest_reader_ms: Option<u64>, waits_for: WaitsFor },
     /// Another thread's transaction did not end in time.
@@ -93,34 +93,34 @@ pub enum Error {
     /// The transaction has ended.
     #[error("the transaction has ended")]
     TransactionFinished,
-    /// The store takes no writes until it is unsealed.
+    /// The store is sealed: no writes until it is unsealed.
     #[error("the store is sealed: eventId={event_id}")]
     Sealed { event_id: u64 },
     /// Ingestion is paused.
     #[error("ingestion is paused")]
     Paused,
-    /// The events asked for are no longer kept.
+    /// The requested events are no longer kept.
     #[error("the events asked for are no longer kept: requested={requested} oldest={oldest}")]
     EventsTrimmed { requested: u64, oldest: u64 },
-    /// Bytes that were promised are damaged.
+    /// Promised bytes are damaged.
     #[error("{what}: file={} offset={offset}", file.display())]
     Corrupt { file: PathBuf, offset: u64, what: String },
     /// The file is not ours, or newer than this version.
     #[error("the format is not supported: found={found} supported={supported}")]
     Format { found: String, supported: String },
-    /// Something else than a file or folder of ours is at this path. Nothing was changed.
+    /// Something other than a file or folder of ours is at this path. It was left unchanged.
     #[error("found {found}, expected {expected}: path={}", path.display())]
     Foreign { path: PathBuf, found: String, expected: String },
-    /// The device is full, or the address space that the process may use.
+    /// The device is full, or the process's address space.
     #[error("{}", no_space(_0))]
     NoSpace(FileError),
-    /// The folder is on a file system that other machines share, which was not allowed.
+    /// The folder is on a file system that other machines share, and the caller did not allow that.
     #[error("a network file system is not allowed, unless by `allowNetworkFileSystem`: path={} type={kind}", path.display())]
     FileSystem { path: PathBuf, kind: String },
     /// Another system call failed.
     #[error("{0}")]
     Io(FileError),
-    /// Writing has stopped after a failure; reads go on, opening again heals.
+    /// Writing has stopped after a failure; reads continue, opening again heals.
     #[error("the store stopped writing after a failure: {0}")]
     Poisoned(Arc<Error>),
 }
@@ -130,7 +130,7 @@ fn no_space(failure: &FileError) -> String {
     format!("no space is left {place}: {failure}")
 }
 
-/// Slots for readers are taken, all `max` of them.
+/// All `max` slots for readers are taken.
 pub(crate) fn too_many_readers(max: u64) -> Error {
     Error::Limit { what: "too many snapshots and iterations are open", limit: "readers", size: max + 1, max }
 }
@@ -139,7 +139,7 @@ fn since(oldest_reader_ms: Option<u64>) -> String {
     oldest_reader_ms.map_or_else(String::new, |ms| format!(" oldestReaderMs={ms}"))
 }
 
-/// A version's number, or what was found instead of one.
+/// A version's number, or the text found in its place.
 fn number_or_text(found: &str) -> Detail {
     found.parse().map_or_else(|_| Detail::Text(found.to_owned()), Detail::Number)
 }
@@ -149,7 +149,7 @@ fn describe(collection: Option<&str>) -> String {
 }
 
 impl Error {
-    /// Whether it passes by itself: there is room on the device again, or handles and memory for the process.
+    /// Whether it can pass by itself: the device was full, or the process lacked handles or memory.
     pub(crate) fn can_heal(&self) -> bool {
         match self {
             Self::NoSpace(_) => true,
@@ -185,7 +185,7 @@ impl Error {
         }
     }
 
-    /// The fields that the code promises, by their public names.
+    /// The fields that belong to the code, by their public names.
     pub fn details(&self) -> Vec<(&'static str, Detail)> {
         let text = |value: &dyn ToString| Detail::Text(value.to_string());
         match self {
@@ -245,7 +245,7 @@ impl Error {
         }
     }
 
-    /// The failure behind this one, where there is one of ours.
+    /// The failure behind this one, if it is one of ours.
     pub fn cause(&self) -> Option<&Error> {
         match self {
             Self::Poisoned(cause) => Some(cause),
@@ -253,7 +253,7 @@ impl Error {
         }
     }
 
-    /// A defect of ours, told as a failed call.
+    /// A defect of ours, reported as a failed call.
     pub(crate) fn internal(what: impl Into<String>) -> Self {
         Self::Io(FileError::new("ledgerstone", "", std::io::Error::other(what.into())))
     }

@@ -1,5 +1,5 @@
-//! A flush of the store, in the order that keeps I2: freeze, journal durable to the end of the frozen delta, its events in
-//! the log, its state in the checkpoint with the account last, then the view, then recycling.
+//! A flush of the store, in the order that keeps I2: freeze, journal durable to the end of the frozen delta, its events in the
+//! log, its state in the checkpoint with the meta record last, then the view, then recycling.
 
 use std::{
     collections::HashSet,
@@ -21,10 +21,10 @@ use crate::{
     stats::FlushReport,
 };
 
-/// Where a flush has come, for tests that stop it there.
+/// The stages of a flush, for tests that stop it there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlushStage {
-    /// An attempt begins. Retention is first, and may find what an attempt before has changed.
+    /// An attempt begins. Retention runs first, and may find changes of an earlier attempt.
     Begun,
     /// The delta is frozen; nothing is written.
     Frozen,
@@ -57,7 +57,7 @@ impl Store {
         }
     }
 
-    /// Has `probe` called at each stage of each flush from now on. For tests.
+    /// From now on calls `probe` at each stage of each flush. For tests.
     pub fn probe_flushes(&self, probe: Option<FlushProbe>) {
         self.probe.lock().0 = probe;
     }
@@ -97,7 +97,7 @@ impl Store {
             catalog,
         };
         self.checkpoint.write(&batch, &|part| self.at(FlushStage::StateWritten(part)))?;
-        // What the caller publishes is an acknowledgement, and after a failure elsewhere there is none (I5).
+        // What the caller publishes acknowledges commits, which must not happen after a failure elsewhere (I5).
         self.go_on()
     }
 
@@ -108,7 +108,7 @@ impl Store {
         self.failure().map_or(Ok(()), Err)
     }
 
-    /// Appends what the log does not have yet: an attempt that ran out of space may have left whole frames.
+    /// Appends the events that the log does not have yet: an attempt that ran out of space may have left whole frames.
     fn write_events(&self, frozen: &StoreDelta) -> Result<()> {
         self.log.set_wall_ms(self.clock.wall_ms());
         let next = self.log.next_event_id();
@@ -133,13 +133,13 @@ impl Store {
             return Ok(());
         }
         self.log.sync().map_err(|error| match Error::from(error) {
-            // A failed flush is never tried again, whatever its code (I5).
+            // A failed flush is never repeated, whatever its code (I5).
             error if error.can_heal() => Error::Poisoned(Arc::new(error)),
             other => other,
         })
     }
 
-    /// Clears the checkpoint of some of what dropped collections have left, and the memory of those of which nothing is left.
+    /// Clears a part of what dropped collections have left in the checkpoint, and forgets those of which nothing is left.
     fn purge_slice(&self) -> Result<bool> {
         let flushed = self.coordinator.flushed_seq();
         let mut purged = self.purged.lock();
@@ -158,7 +158,7 @@ impl Store {
         Ok(false)
     }
 
-    /// Whoever reads at a time when a collection lived still looks it up by its name.
+    /// A reader whose point in time is in a collection's lifetime still looks it up by its name.
     fn forget_purged(&self, purged: DropOrder) {
         let _commit = self.commit.lock();
         let oldest_seq = self.readers.oldest_seq();
@@ -222,18 +222,18 @@ impl Flusher<StoreDelta> for Store {
             self.flushed_events.fetch_max(at.next_event_id, Ordering::AcqRel);
             let fleeting = at.collections.iter().filter(|collection| at.is_fleeting(collection));
             self.purged.lock().fleeting.extend(fleeting.map(|collection| (collection.dropped_seq, collection.id)));
-            // A failure is poison, which whoever waits is told of.
+            // A failure poisons, so callers that wait get it.
             let _ = self.free_trimmed(at.oldest_event_id);
         }
         drop(frozen);
         match self.journal.recycle(seq) {
             Ok(()) => {}
-            // Poison if it has to be; otherwise (no room for a name, no handle) the file stays where it is, and the next
-            // opening finds it.
+            // A fatal failure has poisoned the store. After any other (no space for a name, no handle) the file stays, and the
+            // next opening finds it.
             Err(_) => self.journal.announce_poison(),
         }
         self.log.reclaim();
-        // What is crowded depends on what is still held; whoever is told below looks at once.
+        // Crowding depends on what is still held; a caller that is notified below reads it at once.
         self.coordinator.pinned_bytes();
         self.at(FlushStage::Published);
         self.listeners.flushed(&report);
@@ -248,7 +248,7 @@ impl Flusher<StoreDelta> for Store {
         work.map_err(|error| self.classify(error))
     }
 
-    /// Events grow old also where nothing is written.
+    /// Events age also while nothing is written.
     fn rest(&self) -> Option<Duration> {
         self.settings.retention.max_age_ms.map(looks_each)
     }
@@ -258,7 +258,7 @@ impl Flusher<StoreDelta> for Store {
     }
 }
 
-/// How often retention by age is looked at in a store that is idle.
+/// How often an idle store applies retention by age.
 fn looks_each(max_age_ms: u64) -> Duration {
     Duration::from_millis(max_age_ms / 10).clamp(Duration::from_secs(1), Duration::from_secs(60))
 }
@@ -277,9 +277,9 @@ impl Store {
         self.retain()
     }
 
-    /// Writing has come to its end because of a part of the store that has failed.
+    /// Stops writing because a part of the store has failed.
     pub(crate) fn stop_writing_for(&self, why: Error) -> Error {
-        // A part that has poisoned itself says so with the cause; the store as a whole may not know of it yet.
+        // A part that has poisoned itself reports the cause; the store as a whole may not know of it yet.
         let cause = match why.cause().cloned().unwrap_or(why) {
             Error::Io(error) | Error::NoSpace(error) => ledgerstone_journal::Error::Io(error),
             Error::Corrupt { file, offset, what } => ledgerstone_journal::Error::Corrupt { file, offset, what },

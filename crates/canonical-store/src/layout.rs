@@ -1,4 +1,4 @@
-//! Where the parts of a store are in its folder.
+//! The places of a store's parts in its folder.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ impl Layout {
         Self { root: root.to_path_buf() }
     }
 
-    /// The folder with what says whose it is.
+    /// The folder with its identity files.
     pub(crate) fn folder<'a>(&'a self, vfs: &'a dyn Vfs) -> OwnedFolder<'a> {
         OwnedFolder::of_store(vfs, &self.root)
     }

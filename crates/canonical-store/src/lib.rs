@@ -1,7 +1,7 @@
-//! State and events in one commit: the store that composes ledgerstone's parts. The journal is the database; LMDB and the
-//! event log are its checkpoints; a commit costs one flush.
+//! State and events in one commit: the store that composes ledgerstone's parts. The journal is the database; LMDB and the event
+//! log are its checkpoints; a commit costs one flush.
 //!
-//! [`open`] gives a handle to a [`Store`]. Writers fill a write set and [`commit`](Store::commit) it; readers use
+//! [`open`] returns a handle to a [`Store`]. Writers fill a write set and [`commit`](Store::commit) it; readers use
 //! [`get`](Store::get), [`range`](Store::range), [`read_events`](Store::read_events) or a [`Snapshot`].
 
 mod archive;
@@ -9,7 +9,6 @@ mod cache_line;
 mod catalog;
 mod checkpoint;
 mod delta;
-mod ending;
 mod error;
 mod flush;
 mod layout;
@@ -20,6 +19,7 @@ mod read;
 mod recovery;
 mod registry;
 mod replay;
+mod shutdown;
 mod stats;
 mod store;
 #[cfg(any(test, feature = "sim"))]

@@ -1,4 +1,4 @@
-//! Who wants to know when a mark has moved, room has come or writing has stopped. Called outside all locks of the engine.
+//! Listeners for marks that advance, room, and the end of writing. Called outside all locks of the engine.
 
 use std::{
     sync::{
@@ -13,21 +13,21 @@ use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::FlushReport;
 
-/// Somebody who looks at [`Store::marks`](crate::Store::marks) when told to.
+/// Reads [`Store::marks`](crate::Store::marks) when called.
 pub trait Listener: Send + Sync {
-    /// Something has moved. Comes from an engine thread; must not block.
+    /// Something has changed. Called on an engine thread; must not block.
     fn advanced(&self);
-    /// A group of commits was written. As `advanced`, before the call of it; only while somebody observes, as below.
+    /// A group of commits was written. Called before the `advanced` for it, and only while a listener observes (see below).
     fn wrote(&self, _group: &WrittenGroup) {}
     /// A delta was flushed.
     fn flushed(&self, _flush: &FlushReport) {}
 }
 
-/// Names a listener for its removal.
+/// Identifies a listener for its removal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListenerId(u64);
 
-/// Up to where listeners have been told what was done. The marks move first, so that this may be behind them.
+/// Up to where listeners have been notified of progress. The marks move first, so this may be behind them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Told {
     pub(crate) written: u64,
@@ -37,7 +37,7 @@ pub(crate) struct Told {
 #[derive(Default)]
 pub(crate) struct Listeners {
     next: AtomicU64,
-    /// How many want to know what was done, and not only that something was.
+    /// How many want reports of what was done, and not only a notification.
     observers: AtomicU64,
     all: RwLock<Vec<(ListenerId, Arc<dyn Listener>)>>,
     told: Mutex<Told>,
@@ -76,14 +76,14 @@ impl Listeners {
         self.observers.load(Ordering::Acquire) > 0
     }
 
-    /// Waits until listeners have been told of all up to `until`: at most for `patience`, and no longer once `is_over`, when there may be
-    /// nothing more to tell.
+    /// Waits until listeners have been notified of everything up to `until`: at most for `patience`, and no longer once
+    /// `is_over`, when there may be nothing more to report.
     pub(crate) fn wait_until_told(&self, until: Told, patience: Duration, is_over: impl Fn() -> bool) {
         let is_untold = |told: &mut Told| (told.written < until.written || told.flushed < until.flushed) && !is_over();
         self.more_is_told.wait_while_for(&mut self.told.lock(), is_untold, patience);
     }
 
-    /// Also called when a store begins, of what earlier ones did.
+    /// Also called when a store begins, for what earlier ones did.
     pub(crate) fn tell(&self, change: impl FnOnce(&mut Told)) {
         change(&mut self.told.lock());
         self.more_is_told.notify_all();
@@ -105,10 +105,10 @@ impl Listeners {
     }
 }
 
-/// Passes on what the journal says.
+/// Passes on the journal's notifications.
 impl ledgerstone_journal::Listener for Listeners {
     fn advanced(&self) {
-        self.more_is_told.notify_all(); // also the end of writing comes this way
+        self.more_is_told.notify_all(); // the end of writing comes this way too
         Self::advanced(self);
     }
 

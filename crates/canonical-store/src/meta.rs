@@ -1,4 +1,4 @@
-//! The record of how far the checkpoint has come, which the last LMDB transaction of each flush writes. Recovery starts from it.
+//! The meta record: how far the checkpoint goes. The last LMDB transaction of each flush writes it; recovery starts from it.
 
 use ledgerstone_format::{
     StoreId,
@@ -8,15 +8,15 @@ use ledgerstone_journal::Position;
 
 const MAGIC: [u8; 8] = *b"LGST-MET";
 const VERSION: u16 = 1;
-/// Epochs at or above this are nobody's: each opening and each flush begins another.
+/// Epochs at or above this are invalid: each opening and each flush begins another.
 const EPOCH_END: u64 = 1 << 63;
 
-/// The checkpoint's own account of itself.
+/// The content of the meta record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MetaRecord {
     pub(crate) store_id: StoreId,
     pub(crate) applied_seq: u64,
-    /// Behind the frame of `applied_seq`; `None` while that is 0.
+    /// The place after the frame of `applied_seq`; `None` while that is 0.
     pub(crate) position: Option<Position>,
     pub(crate) next_event_id: u64,
     pub(crate) oldest_event_id: u64,
@@ -42,7 +42,7 @@ impl MetaRecord {
             position.map_or(0, |position| position.offset),
             self.next_event_id,
             self.oldest_event_id,
-            // 0 stands for not sealed.
+            // 0 means not sealed.
             self.sealed_event_id.map_or(0, |id| id + 1),
             self.last_timestamp_ms,
             self.created_at_ms,
@@ -58,7 +58,7 @@ impl MetaRecord {
         seal(MAGIC, VERSION, &fields)
     }
 
-    /// `Ok(None)` when damaged, `Err(version)` when of a version that is not known.
+    /// `Ok(None)` when damaged, `Err(version)` when of an unknown version.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Option<Self>, u16> {
         let record = unseal(MAGIC, VERSION, bytes, |fields| {
             let store_id = StoreId::from_bytes(fields.array()?);

@@ -1,4 +1,4 @@
-//! What can be chosen at open, with the defaults and the ranges.
+//! The options of `open`, with their defaults and ranges.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use ledgerstone_lock_manager::MAX_STRIPES;
 
 use crate::{Error, error::Result};
 
-/// What the caller of [`open`](crate::open) asks for; `None` is left out, and a left-out option never contradicts.
+/// The options of [`open`](crate::open); `None` is left out, and a left-out option never conflicts.
 #[derive(Clone, Debug)]
 pub struct OpenOptions {
-    /// Make the store when there is none.
+    /// Makes the store if there is none.
     pub create: bool,
-    /// Name of the codec of the event payloads.
+    /// Name of the codec for event payloads.
     pub event_codec: String,
     /// Longest key, in bytes: 1 to 1,978; default 1,024.
     pub key_bytes: Option<u64>,
@@ -27,17 +27,17 @@ pub struct OpenOptions {
     pub flush_bytes: Option<u64>,
     /// A delta of this age is flushed: at least 1 ms; default 1,000 ms.
     pub flush_interval_ms: Option<u64>,
-    /// Whether few awaited commits may flush on their own thread when the device is fast; default yes.
+    /// Whether a few awaited commits may flush on their own thread when the device is fast; default yes.
     pub inline_flush: Option<bool>,
     /// LMDB's address space: at least 1 MiB; grows by itself; default 64 GiB.
     pub map_size_bytes: Option<u64>,
     /// Size of an event-log segment: at least 64 KiB; default 64 MiB.
     pub segment_bytes: Option<u64>,
-    /// How frames of the event log are stored that become smaller by it; default not compressed.
+    /// Compression of the event log, for frames that become smaller by it; default none.
     pub event_compression: Option<Compression>,
-    /// Which of the oldest events go by themselves, in whole segments; default none.
+    /// Which of the oldest events are removed automatically, in whole segments; default none.
     pub retention: RetentionPolicy,
-    /// Age in ms at which a snapshot or an iteration is warned of: 1 to 2^31 - 1; default 60,000.
+    /// Age in ms at which a snapshot or an iteration causes a warning: 1 to 2^31 - 1; default 60,000.
     pub readers_warn_after_ms: Option<u64>,
     /// Whether the store may be on a file system that other machines share; default no.
     pub allow_network_file_system: Option<bool>,
@@ -72,13 +72,13 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
-/// Node's timers go no further.
+/// The maximum of Node's timers.
 const MAX_TIMER_MS: u64 = (1 << 31) - 1;
 
-/// LMDB takes keys of 1,982 bytes; four of them are the collection's id.
+/// LMDB accepts keys of 1,982 bytes; four of them are the collection's id.
 pub(crate) const MAX_KEY_BYTES: u64 = 1_978;
 
-/// What a write is checked against.
+/// The limits of a write, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::struct_field_names, reason = "units stand last in names")]
 pub struct Limits {
@@ -92,7 +92,7 @@ pub struct Limits {
     pub transaction_bytes: u64,
 }
 
-/// The options of an open store, all decided.
+/// The options of an open store, with all defaults filled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(crate) limits: Limits,
@@ -153,7 +153,7 @@ impl OpenOptions {
         })
     }
 
-    /// A second open in the process must not contradict the first explicitly.
+    /// Checks that a second open in the process does not explicitly conflict with the first.
     pub(crate) fn agree_with(&self, open: &Settings) -> Result<()> {
         let limits = open.limits;
         let interval = u64::try_from(open.flush_interval.as_millis()).unwrap_or(u64::MAX);

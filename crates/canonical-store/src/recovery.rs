@@ -1,4 +1,4 @@
-//! Opens a store in three steps: it looks at everything and judges it, then it changes files (I10), then it replays the rest of the journal.
+//! Opens a store in three steps: reads and judges everything; changes files (I10); replays the rest of the journal.
 
 use std::{
     path::Path,
@@ -34,19 +34,19 @@ use crate::{
 /// Opens the checkpoint in a folder.
 pub(crate) type OpenCheckpoint = dyn Fn(&Arc<dyn Vfs>, &Path, &Settings) -> Result<Arc<dyn Checkpoint>> + Send + Sync;
 
-/// What a store stands on.
+/// The environment of a store.
 pub(crate) struct Ground {
     pub(crate) vfs: Arc<dyn Vfs>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) open_checkpoint: Arc<OpenCheckpoint>,
     pub(crate) journal: JournalOptions,
-    /// The identity of a store that is made.
+    /// Makes the identity of a new store.
     pub(crate) new_id: fn(&dyn Vfs) -> StoreId,
-    /// Whether the engine has threads of its own, or somebody calls [`Store::step`].
+    /// Whether the engine runs its threads; otherwise the caller calls [`Store::step`].
     pub(crate) threads: bool,
 }
 
-/// The journal, the log and the checkpoint of a store that has been found sound, with the journal's rest replayed.
+/// The journal, the log and the checkpoint of a sound store, with the rest of the journal replayed.
 struct Opened {
     identity: Identity,
     journal: Arc<Journal>,
@@ -59,7 +59,7 @@ struct Opened {
 }
 
 impl Ground {
-    /// Opens the store at `path`; makes it when there is none and it may.
+    /// Opens the store at `path`; makes it if there is none and `options` allow that.
     pub(crate) fn open(&self, path: &Path, options: &OpenOptions) -> Result<Arc<Store>> {
         let settings = options.settings()?;
         let layout = Layout::new(path);
@@ -72,7 +72,7 @@ impl Ground {
         self.anchored(path)?.open_folder(&*self.vfs, layout, settings, options)
     }
 
-    /// The same, with all files below `path` in what is this folder now.
+    /// The same, with all files below `path` in the folder that is there now.
     pub(crate) fn anchored(&self, path: &Path) -> Result<Self> {
         Ok(Self {
             vfs: self.vfs.anchored(path)?.unwrap_or_else(|| Arc::clone(&self.vfs)),
@@ -82,7 +82,7 @@ impl Ground {
         })
     }
 
-    /// Opens the store in a folder that is there. `around`: the files around it too.
+    /// Opens the store in an existing folder. `around`: the file system around it.
     fn open_folder(
         &self,
         around: &dyn Vfs,
@@ -97,7 +97,7 @@ impl Ground {
         let lock = folder.lock()?;
         let identity = folder.identity()?;
         let unfinished = if identity.is_none() { judge_unfinished(vfs, &layout)? } else { None };
-        // From here on the folder is known to be ours, or nobody's.
+        // From here on the folder is known to be ours or unowned.
         let lock = folder.announce(lock, &*self.clock)?;
         let poison = Arc::new(Poison::new());
         let opened = match identity {
@@ -115,11 +115,11 @@ impl Ground {
         }
     }
 
-    /// A store is made once: its identity is prepared first, and gets its name when the folder is complete.
+    /// Makes the store: the identity is prepared first, and gets its name when the folder is complete.
     ///
-    /// Flushes, each before what must not be there without it: the store's own name in its parent; the prepared identity and its name,
-    /// before anything else is made; the three folders' names and the first segment with its name, before the identity gets its own; that
-    /// one. LMDB adds its own for `data.mdb`, and its name.
+    /// Flushes, each before what must not exist without it: the store's name in its parent; the prepared identity and its name,
+    /// before anything else is made; the names of the three folders, and the first segment with its name, before the identity
+    /// is renamed; that rename. LMDB adds a flush of `data.mdb`, and of its name.
     fn make(
         &self,
         layout: &Layout,
@@ -137,7 +137,7 @@ impl Ground {
             clear_half_made_state(&**vfs, &layout.state())?;
             (identity, prepared)
         } else {
-            // What an attempt before this one has made and removed must not come back beside an identity that does not know it.
+            // Files that an earlier attempt made and removed must not come back beside an identity that does not know them.
             for folder in [layout.journal(), layout.events(), layout.state()] {
                 if vfs.exists(&folder)? {
                     vfs.sync_dir(&folder)?;
@@ -150,7 +150,7 @@ impl Ground {
         for folder in [layout.journal(), layout.events(), layout.state()] {
             vfs.create_dir(&folder)?;
         }
-        // The identity must not be there without them.
+        // The identity must not exist without them.
         vfs.sync_dir(&layout.root)?;
         let id = identity.id;
         let checkpoint = (self.open_checkpoint)(vfs, &layout.state(), settings)?;
@@ -207,7 +207,7 @@ impl Ground {
         for frame in &journal.frames {
             replayed.add(frame, layout)?;
         }
-        // A trim frame may be the only one to tell why segments are gone.
+        // A trim frame may be the only explanation for missing segments.
         replayed.oldest_event_id = replayed.oldest_event_id.max(log.horizon().unwrap_or_default());
         judge_beginning(layout, replayed.oldest_event_id, log.first_stored_id())?;
         judge_trim(layout, replayed.oldest_event_id, replayed.next_event_id)?;
@@ -218,7 +218,7 @@ impl Ground {
                 actual: options.event_codec.clone(),
             });
         }
-        // Everything has passed. From here on files are changed.
+        // All checks have passed. From here on files are changed.
         if !from.promised.is_end {
             flush_names(&**vfs, layout)?;
         }
@@ -313,8 +313,8 @@ impl Ground {
     }
 }
 
-/// A process may have died between giving a name and flushing its folder: what is found is durable before anything is built on it.
-/// Behind the mark of a clean close all names are.
+/// A process may have died after it named a file and before it flushed the folder: everything found becomes durable before
+/// anything builds on it. After a clean close all names are durable.
 fn flush_names(vfs: &dyn Vfs, layout: &Layout) -> Result<()> {
     if planted(PlantedFault::NamesNotFlushed) {
         return Ok(());
@@ -325,7 +325,7 @@ fn flush_names(vfs: &dyn Vfs, layout: &Layout) -> Result<()> {
     Ok(())
 }
 
-/// Where to read the journal from, and what must be in it.
+/// Where to start reading the journal, and what it must contain.
 pub(crate) fn scan_from(loaded: &Loaded, mark: Option<CleanMark>, log_end: u64) -> ScanFrom {
     let meta = loaded.meta.as_ref();
     let applied_seq = meta.map_or(0, |meta| meta.applied_seq);
@@ -338,8 +338,8 @@ pub(crate) fn scan_from(loaded: &Loaded, mark: Option<CleanMark>, log_end: u64) 
     ScanFrom { applied_seq, next_event_id, position: meta.and_then(|meta| meta.position), promised }
 }
 
-/// The log must not begin behind the oldest event that is kept, by the account, by a trim in the journal or by the horizon file:
-/// segments are unlinked only after all three know of it.
+/// Checks that the log begins at or before the oldest kept event according to the meta record, the trims in the journal and the
+/// horizon file: segments are unlinked only after all three are written.
 pub(crate) fn judge_beginning(layout: &Layout, oldest_event_id: u64, first_stored_id: u64) -> Result<()> {
     if first_stored_id <= oldest_event_id {
         return Ok(());
@@ -348,7 +348,7 @@ pub(crate) fn judge_beginning(layout: &Layout, oldest_event_id: u64, first_store
     Err(Error::corrupt(layout.events(), 0, what))
 }
 
-/// What was trimmed had been committed: the horizon file is written when the journal is durable beyond it.
+/// Checks that trimmed events had been committed: the horizon file is written when the journal is durable beyond them.
 pub(crate) fn judge_trim(layout: &Layout, oldest_event_id: u64, next_event_id: u64) -> Result<()> {
     if oldest_event_id <= next_event_id {
         return Ok(());
@@ -357,7 +357,7 @@ pub(crate) fn judge_trim(layout: &Layout, oldest_event_id: u64, next_event_id: u
     Err(Error::corrupt(layout.journal(), 0, what))
 }
 
-/// An event is no later than the commit that it came with, and the next one gets no earlier time than either.
+/// Checks times: an event is no later than its commit, and the next commit gets no earlier time than either.
 fn judge_time(layout: &Layout, loaded: &Loaded, log: &Scan) -> Result<()> {
     let meta = loaded.meta.as_ref();
     let (next_event_id, committed) = meta.map_or((1, 0), |meta| (meta.next_event_id, meta.last_timestamp_ms));
@@ -369,7 +369,7 @@ fn judge_time(layout: &Layout, loaded: &Loaded, log: &Scan) -> Result<()> {
     Err(Error::corrupt(layout.events(), 0, what))
 }
 
-/// The log's end is a promise too: what it holds beyond the account must stand in the journal, and it must not fall short.
+/// The log's end is a promise too: events beyond the meta record must be in the journal, and the log must not end before it.
 pub(crate) fn judge(layout: &Layout, next_event_id: u64, log_end: u64, journal_next_event_id: u64) -> Result<()> {
     let events = layout.events();
     if log_end < next_event_id {

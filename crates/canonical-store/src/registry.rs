@@ -1,8 +1,7 @@
-//! The open stores of the process. The same folder, however it is named and from whatever thread, is one store; it closes
-//! with its last handle.
+//! The open stores of the process. One folder, by any name and from any thread, is one store; it closes with its last handle.
 //!
-//! Invariant: nothing touches a device under the registry's lock. A place that is being opened or closed is marked so. An opening of
-//! the same place waits for that; openings of other places go on, however long it takes.
+//! Invariant: no device is used under the registry's lock. A place where a store is being opened or closed is marked. Another
+//! opening of that place waits; openings of other places continue, however long it takes.
 
 use std::{
     collections::HashMap,
@@ -27,25 +26,25 @@ struct Entry {
     key: u64,
 }
 
-/// What is known of a place.
+/// The state of a place.
 #[derive(Debug)]
 enum Slot {
     Open(Entry),
-    /// Somebody opens or closes the store there.
+    /// A thread is opening or closing the store there.
     Changing,
 }
 
 #[derive(Debug, Default)]
 struct Registry {
     places: Mutex<HashMap<Place, Slot>>,
-    /// A place has ceased to change.
+    /// A place has stopped changing.
     changed: Condvar,
 }
 
-/// How long an opening waits for another opening, or a closing, of the same store.
+/// How long an opening waits for another opening or closing of the same store.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a folder is, however it is named: device and inode, or where there are none the resolved path.
+/// Identifies a folder, whatever its name: device and inode, or the resolved path on systems without them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Place {
     #[cfg(unix)]
@@ -73,7 +72,7 @@ fn registry() -> &'static Registry {
     REGISTRY.get_or_init(Registry::default)
 }
 
-/// Marks a place as changing. Dropped, also when what was tried there failed or panicked, it leaves the place to the next one.
+/// Marks a place as changing. When dropped, also after a failure or panic, the next opening gets the place.
 struct Change {
     place: Place,
     becomes: Option<Slot>,
@@ -90,7 +89,7 @@ impl Drop for Change {
     }
 }
 
-/// What an opening has found.
+/// The result of looking up a place.
 enum Found {
     Joined(StoreHandle),
     Nothing(Change),
@@ -151,7 +150,7 @@ impl std::ops::Deref for StoreHandle {
     }
 }
 
-/// The operating system's files, threads and time.
+/// The operating system's files and time, with engine threads.
 pub(crate) fn ground() -> Ground {
     Ground {
         vfs: Arc::new(OsVfs),
@@ -165,8 +164,8 @@ pub(crate) fn ground() -> Ground {
     }
 }
 
-/// Opens the store in the folder `path`, or joins the one that this process has open there. Blocks, also while another thread opens or
-/// closes the same store; `ERR_BUSY` when that takes a minute.
+/// Opens the store in the folder `path`, or joins the one that this process has open there. Blocks, also while another thread
+/// opens or closes the same store; `ERR_BUSY` when that takes a minute.
 pub fn open(path: &Path, options: &OpenOptions) -> Result<StoreHandle> {
     static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
     let settings = options.settings()?;
@@ -193,8 +192,8 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<StoreHandle> {
     Ok(StoreHandle { store, place, key, is_first: true, closed: AtomicBool::new(false) })
 }
 
-/// Between the first look and the opening, which may have waited for another one, the path may have come to lead elsewhere. A store must
-/// not be found at a place where it is not.
+/// Between the first look and the opening, which may have waited for another one, the path may have come to lead elsewhere. A
+/// store must not be registered at a place where it is not.
 fn check_place(path: &Path, place: &Place, store: &Store) -> Result<()> {
     let is_there = Place::of(path).is_ok_and(|found| found == *place) && store.vfs.check_in_place().is_ok();
     if is_there {
@@ -205,13 +204,13 @@ fn check_place(path: &Path, place: &Place, store: &Store) -> Result<()> {
     Err(Error::Io(FileError::gone(path)))
 }
 
-/// The stores that were opened by that path, and whose folder is no longer there: another one is.
+/// The stores that were opened by this path, but whose folder has been replaced by another.
 fn displaced_from(path: &Path) -> Vec<Arc<Store>> {
     let is_displaced = |store: &Arc<Store>| store.path == *path && store.vfs.check_in_place().is_err();
     all_open().into_iter().filter(is_displaced).collect()
 }
 
-/// A store that is being opened or closed is none of them.
+/// Without stores that are being opened or closed.
 fn all_open() -> Vec<Arc<Store>> {
     let places = registry().places.lock();
     let stores = places.values().filter_map(|slot| match slot {
@@ -238,18 +237,18 @@ fn agree_on_event_codec(store: &Store, options: &OpenOptions) -> Result<()> {
 }
 
 impl StoreHandle {
-    /// The same for all handles of one open store, different for different ones.
+    /// The same for all handles of one open store, different for different stores.
     pub fn key(&self) -> u64 {
         self.key
     }
 
-    /// Whether this opening is the one that opened the store, and recovered it; the others have joined it.
+    /// Whether this opening opened the store and recovered it; later ones have joined it.
     pub fn is_first(&self) -> bool {
         self.is_first
     }
 
-    /// Gives the handle back. The last one makes everything durable, flushes it and ends the store; after any other, listeners have been
-    /// told of all that was written and flushed when it began, as long as somebody observes. Blocks; harmless twice.
+    /// Closes the handle. The last one makes everything durable, flushes it and ends the store. After any other, observing
+    /// listeners have been notified of everything that was written and flushed when it began. Blocks; a second call does nothing.
     pub fn close(&self) -> Result<()> {
         if self.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
@@ -274,14 +273,14 @@ impl StoreHandle {
 
 impl Drop for StoreHandle {
     fn drop(&mut self) {
-        // Whoever wants to know closes by hand.
+        // A caller that needs the error closes explicitly.
         let _ = self.close();
     }
 }
 
-/// The process is about to exit: what every open store has applied is handed to the operating system.
+/// Called when the process is about to exit: hands over what every open store has applied to the operating system.
 pub fn hand_over_all() {
-    // A store that is being opened or closed does its own handing over.
+    // A store that is being opened or closed hands over by itself.
     for store in all_open() {
         store.hand_over();
     }
@@ -308,7 +307,7 @@ mod tests {
     }
 
     /// Bug: an opening that hung (a dead disk, a FIFO) stopped every other store of the process. Mechanism: it ran under the
-    /// registry's lock. Fix: the lock is held to look only; a place that changes is marked.
+    /// registry's lock. Fix: the lock is held only to look; a changing place is marked.
     #[test]
     fn a_store_that_is_being_opened_for_ever_holds_up_nobody_else_and_its_own_waiters_for_so_long() {
         let (stuck, other) = (folder("stuck"), folder("other"));
@@ -318,7 +317,7 @@ mod tests {
         open(&other, &options).unwrap().close().unwrap();
         let refused = find(&place, &options, Duration::from_millis(5)).err().unwrap();
         assert_eq!(refused.code(), "ERR_BUSY");
-        // It fails, and the place is free.
+        // The opening fails, and the place is free.
         drop(opening);
         open(&stuck, &options).unwrap().close().unwrap();
         drop(change(&place));
@@ -327,8 +326,9 @@ mod tests {
         }
     }
 
-    /// Bug: a folder that was exchanged while an opening waited for another one was registered as the one before: whoever opened that where
-    /// it was by then got this one. Mechanism: the place was looked up once, before the wait. Fix: it is looked at again behind the opening.
+    /// Bug: a folder that was exchanged while an opening waited for another one was registered as the previous folder: a later
+    /// opening of that folder, moved elsewhere, got this store. Mechanism: the place was looked up once, before the wait. Fix:
+    /// it is looked up again after the opening.
     #[test]
     #[cfg(unix)]
     #[allow(clippy::disallowed_methods, reason = "somebody else moves the folder")]

@@ -1,4 +1,4 @@
-//! What the journal's frames behind the checkpoint make of it, taken in one by one. Changes no file.
+//! Applies the journal's frames after the checkpoint, one by one. Changes no file.
 
 use ledgerstone_format::{PlantedFault, planted, sealed_record::text};
 use ledgerstone_journal::{Frame, FrameKind, OpKind};
@@ -14,7 +14,7 @@ use crate::{
     write::{EVENT_CODEC_KEY, OLDEST_EVENT_KEY},
 };
 
-/// What the journal's rest makes of the checkpoint.
+/// The result of replaying the journal on the checkpoint.
 pub(crate) struct Replayed {
     pub(crate) delta: StoreDelta,
     pub(crate) catalog: Catalog,
@@ -44,7 +44,7 @@ impl Replayed {
         }
     }
 
-    /// Takes in the next frame.
+    /// Applies the next frame.
     pub(crate) fn add(&mut self, frame: &Frame, layout: &Layout) -> Result<()> {
         let damaged = |what: &str| Error::corrupt(layout.journal(), 0, format!("{what}: seq={}", frame.seq()));
         match frame.kind() {

@@ -1,4 +1,4 @@
-//! The store in figures.
+//! The figures of the store.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use ledgerstone_write_coordinator::Delta as _;
 
 use crate::{FORMAT_VERSION, Marks, Store};
 
-/// What recovery found at open.
+/// What recovery found at opening.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RecoveryReport {
     /// Number of the delta generation that recovery began.
@@ -18,22 +18,22 @@ pub struct RecoveryReport {
     pub bytes_cut: u64,
 }
 
-/// What a flush was.
+/// The report of a flush.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FlushReport {
-    /// The last commit that it has taken out of memory.
+    /// The last commit that it flushed.
     pub seq: u64,
-    /// Number of the delta generation that it has written.
+    /// Number of the delta generation that it wrote.
     pub epoch: u64,
-    /// Keys and events of that generation, each version of a key for itself.
+    /// Keys and events of that generation; each version of a key counts.
     pub entries: u64,
-    /// The memory that they took.
+    /// The memory that they took, in bytes.
     pub bytes: u64,
     /// How long it took.
     pub took: Duration,
 }
 
-/// What a store is.
+/// The description of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Meta {
     /// Its identity, a UUID.
@@ -42,9 +42,9 @@ pub struct Meta {
     pub format_version: u16,
     /// The application's schema version.
     pub schema_version: u32,
-    /// Milliseconds since the epoch.
+    /// In milliseconds since the epoch.
     pub created_at_ms: u64,
-    /// The newest commit's time; without commits the creation's. Milliseconds since the epoch.
+    /// The time of the newest commit, or of the creation without commits. In milliseconds since the epoch.
     pub updated_at_ms: u64,
     /// The id that the next event will get.
     pub next_event_id: u64,
@@ -52,7 +52,7 @@ pub struct Meta {
     pub sealed_event_id: Option<u64>,
 }
 
-/// Counts and sizes of now. Sizes are in bytes.
+/// Current counts and sizes. Sizes are in bytes.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "each field is named as in the public API, where it is described")]
 pub struct Stats {
@@ -78,7 +78,7 @@ pub struct Stats {
 }
 
 impl Store {
-    /// What it is.
+    /// Its description.
     pub fn meta(&self) -> Meta {
         let (last_timestamp_ms, next_event_id) = {
             let state = self.commit.lock();
@@ -95,10 +95,10 @@ impl Store {
         }
     }
 
-    /// How it is.
+    /// Its figures.
     pub fn stats(&self) -> Stats {
         let log = self.log.stats();
-        // Before the view: a delta that is flushed in between must not be counted as both.
+        // Read before the view: a delta that is flushed in between must not be counted twice.
         let pinned_bytes = self.coordinator.pinned_bytes();
         let view = self.coordinator.view();
         let deltas: Vec<_> = [Some(&view.active), view.frozen.as_ref()].into_iter().flatten().collect();

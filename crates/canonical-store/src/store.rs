@@ -1,4 +1,4 @@
-//! The open store: what all its parts share, and the end of it.
+//! The open store: the state that all its parts share, and its end.
 
 use std::{
     path::{Path, PathBuf},
@@ -33,7 +33,7 @@ use crate::{
     write::{CommitState, Gate},
 };
 
-/// What somebody waits for.
+/// What a caller waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// A commit handed to the operating system.
@@ -42,50 +42,49 @@ pub enum Level {
     Durable,
     /// A commit in the checkpoint and in the event log.
     Flushed,
-    /// Room for the next transaction; the sequence number does not count.
+    /// Room for the next transaction; the sequence number is ignored.
     Room,
 }
 
-/// So long a handle that is closed waits for listeners to be told: far longer than telling takes, which never blocks.
+/// How long closing a handle waits for listeners to be notified: far longer than that takes, as they never block.
 const PATIENCE_FOR_LISTENERS: Duration = Duration::from_secs(10);
 
-/// How far the store has come. Each number only grows.
+/// The progress of the store. Each number only grows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a condition of its own")]
 pub struct Marks {
-    /// Every commit up to here is seen by readers.
+    /// Readers see every commit up to here.
     pub applied: u64,
-    /// Every commit up to here is with the operating system.
+    /// The operating system has every commit up to here.
     pub written: u64,
-    /// Every commit up to here is on the device.
+    /// The device has every commit up to here.
     pub durable: u64,
-    /// Every commit up to here is in the checkpoint.
+    /// The checkpoint has every commit up to here.
     pub flushed: u64,
     /// Every event below this one is applied.
     pub applied_events: u64,
-    /// Every event below this one is with the operating system. For an instant it may be ahead of `applied_events`.
+    /// The operating system has every event below this one. For an instant it may be ahead of `applied_events`.
     pub written_events: u64,
-    /// Every event below this one is on the device.
+    /// The device has every event below this one.
     pub durable_events: u64,
     /// Transactions should wait.
     pub crowded: bool,
-    /// They are let in by and by, also while nothing else moves: whoever waits looks again every 4 ms.
+    /// They enter gradually, also while no mark moves: a waiting caller looks again every 4 ms.
     pub paced: bool,
     /// Writing has stopped for good.
     pub failed: bool,
     /// The last flush found no room on the device.
     pub no_space: bool,
-    /// What is crowded is so because of open snapshots and iterations; those of other threads where the marks are looked at by a thread that
-    /// has some.
+    /// Open snapshots and iterations cause the crowding. If the calling thread has some, only those of other threads count.
     pub waits_for_readers: bool,
-    /// No writes are taken until the store is unsealed.
+    /// The store is sealed: no writes until it is unsealed.
     pub sealed: bool,
-    /// Writers are kept out for a while.
+    /// Ingestion is paused.
     pub paused: bool,
 }
 
 impl Marks {
-    /// The first event that is not there: applied, written, durable.
+    /// The first event that has not reached each level: applied, written, durable.
     pub const fn events(&self) -> [u64; 3] {
         [self.applied_events, self.written_events, self.durable_events]
     }
@@ -98,9 +97,9 @@ pub struct Store {
     pub(crate) layout: Layout,
     pub(crate) identity: Identity,
     pub(crate) settings: Settings,
-    /// The codec of the events that this process writes.
+    /// The codec for events that this process writes.
     pub(crate) event_codec: String,
-    /// The one that the store has recorded, once it has an event.
+    /// The codec that the store has recorded, once it has an event.
     pub(crate) stored_event_codec: OnceLock<String>,
     pub(crate) vfs: Arc<dyn Vfs>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -108,37 +107,37 @@ pub struct Store {
     pub(crate) journal: Arc<Journal>,
     pub(crate) log: Arc<EventLog>,
     pub(crate) retention_clock: RetentionClock,
-    /// When retention by age is looked at next if nothing is flushed before, by the monotonic clock.
+    /// When retention by age runs next if nothing is flushed before, by the monotonic clock.
     pub(crate) retention_due: Mutex<Duration>,
     pub(crate) checkpoint: Arc<dyn Checkpoint>,
     pub(crate) coordinator: Arc<Coordinator<StoreDelta, Error>>,
     pub(crate) gate: Gate,
     pub(crate) commit: Mutex<CommitState>,
-    /// On its own: JavaScript reads it as memory, perhaps for longer than there is the store.
+    /// A separate allocation: JavaScript reads it as memory, perhaps for longer than the store exists.
     pub(crate) applied: Arc<AtomicU64>,
     pub(crate) next_event_id: AtomicU64,
     /// The first event that no trim has dropped.
     pub(crate) oldest_event_id: AtomicU64,
     /// The checkpoint has all events below this one: recovery truncates the log to it and no lower.
     pub(crate) flushed_events: AtomicU64,
-    /// 0 while not sealed, otherwise one more than the newest event of then.
+    /// 0 while not sealed, otherwise one more than the newest event at that time.
     pub(crate) sealed: AtomicU64,
     pub(crate) catalog: SharedCatalog,
     pub(crate) purged: Mutex<Purged>,
     pub(crate) caches: Arc<ReadCaches>,
     pub(crate) readers: Readers,
     pub(crate) listeners: Arc<Listeners>,
-    /// How many listeners are to be told of commits, not only of groups.
+    /// How many listeners want notifications of commits, not only of groups.
     pub(crate) applied_watchers: AtomicUsize,
     pub(crate) recovery: RecoveryReport,
-    /// How far the flush went that opening has found unfinished; 0: there was none.
+    /// How far an unfinished flush went that opening found; 0: there was none.
     pub(crate) unfinished_seq: u64,
     pub(crate) last_mark: LastMark,
     pub(crate) closing: AtomicBool,
     pub(crate) probe: Mutex<FlushProbes>,
     pub(crate) verifications: Verifications<Result<Report>>,
     pub(crate) lock: Mutex<Option<FolderLock>>,
-    /// The locks that users take for their keys. The engine takes none of them itself.
+    /// The locks that users take for their keys. The engine takes none of them.
     pub(crate) locks: Arc<LockManager>,
 }
 
@@ -148,23 +147,23 @@ impl Store {
         &self.path
     }
 
-    /// What writes are checked against.
+    /// The limits of writes.
     pub fn limits(&self) -> Limits {
         self.settings.limits
     }
 
-    /// The age in ms at which whoever holds a snapshot or an iteration is to be warned.
+    /// The age in ms at which the holder of a snapshot or an iteration is warned.
     pub fn readers_warn_after_ms(&self) -> u64 {
         self.settings.readers_warn_after_ms
     }
 
-    /// A collection by name and codecs; stores nothing. `ERR_CODEC_MISMATCH` when it is known with other codecs.
+    /// A collection by name and codecs; stores nothing. `ERR_CODEC_MISMATCH` when it exists with other codecs.
     pub fn collection(&self, name: &str, key_codec: &str, value_codec: &str) -> Result<Arc<CollectionRef>> {
         self.check_open()?;
         Ok(Arc::new(CollectionRef::new(&self.catalog, name, key_codec, value_codec)?))
     }
 
-    /// The names of the collections, sorted; `state` is always one.
+    /// The names of the collections, sorted; always includes `state`.
     pub fn collections(&self) -> Result<Vec<String>> {
         self.check_open()?;
         Ok(self.catalog.with(Catalog::names))
@@ -175,7 +174,7 @@ impl Store {
         &self.locks
     }
 
-    /// How far everything has come.
+    /// The current marks.
     pub fn marks(&self) -> Marks {
         let (crowding, blocked_by) = (self.crowding(), self.coordinator.blocked_by());
         Marks {
@@ -198,7 +197,8 @@ impl Store {
         }
     }
 
-    /// Whether the next transaction of this thread is let in. Who has a snapshot open does not wait for what only its release would free.
+    /// Whether the next transaction of this thread may enter. A thread with an open snapshot does not wait for what only its
+    /// release would free.
     pub(crate) fn crowding(&self) -> Crowding {
         match self.coordinator.crowding() {
             Crowding::Full(Full::Pinned) if self.readers.held_here() => self.coordinator.crowding_for_holder(),
@@ -206,7 +206,7 @@ impl Store {
         }
     }
 
-    /// Where the newest applied seq stands, for those who look often. Read it with `Acquire`; only the store writes to it.
+    /// The newest applied seq, for frequent readers. Read it with `Acquire`; only the store writes it.
     pub fn applied_word(&self) -> &Arc<AtomicU64> {
         &self.applied
     }
@@ -223,7 +223,7 @@ impl Store {
         })
     }
 
-    /// Writing has come to its end (I5): everybody who waits learns of it, and every later write.
+    /// Stops writing (I5): every waiting caller and every later write gets the error.
     pub(crate) fn stop_writing(&self, cause: ledgerstone_journal::Error) -> Error {
         self.poison.set(cause);
         self.journal.announce_poison();
@@ -235,7 +235,7 @@ impl Store {
         if self.closing.load(Ordering::Acquire) { Err(Error::Closed { what: "the store" }) } else { Ok(()) }
     }
 
-    /// Somebody waits: the work is begun. Returns at once.
+    /// A caller waits: starts the work. Returns at once.
     pub fn want(&self, level: Level, seq: u64) {
         match level {
             Level::Written => self.journal.want(Durability::Written, seq),
@@ -245,7 +245,7 @@ impl Store {
         }
     }
 
-    /// Few wait for `durable`: flushes on this thread when nothing is under way and the device is fast.
+    /// For a few callers that wait for `durable`: flushes on this thread when no flush is under way and the device is fast.
     pub fn try_lead(&self, seq: u64) -> Result<()> {
         let may_lead = self.settings.inline_flush && self.journal.flush_is_fast();
         if !may_lead || matches!(self.journal.try_lead(seq)?, Led::Busy) {
@@ -254,7 +254,7 @@ impl Store {
         Ok(())
     }
 
-    /// Blocks until everything up to `seq` has reached `level`. Not for a thread that runs JavaScript.
+    /// Blocks until everything up to `seq` has reached `level`. Not for a JavaScript thread.
     pub fn wait(&self, level: Level, seq: u64) -> Result<()> {
         match level {
             Level::Written => Ok(self.journal.wait(Durability::Written, seq)?),
@@ -264,23 +264,24 @@ impl Store {
         }
     }
 
-    /// Has `listener` told of every move from now on.
+    /// Calls `listener` on every change from now on.
     pub fn add_listener(&self, listener: Arc<dyn Listener>) -> ListenerId {
         self.listeners.add(listener)
     }
 
-    /// No longer. A call that is under way may still come.
+    /// Removes a listener. A call under way may still arrive.
     pub fn remove_listener(&self, id: ListenerId) {
         self.listeners.remove(id);
     }
 
-    /// Has the listeners told what is written and flushed, until as many [`end_observing`](Self::end_observing).
+    /// From now on listeners get reports of what is written and flushed, until the same number of
+    /// [`end_observing`](Self::end_observing).
     pub fn begin_observing(&self) {
         self.listeners.begin_observing();
     }
 
-    /// Whoever observes has been told of what is written and flushed. The marks move first; a handle that is closed between the two would
-    /// miss what everybody else already relies on.
+    /// Notifies observing listeners of what is written and flushed. The marks move first; a handle that is closed between the
+    /// two would miss what others already rely on.
     pub(crate) fn tell_of_what_is_done(&self) {
         if self.listeners.is_observed() {
             let until = Told { written: self.journal.written(), flushed: self.coordinator.flushed_seq() };
@@ -293,8 +294,8 @@ impl Store {
         self.listeners.end_observing();
     }
 
-    /// From now on listeners are told of each commit too, until [`unwatch_applied`](Self::unwatch_applied). Look at the marks
-    /// afterwards.
+    /// From now on listeners are notified of each commit too, until [`unwatch_applied`](Self::unwatch_applied). Read the marks
+    /// after this call.
     pub fn watch_applied(&self) {
         self.applied_watchers.fetch_add(1, Ordering::Relaxed);
         fence(Ordering::SeqCst);
@@ -305,8 +306,8 @@ impl Store {
         self.applied_watchers.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// A commit was applied. The fence stands between its publication and this look, as it does on the other side between the
-    /// wish and the look at the marks.
+    /// Notifies of an applied commit. The fence is between its publication and this check; on the other side there is one
+    /// between the request and the reading of the marks.
     pub(crate) fn tell_applied(&self) {
         fence(Ordering::SeqCst);
         if self.applied_watchers.load(Ordering::Relaxed) > 0 {
@@ -314,26 +315,26 @@ impl Store {
         }
     }
 
-    /// The process is about to exit: all that is applied is handed to the operating system.
+    /// Called when the process is about to exit: hands over all that is applied to the operating system.
     pub fn hand_over(&self) {
         self.journal.hand_over();
     }
 
-    /// The mark of a clean close goes before the first write that it does not know of.
+    /// Removes the mark of a clean close before the first write that it does not cover.
     pub(crate) fn forget_clean_mark(&self) -> Result<()> {
         self.last_mark.forget(self.layout.folder(&*self.vfs)).map_err(|NotForgotten { error, is_fatal }| {
             if is_fatal { self.stop_writing(ledgerstone_journal::Error::Io(error)) } else { error.into() }
         })
     }
 
-    /// One round of both engine threads' work, for stores that have none: whether anything was done.
+    /// One round of both engine threads' work, for stores without threads; returns whether anything was done.
     pub fn step(&self) -> Result<bool> {
         let wrote = self.journal.step()?;
         let flushed = self.coordinator.step(self);
         Ok(wrote || flushed == ledgerstone_write_coordinator::Step::Worked)
     }
 
-    /// Both engine threads, or an error and perhaps one of them.
+    /// Starts both engine threads. After an error one of them may be running.
     pub(crate) fn start_threads(self: &Arc<Self>) -> Result<()> {
         self.journal.spawn()?;
         let flusher = Arc::clone(self);

@@ -1,4 +1,4 @@
-//! Tools for tests and simulations: write sets by hand, and stores on a simulated disk whose engine the test steps.
+//! Tools for tests and simulations: write sets made by hand, and stores on a simulated disk whose engine the test steps.
 
 use std::{path::Path, sync::Arc};
 
@@ -17,7 +17,7 @@ use crate::{
     recovery::Ground,
 };
 
-/// A write set in the making, as JavaScript fills it.
+/// A write set in the making, as JavaScript would fill it.
 #[derive(Clone, Debug, Default)]
 pub struct WriteSet {
     bytes: Vec<u8>,
@@ -65,7 +65,7 @@ impl WriteSet {
     }
 }
 
-/// Small journal files, so that few commits meet many file changes.
+/// Small journal files, so that a few commits cross many files.
 fn small_journal() -> JournalOptions {
     JournalOptions { first_file_bytes: 16 << 10, max_file_bytes: 64 << 10, ..JournalOptions::default() }
 }
@@ -81,13 +81,12 @@ fn simulated_ground(disk: &SimDisk, clock: &SimClock) -> Ground {
     }
 }
 
-/// Opens a store that is wholly on a simulated disk, with the checkpoint's twin. No threads: the caller steps it.
+/// Opens a store entirely on a simulated disk, with the checkpoint's twin. No threads: the caller steps it.
 pub fn open_simulated(disk: &SimDisk, clock: &SimClock, path: &Path, options: &OpenOptions) -> Result<Arc<Store>> {
     simulated_ground(disk, clock).open(path, options)
 }
 
-/// Opens a store on a simulated disk, with the checkpoint's twin and with the engine's threads. [`close_threaded`]
-/// ends it.
+/// Opens a store on a simulated disk, with the checkpoint's twin and with the engine's threads. [`close_threaded`] ends it.
 pub fn open_simulated_with_threads(
     disk: &SimDisk,
     clock: &SimClock,
@@ -98,7 +97,7 @@ pub fn open_simulated_with_threads(
 }
 
 /// Opens a store whose journal and log are on a simulated disk and whose state is in LMDB in the real folder `state`, written
-/// in parts of so many operations. No threads: the caller steps it.
+/// in parts of `part_operations`. No threads: the caller steps it.
 pub fn open_simulated_over_lmdb(
     disk: &SimDisk,
     clock: &SimClock,
@@ -119,10 +118,10 @@ pub fn open_simulated_over_lmdb(
     ground.open(path, options)
 }
 
-/// Who does the engine's work.
+/// What runs the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
-    /// Its own threads.
+    /// Its threads.
     Threads,
     /// The test, by [`step_journal`] and [`step_flusher`].
     Stepped,
@@ -133,7 +132,7 @@ pub fn open_stepped(path: &Path, options: &OpenOptions) -> Result<Arc<Store>> {
     open_in_parts(path, options, Engine::Stepped, LmdbCheckpoint::PART_OPERATIONS)
 }
 
-/// Opens a store on the real disk with LMDB whose flushes are cut into parts of so many operations.
+/// Opens a store on the real disk with LMDB whose flushes have parts of `part_operations`.
 pub fn open_in_parts(path: &Path, options: &OpenOptions, engine: Engine, part_operations: u32) -> Result<Arc<Store>> {
     let ground = real_ground(Arc::new(ledgerstone_vfs::OsVfs), Arc::new(ledgerstone_vfs::SystemClock::new()));
     let in_parts = Ground {
@@ -147,7 +146,7 @@ pub fn open_in_parts(path: &Path, options: &OpenOptions, engine: Engine, part_op
     in_parts.open(path, options)
 }
 
-/// Opens a store with the engine's threads whose journal and log go through `vfs`, which leads to the real disk, and whose
+/// Opens a store with the engine's threads, whose journal and log go through `vfs`, which leads to the real disk, and whose
 /// state is in LMDB. [`close_threaded`] ends it.
 pub fn open_on(vfs: Arc<dyn Vfs>, clock: Arc<dyn Clock>, path: &Path, options: &OpenOptions) -> Result<Arc<Store>> {
     real_ground(vfs, clock).open(path, options)
@@ -166,7 +165,7 @@ fn real_ground(vfs: Arc<dyn Vfs>, clock: Arc<dyn Clock>) -> Ground {
     }
 }
 
-/// One round of the journal thread's work: whether anything was done.
+/// One round of the journal thread's work; returns whether anything was done.
 pub fn step_journal(store: &Store) -> Result<bool> {
     Ok(store.journal.step()?)
 }
@@ -176,19 +175,19 @@ pub fn step_flusher(store: &Store) -> Step {
     store.coordinator.step(store)
 }
 
-/// How many collections a store keeps in memory, `state` and those that were dropped included.
+/// The number of collections that a store keeps in memory, including `state` and dropped ones.
 pub fn known_collections(store: &Store) -> usize {
     store.catalog.with(|catalog| catalog.ids().count())
 }
 
-/// Looks the checkpoint of an open store through.
+/// Verifies the checkpoint of an open store.
 pub fn verify_checkpoint(store: &Store) -> Result<Report> {
     let mut report = Report::default();
     store.checkpoint.verify(&mut report, &|| false)?;
     Ok(report)
 }
 
-/// Looks LMDB's file through that nobody has open.
+/// Verifies LMDB's file while it is not open.
 pub fn verify_state_file(vfs: &dyn Vfs, path: &Path) -> Result<Report> {
     let mut report = Report::default();
     verify_unopened(vfs, path, &mut report, &|| false)?;
@@ -211,7 +210,7 @@ pub fn file_fields(path: &Path, file: &[u8]) -> Vec<ledgerstone_format::FileFiel
     }
 }
 
-/// How many writers wait for the gate.
+/// The number of writers that wait for the gate.
 pub fn waiting_writers(store: &Store) -> usize {
     store.gate.waiting()
 }
@@ -221,10 +220,10 @@ pub fn close_threaded(store: &Store) -> Result<()> {
     store.shut_down()
 }
 
-/// Ends a store that was opened here without threads: everything flushed first, as its threads would.
+/// Ends a store that was opened here without threads: flushes everything first, as its threads would.
 pub fn close_stepped(store: &Store) -> Result<()> {
     store.want(crate::Level::Flushed, store.marks().applied);
-    // A failure is told by what follows, which frees everything all the same.
+    // A failure is reported by the next step, which releases everything all the same.
     while store.step().is_ok_and(|worked| worked) {}
     store.shut_down()
 }
@@ -233,7 +232,7 @@ pub fn close_stepped(store: &Store) -> Result<()> {
 #[cfg(test)]
 pub(crate) type TestOp<'a> = (u32, &'a [u8], Option<&'a [u8]>);
 
-/// Frames as a journal makes them, for tests of what refers to frames.
+/// Makes frames as a journal does, for tests of code that refers to frames.
 #[cfg(test)]
 pub(crate) struct Frames {
     journal: Arc<ledgerstone_journal::Journal>,

@@ -1,4 +1,4 @@
-//! What a store's folder and the folders in it hold before the store has an identity. Nothing is changed here.
+//! Judges the content of a store's folder and its inner folders before the store has an identity. Changes nothing.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -12,10 +12,10 @@ use ledgerstone_vfs::{Remains, Unfinished, Vfs, kind_of};
 
 use crate::{Error, checkpoint::remains_of_state, error::Result, layout::Layout};
 
-/// Looks at everything that a store would write over or count as its own. `None`: there is nothing of it.
+/// Judges everything that a store would overwrite or adopt. `None`: nothing of ours is there.
 ///
 /// # Errors
-/// [`Error::Corrupt`] for data, [`Error::Foreign`] for what is in the way.
+/// [`Error::Corrupt`] for data, [`Error::Foreign`] for a foreign file with one of our names.
 pub(crate) fn judge_unfinished(vfs: &dyn Vfs, layout: &Layout) -> Result<Option<Unfinished>> {
     if kind_of(vfs, &layout.events())? == Some(FolderKind::Log) {
         let expected = "the events of a store, or nothing".to_owned();
@@ -28,7 +28,7 @@ pub(crate) fn judge_unfinished(vfs: &dyn Vfs, layout: &Layout) -> Result<Option<
             Ok(if is_journal_file(vfs, &folder.join(name))? { Remains::Data } else { Remains::Foreign })
         };
         let of_events = |folder: &Path, name: &OsStr| {
-            // The folder is the store's alone, so what a log would leave alone is in the way.
+            // The folder is the store's alone, so files that a log would leave alone are in the way.
             Ok(match remains_of_events(vfs, folder, name, making)? {
                 Remains::Unknown => Remains::Foreign,
                 remains => remains,

@@ -1,8 +1,8 @@
-//! No memory to be had for what a file or a user makes large: an error that says so, and nothing is lost.
+//! No memory for something that a file or a user makes large: an error that says so, and nothing is lost.
 //!
-//! Bug: a compressed event, a large commit, its flush and its recovery each ended the process where memory was short. Mechanism: `vec![0; n]`,
-//! `with_capacity`, `to_vec` and growing vectors abort when they get nothing. Fix: what a file or a user decides the size of is asked for,
-//! and may be refused.
+//! Bug: a compressed event, a large commit, its flush and its recovery each ended the process when memory was short. Mechanism:
+//! `vec![0; n]`, `with_capacity`, `to_vec` and growing vectors abort when an allocation fails. Fix: memory whose size a file or
+//! a user decides is allocated by calls that may fail.
 
 #![allow(
     clippy::unwrap_used,
@@ -30,7 +30,7 @@ use ledgerstone_canonical_store::{
 use ledgerstone_format::compression::Compression;
 use support::TempDir;
 
-/// Refuses what is larger than this thread may have at once.
+/// Refuses allocations larger than this thread's limit.
 struct Refusing;
 
 thread_local! {
@@ -76,7 +76,7 @@ unsafe impl GlobalAlloc for Refusing {
 #[global_allocator]
 static ALLOCATOR: Refusing = Refusing;
 
-/// Runs `act` where nothing larger than this is to be had.
+/// Runs `act` while nothing larger than this can be allocated.
 fn short_of_memory<R>(act: impl FnOnce() -> R) -> R {
     MOST.set(4 << 20);
     let result = act();
@@ -86,7 +86,7 @@ fn short_of_memory<R>(act: impl FnOnce() -> R) -> R {
 
 const LARGE: usize = 12 << 20;
 
-/// Compresses to little, or hardly at all.
+/// Compresses very well, or hardly at all.
 fn payload(is_noise: bool) -> Vec<u8> {
     let mut state = 7_u64;
     let noise = || {
@@ -197,7 +197,7 @@ fn an_event_that_there_is_no_memory_for_is_read_later() {
         assert_short(short_of_memory(|| rig.event(1)));
         assert_eq!(short_of_memory(|| rig.event(2)).unwrap(), 5);
         assert_eq!(rig.event(1).unwrap(), LARGE);
-        // What is read in pieces needs none; what is not is told.
+        // Reading in pieces needs no large allocation; a failed one is reported.
         let report = short_of_memory(|| rig.store.verify(&|| false)).unwrap();
         assert!(report.problems.iter().all(|problem| problem.what.contains("out of memory")), "{:?}", report.problems);
         assert!(rig.store.verify(&|| false).unwrap().is_ok());
@@ -219,7 +219,7 @@ fn a_store_that_there_is_no_memory_for_opens_later() {
         }
         rig.commit(&set).unwrap();
         while step_journal(&rig.store).unwrap() {}
-        // Killed: nothing of it is closed.
+        // Killed: nothing is closed.
         drop(rig);
         assert_short(short_of_memory(|| Rig::open(dir.path(), compression).map(drop)));
         let rig = Rig::open(dir.path(), compression).unwrap();

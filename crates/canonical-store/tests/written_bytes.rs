@@ -1,5 +1,5 @@
-//! What is written for each byte of data: to the journal and the event log as they count it, to LMDB as the operating system
-//! counts what the flusher's thread writes (on Linux). One test, so that its process has one such thread.
+//! The bytes written per byte of data: to the journal and the event log by their counts, to LMDB by the operating system's
+//! count of what the flusher's thread writes (on Linux). One test, so that its process has one such thread.
 
 #![allow(clippy::unwrap_used, clippy::missing_docs_in_private_items, reason = "a test fails by panicking")]
 
@@ -19,7 +19,7 @@ const EVENT: [u8; 200] = [9; 200];
 const FRAME: u64 = (56 + 4 + 200 + 11 + 16 + 100_u64).next_multiple_of(8);
 const BULK: u64 = 100_000;
 
-/// Bytes that the flusher's thread has handed to the operating system; `None` where that is not counted.
+/// Bytes that the flusher's thread has written according to the operating system; `None` if that is not counted.
 fn written_by_flusher() -> Option<u64> {
     let tasks = std::fs::read_dir("/proc/self/task").ok()?;
     let is_flusher = |task: &PathBuf| {
@@ -35,7 +35,7 @@ struct Rig {
     slots: [Arc<CollectionRef>; 1],
 }
 
-/// What a piece of work has written.
+/// What an operation has written.
 #[derive(Debug)]
 struct Written {
     journal: u64,
@@ -79,11 +79,11 @@ fn bytes_written_for_each_byte_of_data() {
     let durable = |seq| rig.store.wait(Level::Durable, seq).unwrap();
     durable(rig.commit(0));
 
-    // A lone commit is a page, since no page is written twice. The first frame of a file comes with the file's header.
+    // A lone commit is a page, since no page is written twice. The first frame of a file is written with the file's header.
     let lone = rig.during(|| (1..=100).for_each(|n| durable(rig.commit(n))));
     assert_eq!((lone.journal, lone.groups, lone.log), (100 * PAGE, 100, 0));
 
-    // A group is its frames, in whole pages. What is not waited for within 10 ms is a group of its own.
+    // A group is its frames, in whole pages. A commit that no caller waits for within 10 ms is a separate group.
     let grouped = rig.during(|| {
         for turn in 1..=20 {
             durable((0..256).map(|n| rig.commit(turn * 256 + n)).last().unwrap_or_default());
@@ -92,7 +92,7 @@ fn bytes_written_for_each_byte_of_data() {
     assert!(grouped.groups <= 30, "20 turns were {} groups", grouped.groups);
     assert!(grouped.journal <= 20 * 256 * FRAME + (grouped.groups + 2) * PAGE, "{grouped:?}");
 
-    // A load that is flushed once, of new keys and again: journal, log and LMDB have each byte about once.
+    // A load that is flushed once, of new keys and again: journal, log and LMDB get each byte about once.
     rig.store.wait(Level::Flushed, rig.store.marks().applied).unwrap();
     let mut tree_bytes = 0;
     for keys in ["new", "known"] {
@@ -106,8 +106,8 @@ fn bytes_written_for_each_byte_of_data() {
         assert!(bulk.preparation <= bulk.journal + (128 << 20), "{keys}: {bulk:?}");
         // Frames of 19 events, each with a head, and for each event a length and a time; and a page for each frame.
         assert!(bulk.log <= BULK * (200 + 8) + BULK * 8, "{keys}: {bulk:?}");
-        // Every page of the tree once: each leaf has keys of the load, and is written when all of them are in it. (A file whose
-        // pages were all written anew is a quarter larger.)
+        // Every page of the tree once: each leaf has keys of the load, and is written when all of them are in it. (A file with
+        // all pages written anew is a quarter larger.)
         if keys == "new" {
             tree_bytes = rig.store.stats().state_bytes;
         }

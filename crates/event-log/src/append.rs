@@ -1,7 +1,7 @@
-//! Appending: cuts events into frames, frames into segments, and keeps what a failure leaves.
+//! Appending: splits events into frames and frames into segments, and keeps the rest after a failure.
 //!
-//! Frames are written many at a time, and published as soon as they are; an append that fails half way has appended the
-//! events below `next_event_id` and no others.
+//! Many frames are written at once, and published as soon as they are written. An append that fails half way has appended
+//! exactly the events below `next_event_id`.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -17,39 +17,39 @@ use crate::{
     segment::{Segment, header::SegmentHeader, segment_name, writer::SegmentWriter},
 };
 
-/// The end of the log as the one who appends sees it.
+/// The end of the log as the appender sees it.
 #[derive(Debug)]
 pub(crate) struct Appender {
     pub(crate) tail: Tail,
     pub(crate) next_id: u64,
     pub(crate) last_timestamp_ms: u64,
-    /// File bytes of all segments but the active one.
+    /// The total file size of all segments except the active one, in bytes.
     pub(crate) sealed_bytes: u64,
-    /// Everything below was flushed.
+    /// Every event below it was flushed.
     flushed_id: u64,
-    /// A write failed for lack of space: the end is restored before anything else is written.
+    /// A write failed for lack of space: the end must be restored before the next write.
     needs_restore: bool,
-    /// The first failure that nothing but opening again heals (I5).
+    /// The first failure that only opening again heals (I5).
     failure: Option<Arc<Error>>,
-    /// What is not yet written of the append that is under way.
+    /// The unwritten part of the append under way.
     batch: FrameBatch,
 }
 
 /// The newest segment.
 #[derive(Debug)]
 pub(crate) enum Tail {
-    /// It grows.
+    /// It takes appends.
     Active(SegmentWriter),
     /// It has its footer; the next frame begins a new one.
     Sealed,
-    /// It has a footer since the log was closed; the next frame goes on in it if it fits, and takes the footer away.
+    /// It got a footer when the log was closed. If the next frame fits, its footer is removed and it continues.
     Resting,
-    /// Nothing may be written.
+    /// No writing is allowed.
     ReadOnly,
 }
 
 impl Appender {
-    /// An appender behind an end that was flushed.
+    /// An appender at an end that was flushed.
     pub(crate) fn new(tail: Tail, next_id: u64, last_timestamp_ms: u64, sealed_bytes: u64) -> Self {
         Self {
             tail,
@@ -70,7 +70,7 @@ impl Appender {
         }
     }
 
-    /// The next event's id and the last one's timestamp, counting what is not yet written.
+    /// The next event's id and the last one's timestamp, unwritten events included.
     fn end(&self) -> (u64, u64) {
         let last = self.batch.frames().last();
         last.map_or((self.next_id, self.last_timestamp_ms), |last| {
@@ -86,7 +86,7 @@ impl Appender {
         self.failure.as_ref().map_or(Ok(()), |failure| Err(Error::Poisoned(Arc::clone(failure))))
     }
 
-    /// Remembers a failure: one for lack of space can be healed by restoring the end, any other poisons.
+    /// Records a failure: a lack of space is healed by restoring the end, anything else poisons.
     pub(crate) fn failed(&mut self, failure: WriteFailure) -> Error {
         if failure.can_heal() {
             self.needs_restore = true;
@@ -100,7 +100,7 @@ impl Appender {
         self.failure.get_or_insert_with(|| Arc::new(error));
     }
 
-    /// Flushes what was appended, with at most one flush.
+    /// Flushes the appended events, with at most one flush.
     pub(crate) fn sync(&mut self) -> Result<()> {
         if let Tail::Active(writer) = &mut self.tail
             && let Err(failure) = writer.sync()
@@ -111,7 +111,7 @@ impl Appender {
         Ok(())
     }
 
-    /// Goes on from another end of the log, which was flushed.
+    /// Continues from another end of the log, which was flushed.
     pub(crate) fn move_to(&mut self, tail: Tail, next_id: u64, last_timestamp_ms: u64, sealed_bytes: u64) {
         self.tail = tail;
         (self.next_id, self.last_timestamp_ms) = (next_id, last_timestamp_ms);
@@ -120,19 +120,18 @@ impl Appender {
 }
 
 impl EventLog {
-    /// Appends events with contiguous ids from `first_id` on, without a flush. Segments that fill up are sealed, and those
-    /// are flushed.
+    /// Appends events with contiguous ids from `first_id` on, without a flush. Segments that fill up are sealed and flushed.
     ///
     /// # Errors
     /// [`Error::EventIdGap`] when `first_id` is not [`EventLog::next_event_id`]; [`Error::Limit`], [`Error::TimestampOrder`];
-    /// [`Error::NoSpace`] (see [`EventLog::restore_end`]); every other failure poisons. After any failure in the middle,
-    /// `next_event_id` tells how many of the events were appended.
+    /// [`Error::NoSpace`] (see [`EventLog::restore_end`]); every other failure poisons. After a failure half way,
+    /// `next_event_id` shows how many of the events were appended.
     pub fn append(&self, events: &mut dyn Iterator<Item = EventIn<'_>>, first_id: u64) -> Result<()> {
         let mut appender = self.ready_appender()?;
         if first_id != appender.next_id {
             return Err(Error::EventIdGap { expected: appender.next_id, actual: first_id });
         }
-        // What an append that failed has left there.
+        // The rest of an append that failed.
         appender.batch.clear();
         self.append_frames(&mut appender, events)?;
         self.write_batch(&mut appender).map_err(|failure| appender.failed(failure))
@@ -165,13 +164,13 @@ impl EventLog {
         appender.sync()
     }
 
-    /// After [`Error::NoSpace`]: cuts what the failed write left behind the last whole frame, and flushes. Appending does
-    /// this too before it writes again. Harmless when nothing failed.
+    /// After [`Error::NoSpace`]: cuts what the failed write left after the last whole frame, and flushes. Appending also does
+    /// this before it writes again. Harmless without a failure.
     pub fn restore_end(&self) -> Result<()> {
         self.ready_appender().map(drop)
     }
 
-    /// The appender, fit for writing.
+    /// The appender, ready to write.
     pub(crate) fn ready_appender(&self) -> Result<MutexGuard<'_, Appender>> {
         let mut appender = self.appender.lock();
         appender.check()?;
@@ -184,7 +183,7 @@ impl EventLog {
         Ok(appender)
     }
 
-    /// Whether the newest segment is where the next opening will look for it. A failure poisons.
+    /// Checks that the newest segment is where the next opening will look for it. A failure poisons.
     pub(crate) fn check_in_place(&self) -> Result<()> {
         let mut appender = self.appender.lock();
         match &appender.tail {
@@ -198,7 +197,7 @@ impl EventLog {
             Tail::Active(writer) => writer.restore(),
             Tail::ReadOnly => Ok(()),
             Tail::Sealed | Tail::Resting => {
-                // What was to become the next segment.
+                // A leftover of the next segment in the making.
                 if remove_leftovers(&*self.vfs, &self.dir.join(segment_name(appender.next_id)))? {
                     self.vfs.sync_dir(&self.dir).map_err(WriteFailure::flush)?;
                 }
@@ -221,7 +220,7 @@ impl EventLog {
         Ok(())
     }
 
-    /// Adds a frame to the batch, which is written when it is full and where the segment ends.
+    /// Adds a frame to the batch, which is written when it is full and at the end of a segment.
     fn add_frame(&self, appender: &mut Appender, frame: &FrameBuilder<'_>) -> Result<(), WriteFailure> {
         let no_memory = || FileError::no_memory("pwrite", &self.dir);
         let mut packed = frame.pack(&mut appender.batch).ok_or_else(no_memory)?;
@@ -257,7 +256,7 @@ impl EventLog {
         Ok(())
     }
 
-    /// Writes the complete frames of the batch, and shows them to readers.
+    /// Writes the complete frames of the batch and publishes them.
     fn write_frames(&self, appender: &mut Appender) -> Result<(), WriteFailure> {
         let Appender { tail: Tail::Active(writer), batch, .. } = appender else { return Ok(()) };
         if batch.frames().is_empty() {
@@ -280,7 +279,7 @@ impl EventLog {
         Ok(())
     }
 
-    /// Takes the footer of the newest segment away, if a frame of so many bytes still fits behind its frames.
+    /// Removes the footer of the newest segment if a frame of `frame_bytes` bytes still fits after its frames.
     fn go_on(&self, appender: &mut Appender, frame_bytes: u64) -> Result<(), WriteFailure> {
         let newest = self.segments.read().last().cloned();
         let fits = |newest: &Arc<Segment>| {
@@ -299,12 +298,12 @@ impl EventLog {
         Ok(())
     }
 
-    /// Ends writing until the next event: everything is flushed, and the newest segment gets index and footer, so that the next opening
-    /// knows where it ends without reading it. Events may follow all the same.
+    /// Ends writing until the next event: everything is flushed, and the newest segment gets index and footer, so that the next
+    /// opening knows its end without reading it. More events may follow.
     ///
     /// # Errors
-    /// [`Error::NoSpace`]: there is no footer, and the next opening reads the segment through; nothing is lost. As
-    /// [`EventLog::sync`] otherwise.
+    /// [`Error::NoSpace`]: there is no footer, and the next opening reads the whole segment; nothing is lost. Otherwise as
+    /// [`EventLog::sync`].
     pub fn rest(&self) -> Result<()> {
         let mut appender = self.ready_appender()?;
         if !matches!(&appender.tail, Tail::Active(writer) if !writer.is_empty()) {
@@ -313,7 +312,7 @@ impl EventLog {
         if let Err(failure) = self.seal(&mut appender) {
             let error = appender.failed(failure);
             drop(appender);
-            // What there is of a footer looks like a torn tail. Best effort, as the next opening cuts it too.
+            // A partial footer looks like a torn tail. Best effort: the next opening cuts it too.
             let _ = self.restore_end();
             return Err(error);
         }
@@ -331,7 +330,7 @@ impl EventLog {
         Ok(())
     }
 
-    /// Readers that hold the old description of the newest segment go on with it: its frames stay where they are.
+    /// Readers that hold the old description of the newest segment may continue: its frames do not move.
     pub(crate) fn replace_newest(&self, segment: Arc<Segment>) {
         if let Some(newest) = self.segments.write().last_mut() {
             *newest = segment;
@@ -348,7 +347,7 @@ mod tests {
 
     use crate::{Direction, EventIn, EventLog, EventLogOptions, frame_builder::FrameBuilder, scan};
 
-    /// Frames of up to 64 KiB, as they were cut before 4 KiB was the measure, among those of today.
+    /// Frames of up to 64 KiB, as versions before the 4 KiB limit wrote them, among current ones.
     #[test]
     fn frames_as_earlier_versions_cut_them_are_read() {
         let (disk, dir, store_id): (Arc<dyn Vfs>, _, _) =

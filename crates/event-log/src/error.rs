@@ -1,4 +1,4 @@
-//! What can go wrong with an event log. Errors are cheap to clone: every later call gets the first failure.
+//! The errors of an event log. Cheap to clone: every later call gets the first failure.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -7,22 +7,22 @@ use ledgerstone_vfs::{FileError, FolderError, Taken};
 /// The result of every operation of the log.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why an operation did not happen.
+/// Why an operation failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// A system call failed. On the write path the log is poisoned by it: only opening it again heals.
+    /// A system call failed. On the write path it poisons the log: only opening it again heals.
     #[error(transparent)]
     Io(FileError),
-    /// The device is full. The log stands at its last whole frame once [`crate::EventLog::restore_end`] has succeeded; the
-    /// append is then repeated from [`crate::EventLog::next_event_id`] on.
+    /// The device is full. After [`crate::EventLog::restore_end`] succeeds, the log ends at its last whole frame; repeat the
+    /// append from [`crate::EventLog::next_event_id`] on.
     #[error("no space left: {0}")]
     NoSpace(FileError),
-    /// A checksum or a structure is wrong where data was promised.
+    /// A checksum or a structure is wrong in promised data.
     #[error("event log is damaged: {what}: file={} offset={offset}", file.display())]
     Corrupt {
         /// The damaged segment (or the folder, when a segment is missing).
         file: PathBuf,
-        /// Where in the file the damage begins, in bytes.
+        /// Where the damage begins in it, in bytes.
         offset: u64,
         /// What is wrong.
         what: String,
@@ -34,10 +34,10 @@ pub enum Error {
         file: PathBuf,
         /// Its format number.
         found: u16,
-        /// The newest format number that is understood.
+        /// The newest supported format number.
         supported: u16,
     },
-    /// Something else than the file or the folder of a log is at this path. Nothing was changed.
+    /// Something other than the file or the folder of a log is at this path. It was left unchanged.
     #[error("found {found}, expected {expected}: path={}", path.display())]
     Foreign {
         /// Where it is.
@@ -47,43 +47,43 @@ pub enum Error {
         /// What should be there.
         expected: String,
     },
-    /// An append or a truncation that does not fit the ids which the log holds.
+    /// An append or a truncation that does not fit the ids of the log.
     #[error("event id does not continue the log: expected={expected} actual={actual}")]
     EventIdGap {
-        /// The id that would have fitted.
+        /// The id that would have been right.
         expected: u64,
-        /// The id that was given.
+        /// The given id.
         actual: u64,
     },
-    /// An event or an id is over its limit.
+    /// An event or an id exceeds its limit.
     #[error("event is over a limit: limit=`{limit}` size={size} max={max}")]
     Limit {
         /// Which limit: `eventBytes` or `eventId`.
         limit: &'static str,
-        /// What was asked for.
+        /// The requested value.
         size: u64,
-        /// What is allowed.
+        /// The maximum.
         max: u64,
     },
     /// An event older than the one before it: timestamps never go back.
     #[error("event timestamp goes back: event={event_id} timestamp={actual_ms} last={last_ms}")]
     TimestampOrder {
-        /// The event that was refused.
+        /// The refused event.
         event_id: u64,
         /// The timestamp of the event before it, in milliseconds.
         last_ms: u64,
         /// Its own timestamp, in milliseconds.
         actual_ms: u64,
     },
-    /// A read below the oldest event: what it asked for was trimmed.
+    /// A read below the oldest event: the requested events were trimmed.
     #[error("events were trimmed: requested={requested} oldest={oldest}")]
     Trimmed {
-        /// The first id that was asked for.
+        /// The first requested id.
         requested: u64,
-        /// The oldest one that is there.
+        /// The oldest id in the log.
         oldest: u64,
     },
-    /// The call is wrong; nothing happened.
+    /// The call is wrong; nothing was done.
     #[error("{message}")]
     InvalidArgument {
         /// Which argument.
@@ -96,27 +96,27 @@ pub enum Error {
     Locked {
         /// The log's folder.
         path: PathBuf,
-        /// Who has it.
+        /// Its owner.
         by: Taken,
     },
-    /// There is no log, and none was to be made.
+    /// There is no log, and the caller did not allow making one.
     #[error("there is no event log: path={}", path.display())]
     NotFound {
         /// The folder.
         path: PathBuf,
     },
-    /// The folder is on a file system that other machines share, which was not allowed.
+    /// The folder is on a file system that other machines share, and the caller did not allow that.
     #[error("a network file system is not allowed, unless by `allowNetworkFileSystem`: path={} type={kind}", path.display())]
     FileSystem {
         /// The log's folder.
         path: PathBuf,
-        /// What the file system is.
+        /// The type of the file system.
         kind: String,
     },
     /// The log was closed.
     #[error("the event log is closed")]
     Closed,
-    /// An earlier write or flush failed half way; nothing more is written. Reads go on.
+    /// An earlier write or flush failed half way; nothing more is written. Reads continue.
     #[error("event log is poisoned by an earlier failure: {0}")]
     Poisoned(#[source] Arc<Error>),
 }
@@ -126,7 +126,7 @@ impl Error {
         Self::Foreign { path: path.into(), found: found.to_owned(), expected: expected.to_owned() }
     }
 
-    /// Whether it passes by itself: there is room on the device again, or handles and memory for the process.
+    /// Whether it can pass by itself: the device was full, or the process lacked handles or memory.
     pub fn can_heal(&self) -> bool {
         match self {
             Self::NoSpace(_) => true,
@@ -144,7 +144,7 @@ impl Error {
             Self::Format { .. } | Self::Foreign { .. } => "ERR_FORMAT",
             Self::EventIdGap { .. } => "ERR_EVENT_ID_GAP",
             Self::Limit { .. } => "ERR_LIMIT",
-            // A log on its own gives the timestamps itself: nobody outside can cause the one.
+            // A log on its own sets the timestamps itself: no caller can cause the first.
             Self::TimestampOrder { .. } | Self::InvalidArgument { .. } => "ERR_INVALID_ARGUMENT",
             Self::Trimmed { .. } => "ERR_EVENTS_TRIMMED",
             Self::Locked { by: Taken::ByVersion(_), .. } => "ERR_VERSION_MISMATCH",
@@ -179,7 +179,7 @@ impl From<FolderError> for Error {
     }
 }
 
-/// A failure on the write path, and whether it was a flush: a failed flush poisons whatever its code (I5).
+/// A failure on the write path, and whether it was a flush: a failed flush always poisons, whatever its code (I5).
 #[derive(Debug)]
 pub(crate) struct WriteFailure {
     pub(crate) error: Error,
@@ -191,7 +191,7 @@ impl WriteFailure {
         Self { in_flush: !error.is_before_flush(), error: error.into() }
     }
 
-    /// Whether the same write may be tried again once there is room, or whatever else is short.
+    /// Whether the same write may be repeated once there is space, or the missing resource.
     pub(crate) fn can_heal(&self) -> bool {
         !self.in_flush && self.error.can_heal()
     }

@@ -1,7 +1,6 @@
-//! The log as a whole: its segments in order, its one appender, and the id up to which readers see it.
+//! The whole log: its segments in order, its one appender, and the id up to which readers see it.
 //!
-//! Invariant: segments are contiguous, only the last one grows, and an event can be read, checksum and all, before
-//! `next_event_id` covers it.
+//! Invariant: segments are contiguous, only the last one grows, and an event can be read and verified before `next_event_id` covers it.
 
 use std::{
     path::{Path, PathBuf},
@@ -29,18 +28,18 @@ use crate::{
     trim::Trim,
 };
 
-/// How a log is kept.
+/// The options of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventLogOptions {
-    /// A segment is sealed before its frames would exceed this. A larger single frame has a segment of its own.
+    /// A segment is sealed before its frames would exceed this. A larger single frame gets a segment for itself.
     pub segment_bytes: u64,
     /// Larger events are refused with [`Error::Limit`]; at most 1 GiB.
     pub max_event_bytes: u64,
-    /// How frames are stored that become smaller by it. Frames of every kind may stand in one log.
+    /// Compression for frames that become smaller by it. One log may contain frames of every kind.
     pub compression: Compression,
 }
 
-/// An open event log. Appending and truncating take turns; reading waits for neither.
+/// An open event log. Appending and truncating exclude each other; reading waits for neither.
 #[derive(Debug)]
 pub struct EventLog {
     pub(crate) vfs: Arc<dyn Vfs>,
@@ -51,21 +50,21 @@ pub struct EventLog {
     pub(crate) appender: Mutex<Appender>,
     pub(crate) readers: ReaderCache,
     pub(crate) pins: Pins,
-    /// Taken before the appender.
+    /// Locked before the appender.
     pub(crate) trim: Mutex<Trim>,
-    /// Events below are gone. At least the oldest segment's first id.
+    /// Events below are trimmed. At least the oldest segment's first id.
     pub(crate) horizon: AtomicU64,
-    /// Segments that end at or below may be unlinked: the horizon file says so, durably.
+    /// Segments that end at or below may be unlinked: the horizon file records that durably.
     pub(crate) unlinkable: AtomicU64,
-    /// Segment files that are no longer part of the log and could not be removed yet.
+    /// Segment files that left the log and could not be removed yet.
     pub(crate) doomed_segments: AtomicU64,
     next_event_id: AtomicU64,
     bytes: AtomicU64,
-    /// What segments say that they were begun at.
+    /// The wall time that new segments record as their beginning.
     pub(crate) wall_ms: AtomicU64,
 }
 
-/// What a log is assembled from.
+/// The parts of a log.
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) vfs: Arc<dyn Vfs>,
@@ -74,15 +73,15 @@ pub(crate) struct Parts {
     pub(crate) options: EventLogOptions,
     pub(crate) segments: Vec<Arc<Segment>>,
     pub(crate) tail: Tail,
-    /// The lengths of all files but the active segment's.
+    /// The total length of all files except the active segment's.
     pub(crate) sealed_bytes: u64,
     pub(crate) horizon: Option<Horizon>,
 }
 
 impl EventLog {
-    /// Makes a new log in `dir`, durable when this returns. What a creation of the same log that was cut short left there is
-    /// replaced; a folder with other segments is refused with [`Error::Corrupt`], one with files that only have the names of
-    /// segments with [`Error::Foreign`].
+    /// Makes a new log in `dir`, durable when this returns. Leftovers of an interrupted creation of the same log are replaced.
+    /// A folder with other segments is refused with [`Error::Corrupt`], one with files that only have the names of segments
+    /// with [`Error::Foreign`].
     pub fn create(
         vfs: Arc<dyn Vfs>,
         dir: &Path,
@@ -129,39 +128,39 @@ impl EventLog {
         log
     }
 
-    /// Shows readers where the appender stands. Everything below was written and indexed before.
+    /// Publishes the appender's end to readers. Everything below was written and indexed before.
     pub(crate) fn publish(&self, appender: &Appender) {
         self.bytes.store(appender.file_bytes(), Ordering::Relaxed);
         self.next_event_id.store(appender.next_id, Ordering::Release);
     }
 
-    /// The id that the next event will have; every id from the oldest up to here can be read.
+    /// The id of the next event; every id from the oldest up to here can be read.
     pub fn next_event_id(&self) -> u64 {
         self.next_event_id.load(Ordering::Acquire)
     }
 
-    /// The first event that was not trimmed; without events the next id, or beyond it when a store has trimmed what its log
-    /// does not hold yet.
+    /// The first event that was not trimmed; without events the next id, or a higher one when a store has trimmed events that
+    /// its log does not have yet.
     pub fn oldest_event_id(&self) -> u64 {
         self.horizon.load(Ordering::Acquire)
     }
 
-    /// What the wall clock shows, for the segments that are begun from now on; it may jump.
+    /// Sets the wall time for the segments begun from now on; it may jump.
     pub fn set_wall_ms(&self, wall_ms: u64) {
         self.wall_ms.store(wall_ms, Ordering::Relaxed);
     }
 
-    /// The timestamp of the last event in milliseconds, trimmed or not; 0 when there was none.
+    /// The timestamp of the last event in milliseconds, trimmed or not; 0 if there never was one.
     pub fn last_timestamp_ms(&self) -> u64 {
         self.appender.lock().last_timestamp_ms
     }
 
-    /// Stops writing because of a failure outside of the segments.
+    /// Stops writing because of a failure outside the segments.
     pub(crate) fn poison(&self, error: Error) {
         self.appender.lock().poison(error);
     }
 
-    /// The log in numbers.
+    /// The figures of the log.
     pub fn stats(&self) -> EventLogStats {
         let segments = self.segments.read().len() as u64 + self.doomed_segments.load(Ordering::Acquire);
         let count = self.next_event_id().saturating_sub(self.oldest_event_id());
@@ -185,7 +184,7 @@ impl EventLog {
         later.checked_sub(1).and_then(|position| segments.get(position)).cloned()
     }
 
-    /// The error for an id that was promised and that no segment holds.
+    /// The error for a promised id that no segment holds.
     pub(crate) fn missing(&self, id: u64) -> Error {
         Error::Corrupt { file: self.dir.clone(), offset: 0, what: format!("no segment holds event {id}") }
     }

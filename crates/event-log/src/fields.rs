@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// Those of the file `name` of a log; none where it is not known.
+/// The integers of the file `name` of a log; none for an unknown name.
 pub fn file_fields(name: &str, file: &[u8]) -> Vec<FileField> {
     match name {
         "horizon" => FileField::of_part("horizon", integers_read(file, HorizonFile::read_fields), &sealed_at_the_end()),
@@ -76,7 +76,7 @@ fn frame_at(file: &[u8], offset: u64, salt: u64) -> Option<(Vec<FileField>, u64)
     Some((FileField::of_part("frame of events", places, &seal), align_up(header.length_bytes(), FRAME_ALIGNMENT)))
 }
 
-/// Those of the index and of the footer.
+/// The integers of the index and of the footer.
 fn footer_fields(file: &[u8], header: &SegmentHeader) -> Option<Vec<FileField>> {
     let start = file.len().checked_sub(FOOTER_BYTES)?;
     let salt = header.salt;
@@ -101,7 +101,7 @@ fn footer_fields(file: &[u8], header: &SegmentHeader) -> Option<Vec<FileField>> 
     Some(fields)
 }
 
-/// Puts the checksum of `covered` at `at`.
+/// Writes the checksum of `covered` at `at`.
 fn seal(file: &mut [u8], covered: Range<usize>, at: usize, checksum: impl Fn(&[u8]) -> u32) {
     if let Some(crc) = file.get(covered).map(checksum) {
         put(file, at, crc);

@@ -4,12 +4,11 @@
 //! 0 length u32 | 4 crc32c u32 | 8 first id u64 | 16 count u32 | 20 timestamp base u64 | 28 flags u32 | 32 raw length u32
 //! | 36 flushed upto u64 | 44 body: (length u32, timestamp delta u32) * count, payloads | zeros to a multiple of 8
 //! ```
-//! The flags tell how the body is compressed, `raw length` how long it is otherwise. `length` counts from its own first byte
-//! to the end of the body as it is stored, which is also what the checksum covers: nothing unverified is taken
-//! apart. The checksum covers the segment's salt, the frame's offset, `length` and everything behind the checksum: a frame
-//! verifies in its own segment and place only, so neither left-over bytes nor a payload that looks like a frame can pass for
-//! one.
-//! `flushed upto` is the id below which everything had been flushed when the frame was written: it tells a torn tail
+//! The flags say how the body is compressed, `raw length` its length without compression. `length` counts from its first byte
+//! to the end of the stored body, which is also what the checksum covers: nothing is decompressed before it is verified. The
+//! checksum covers the segment's salt, the frame's offset, `length` and everything after the checksum: a frame verifies only in
+//! its segment and at its offset, so neither left-over bytes nor a payload that looks like a frame pass for one.
+//! `flushed upto` is the id below which everything had been flushed when the frame was written: it distinguishes a torn tail
 //! from damage.
 
 use std::{borrow::Cow, path::Path};
@@ -28,21 +27,20 @@ use crate::Error;
 pub(crate) const FRAME_HEADER_BYTES: u64 = FRAME_HEADER_LEN as u64;
 /// The same, as a length in memory.
 pub(crate) const FRAME_HEADER_LEN: usize = 44;
-/// Where its checksum is.
+/// The offset of its checksum.
 #[cfg(feature = "planted-faults")]
 pub(crate) const CRC_AT: usize = 4;
 /// Frames start at multiples of this.
 pub(crate) const FRAME_ALIGNMENT: u64 = 8;
-/// The most that the table and the payloads of several events take: where earlier versions cut. A larger event is a frame of
-/// its own.
+/// The maximum size of table and payloads of several events, as earlier versions used it. A larger event is a frame by itself.
 const MAX_SHARED_RAW_BYTES: u64 = 64 * 1024;
-/// What one event takes in the table.
+/// Bytes of one event in the table.
 pub(crate) const TABLE_ENTRY_BYTES: u64 = 8;
-/// The largest event that a frame can describe; options are capped at it.
+/// The largest event that a frame can describe; the options cannot exceed it.
 pub(crate) const MAX_EVENT_BYTES: u64 = 1 << 30;
-/// Missing bytes are checksummed so many at a time.
+/// Missing bytes are checksummed in pieces of this size.
 const ZEROS: [u8; 4096] = [0; 4096];
-/// Ids stay exact as JavaScript numbers, the next one of a full log included.
+/// Ids must be exact as JavaScript numbers, also the next one of a full log.
 pub(crate) const MAX_EVENT_ID: u64 = (1 << 53) - 2;
 
 /// An event to append.
@@ -54,7 +52,7 @@ pub struct EventIn<'e> {
     pub bytes: &'e [u8],
 }
 
-/// An event inside a verified frame.
+/// An event in a verified frame.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EventRef<'a> {
     pub(crate) id: u64,
@@ -62,7 +60,7 @@ pub(crate) struct EventRef<'a> {
     pub(crate) bytes: &'a [u8],
 }
 
-/// Where a frame stands, which its checksum covers.
+/// The place of a frame, which its checksum covers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     pub(crate) salt: u64,
@@ -76,7 +74,7 @@ impl Place {
     }
 }
 
-/// What the rest of the log needs to know about a frame.
+/// A frame's facts for the rest of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FrameFacts {
     pub(crate) offset: u64,
@@ -91,7 +89,7 @@ pub(crate) struct FrameFacts {
     pub(crate) flushed_upto: u64,
 }
 
-/// The checksum of a frame at `place`: `covered` is what stands behind the checksum's field.
+/// The checksum of a frame at `place`: `covered` is everything after the checksum's field.
 pub(crate) fn checksum(place: Place, length: [u8; 4], covered: &[u8]) -> u32 {
     crc32c_append(frame_seed(place, length), covered)
 }
@@ -100,8 +98,7 @@ fn frame_seed(place: Place, length: [u8; 4]) -> u32 {
     crc32c_append(place.seed(), &length)
 }
 
-/// Whether a frame of events from `first_id` on stands at `place` whose checksum is right when `bytes` is all that is left of it
-/// and zeros follow.
+/// Whether a frame of events from `first_id` on is at `place` and verifies when `bytes` is all that is left of it and zeros follow.
 pub(crate) fn verifies_before_zeros(bytes: &[u8], first_id: u64, place: Place) -> bool {
     let mut head = [0; FRAME_HEADER_LEN];
     for (to, from) in head.iter_mut().zip(bytes) {
@@ -121,7 +118,7 @@ pub(crate) fn verifies_before_zeros(bytes: &[u8], first_id: u64, place: Place) -
     crc == header.crc
 }
 
-/// The fields of a frame that nothing has verified yet.
+/// The unverified fields of a frame.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FrameHeader {
     length: u32,
@@ -135,7 +132,7 @@ pub(crate) struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// The header at the start of `bytes`, if these can be one: cheap enough to ask at every offset of a file.
+    /// The header at the start of `bytes`, if it can be one: cheap enough to try at every offset of a file.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let mut reader = ByteReader::new(bytes);
         let header = Self {
@@ -163,7 +160,7 @@ impl FrameHeader {
         if self.count == 1 { TABLE_ENTRY_BYTES + MAX_EVENT_BYTES } else { MAX_SHARED_RAW_BYTES }
     }
 
-    /// Compressed means smaller. Of flags that are not known nothing is known.
+    /// Compressed means smaller. Nothing is known about unknown flags.
     fn stored_fits_raw(&self) -> bool {
         let raw_bytes = FRAME_HEADER_BYTES + u64::from(self.raw_len);
         match self.compression() {
@@ -190,16 +187,16 @@ impl FrameHeader {
         self.flushed_upto
     }
 
-    /// What it says of its checksum, for a search that verifies many at once.
+    /// Its claim about its checksum, for a search that verifies many frames at once.
     pub(crate) fn claim(&self, place: Place) -> Claim {
         Claim { length: self.length, seed: frame_seed(place, self.length.to_le_bytes()), crc: self.crc, tag: 0 }
     }
 }
 
-/// Why a frame that verifies is not given out.
+/// Why a frame that verifies is not returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FrameFlaw {
-    /// It is none of ours.
+    /// It is not one of ours.
     Wrong(&'static str),
     /// There is no memory for its events.
     NoMemory,
@@ -219,14 +216,14 @@ impl FrameFlaw {
 #[derive(Clone, Debug)]
 pub(crate) struct Frame<'a> {
     facts: FrameFacts,
-    /// Table and payloads, of which the table takes `table_len` bytes.
+    /// Table and payloads; the table takes the first `table_len` bytes.
     body: Cow<'a, [u8]>,
     table_len: usize,
 }
 
 impl<'a> Frame<'a> {
-    /// The frame at the start of `bytes`. `Ok(None)`: nothing here verifies. `Err`: it verifies and yet is none of ours, or
-    /// is too large for the memory there is.
+    /// The frame at the start of `bytes`. `Ok(None)`: nothing here verifies. `Err`: it verifies but is not one of ours, or
+    /// there is not enough memory for it.
     pub(crate) fn verify(bytes: &'a [u8], place: Place) -> Result<Option<Self>, FrameFlaw> {
         let Some(header) = FrameHeader::parse(bytes) else { return Ok(None) };
         let Some(whole) = usize::try_from(header.length).ok().and_then(|length| bytes.get(..length)) else {
@@ -246,7 +243,7 @@ impl<'a> Frame<'a> {
         let stored = whole.get(FRAME_HEADER_LEN..).unwrap_or_default();
         let body = match (compression, usize::try_from(header.raw_len)) {
             (Compression::None, _) => Ok(Cow::Borrowed(stored)),
-            // The raw length was held against its cap before the checksum was looked at.
+            // The raw length was checked against its cap before the checksum.
             (_, Ok(raw_len)) => decompress_bounded(compression, stored, raw_len, raw_len).map(Cow::Owned),
             (_, Err(_)) => Err(Undecompressed::Wrong),
         };
@@ -301,7 +298,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The event `id`, if it is one of these.
+    /// The event `id`, if the frame has it.
     pub(crate) fn event(&self, id: u64) -> Option<EventRef<'_>> {
         let before = usize::try_from(id.checked_sub(self.facts.first_id)?).ok()?;
         self.events().nth(before)

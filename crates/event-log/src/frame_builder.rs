@@ -1,8 +1,8 @@
-//! Makes frames: gathers the events of one, packs them behind the frames that wait to be written, and completes the frame
-//! once it is known where it goes.
+//! Makes frames: gathers the events of a frame, packs them after the frames that wait to be written, and completes the frame
+//! once its place is known.
 //!
-//! Packing comes first, since only the packed length tells whether the frame still fits into its segment. A frame is what
-//! reading one event costs, so it is small; writing costs by the call, so many frames make one write.
+//! Packing comes first, since only the packed length shows whether the frame still fits into its segment. Reading one event
+//! costs one frame, so frames are small; writing costs per call, so one write takes many frames.
 
 use ledgerstone_format::{
     PAGE_BYTES, align_up,
@@ -14,17 +14,17 @@ use crate::{
     frame::{FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FRAME_HEADER_LEN, FrameFacts, Place, TABLE_ENTRY_BYTES, checksum},
 };
 
-/// Table and payloads of a frame that is stored as it is: the whole frame fits into a page of memory.
+/// Table and payloads of an uncompressed frame: the whole frame fits into a page of memory.
 const PLAIN_RAW_BYTES: u64 = PAGE_BYTES - FRAME_HEADER_BYTES;
-/// Table and payloads of a frame that is to be compressed: what is alike must be in one frame to become smaller by it.
+/// Table and payloads of a frame to be compressed: similar data compresses only within one frame.
 const COMPRESSED_RAW_BYTES: u64 = 16 * 1024;
-/// Frames are written together up to each multiple of this in their file: Linux keeps what one write brings in the largest
-/// aligned pieces of memory that it fills, and finds a page the sooner the fewer these are.
+/// Frames are written together up to each multiple of this in their file: Linux keeps the bytes of one write in the largest
+/// aligned pieces of memory that they fill, and finds a page faster among fewer pieces.
 const BATCH_BYTES: u64 = 256 * 1024;
-/// What is left free at most so that a frame begins with a page and does not reach into one page more than it must: a read
-/// costs by the pages that it touches.
+/// The maximum gap left so that a frame begins at a page and reaches into no more pages than it must: the cost of a read is the
+/// pages that it touches.
 const MOST_PADDING_BYTES: u64 = 256;
-/// A larger buffer, made for a single large event, is given back.
+/// A larger buffer, made for a single large event, is freed.
 const KEPT_BUFFER_BYTES: usize = 1 << 20;
 
 /// Gathers the events of one frame and encodes them.
@@ -52,7 +52,7 @@ impl<'e> FrameBuilder<'e> {
         self.events.last().map(|event| event.timestamp_ms)
     }
 
-    /// Whether `event` belongs into this frame; otherwise the frame is cut before it.
+    /// Whether `event` belongs to this frame; otherwise the frame ends before it.
     pub(crate) fn accepts(&self, event: &EventIn<'_>) -> bool {
         let Some(base) = self.first_timestamp_ms() else { return true };
         let max = if self.compression == Compression::None { PLAIN_RAW_BYTES } else { COMPRESSED_RAW_BYTES };
@@ -70,8 +70,8 @@ impl<'e> FrameBuilder<'e> {
         self.raw_bytes = 0;
     }
 
-    /// Packs the events behind the frames of `batch`, compressed where that makes the frame smaller. Events were checked
-    /// against the limit of their size, so every length fits its field. `None` when there is no memory for it.
+    /// Packs the events after the frames of `batch`, compressed where that makes the frame smaller. The sizes of events were
+    /// checked before, so every length fits its field. `None` when there is no memory for it.
     pub(crate) fn pack(&self, batch: &mut FrameBatch) -> Option<PackedFrame> {
         let FrameBatch { bytes, raw, .. } = batch;
         let start = bytes.len();
@@ -100,7 +100,7 @@ impl<'e> FrameBuilder<'e> {
     }
 
     fn put_body(&self, out: &mut Vec<u8>) -> Option<()> {
-        // With what may come before and behind it.
+        // Including the padding before and after it.
         let room = self.raw_bytes + MOST_PADDING_BYTES + FRAME_ALIGNMENT;
         out.try_reserve(usize::try_from(room).ok()?).ok()?;
         let base = self.first_timestamp_ms().unwrap_or_default();
@@ -115,7 +115,7 @@ impl<'e> FrameBuilder<'e> {
     }
 }
 
-/// A frame that is complete but for its place.
+/// A frame that is complete except for its place.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PackedFrame {
     /// Where it begins in its batch.
@@ -144,12 +144,12 @@ fn settled(offset: u64, stored_bytes: u64) -> u64 {
     if reaches_too_far && page - offset <= MOST_PADDING_BYTES { page } else { offset }
 }
 
-/// Frames that lie behind one another as they will in their segment, to be written at once; and the memory that they are
-/// made in, used again for each batch.
+/// Consecutive frames, laid out as they will be in their segment, for one write; and the memory in which they are made, reused
+/// for each batch.
 #[derive(Debug, Default)]
 pub(crate) struct FrameBatch {
     bytes: Vec<u8>,
-    /// The bytes of the complete frames, with what is left free behind the last one.
+    /// The bytes of the complete frames, including the gap after the last one.
     complete_len: usize,
     frames: Vec<FrameFacts>,
     /// A body before it is compressed.
@@ -171,12 +171,12 @@ impl FrameBatch {
         self.complete_len as u64 >= BATCH_BYTES
     }
 
-    /// Whether it is to be written before a frame that begins at `offset`.
+    /// Whether it must be written before a frame that begins at `offset`.
     pub(crate) fn is_full_at(&self, offset: u64) -> bool {
         self.frames.first().is_some_and(|first| first.offset / BATCH_BYTES != offset / BATCH_BYTES)
     }
 
-    /// Gives the frame that was packed last its offset: behind the others, or behind `end_offset` if it is the first.
+    /// Gives the last packed frame its offset: after the others, or after `end_offset` if it is the first.
     pub(crate) fn settle(&mut self, packed: &mut PackedFrame, end_offset: u64) -> u64 {
         let end = self.frames.last().map_or(end_offset, |last| last.offset.saturating_add(last.stored_bytes));
         let offset = settled(end, packed.stored_bytes());
@@ -196,7 +196,7 @@ impl FrameBatch {
         offset
     }
 
-    /// Completes the frame that was packed last, at its place.
+    /// Completes the last packed frame, at its place.
     pub(crate) fn complete(&mut self, packed: &PackedFrame, place: Place, first_id: u64, flushed_upto: u64) {
         let length = saturate(packed.length).to_le_bytes();
         let mut header = [0; FRAME_HEADER_LEN];
@@ -236,7 +236,7 @@ impl FrameBatch {
         });
     }
 
-    /// Forgets the complete frames. The one that was only packed becomes the first of the next batch.
+    /// Drops the complete frames. A frame that is only packed becomes the first of the next batch.
     pub(crate) fn begin_with(&mut self, packed: &PackedFrame) -> PackedFrame {
         let gone = self.complete_len.min(self.bytes.len());
         self.bytes.drain(..gone);
@@ -245,7 +245,7 @@ impl FrameBatch {
         PackedFrame { start: packed.start.saturating_sub(gone), ..*packed }
     }
 
-    /// Forgets every frame, and gives back what a single large event has taken.
+    /// Drops every frame, and frees the memory of a single large event.
     pub(crate) fn clear(&mut self) {
         self.frames.clear();
         self.complete_len = 0;

@@ -1,11 +1,11 @@
-//! The small file that remembers how far a log was trimmed. Replaced whole; durable before anything below it is unlinked.
+//! The small file that records how far a log was trimmed. Replaced as a whole; durable before anything below it is unlinked.
 //!
 //! ```text
 //! 0 magic "LGST-EVH" | 8 format u16 | 10 zero u16 | 12 store id 16 bytes | 28 horizon u64 | 36 unlinkable u64 | 44 next id u64
 //! | 52 last timestamp u64 | 60 crc32c u32
 //! ```
-//! For a log on its own it is the truth. Inside a store the journal is, and this is a cache: on a full device one segment goes
-//! before it, to make room.
+//! For a log on its own it is the truth. Inside a store the journal is, and this file is a cache: on a full device one segment
+//! may be removed before it is written, to make room.
 
 use std::path::Path;
 
@@ -20,19 +20,19 @@ const MAGIC: &[u8; 8] = b"LGST-EVH";
 const FORMAT: u16 = 1;
 const FILE_BYTES: usize = 64;
 
-/// How far a log was trimmed, and what is not to be learnt from the segments that are left.
+/// How far a log was trimmed, and what the remaining segments do not show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Horizon {
-    /// Events below it are gone.
+    /// Events below it are trimmed.
     pub(crate) id: u64,
     /// Segments that end at or below it may be missing. At most `id`, and nothing that recovery may still truncate to.
     pub(crate) unlinkable: u64,
-    /// The id behind the last event when this was written, and that event's timestamp.
+    /// The id after the last event at the time of writing, and that event's timestamp.
     pub(crate) next_id: u64,
     pub(crate) last_timestamp_ms: u64,
 }
 
-/// What is found under the file's name.
+/// What the file's name holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HorizonFile {
     Missing,
@@ -48,7 +48,7 @@ impl HorizonFile {
         }
     }
 
-    /// Reads the file in `dir`. One that belongs to another store counts as damaged.
+    /// Reads the file in `dir`. One of another store counts as damaged.
     ///
     /// # Errors
     /// [`Error::Format`] for a newer one.
@@ -69,12 +69,12 @@ impl HorizonFile {
         Ok(Self::fields(&mut reader, &bytes, store_id).map_or(Self::Damaged, Self::Known))
     }
 
-    /// Whether a file of this format, of whatever log and sound or not, is in `dir`.
+    /// Whether a file of this format, of any log, sound or not, is in `dir`.
     pub(crate) fn is_ours(vfs: &dyn Vfs, dir: &Path) -> Result<bool> {
         Ok(read_small_file(vfs, &dir.join(HORIZON_NAME), MAGIC.len())?.is_some_and(|head| head == MAGIC))
     }
 
-    /// Reads the integers, of whatever log.
+    /// Reads the integers of any log's file.
     #[cfg(feature = "planted-faults")]
     pub(crate) fn read_fields(bytes: &[u8]) -> Option<Horizon> {
         let mut reader = ByteReader::new(bytes);
@@ -96,7 +96,7 @@ impl HorizonFile {
 }
 
 impl Horizon {
-    /// Replaces the file in `dir`: written aside, flushed, renamed, folder flushed.
+    /// Replaces the file in `dir`: writes it aside, flushes it, renames it, flushes the folder.
     pub(crate) fn write(&self, vfs: &dyn Vfs, dir: &Path, store_id: StoreId) -> Result<(), WriteFailure> {
         let path = dir.join(HORIZON_NAME);
         Aside::fill_and_place(vfs, &path, |file| {

@@ -1,6 +1,6 @@
-//! Reading: one event, a run of events in either direction, the first event of a time.
+//! Reading: one event, a range of events in either direction, the first event at a time.
 //!
-//! Bytes come by bounded reads of whole blocks, not through a map: a failing device must be an error, not a dead process.
+//! Bytes are read as whole blocks of bounded size, not through a map: a failing device must give an error, not end the process.
 //! No lock is held while a visitor runs.
 
 use std::ops::ControlFlow;
@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// In which order events are visited.
+/// The order in which events are visited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From the lowest id up.
@@ -27,17 +27,17 @@ pub enum Direction {
     Backward,
 }
 
-/// The first read of an iteration of which nothing is known; each further one doubles, so that a short run costs little.
+/// The first read of an iteration without a hint; each further one doubles, so that a short range is cheap.
 pub(crate) const FIRST_READ_BYTES: u64 = 32 * 1024;
-/// The most that one read takes, unless a single frame is larger.
+/// The maximum size of a read, unless a single frame is larger.
 const MAX_READ_BYTES: u64 = 256 * 1024;
 
-/// What is called for each event: id, timestamp in milliseconds, payload.
+/// Called for each event: id, timestamp in milliseconds, payload.
 pub(crate) type Visit<'v> = dyn FnMut(u64, u64, &[u8]) -> ControlFlow<()> + 'v;
 
 impl EventLog {
-    /// The event `id`, as its timestamp in milliseconds and its payload; `None` when the log does not hold this id, also
-    /// when it was trimmed.
+    /// The event `id`: its timestamp in milliseconds and its payload. `None` when the log does not hold this id, also when it
+    /// was trimmed.
     pub fn get(&self, id: u64) -> Result<Option<(u64, Vec<u8>)>> {
         match self.get_with(id, |timestamp_ms, bytes| (timestamp_ms, copied(bytes)))? {
             None => Ok(None),
@@ -45,12 +45,12 @@ impl EventLog {
         }
     }
 
-    /// As [`EventLog::get`], with the event where it was read.
+    /// As [`EventLog::get`], but `take` gets the event in the read buffer.
     pub fn get_with<R>(&self, id: u64, take: impl FnOnce(u64, &[u8]) -> R) -> Result<Option<R>> {
         if id < self.oldest_event_id() || id >= self.next_event_id() {
             return Ok(None);
         }
-        // A file that is open can be read whatever becomes of its name: only opening one needs a pin.
+        // An open file can be read whatever happens to its name: only opening one needs a pin.
         if let Some(reader) = self.opened_reader_of(id) {
             return self.take_event(&reader, id, take).map(Some);
         }
@@ -68,12 +68,12 @@ impl EventLog {
         Ok((timestamp_ms, bytes.ok_or_else(|| self.no_memory())?))
     }
 
-    /// There is no memory for an event.
+    /// The error for a lack of memory for an event.
     pub(crate) fn no_memory(&self) -> Error {
         FileError::no_memory("pread", &self.dir).into()
     }
 
-    /// One read of the event's block: a frame, or some small ones.
+    /// One read of the event's block: a frame, or several small ones.
     fn take_event<R>(&self, reader: &SegmentReader, id: u64, take: impl FnOnce(u64, &[u8]) -> R) -> Result<R> {
         let span = self.found(reader.with_index(|index| index.span_from(id, id, 0)), id)?;
         with_read_buffer(|buffer| {
@@ -87,9 +87,9 @@ impl EventLog {
         })
     }
 
-    /// Visits the events from `from` up to but not including `to`, as far as the log holds them when this is called, until
-    /// `visit` breaks off. With `from` 0 the oldest event is the first. What is trimmed meanwhile is still visited: its
-    /// segments are pinned until this returns.
+    /// Visits the events from `from` up to but not including `to`, as far as the log holds them at the time of the call, until
+    /// `visit` breaks off. With `from` 0 the oldest event is the first. Events that are trimmed in between are still visited:
+    /// their segments are pinned until this returns.
     ///
     /// # Errors
     /// [`Error::Trimmed`] when `from` is below the oldest event.
@@ -97,8 +97,7 @@ impl EventLog {
         self.read_ahead(from, to, direction, FIRST_READ_BYTES, visit)
     }
 
-    /// As [`EventLog::read`], for a visitor that is going to take about `first_bytes` before it breaks off: these are read at
-    /// once.
+    /// As [`EventLog::read`], for a visitor that will take about `first_bytes` before it breaks off: these are read at once.
     pub fn read_ahead(
         &self,
         from: u64,
@@ -186,12 +185,12 @@ impl EventLog {
         Ok(())
     }
 
-    /// How many events there are from `from` up to but not including `to`: ids are contiguous, so nothing is read.
+    /// The number of events from `from` up to but not including `to`: ids are contiguous, so nothing is read.
     pub fn count(&self, from: u64, to: u64) -> u64 {
         to.min(self.next_event_id()).saturating_sub(from.max(self.oldest_event_id()))
     }
 
-    /// The first id whose timestamp is at or after `timestamp_ms`; `next_event_id` when there is none. One read at most.
+    /// The first id whose timestamp is at or after `timestamp_ms`; `next_event_id` when there is none. At most one read.
     pub fn first_at(&self, timestamp_ms: u64) -> Result<u64> {
         let next_id = self.next_event_id();
         let held = self.hold(0)?;
@@ -207,7 +206,7 @@ impl EventLog {
             Some(TimeSearch::Id(id)) => id,
             Some(TimeSearch::Block(span)) => first_in_block(&reader, span, timestamp_ms)?,
         };
-        // The active segment may have grown meanwhile.
+        // The active segment may have grown in between.
         Ok(id.min(next_id).max(held.from_id))
     }
 

@@ -1,8 +1,8 @@
-//! The event log: immutable events with contiguous ids, kept in segment files of checksummed frames.
+//! The event log: immutable events with contiguous ids, in segment files of checksummed frames.
 //!
-//! One thread appends, any number read. What a reader sees is what was published: whole frames, ids below
-//! [`EventLog::next_event_id`]. Damage is always [`Error::Corrupt`], never "the end"; only what nothing vouches for at the
-//! very end of the newest segment is a torn tail, which [`Scan::open`] cuts.
+//! One thread appends, any number read. Readers see what was published: whole frames, ids below [`EventLog::next_event_id`].
+//! Damage is always [`Error::Corrupt`], never "the end"; only unverified bytes at the very end of the newest segment are a torn
+//! tail, which [`Scan::open`] cuts.
 //!
 //! ```
 //! use std::{ops::ControlFlow, path::Path, sync::Arc};

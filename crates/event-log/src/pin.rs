@@ -1,5 +1,5 @@
-//! Pins: whoever reads a segment's file holds one, so that trimming moves the log's beginning at once and unlinks the
-//! segments only when nobody is in them.
+//! Pins: a reader of a segment's file holds one, so that trimming moves the log's beginning at once and unlinks the segments
+//! only when no reader uses them.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -10,7 +10,7 @@ use crate::{
     iterate::{FIRST_READ_BYTES, Visit},
 };
 
-/// From which ids on segments are needed, and by how many.
+/// The ids from which segments are needed, each with its number of pins.
 #[derive(Debug, Default)]
 pub(crate) struct Pins {
     by_id: Mutex<BTreeMap<u64, usize>>,
@@ -34,7 +34,7 @@ impl Pins {
     }
 }
 
-/// A pin for the time of one call.
+/// A pin for the duration of one call.
 #[derive(Debug)]
 pub(crate) struct Held<'l> {
     pins: &'l Pins,
@@ -47,8 +47,8 @@ impl Drop for Held<'_> {
     }
 }
 
-/// Keeps the segments with events from an id on from being unlinked, until it is dropped. What is trimmed meanwhile can be
-/// read through the pin and by nobody else; its space comes back with the next trim, rotation, or [`EventLog::reclaim`].
+/// Keeps the segments with events from an id on from being unlinked, until it is dropped. Events that are trimmed in between
+/// can be read only through the pin; their space is freed by the next trim, rotation, or [`EventLog::reclaim`].
 #[derive(Debug)]
 pub struct Pin {
     log: Arc<EventLog>,
@@ -62,7 +62,7 @@ impl Drop for Pin {
 }
 
 impl EventLog {
-    /// Pins the segments with events from `from_id` on; 0 stands for the oldest event.
+    /// Pins the segments with events from `from_id` on; 0 means the oldest event.
     ///
     /// # Errors
     /// [`Error::Trimmed`] when `from_id` is below the oldest event.
@@ -75,7 +75,7 @@ impl EventLog {
         Ok(Held { pins: &self.pins, from_id: self.add_pin(from_id)? })
     }
 
-    /// The horizon is moved before pins are looked at for unlinking; here it is looked at with the pins locked. So one of
+    /// Unlinking moves the horizon first and checks the pins after; here the horizon is checked with the pins locked. So one of
     /// the two sees the other.
     fn add_pin(&self, from_id: u64) -> Result<u64> {
         let mut pins = self.pins.by_id.lock();
@@ -95,7 +95,7 @@ impl Pin {
         self.from_id
     }
 
-    /// As [`EventLog::get`], down to where this pin begins.
+    /// As [`EventLog::get`], from the beginning of this pin on.
     pub fn get(&self, id: u64) -> Result<Option<(u64, Vec<u8>)>> {
         if id < self.from_id || id >= self.log.next_event_id() { Ok(None) } else { self.log.get_held(id).map(Some) }
     }
@@ -108,7 +108,7 @@ impl Pin {
         self.log.checksum_held(segment)
     }
 
-    /// As [`EventLog::read`], down to where this pin begins; `from` 0 is there.
+    /// As [`EventLog::read`], from the beginning of this pin on, which `from` 0 means.
     pub fn read(&self, from: u64, to: u64, direction: Direction, visit: &mut Visit<'_>) -> Result<()> {
         let from = if from == 0 { self.from_id } else { from };
         if from < self.from_id {

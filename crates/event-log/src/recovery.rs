@@ -1,7 +1,7 @@
-//! Opening: first a scan that changes nothing (I10), then what the scan and its caller decided.
+//! Opening: first a scan that changes nothing (I10), then the changes that the scan and its caller decided.
 //!
-//! Sealed segments are known by header and footer alone; only the newest segment, or one whose footer is damaged, is read
-//! through. How far the log was promised is known to the caller, who compares it with the scan's end before opening.
+//! Sealed segments are known by header and footer alone; only the newest segment, or one with a damaged footer, is read
+//! through. The caller knows how far the log was promised, and compares that with the scan's end before opening.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -29,21 +29,21 @@ use crate::{
     },
 };
 
-/// Longer than any segment file: the largest size that can be asked for, an event more, and the index of the smallest frames.
+/// Longer than any segment file: the largest size of the options, one more event, and the index of the smallest frames.
 const MAX_SEGMENT_BYTES: u64 = 2 << 40;
 
-/// The end of the newest segment that no checksum vouches for.
+/// The unverified end of the newest segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TornTail {
     /// The segment.
     pub file: PathBuf,
     /// The end of its last whole frame.
     pub offset: u64,
-    /// Bytes behind it.
+    /// Bytes after it.
     pub bytes: u64,
 }
 
-/// What a folder holds. Nothing was changed to find out.
+/// The content of a folder, found without changing anything.
 #[derive(Debug)]
 pub struct Scan {
     vfs: Arc<dyn Vfs>,
@@ -55,16 +55,16 @@ pub struct Scan {
     torn: Option<TornTail>,
     /// Everything in it was flushed.
     is_flushed: bool,
-    /// What is torn begins with a frame that zeros behind it would make whole.
+    /// The torn tail begins with a frame that would verify if zeros followed.
     torn_comes_back: bool,
     leftovers: Vec<PathBuf>,
-    /// Trimmed segments whose removal was cut off, or undone by a power cut.
+    /// Trimmed segments whose removal was interrupted, or undone by a power cut.
     trimmed: Vec<PathBuf>,
     pub(crate) horizon: HorizonFile,
 }
 
-/// Whether any segment in `dir`, of whatever store, was long enough to hold events. A missing folder holds none, and what only
-/// has the name of a segment is none.
+/// Whether any segment in `dir`, of any store, is long enough to hold events. A missing folder holds none, and a file that only
+/// has the name of a segment does not count.
 pub fn holds_events(vfs: &dyn Vfs, dir: &Path) -> Result<bool> {
     for id in Names::read(vfs, dir)?.ids {
         match SegmentHeader::at(vfs, &dir.join(segment_name(id))) {
@@ -77,12 +77,12 @@ pub fn holds_events(vfs: &dyn Vfs, dir: &Path) -> Result<bool> {
     Ok(false)
 }
 
-/// The names that a log replaces whole.
+/// The names of files that a log replaces as a whole.
 pub(crate) fn is_own_name(name: &OsStr) -> bool {
     name == HORIZON_NAME || parse_segment_name(name).is_some()
 }
 
-/// Whose the oldest segment in `dir` is; `None` when there is none.
+/// The store of the oldest segment in `dir`; `None` when there is none.
 pub(crate) fn owner_of_segments(vfs: &dyn Vfs, dir: &Path) -> Result<Option<StoreId>> {
     let Some(oldest) = Names::read(vfs, dir)?.ids.first().copied() else { return Ok(None) };
     let file = vfs.open(&dir.join(segment_name(oldest)), OpenHow::Read)?;
@@ -107,11 +107,11 @@ pub fn scan(vfs: &Arc<dyn Vfs>, dir: &Path, store_id: StoreId) -> Result<Scan> {
     Ok(scan)
 }
 
-/// The names in a log's folder that are its own.
+/// The names in a log's folder that are the log's.
 pub(crate) struct Names {
     /// First ids, ascending.
     pub(crate) ids: Vec<u64>,
-    /// Files that were being made, by the names they would have got.
+    /// Files in the making, by their final names.
     pub(crate) leftovers: Vec<OsString>,
 }
 
@@ -136,8 +136,8 @@ impl Names {
         ids.iter().copied().zip(ids.iter().copied().skip(1).map(Some).chain([None]))
     }
 
-    /// The segments that were trimmed whatever is in them, and the others: of the segments that begin at or below the horizon
-    /// file's mark the last one stays.
+    /// The segments that are certainly trimmed, and the others: of the segments that begin at or below the horizon file's mark,
+    /// the last one stays.
     fn split(&self, horizon: HorizonFile) -> (&[u64], &[u64]) {
         let unlinkable = horizon.known().map_or(0, |horizon| horizon.unlinkable);
         let begun = self.ids.partition_point(|first_id| *first_id <= unlinkable);
@@ -146,7 +146,7 @@ impl Names {
 }
 
 impl Scan {
-    /// Nothing yet.
+    /// An empty scan.
     pub(crate) fn new(vfs: &Arc<dyn Vfs>, dir: &Path, store_id: StoreId, names: &Names, horizon: HorizonFile) -> Self {
         let (trimmed, _) = names.split(horizon);
         Self {
@@ -165,34 +165,33 @@ impl Scan {
         }
     }
 
-    /// The id behind the last event; 0 when there is no segment at all.
+    /// The id after the last event; 0 without any segment.
     pub fn next_event_id(&self) -> u64 {
         self.segments.last().map_or(0, |segment| segment.end().id)
     }
 
-    /// The first event that was not trimmed, as far as the horizon file knows; 0 when there is no segment at all.
+    /// The first event that was not trimmed, according to the horizon file; 0 without any segment.
     pub fn oldest_event_id(&self) -> u64 {
         self.segments.first().map_or(0, |segment| segment.first_id().max(self.horizon().unwrap_or_default()))
     }
 
-    /// The first id of the oldest segment; 0 when there is no segment at all. Trimmed events from here on are still in
-    /// the files.
+    /// The first id of the oldest segment; 0 without any segment. Trimmed events from here on are still in the files.
     pub fn first_stored_id(&self) -> u64 {
         self.segments.first().map_or(0, |segment| segment.first_id())
     }
 
-    /// What the horizon file says: events below were trimmed. `None` when there is no such file, or it is damaged.
+    /// The horizon file's value: events below were trimmed. `None` when the file is missing or damaged.
     pub fn horizon(&self) -> Option<u64> {
         self.horizon.known().map(|horizon| horizon.id)
     }
 
-    /// The timestamp of the last event in milliseconds, also when that was trimmed; 0 when there never was one.
+    /// The timestamp of the last event in milliseconds, also when it was trimmed; 0 if there never was one.
     pub fn last_timestamp_ms(&self) -> u64 {
         let Some(end) = self.segments.last().map(|segment| segment.end()) else { return 0 };
         last_timestamp_ms(end, self.horizon.known())
     }
 
-    /// What no checksum vouches for at the end of the newest segment: opening cuts it.
+    /// The unverified end of the newest segment: opening cuts it.
     pub fn torn(&self) -> Option<&TornTail> {
         self.torn.as_ref()
     }
@@ -202,8 +201,8 @@ impl Scan {
         self.torn.as_ref().map_or(0, |torn| torn.bytes)
     }
 
-    /// A mark says that the log was closed, everything flushed, when the next event was `next_event_id`. Where that is so, opening has
-    /// nothing to flush: a kill may leave what only the page cache has, a close does not.
+    /// Called when a mark says that the log was closed, everything flushed, when the next event was `next_event_id`. If that is
+    /// the scan's end, opening has nothing to flush: a kill may leave bytes that only the page cache has, a close does not.
     pub fn was_closed_at(&mut self, next_event_id: u64) {
         self.is_flushed = self.next_event_id() == next_event_id && self.torn.is_none();
     }
@@ -213,7 +212,7 @@ impl Scan {
         self.next_event_id() <= self.oldest_event_id()
     }
 
-    /// Adds the segment `first_id`, which `next_first_id` follows.
+    /// Adds the segment `first_id`; the segment `next_first_id` follows it.
     pub(crate) fn add(&mut self, first_id: u64, next_first_id: Option<u64>) -> Result<()> {
         let path = self.dir.join(segment_name(first_id));
         let file = self.vfs.open(&path, OpenHow::Read)?;
@@ -251,7 +250,7 @@ impl Scan {
         Ok(())
     }
 
-    /// Indexes a segment that has no footer to be trusted, and judges its end.
+    /// Indexes a segment without a trustworthy footer, and judges its end.
     fn walk(&mut self, file: &dyn VfsFile, header: &SegmentHeader, next_first_id: Option<u64>) -> Result<Body> {
         let walked = walk(file, header, self.last_timestamp_ms())?;
         let end = walked.index.end();
@@ -270,8 +269,8 @@ impl Scan {
         Ok(Body::Indexed(RwLock::new(walked.index)))
     }
 
-    /// Opens what was scanned: the only step that changes files. Removes what was left half made, cuts the torn tail, then
-    /// everything from `truncate_from` on, and flushes.
+    /// Opens the scanned log: the only step that changes files. Removes half-made files, cuts the torn tail, then everything
+    /// from `truncate_from` on, and flushes.
     pub fn open(self, options: EventLogOptions, truncate_from: Option<u64>) -> Result<Arc<EventLog>> {
         let (vfs, dir) = (Arc::clone(&self.vfs), self.dir.clone());
         if let Some(id) = truncate_from {
@@ -285,8 +284,7 @@ impl Scan {
             vfs.sync_dir(&dir)?;
         }
         for path in &self.trimmed {
-            // One that cannot be removed, or comes back, is passed over again and goes at a later opening. One that is not ours
-            // stays.
+            // A segment that cannot be removed, or that comes back, is ignored again and removed at a later opening. A foreign file stays.
             let header = SegmentHeader::at(&*vfs, path).ok().flatten();
             if header.is_some_and(|(header, _)| header.store_id == self.store_id) {
                 let _ = vfs.remove_file(path);
@@ -295,10 +293,10 @@ impl Scan {
         let is_flushed = self.is_flushed;
         let comes_back = self.torn_comes_back && !planted(PlantedFault::LeftOverKept);
         let parts = self.parts(options, |newest| {
-            // What is cut off below needs no copy, for which a full device has no room: nothing is written before the cut.
+            // A tail that is cut off below needs no copy, for which a full device has no room: nothing is written before the cut.
             let is_cut_off = truncate_from.is_some_and(|id| id < newest.end().id);
             if comes_back && !is_cut_off {
-                // Its page holds flushed frames, which are not written over.
+                // Its page holds flushed frames, which must not be overwritten.
                 newest.rewrite(&*vfs, &dir, newest.end().offset, &[])?;
             }
             match &newest.body {
@@ -316,8 +314,8 @@ impl Scan {
         Ok(log)
     }
 
-    /// A segment that is known by its footer alone and is about to be cut is read through before anything changes (I10): what
-    /// is kept of it, and the frame that the cut goes through.
+    /// Before anything changes (I10), reads through a segment that is known by its footer alone and will be cut: the part that
+    /// is kept, and the frame that the cut divides.
     fn check_cut(&self, id: u64) -> Result<()> {
         let Some(at) = self.segments.iter().rposition(|segment| segment.first_id() <= id) else { return Ok(()) };
         let Some(segment) = self.segments.get(at).filter(|segment| segment.end().id > id) else { return Ok(()) };
@@ -330,7 +328,7 @@ impl Scan {
         if walked.index.end().id <= id { Err(walked.damage(&*file)?) } else { Ok(()) }
     }
 
-    /// Opens what was scanned for reading only: nothing on the disk is changed, a torn tail stays where it is.
+    /// Opens the scanned log for reading only: nothing on disk is changed, a torn tail stays.
     pub fn open_read_only(self, options: EventLogOptions) -> Result<Arc<EventLog>> {
         self.parts(options, |_| Ok(Tail::ReadOnly)).map(EventLog::assemble).map(Arc::new)
     }
@@ -354,7 +352,7 @@ pub(crate) fn last_timestamp_ms(end: IndexEntry, horizon: Option<Horizon>) -> u6
     known.map_or(0, |horizon| horizon.last_timestamp_ms).max(end.timestamp_ms)
 }
 
-/// The appender's side of the newest segment: one without a footer grows on, one with a footer when something is appended.
+/// The appender's view of the newest segment: one without a footer continues, one with a footer does so at the next append.
 pub(crate) fn open_tail(vfs: &dyn Vfs, newest: &Arc<Segment>) -> Result<Tail> {
     match &newest.body {
         Body::Sealed(_) => Ok(Tail::Resting),

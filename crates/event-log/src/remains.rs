@@ -1,5 +1,5 @@
-//! What a log's folder holds before the log exists: what an attempt to make it has left, what only a finished log has, and what is somebody
-//! else's.
+//! The content of a log's folder before the log exists: leftovers of an attempt to make it, files that only a finished log has,
+//! and foreign files.
 
 use std::{ffi::OsStr, path::Path};
 
@@ -16,10 +16,10 @@ use crate::{
     },
 };
 
-/// What is found where a file is in the way.
+/// Found where a foreign file is in the way.
 const NOT_MADE_HERE: &str = "a file that was not made here";
 
-/// What the file `name` in `dir` is to a log. `making`: whose log was being made there, if that is known.
+/// What the file `name` in `dir` is to a log. `making`: the id of the log that was being made there, if known.
 pub fn remains_of_events(vfs: &dyn Vfs, dir: &Path, name: &OsStr, making: Option<StoreId>) -> Result<Remains> {
     let path = dir.join(name);
     if parse_segment_name(name).is_some() {
@@ -39,7 +39,7 @@ pub fn remains_of_events(vfs: &dyn Vfs, dir: &Path, name: &OsStr, making: Option
     Ok(if in_the_making && making.is_some() { Remains::HalfMade } else { Remains::Unknown })
 }
 
-/// Clears the way for a new log: removes its segments without events, and what was being written aside.
+/// Makes room for a new log: removes its segments without events, and files in the making.
 pub(crate) fn remove_segments_without_events(vfs: &dyn Vfs, dir: &Path, store_id: StoreId) -> Result<()> {
     let names = Names::read(vfs, dir)?;
     for id in &names.ids {
@@ -56,7 +56,7 @@ pub(crate) fn remove_segments_without_events(vfs: &dyn Vfs, dir: &Path, store_id
     for target in &names.leftovers {
         remove_leftovers(vfs, &dir.join(target))?;
     }
-    // What an earlier attempt has removed is flushed with the first segment's name.
+    // The removals of an earlier attempt are flushed with the first segment's name.
     if !names.ids.is_empty() || !names.leftovers.is_empty() {
         vfs.sync_dir(dir)?;
     }

@@ -1,37 +1,36 @@
-//! Which of the oldest segments a policy no longer wants. A function of what is known in memory: no file is read, none is
-//! changed.
+//! Which of the oldest segments a policy no longer keeps. A function of data in memory: it reads and changes no file.
 
 use crate::{EventLog, SegmentInfo};
 
-/// What a log is to keep; whole closed segments go, oldest first, as soon as one of these allows it. `None`: no such bound.
+/// What a log keeps. Whole closed segments are removed, oldest first, as soon as one of these bounds allows it. `None`: no such bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RetentionPolicy {
-    /// A segment goes when at least this many events are behind it: none of the newest `max_events` ever does.
+    /// A segment is removed when at least this many events follow it: never one of the newest `max_events`.
     pub max_events: Option<u64>,
-    /// A segment goes when its newest event is older than this, in milliseconds. Where timestamps are ahead of the time, because a
-    /// clock was once, the segment is as old as the next one says that it was begun.
+    /// A segment is removed when its newest event is older than this, in milliseconds. If timestamps are in the future, because
+    /// a clock was once ahead, the beginning of the next segment counts instead.
     pub max_age_ms: Option<u64>,
-    /// A segment goes while all files together take more than this.
+    /// A segment is removed while all files together take more than this, in bytes.
     pub max_bytes: Option<u64>,
 }
 
-/// What a policy is asked about.
+/// The input of a policy.
 #[derive(Clone, Copy, Debug)]
 pub struct Kept<'a> {
     /// The closed segments, in order.
     pub closed: &'a [SegmentInfo],
-    /// When the newest segment was begun by the wall clock, in ms; 0 where that is not known.
+    /// When the newest segment was begun by the wall clock, in ms; 0 if unknown.
     pub newest_begun_ms: u64,
     /// The id of the next event.
     pub next_id: u64,
-    /// What all files take.
+    /// The total size of all files.
     pub total_bytes: u64,
-    /// The time, in ms.
+    /// The current time, in ms.
     pub now_ms: u64,
 }
 
 impl RetentionPolicy {
-    /// The id below which events are to go. `None`: all stay. O(segments).
+    /// The id below which events are removed. `None`: all stay. O(segments).
     pub fn horizon(&self, kept: &Kept<'_>) -> Option<u64> {
         let (mut horizon, mut bytes) = (None, kept.total_bytes);
         let ends = if self.max_age_ms.is_some() { ends_ms(kept) } else { Vec::new() };
@@ -51,9 +50,9 @@ impl RetentionPolicy {
     }
 }
 
-/// When the last event of each closed segment was written, as far as can be told. Its timestamp says so, unless that is still to come:
-/// then a clock was ahead once, and timestamps have not gone back since. What came later was begun later: the earliest time that a
-/// later segment says it was begun, if that has come and is not before the last timestamp that can be right.
+/// When the last event of each closed segment was written, as far as known. Normally that is its timestamp. If the timestamp is
+/// still in the future, a clock was once ahead, and timestamps never go back. Later segments were begun later: so it is the
+/// earliest beginning of a later segment that is not in the future and not before the last plausible timestamp.
 fn ends_ms(kept: &Kept<'_>) -> Vec<u64> {
     let has_come = |ms: u64| ms != 0 && ms <= kept.now_ms;
     let right = kept.closed.iter().map(|segment| segment.last_timestamp_ms).filter(|ms| has_come(*ms)).max();
@@ -71,8 +70,8 @@ fn ends_ms(kept: &Kept<'_>) -> Vec<u64> {
 }
 
 impl EventLog {
-    /// The id below which `policy` wants events gone; `None` when that takes away nothing. Whole closed segments only: never
-    /// an event of the segment that is being written.
+    /// The id below which `policy` removes events; `None` when it removes nothing. Whole closed segments only: never an event
+    /// of the segment being written.
     pub fn horizon_for(&self, policy: &RetentionPolicy, now_ms: u64) -> Option<u64> {
         let closed = self.closed_segments();
         let kept = Kept {
@@ -96,7 +95,7 @@ mod tests {
     const DAY: u64 = 86_400_000;
     const POLICY: RetentionPolicy = RetentionPolicy { max_events: None, max_age_ms: Some(DAY), max_bytes: None };
 
-    /// Of each segment: the day of its last timestamp, and the day on which it was begun by the wall clock (0: not known).
+    /// For each segment: the day of its last timestamp, and the day on which it was begun by the wall clock (0: unknown).
     fn horizon(segments: &[(u64, u64)], newest_begun: u64, now: u64) -> Option<u64> {
         let closed: Vec<_> = (1..)
             .zip(segments)
@@ -121,11 +120,11 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_ahead_once_is_overruled_by_what_came_later() {
-        // On day 100 a clock showed 130; from then on all timestamps do.
+        // On day 100 a clock showed 130; all later timestamps are at least that.
         let segments = [(100, 99), (130, 100), (130, 101), (130, 102), (130, 103)];
         assert_eq!(horizon(&segments, 104, 104), Some(4), "the third ended when the fourth was begun, on day 102");
         assert_eq!(horizon(&segments, 104, 105), Some(5));
-        // The segment that was begun while the clock was ahead is no witness.
+        // A segment that was begun while the clock was ahead is no witness.
         assert_eq!(horizon(&[(100, 99), (130, 100), (130, 130), (130, 103)], 104, 104), Some(2), "it ended on day 103");
         assert_eq!(horizon(&[(100, 99), (130, 0), (130, 0)], 0, 104), Some(2), "nobody else has seen it");
     }
@@ -133,9 +132,9 @@ mod tests {
     #[test]
     fn a_clock_that_was_behind_once_takes_nothing_away() {
         assert_eq!(horizon(&[(100, 99), (100, 1), (100, 100)], 100, 100), None);
-        // Ahead on one day and behind on another: what is before the last right timestamp is no witness.
+        // Ahead on one day and behind on another: a beginning before the last correct timestamp is no witness.
         assert_eq!(horizon(&[(100, 99), (130, 100), (130, 1)], 101, 101), None);
-        // And while it is behind.
+        // And while the clock is behind.
         assert_eq!(horizon(&[(100, 99), (101, 100)], 101, 1), None);
     }
 }

@@ -1,19 +1,19 @@
-//! The time that retention by age goes by. The wall clock is one witness and may be wrong for a while; what has passed since it
-//! was last believed, by the clock that never jumps, is another.
+//! The time used by retention by age. The wall clock is one witness and may be wrong for a while; the time passed since it was
+//! last believed, by the monotonic clock, is another.
 //!
-//! A wall clock that has moved on by what has passed, and at most a retention's age more, is believed at once: nothing is lost by
-//! that which was not due within that age anyway. One that is further ahead is believed when it has stayed there for a while; until
-//! then no event goes that is younger than the age by the time that was believed before. One that goes back is believed: then less
-//! is dropped.
+//! A wall clock that has advanced by the time passed, and at most a retention's age more, is believed at once: events not due
+//! within that age are not lost by it. One that is further ahead is believed after it has stayed there for a while; until then
+//! no event is removed that is younger than the age by the time that was believed before. One that goes back is believed: then
+//! fewer events are removed.
 
 use std::time::Duration;
 
 use ledgerstone_vfs::Clock;
 use parking_lot::Mutex;
 
-/// So long a wall clock that has jumped ahead has to stay there; less, if events are kept for less.
+/// How long a wall clock that has jumped ahead must stay there; less, if events are kept for less.
 const PROOF: Duration = Duration::from_secs(3600);
-/// How far two readings may be apart that are of one time: clocks are slewed, and read in whole milliseconds.
+/// How far apart two readings of the same time may be: clocks are slewed, and read in whole milliseconds.
 const SLACK_MS: u64 = 60_000;
 
 /// The clock of one log's retention.
@@ -25,7 +25,7 @@ pub struct RetentionClock {
 #[derive(Debug)]
 struct State {
     believed: Reading,
-    /// Where the wall clock has been since it is ahead of what is believed.
+    /// The reading of the wall clock since it is ahead of the believed time.
     jumped: Option<Reading>,
 }
 
@@ -36,7 +36,7 @@ struct Reading {
 }
 
 impl Reading {
-    /// What the wall clock would show now if it had gone on evenly.
+    /// What the wall clock would show now if it had run evenly.
     fn now_ms(self, monotonic: Duration) -> u64 {
         let passed = monotonic.saturating_sub(self.at).as_millis();
         self.wall_ms.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX))
@@ -44,7 +44,7 @@ impl Reading {
 }
 
 impl RetentionClock {
-    /// For a log whose newest event is of `newest_ms`; 0: it has none, and the wall clock is believed.
+    /// For a log whose newest event has the timestamp `newest_ms`; 0: there is none, and the wall clock is believed.
     pub fn new(clock: &dyn Clock, newest_ms: u64) -> Self {
         let wall_ms = clock.wall_ms();
         let believed_ms = if newest_ms == 0 { wall_ms } else { newest_ms.min(wall_ms) };
@@ -52,7 +52,7 @@ impl RetentionClock {
         Self { state: Mutex::new(State { believed, jumped: None }) }
     }
 
-    /// The time by which events are older than `max_age_ms` or not.
+    /// The time against which an age of `max_age_ms` is measured.
     pub fn now_ms(&self, clock: &dyn Clock, max_age_ms: u64) -> u64 {
         let reading = Reading { wall_ms: clock.wall_ms(), at: clock.monotonic() };
         let mut state = self.state.lock();

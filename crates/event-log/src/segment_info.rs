@@ -1,4 +1,4 @@
-//! What archiving needs to know about the segments that are closed for good.
+//! The facts about closed segments that archiving needs.
 
 use std::path::PathBuf;
 
@@ -7,10 +7,10 @@ use ledgerstone_vfs::OpenHow;
 
 use crate::{EventLog, Result, segment::Segment};
 
-/// Bytes read at once.
+/// Bytes per read.
 const READ_BYTES: usize = 1 << 20;
 
-/// A closed segment: nothing in its file changes any more.
+/// A closed segment: its file no longer changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SegmentInfo {
     /// Its file.
@@ -23,7 +23,7 @@ pub struct SegmentInfo {
     pub last_timestamp_ms: u64,
     /// The file's length.
     pub bytes: u64,
-    /// What the wall clock showed when it was begun, in milliseconds; 0 where that is not known.
+    /// The wall time when it was begun, in milliseconds; 0 if unknown.
     pub begun_ms: u64,
 }
 
@@ -42,8 +42,7 @@ impl SegmentInfo {
 }
 
 impl EventLog {
-    /// The closed segments that hold events, oldest first; O(segments), without I/O. [`EventLog::rotate`] closes the one
-    /// that is being written.
+    /// The closed segments that hold events, oldest first; O(segments), without I/O. [`EventLog::rotate`] closes the one being written.
     pub fn sealed_segments(&self) -> Vec<SegmentInfo> {
         let oldest = self.oldest_event_id();
         let mut closed = self.closed_segments();
@@ -51,16 +50,16 @@ impl EventLog {
         closed
     }
 
-    /// The CRC-32C of a closed segment's whole file, to hold a copy against. One sequential read.
+    /// The CRC-32C of a closed segment's whole file, to compare a copy with. One sequential read.
     ///
     /// # Errors
-    /// [`crate::Error::Trimmed`] when the segment is gone.
+    /// [`crate::Error::Trimmed`] when the segment was removed.
     pub fn checksum_of(&self, segment: &SegmentInfo) -> Result<u32> {
         let _held = self.hold(segment.last_id)?;
         self.checksum_held(segment)
     }
 
-    /// The same for a segment that is pinned.
+    /// The same for a pinned segment.
     pub(crate) fn checksum_held(&self, segment: &SegmentInfo) -> Result<u32> {
         let file = self.vfs.open(&segment.path, OpenHow::Read)?;
         let (mut offset, mut checksum, mut buffer) = (0_u64, 0, vec![0; READ_BYTES]);
@@ -72,14 +71,14 @@ impl EventLog {
         }
     }
 
-    /// All segments but the newest one, of which more may be written.
+    /// All segments except the newest one, which may still grow.
     pub(crate) fn closed_segments(&self) -> Vec<SegmentInfo> {
         let segments = self.segments.read();
         let closed = segments.len().saturating_sub(1);
         segments.iter().take(closed).map(|segment| SegmentInfo::of(segment)).collect()
     }
 
-    /// What the wall clock showed when the newest segment was begun, in ms; 0 where that is not known.
+    /// The wall time when the newest segment was begun, in ms; 0 if unknown.
     pub(crate) fn newest_begun_ms(&self) -> u64 {
         self.segments.read().last().map_or(0, |newest| newest.header.begun_ms)
     }

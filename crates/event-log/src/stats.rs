@@ -1,6 +1,6 @@
-//! The log in numbers: exact at any time, also right after a crash, and O(1).
+//! The figures of the log: exact at any time, also right after a crash, and O(1).
 
-/// What an event log holds.
+/// The figures of an event log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EventLogStats {
     /// Events that can be read.

@@ -1,26 +1,26 @@
-//! Trimming: the oldest events are taken away, logically at once and exactly, in files by whole segments.
+//! Trimming: the oldest events are removed, logically at once and exactly, on disk by whole segments.
 //!
-//! Order: the horizon is durable, then the log's beginning moves, then segments that end at or below it are unlinked. Unlinking
-//! needs no flush: a segment that comes back after power loss is below the horizon, is not looked at, and goes at opening.
+//! Order: the horizon becomes durable, then the log's beginning moves, then segments that end at or below it are unlinked.
+//! Unlinking needs no flush: a segment that comes back after power loss is below the horizon, is ignored, and is removed at opening.
 
 use std::sync::{Arc, atomic::Ordering};
 
 use crate::{Error, EventLog, Result, horizon::Horizon, segment::Segment};
 
-/// Held by the one who trims.
+/// Locked while trimming.
 #[derive(Debug, Default)]
 pub(crate) struct Trim {
-    /// No longer part of the log, but their files could not be removed yet.
+    /// Segments that left the log, but whose files could not be removed yet.
     doomed: Vec<Arc<Segment>>,
 }
 
 impl EventLog {
-    /// Takes away the events `start..=end` and returns how many there were. For a log on its own: durable when this
-    /// returns. An `end` beyond the newest event takes everything; the next event's id stays what it was.
+    /// Removes the events `start..=end` and returns how many there were. For a log on its own: durable when this returns. An
+    /// `end` beyond the newest event removes everything; the next event's id does not change.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] unless the range begins at or below the oldest event. [`Error::NoSpace`]: nothing was
-    /// taken away. Every other failure poisons.
+    /// removed. Every other failure poisons.
     pub fn delete_range(&self, start: u64, end: u64) -> Result<u64> {
         let mut trim = self.trim.lock();
         let oldest = self.oldest_event_id();
@@ -31,7 +31,7 @@ impl EventLog {
         }
         let (next_id, last_timestamp_ms) = {
             let mut appender = self.ready_appender()?;
-            // The horizon must not be durable above events that are not: the log would end below it.
+            // The horizon must not be durable beyond events that are not: the log would end below it.
             appender.sync()?;
             (appender.next_id, appender.last_timestamp_ms)
         };
@@ -46,19 +46,19 @@ impl EventLog {
         Ok(id - oldest)
     }
 
-    /// Moves the log's beginning up to `id`, in memory and at once; never down. For a log inside a store, whose journal
-    /// keeps the trim; `id` may lie beyond what the log holds so far.
+    /// Moves the log's beginning up to `id`, in memory and at once; never down. For a log inside a store, whose journal records
+    /// the trim; `id` may lie beyond the log's current end.
     pub fn set_horizon(&self, id: u64) {
         self.horizon.fetch_max(id, Ordering::AcqRel);
     }
 
-    /// Gives back the space of events below `id`, whose trim is durable in the journal, as far as the store's checkpoint has
-    /// them (`checkpoint_next_id`: recovery truncates to it and no lower). Also moves the log's beginning up to `id`. Does
-    /// nothing to the disk as long as no whole segment can go.
+    /// Frees the space of events below `id`, whose trim is durable in the journal, as far as the store's checkpoint has them
+    /// (`checkpoint_next_id`: recovery truncates to it and no lower). Also moves the log's beginning up to `id`. Leaves the
+    /// disk unchanged as long as no whole segment can be removed.
     ///
     /// # Errors
-    /// [`Error::NoSpace`]: no space was given back; try again. Other failed writes poison. A file that cannot be removed is
-    /// no error: it is tried again with the next one.
+    /// [`Error::NoSpace`]: no space was freed; try again. Other failed writes poison. A file that cannot be removed is no
+    /// error: it is tried again with the next one.
     pub fn drop_below(&self, id: u64, checkpoint_next_id: u64) -> Result<()> {
         let mut trim = self.trim.lock();
         self.set_horizon(id);
@@ -70,7 +70,7 @@ impl EventLog {
         if unlinkable > self.unlinkable.load(Ordering::Acquire) && self.would_free(unlinkable) {
             let horizon = Horizon { id, unlinkable, next_id, last_timestamp_ms };
             match self.persist(horizon) {
-                // On a full device the horizon finds room only where something goes.
+                // On a full device there is room for the horizon only after a removal.
                 Err(error) if error.can_heal() && self.unlink_oldest(&mut trim, unlinkable) => self.persist(horizon)?,
                 done => done?,
             }
@@ -80,8 +80,8 @@ impl EventLog {
         Ok(())
     }
 
-    /// Removes the oldest segment without the horizon's word: the journal's is enough, and whether power loss brings one file
-    /// back or not, what is left is a log. Whether there was one that may go.
+    /// Removes the oldest segment before the horizon is written: the journal's record is enough, and the rest is a log whether
+    /// power loss brings this file back or not. Returns whether there was a segment to remove.
     fn unlink_oldest(&self, trim: &mut Trim, limit: u64) -> bool {
         let oldest = self.pins.with_lowest(|pinned| {
             let mut segments = self.segments.write();
@@ -95,9 +95,9 @@ impl EventLog {
         true
     }
 
-    /// Unlinks what was trimmed while it was pinned, or could not be removed then. Cheap when there is nothing.
+    /// Unlinks segments that were pinned when they were trimmed, or could not be removed then. Cheap when there are none.
     pub fn reclaim(&self) {
-        // Whoever trims does it anyway.
+        // A trim under way does it anyway.
         if let Some(mut trim) = self.trim.try_lock() {
             self.unlink(&mut trim);
         }
@@ -116,14 +116,14 @@ impl EventLog {
         self.segments.read().first().is_some_and(|oldest| oldest.end().id <= id && oldest.end().id > oldest.first_id())
     }
 
-    /// When everything is trimmed, an empty segment keeps the next id, so that all others can go.
+    /// When everything is trimmed, an empty segment keeps the next id, so that all others can be removed.
     fn begin_anew(&self, id: u64) -> Result<()> {
         let mut appender = self.ready_appender()?;
         if appender.next_id > id {
             return Ok(());
         }
         match self.close_newest(&mut appender) {
-            // Then the newest segment stays a while longer.
+            // Then the newest segment stays for the time being.
             Err(error) if error.can_heal() => Ok(()),
             done => done,
         }

@@ -1,8 +1,8 @@
-//! Truncation, for recovery only: the events from an id on are taken away, the newest segment first.
+//! Truncation, for recovery only: removes the events from an id on, the newest segment first.
 //!
-//! At any moment of it the folder is a log that ends at or behind the cut, so a crash leaves something that opens and can be
-//! truncated again. Events below the cut are never written over: a cut at a page is a change of length, any other writes
-//! the kept part of the segment aside and puts it in place by one rename.
+//! At any moment the folder is a log that ends at or after the cut, so a crash leaves one that opens and can be truncated
+//! again. Events below the cut are never overwritten: a cut at a page only changes the length, any other writes the kept part
+//! of the segment aside and puts it in place by one rename.
 
 use std::sync::Arc;
 
@@ -20,16 +20,14 @@ use crate::{
 };
 
 impl EventLog {
-    /// Removes the events from `id` on. For recovery only: readers that run meanwhile may get [`Error::Corrupt`] for ids that
-    /// go away.
+    /// Removes the events from `id` on. For recovery only: concurrent readers may get [`Error::Corrupt`] for removed ids.
     ///
     /// # Errors
-    /// [`Error::EventIdGap`] when `id` is outside of what the log holds. Every failure on the way poisons; opening again and
-    /// truncating again heals.
+    /// [`Error::EventIdGap`] when `id` is outside the log. Every failure after that poisons; opening and truncating again heals.
     pub fn truncate_from(&self, id: u64) -> Result<()> {
         let _trim = self.trim.lock();
         let mut appender = self.ready_appender()?;
-        // What was trimmed and not unlinked may be truncated too: a store trims events that its log must give back.
+        // Trimmed events whose files remain may be truncated too: a store may trim events that its log must give back.
         let oldest = self.segments.read().first().map_or(0, |segment| segment.first_id());
         let next = appender.next_id;
         if id < oldest || id > next {
@@ -42,7 +40,7 @@ impl EventLog {
     }
 
     fn truncate(&self, appender: &mut Appender, id: u64) -> Result<()> {
-        // Hide the events before they go; the writer's handle must not outlive its file's length.
+        // Hides the events before they are removed; the writer's handle must not outlive its file's length.
         appender.move_to(Tail::Sealed, id, 0, 0);
         self.publish(appender);
         let newest = self.remove_later_segments(id)?;
@@ -92,7 +90,7 @@ impl EventLog {
         self.reindexed(segment, id)
     }
 
-    /// Copies the segment up to `frame`, and of that frame the events in `kept`, into a file that then takes its place.
+    /// Copies the segment up to `frame`, and the events of that frame in `kept`, to a file that then replaces it.
     fn rewrite(&self, segment: &Segment, frame: &FrameFacts, kept: &FrameBuilder<'_>) -> Result<()> {
         let mut batch = FrameBatch::default();
         if kept.count() > 0 {
@@ -101,12 +99,12 @@ impl EventLog {
             let packed = kept.pack(&mut batch).ok_or_else(no_memory)?;
             batch.complete(&packed, place, frame.first_id, frame.flushed_upto);
         }
-        // No handle may hold the file that is replaced.
+        // No handle may keep the replaced file.
         self.readers.clear();
         segment.rewrite(&*self.vfs, &self.dir, frame.offset, batch.bytes())
     }
 
-    /// The segment as it is after the cut, read through: what recovery builds on is verified.
+    /// The segment after the cut, read through: recovery builds only on verified data.
     fn reindexed(&self, segment: &Segment, id: u64) -> Result<Arc<Segment>> {
         let last_ms = {
             let segments = self.segments.read();

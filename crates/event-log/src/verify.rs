@@ -1,5 +1,5 @@
-//! Checks every segment: header, index and footer, and every frame with its events. Reads only, and goes on behind a damage
-//! to tell which events it affects.
+//! Checks every segment: header, index and footer, and every frame with its events. Only reads, and continues after damage to
+//! report which events it affects.
 
 use std::{path::Path, sync::Arc};
 
@@ -20,20 +20,20 @@ use crate::{
     },
 };
 
-/// How much was looked at.
+/// How much was checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
     /// Segments.
     pub files: u64,
     /// Bytes of headers, frames, indexes and footers.
     pub bytes: u64,
-    /// Events that are right.
+    /// Valid events.
     pub events: u64,
-    /// The first id of the oldest segment that could be read; 0 when none could.
+    /// The first id of the oldest segment that could be read; 0 if none could.
     pub oldest_event_id: u64,
-    /// The id behind the last event of the newest segment; 0 when that could not be read.
+    /// The id after the last event of the newest segment; 0 if that could not be read.
     pub next_event_id: u64,
-    /// What the horizon file of a closed log says: events below were trimmed.
+    /// The horizon file of a closed log: events below were trimmed.
     pub horizon: Option<u64>,
 }
 
@@ -42,7 +42,7 @@ const FOOTER_LOST: &str = "the footer of the segment is damaged, no event is aff
 type Found<'f> = &'f mut dyn FnMut(Damage);
 
 impl EventLog {
-    /// Checks the open log, as of now. Segments that are removed meanwhile are left out.
+    /// Checks the open log, as of now. Segments that are removed during the check are left out.
     pub fn verify(&self, found: Found<'_>, cancelled: &dyn Fn() -> bool) -> Verified {
         let next_id = self.next_event_id();
         let segments = self.segments.read().clone();
@@ -59,7 +59,7 @@ impl EventLog {
                 check.segment(&segment, next_id, &mut |damage| damages.push(damage));
                 let now = self.segments.read().iter().find(|other| other.first_id() == segment.first_id()).cloned();
                 match now {
-                    // Its footer came or went meanwhile, each at most once.
+                    // Its footer was added or removed in between, each at most once.
                     Some(now) if !Arc::ptr_eq(&now, &segment) && !cancelled() => segment = now,
                     Some(_) => break damages.into_iter().for_each(&mut *found),
                     None => break,
@@ -74,7 +74,7 @@ impl EventLog {
     }
 }
 
-/// Checks a log that nobody has open, with the same judgement about its end as opening it.
+/// Checks a log that is not open; judges its end as opening it does.
 pub fn verify(
     vfs: &Arc<dyn Vfs>,
     dir: &Path,
@@ -104,7 +104,7 @@ pub fn verify(
         }
         if let Err(error) = scan.add(first_id, next_first_id) {
             found(of_error(error, dir));
-            // The next one has nothing to continue.
+            // The next segment has nothing to continue.
             scan.segments.clear();
             continue;
         }
@@ -122,7 +122,7 @@ pub fn verify(
     check.verified
 }
 
-/// Reads the horizon file, which tells which segments were trimmed.
+/// Reads the horizon file, which says which segments were trimmed.
 pub(crate) fn look_at_horizon(vfs: &dyn Vfs, dir: &Path, store_id: StoreId, found: Found<'_>) -> HorizonFile {
     let path = dir.join(HORIZON_NAME);
     let horizon = HorizonFile::read(vfs, dir, store_id).unwrap_or_else(|error| {
@@ -168,7 +168,7 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Checks what is below `next_id` of a segment.
+    /// Checks the part of a segment below `next_id`.
     fn segment(&mut self, segment: &Arc<Segment>, next_id: u64, found: Found<'_>) {
         self.verified.files += 1;
         if let Err(error) = self.look_through(segment, next_id, found) {
@@ -244,8 +244,7 @@ impl Check<'_> {
     }
 }
 
-/// Both are made again by reading the segment through when they are damaged, so no event is lost with them; but the disk has
-/// changed what was written.
+/// Damage to index or footer loses no event, since both are rebuilt by reading the segment; but the disk has changed what was written.
 fn check_footer(file: &dyn VfsFile, segment: &Segment, footer: &Footer, found: Found<'_>) -> Result<()> {
     if Footer::read(file, footer.file_bytes(), &segment.header)? != Some(*footer) {
         let offset = footer.file_bytes().saturating_sub(FOOTER_BYTES as u64);

@@ -1,5 +1,5 @@
-//! Compressed frames: smaller on disk, the same to every reader, whatever kinds stand in one log; damaged ones are a typed
-//! error, also where a checksum vouches for nonsense.
+//! Compressed frames: smaller on disk, the same to every reader, with any kinds in one log; damaged ones are a typed error,
+//! even if the checksum matches.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -25,7 +25,7 @@ fn with(compression: Compression) -> EventLogOptions {
     EventLogOptions { compression, ..SMALL }
 }
 
-/// Bytes as events have them: much of one is in the next.
+/// Bytes like those of real events, which are similar to each other.
 fn order(id: u64) -> Event {
     let text = format!(r#"{{"order":{id},"state":"paid","customer":{},"currency":"EUR"}}"#, id * 7_919);
     (id * 10, text.into_bytes())
@@ -116,7 +116,7 @@ fn small(kind: Compression) -> (SimDisk, Vec<Event>) {
     (disk, model)
 }
 
-/// Right data, of which the unwitnessed end may be missing, or a typed error that names a place.
+/// Correct data, possibly without the unwitnessed end, or a typed error that names a place.
 fn right_or_typed(disk: &SimDisk, model: &[Event], what: &str) -> Option<usize> {
     let read_all = |log: std::sync::Arc<EventLog>| read(&log, 0, u64::MAX, Direction::Forward);
     match open(disk, SMALL, None).and_then(read_all) {
@@ -152,7 +152,7 @@ fn damage_anywhere_in_compressed_segments_gives_right_data_or_a_typed_error() {
     }
 }
 
-/// Puts `bytes` into the first frame of the first segment at `at` and makes the frame's checksum vouch for it.
+/// Writes `bytes` into the first frame of the first segment at `at` and recomputes the frame's checksum.
 fn forge(disk: &SimDisk, at: usize, bytes: &[u8]) {
     let path = segments(disk).remove(0);
     let mut file = disk.read_file(&path).unwrap();

@@ -1,4 +1,4 @@
-//! What reading one event costs on the disk, counted: one read, bounded by the size of a frame and not by that of the log.
+//! The cost of reading one event, counted: one read, bounded by the size of a frame and not of the log.
 
 #![allow(clippy::unwrap_used, clippy::missing_docs_in_private_items, reason = "a test that cannot go on has failed")]
 
@@ -11,7 +11,7 @@ use support::{Numbers, append_made, create, event, open, read};
 
 const EVENT_BYTES: usize = 200;
 const BATCH: u64 = 1_000;
-/// A frame, with what is free behind it in its page.
+/// A frame, with the free rest of its page.
 const MOST_READ_BYTES: u64 = 4096;
 
 const OPTIONS: EventLogOptions =
@@ -27,7 +27,7 @@ fn filled(events: u64) -> SimDisk {
     disk
 }
 
-/// Reads and bytes of each of many `get`s at random, once every segment has been read from.
+/// Reads and bytes of each of many random `get`s, after every segment has been read from.
 fn costs(disk: &SimDisk, events: u64) -> Vec<(u64, u64)> {
     let log = open(disk, OPTIONS, None).unwrap();
     let mut before = disk.counts().reads;
@@ -76,8 +76,8 @@ fn an_iteration_reads_each_byte_about_once_in_pieces_that_grow() {
     }
 }
 
-/// Bug: a torn tail full of heads that claimed long frames was checksummed up to 32 times, and then taken for damage: a sound log
-/// was refused. Mechanism: a bound on effort that content could use up. Fix: one pass verifies all claims at once.
+/// Bug: a torn tail full of heads that claimed long frames was checksummed up to 32 times, and then judged damaged: a sound log
+/// was refused. Mechanism: content could use up a bound on the work. Fix: one pass verifies all claims at once.
 #[test]
 fn a_torn_tail_full_of_forged_heads_is_searched_once_and_is_no_damage() {
     let disk = filled(2_000);

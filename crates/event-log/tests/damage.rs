@@ -1,5 +1,5 @@
-//! A small log of two segments, cut short at every byte and with a bit flipped in every byte: the right events, a torn tail
-//! cut at the very end, or a typed error. Never a panic, never another event.
+//! A small log of two segments, truncated at every byte and with a bit flipped in every byte: the right events, a torn tail cut
+//! at the very end, or a typed error. Never a panic, never a wrong event.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -27,7 +27,7 @@ struct Original {
     model: Vec<Event>,
     /// Events in the sealed segment.
     sealed: usize,
-    /// Events that a later flush bears witness to.
+    /// Events that a later flush proves.
     witnessed: usize,
 }
 
@@ -65,7 +65,7 @@ impl Original {
         disk
     }
 
-    /// How many events a damaged log still gives; none of them may be another one. `None`: a typed error.
+    /// How many events a damaged log still returns; none of them may be wrong. `None`: a typed error.
     fn events_left(&self, disk: &SimDisk, what: &str) -> Option<usize> {
         match open(disk, OPTIONS, None).and_then(|log| self.compare(&log, what)) {
             Ok(events) => Some(events),
@@ -81,9 +81,9 @@ impl Original {
         let len = usize::try_from(log.next_event_id() - 1).unwrap();
         assert!(len <= self.model.len(), "{what}");
         let mut expected: Vec<(u64, Event)> = (1..).zip(self.model[..len].iter().cloned()).collect();
-        // Reading in both directions touches every frame; these take turns with what is damaged.
+        // Reading in both directions touches every frame; the events take turns with the damaged places.
         for (id, event) in expected.iter().skip(what.len() % 4).step_by(4) {
-            // An error for one event is no excuse for a wrong one elsewhere.
+            // An error for one event does not excuse a wrong one elsewhere.
             assert!(log.get(*id).map_or(true, |found| found.as_ref() == Some(event)), "{what}: get({id})");
             let position = expected.iter().position(|(_, other)| other.0 >= event.0).unwrap();
             assert!(log.first_at(event.0).map_or(true, |found| found == position as u64 + 1), "{what}: first_at");
@@ -95,7 +95,7 @@ impl Original {
         Ok(len)
     }
 
-    /// A log that opened after damage also goes on.
+    /// A log that opened after damage also takes new events.
     fn goes_on(&self, disk: &SimDisk, len: usize, what: &str) {
         let log = open(disk, OPTIONS, None).unwrap();
         for event in &self.model[len..] {
@@ -187,7 +187,7 @@ fn the_newest_segment_cut_short_anywhere_ends_at_its_last_whole_frame_and_goes_o
 fn a_payload_that_looks_like_a_frame_is_not_taken_for_one() {
     let original = original();
     let len = original.model.len();
-    // What the newest segment would have become: its frames vouch for events that the log does not have.
+    // The newest segment as it would have become: its frames prove events that the log does not have.
     let disk = original.disk_with(1, &original.files[1].1);
     let log = open(&disk, EventLogOptions { segment_bytes: 1 << 20, ..OPTIONS }, None).unwrap();
     for _ in 0..3 {
@@ -196,11 +196,11 @@ fn a_payload_that_looks_like_a_frame_is_not_taken_for_one() {
     }
     drop(log);
     let future = disk.read_file(&original.files[1].0).unwrap();
-    // That as the payload of an event in a torn batch.
+    // The same bytes as the payload of an event in a torn batch.
     let disk = original.disk_with(1, &original.files[1].1);
     let log = open(&disk, EventLogOptions { segment_bytes: 1 << 20, ..OPTIONS }, None).unwrap();
     let mut payload = vec![0; 4];
-    // Behind 44 bytes of header and 8 of table, its frames are aligned as frames are.
+    // After 44 bytes of header and 8 of table, its frames are aligned as real frames are.
     payload.extend_from_slice(&future);
     support::append(&log, &[(1_000, payload)]).unwrap();
     log.sync().unwrap();
@@ -211,15 +211,15 @@ fn a_payload_that_looks_like_a_frame_is_not_taken_for_one() {
     assert_eq!(original.events_left(&disk, "damaged frame around it"), Some(len));
 }
 
-/// Bug: an opening that was refused for damage had taken segments away and cut the newest one. Mechanism: a sealed segment is
-/// known by its footer alone, and what is kept of it was read only after the segments behind it were gone. Fix: a sealed
-/// segment that is about to be cut is read through before anything changes (I10).
+/// Bug: an opening that was refused for damage had removed segments and cut the newest one. Mechanism: a sealed segment is
+/// known by its footer alone, and the part that is kept was read only after the segments behind it were gone. Fix: a sealed
+/// segment that will be cut is read through before anything changes (I10).
 #[test]
 fn a_cut_through_damage_is_refused_before_anything_changes() {
     let original = original();
     let path = &original.files[0].0;
     let mut bytes = original.files[0].1.clone();
-    // In the second batch, through which the cut goes.
+    // In the second batch, which the cut divides.
     bytes[8_192 + 900] ^= 4;
     let disk = original.disk_with(0, &bytes);
     let files = || segments(&disk).into_iter().map(|path| disk.read_file(path).unwrap()).collect::<Vec<_>>();

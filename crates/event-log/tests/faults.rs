@@ -1,5 +1,5 @@
-//! Every call on the write path made to fail: a full disk heals, everything else poisons, reads go on, and what was flushed
-//! is there after reopening.
+//! Every call on the write path fails once: a full disk heals, anything else poisons, reads continue, and flushed events exist
+//! after reopening.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,7 +22,7 @@ fn made(from: usize, to: usize) -> Vec<Event> {
     (from..to).map(|position| event(position as u64 + 1, (position * 611) % 3_000)).collect()
 }
 
-/// What a flusher does: appends what is missing of `model`, in pieces, and flushes. The first error ends it.
+/// As a flusher: appends the missing events of `model`, in pieces, and flushes. Stops at the first error.
 fn flush_to(log: &EventLog, model: &[Event], flushed: &mut usize) -> Result<()> {
     while *flushed < model.len() {
         let next = usize::try_from(log.next_event_id()).unwrap() - 1;
@@ -41,7 +41,7 @@ fn assert_reads(log: &EventLog, model: &[Event], what: &str) {
     assert!(found.iter().zip(model).all(|((_, event), expected)| event == expected), "{what}");
 }
 
-/// Runs the same work with the `nth` call of a kind failing, for every n until none fails; the errors that came.
+/// Repeats the same work with the `nth` call of a kind failing, for every n until none fails; returns the errors.
 fn each_failing(
     op: SimOp,
     fault: Fault,
@@ -118,7 +118,7 @@ fn any_other_failure_poisons_the_log_and_reopening_has_what_was_flushed() {
                 flush_to(&log, &model, &mut flushed).unwrap();
                 drop(log);
                 assert_holds(&open(&after, OPTIONS, None).unwrap(), 1, &model);
-                // A kernel that failed to flush a folder stores no name of that folder any more, say what it may.
+                // A kernel that failed to flush a folder stores no more names of that folder, whatever it reports.
                 if op != SimOp::SyncDir || power_went {
                     assert_holds(&open(&after.power_cut(), OPTIONS, None).unwrap(), 1, &model);
                 }
@@ -153,7 +153,7 @@ fn a_full_disk_is_an_error_until_there_is_room_and_reads_go_on() {
             let refused = flush_to(&log, &model, &mut flushed);
             assert!(matches!(refused, Err(Error::NoSpace(_))), "{spare}: {refused:?}");
             assert_reads(&log, &model, "full disk");
-            // What failed is taken away again: the log keeps no more than it shows.
+            // The rest of the failure is removed: the log keeps no more than it shows.
             log.restore_end().unwrap();
             assert_eq!(log.stats().bytes, file_bytes(&disk));
         }
@@ -220,7 +220,7 @@ fn opening_that_fails_half_way_can_be_repeated() {
                 log.sync().unwrap();
                 drop(log);
                 assert_holds(&open(&after, OPTIONS, None).unwrap(), 1, &model);
-                // Of any call, it may have been a flush of the folder: see above.
+                // The failed call may have been a flush of the folder: see above.
                 if op == SimOp::Sync || power_went {
                     assert_holds(&open(&after.power_cut(), OPTIONS, None).unwrap(), 1, &model);
                 }

@@ -2,9 +2,9 @@
 //!
 //! Bug: a file ended inside a frame whose missing bytes were zeros. Recovery left the torn bytes, since they did not verify and
 //! their page held flushed frames; the file grew, the gap read as zeros, the old frame verified, and events that were flushed
-//! after the recovery were shut out.
-//! Mechanism: what stays was judged as it was read then, and not as it would be read later.
-//! Fix: what would verify with zeros behind it is destroyed: the segment is made anew without it, before anything follows.
+//! after the recovery were hidden.
+//! Mechanism: the remaining bytes were judged as they were read then, and not as they would be read later.
+//! Fix: bytes that would verify with zeros after them are destroyed: the segment is rewritten without them, before anything follows.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 mod support;
@@ -16,7 +16,7 @@ use ledgerstone_format::{PlantedFault, plant};
 use ledgerstone_vfs::sim::SimDisk;
 use support::{Event, SMALL, append, create, open, read, scan_of, segments};
 
-/// What stands behind a frame that was flushed, in an append of its own.
+/// The events of a separate append after a frame that was flushed.
 fn tails() -> Vec<Vec<Event>> {
     let zeros = |count: usize, len: usize| vec![(10, vec![0; len]); count];
     let mixed = |len: usize, zeros: usize| vec![(10, [vec![7; len], vec![0; zeros]].concat())];
@@ -26,7 +26,7 @@ fn tails() -> Vec<Vec<Event>> {
         zeros(30, 3),
         mixed(100, 1),
         mixed(1_000, 900),
-        // Over the end of its page, and over several; what is in the page it begins in may be all that is not zero.
+        // Past the end of its page, and over several pages; the bytes in its first page may be the only ones that are not zero.
         zeros(1, 5_000),
         mixed(10, 9_000),
         mixed(5_000, 6_000),
@@ -34,7 +34,7 @@ fn tails() -> Vec<Vec<Event>> {
     ]
 }
 
-/// A log with events of `first` bytes, flushed, and `tail` behind them in the same page, written only.
+/// A log with flushed events of `first` bytes, and `tail` after them in the same page, written only.
 fn written(first: usize, tail: &[Event]) -> (SimDisk, u64) {
     let disk = SimDisk::new(1);
     let log = create(&disk, SMALL).unwrap();
@@ -44,7 +44,7 @@ fn written(first: usize, tail: &[Event]) -> (SimDisk, u64) {
     (disk.crash(), next)
 }
 
-/// Opens it, writes three events of `len` bytes durably, and looks whether they are what comes next at the opening after that.
+/// Opens it, writes three events of `len` bytes durably, and checks that the next opening finds them as the next events.
 fn goes_on(disk: &SimDisk, next: u64, len: usize, what: &str) {
     let log = open(disk, SMALL, None).unwrap_or_else(|error| panic!("{what}: {error}"));
     let first = log.next_event_id();
@@ -52,7 +52,7 @@ fn goes_on(disk: &SimDisk, next: u64, len: usize, what: &str) {
     let later: Vec<Event> = b"abc".map(|byte| (20, vec![byte; len])).to_vec();
     append(&log, &later).unwrap();
     for outcome in 0..20 {
-        // The file has grown, and perhaps nothing else of them arrived.
+        // The file has grown, and possibly nothing else of them arrived.
         let log = open(&disk.power_cut_seeded(outcome), SMALL, None).unwrap_or_else(|error| panic!("{what}: {error}"));
         let found = read(&log, first, u64::MAX, Direction::Forward).unwrap_or_else(|error| panic!("{what}: {error}"));
         assert!(found.into_iter().eq((first..log.next_event_id()).zip(later.clone())), "{what}, outcome {outcome}");
@@ -87,7 +87,7 @@ fn a_log_cut_anywhere_in_what_was_not_flushed_goes_on_and_keeps_what_comes() {
     }
 }
 
-/// The lives of a store never meet it: what its log holds beyond the last flush, which ended with a page, is cut at every opening.
+/// The lives of a store never meet it: every opening cuts what its log holds beyond the last flush, which ended with a page.
 #[test]
 fn a_left_over_that_is_kept_is_found() {
     let (disk, next) = written(8, &vec![(10, Vec::new()); 6]);
@@ -104,8 +104,9 @@ fn a_left_over_that_is_kept_is_found() {
     assert_eq!((kept, ends()), (false, true));
 }
 
-/// Bug: a store on a full device did not open when its last flush had ended within a frame. Mechanism: the left-over was destroyed, which takes a copy of the
-/// segment, although all of that flush was to be cut off. Fix: what is cut off anyway is not copied before.
+/// Bug: a store on a full device did not open when its last flush had ended within a frame. Mechanism: the left-over was
+/// destroyed, which takes a copy of the segment, although all of that flush was to be cut off. Fix: bytes that are cut off
+/// anyway are not copied before.
 #[test]
 fn a_left_over_behind_what_is_cut_off_anyway_needs_no_room() {
     let disk = SimDisk::new(1);
@@ -127,7 +128,7 @@ fn a_left_over_behind_what_is_cut_off_anyway_needs_no_room() {
     goes_on(&disk, next, 1, "behind the cut");
 }
 
-/// What stood behind the page is cut off, so it is zeros that come to stand there and not what made the frame torn.
+/// The bytes after the page are cut off, so zeros replace the bytes that made the frame torn.
 #[test]
 fn garbage_behind_the_page_does_not_hide_a_frame_that_zeros_would_make_whole() {
     for (number, tail) in tails().into_iter().enumerate() {

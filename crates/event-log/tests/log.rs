@@ -181,7 +181,7 @@ fn a_frame_is_a_page_at_most_and_many_are_one_write() {
     append_made(&log, 1, 100);
     let after = disk.counts();
     let bytes = after.bytes_written - before.bytes_written;
-    // 108 bytes each with its place in the table, 37 to a frame, 56 bytes free behind each so that the next one begins a page.
+    // 108 bytes each with its table entry, 37 per frame, and a gap of 56 bytes after each frame so that the next one begins a page.
     assert!((2_160_000..2_230_000).contains(&bytes), "{bytes}");
     assert_eq!(after.writes - before.writes, bytes.div_ceil(256 * 1024) + 2);
     let path = segments(&disk).pop().unwrap();
@@ -223,7 +223,7 @@ fn opening_reads_only_the_ends_of_sealed_segments() {
     let sealed = segments(&disk);
     let (newest, sealed) = sealed.split_last().unwrap();
     assert!(sealed.len() > 10);
-    // Frames that nobody reads may be damaged: the opening does not notice, a reader does.
+    // Frames that are not read may be damaged: the opening does not notice, a reader does.
     for path in sealed {
         disk.flip(path, 5_000, 1);
     }

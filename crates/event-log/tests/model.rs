@@ -1,5 +1,5 @@
-//! Random operations against a `Vec`: whatever is appended, flushed, reopened, killed, truncated, deleted and rotated, in
-//! whatever order and however compressed, the log holds what the vector holds.
+//! Random operations compared with a `Vec`: appended, flushed, reopened, killed, truncated, deleted and rotated in any order
+//! and with any compression, the log holds what the vector holds.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -24,14 +24,14 @@ enum Step {
     Sync,
     /// Gives the newest segment a footer, as closing does.
     Rest,
-    /// Closes, opens again, with frames compressed otherwise from here on.
+    /// Closes and opens again, with another compression from here on.
     Reopen(Compression),
-    /// The process is killed and everything above the last flush is truncated, as a store does.
+    /// The process is killed, and everything after the last flush is truncated, as a store does.
     Kill,
     /// Truncates at this share of the log.
     Truncate(u8),
     TruncateAtOpening(u8),
-    /// Takes away the oldest events up to this share.
+    /// Deletes the oldest events up to this share.
     Delete(u8),
     Rotate,
     Read(u8, u8),
@@ -60,7 +60,7 @@ struct Run {
     disk: SimDisk,
     options: EventLogOptions,
     log: Arc<EventLog>,
-    /// All events that there ever were, less what was truncated.
+    /// All events that ever existed, except the truncated ones.
     model: Vec<Event>,
     /// How many of them were deleted from the front.
     deleted: usize,
@@ -69,7 +69,7 @@ struct Run {
 }
 
 impl Run {
-    /// A share of the events that are there, as a position in the model.
+    /// A share of the existing events, as a position in the model.
     fn share(&self, share: u8) -> usize {
         self.deleted + (self.model.len() - self.deleted) * usize::from(share) / 255
     }
@@ -131,7 +131,7 @@ impl Run {
                 let upto = self.share(*share);
                 let count = self.log.delete_range(0, upto as u64).unwrap();
                 assert_eq!(count, (upto - self.deleted) as u64);
-                // A log is flushed before what is in it is deleted.
+                // A log is flushed before its events are deleted.
                 if upto > self.deleted {
                     self.flushed = self.model.len();
                 }

@@ -1,4 +1,4 @@
-//! A log on its own: one owner, exact numbers, the right events after every kind of end.
+//! A log on its own: one owner, exact figures, the right events after every kind of end.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -80,7 +80,7 @@ fn a_log_is_made_appended_to_closed_and_opened_again() {
     assert!(matches!(log.append_with_id(201, b""), Err(Error::Closed)));
     assert!(matches!(log.get(7), Err(Error::Closed)));
     assert!(matches!(log.iter_range(0, None).next(), Some(Err(Error::Closed))));
-    // What is said of the first id counts only when a log is made.
+    // The option for the first id counts only when a log is made.
     let log = open(&disk, SMALL).unwrap();
     assert_eq!((log.recovery().was_closed, log.recovery().torn.as_ref()), (true, None));
     assert_holds(&log, 7, 201);
@@ -192,8 +192,8 @@ fn after_a_kill_a_torn_end_is_cut_and_told() {
     assert_holds(&log, 1, 5);
 }
 
-/// The footer says where the segment ends, so it is not read through: who reads the frame is told, or who verifies. Without a footer
-/// the frames must still reach what the mark says.
+/// The footer says where the segment ends, so opening does not read it through: reading the frame reports the damage, and so
+/// does verifying. Without a footer the frames must still reach what the mark promises.
 #[test]
 fn after_a_close_a_torn_end_is_damage() {
     let disk = SimDisk::new(1);
@@ -218,7 +218,7 @@ fn after_a_close_a_torn_end_is_damage() {
         assert!(is_corrupt(&open(&disk, SMALL)), "cut to {len}");
         assert!(disk.operations() <= operations + 2, "nothing but the hint of who asks was written");
     }
-    // A damaged footer, or a part of it: the frames are read, and all are there.
+    // A damaged or partial footer: the frames are read, and all exist.
     for len in [whole.len(), whole.len() - 1, frames_end] {
         disk.write_file(NEWEST, &whole[..len]);
         disk.flip(NEWEST, whole.len() as u64 - 10, 1);
@@ -280,7 +280,7 @@ fn an_archive_is_read_and_nothing_in_it_changes() {
         log.close().unwrap();
     }
     assert_eq!(archive.operations(), 0);
-    // A run with a segment missing is none.
+    // Segments with one missing in between are no log.
     archive.write_file(&closed[0].path, &disk.read_file(&closed[0].path).unwrap());
     vfs(&archive).remove_file(&closed[1].path).unwrap();
     assert!(matches!(open(&archive, read_only), Err(Error::Corrupt { .. })));
@@ -401,8 +401,8 @@ fn verification_tells_of_the_small_files_too() {
     assert_eq!(verify(), [log.sealed_segments()[0].path.clone()]);
 }
 
-/// Bug: the events of a log whose maker was killed at its last step were lost with the power. Mechanism: the next process saw the
-/// identity's name, which nobody had flushed. Fix: an opening that no mark precedes flushes it first.
+/// Bug: a log's maker was killed at its last step, and a power cut then lost the log's events. Mechanism: the next process saw
+/// the identity's name, which was never flushed. Fix: an opening without a clean mark flushes it first.
 #[test]
 fn the_name_of_an_identity_that_nobody_flushed_is_flushed_before_anything_is_promised() {
     let durable = OwnedLogOptions { durability: Durability::Durable, ..SMALL };

@@ -1,4 +1,4 @@
-//! A log on its own at its bounds: the last id, file systems that others share, verifications that are ended.
+//! A log on its own at its bounds: the last id, shared file systems, cancelled verifications.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -77,8 +77,8 @@ fn a_verification_tells_what_it_found_and_after_its_end_only_that_it_was_ended()
     assert!(matches!(log.start_verification(), Err(Error::Closed)));
 }
 
-/// Bug: a verification of a log went on reading its files after the log was closed, and its lock given back. Mechanism: a store kept a list of
-/// its verifications to end, a log did not. Fix: both are run and ended by one piece of code.
+/// Bug: a verification of a log kept reading its files after the log was closed and its lock released. Mechanism: a store kept
+/// a list of its verifications to end, a log did not. Fix: the same code runs and ends both.
 #[test]
 fn closing_ends_what_is_under_way_and_lets_none_begin() {
     let disk = SimDisk::new(1);

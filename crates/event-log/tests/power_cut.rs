@@ -1,7 +1,6 @@
-//! Power cuts at every operation: what was flushed is there, what was not is there in a prefix or gone, and nothing that was
-//! taken away comes back.
+//! Power cuts at every operation: flushed events exist, others exist as a prefix or not at all, and removed events never come back.
 //!
-//! A failure names its seed; `LEDGERSTONE_SEED=<seed>` runs that one alone; half of the seeds are fresh in each run (see `Seeds`).
+//! A failure names its seed; `LEDGERSTONE_SEED=<seed>` runs only that one; half of the seeds are fresh in each run (see `Seeds`).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,18 +21,18 @@ use support::{Event, Numbers, append, create, event, open, read, scan_of, seeds,
 const OPTIONS: EventLogOptions =
     EventLogOptions { segment_bytes: 14_000, max_event_bytes: 1 << 20, compression: Compression::None };
 
-/// What is known of a log when its power goes.
+/// What is known of a log at the power cut.
 #[derive(Default)]
 struct Known {
     created: bool,
-    /// Every event that an append was asked for, in order.
+    /// Every event passed to an append, in order.
     asked: Vec<Event>,
     /// How many of them were flushed.
     flushed: usize,
 }
 
 impl Known {
-    /// Appends and flushes as `numbers` say; ends early when the power does. Events of another `history` differ.
+    /// Appends and flushes according to `numbers`; ends early at the power cut. Events of another `history` differ.
     fn go_on(&mut self, log: &EventLog, numbers: &mut Numbers, steps: u64, history: u64) -> Result<()> {
         for _ in 0..steps {
             let frames_apart = numbers.below(3);
@@ -51,7 +50,7 @@ impl Known {
             }
             match numbers.below(6) {
                 0 | 1 => continue,
-                // Closed, and gone on with.
+                // Closed, and continued.
                 2 => log.rest()?,
                 _ => log.sync()?,
             }
@@ -60,7 +59,7 @@ impl Known {
         Ok(())
     }
 
-    /// The events that a log holds, which must be the flushed ones and perhaps some that follow.
+    /// The events that a log holds, which must be the flushed ones and possibly some that follow.
     fn check(&self, log: &EventLog, what: &str) -> usize {
         let found = read(log, 0, u64::MAX, Direction::Forward).unwrap_or_else(|error| panic!("{what}: {error}"));
         assert!(found.len() >= self.flushed, "{what}: {} of {} flushed events are left", found.len(), self.flushed);
@@ -86,7 +85,7 @@ fn first_life(disk: &SimDisk, seed: u64) -> Known {
     known
 }
 
-/// What a store does: truncates to what it was promised, goes on otherwise than before, loses power again.
+/// As a store does: truncates to what it was promised, continues with other events, loses power again.
 fn second_life(disk: &SimDisk, mut known: Known, seed: u64, what: &str) {
     known.asked.truncate(known.flushed);
     let mut numbers = Numbers(seed ^ 0xabcd);
@@ -94,7 +93,7 @@ fn second_life(disk: &SimDisk, mut known: Known, seed: u64, what: &str) {
     if let Ok(log) = open(disk, OPTIONS, Some(known.flushed as u64 + 1)) {
         let _ = known.go_on(&log, &mut numbers, 4, 1 << 40);
     } else {
-        // Cut within recovery: what it was about to take away may still be there.
+        // Cut during recovery: what it was about to remove may still exist.
         let disk = disk.power_cut();
         let scan = scan_of(&disk).unwrap_or_else(|error| panic!("{what}, in recovery: {error}"));
         assert!(scan.next_event_id() > known.flushed as u64, "{what}, in recovery");
@@ -108,7 +107,7 @@ fn second_life(disk: &SimDisk, mut known: Known, seed: u64, what: &str) {
     assert_eq!(known.check(&log, &what), known.flushed);
 }
 
-/// How many power cuts there were, and after how many of them more was left than had been flushed.
+/// The number of power cuts, and of those after which more was left than had been flushed.
 fn cut_everywhere(seed: u64) -> (u64, u64) {
     let (mut cuts, mut kept_more) = (0, 0);
     let disk = SimDisk::new(seed);
@@ -141,7 +140,7 @@ fn cut_everywhere(seed: u64) -> (u64, u64) {
             let left = known.check(&log, &what);
             assert_eq!(next, left as u64 + 1, "{what}");
             kept_more += u64::from(left > known.flushed && torn > 0);
-            // Also the torn tail's removal may be cut off; and the log goes on.
+            // The removal of the torn tail may be interrupted too; and the log continues.
             append(&log, &vec![(1 << 40, vec![7; 100]); 3]).unwrap();
             log.sync().unwrap();
             drop(log);
@@ -165,7 +164,7 @@ fn a_power_cut_at_any_operation_loses_nothing_that_was_flushed_and_invents_nothi
         let lived = cut_everywhere(seed);
         (cuts, kept_more) = (cuts + lived.0, kept_more + lived.1);
     }
-    // A seed alone may be without such a moment.
+    // A single seed may lack such a moment.
     assert!(std::env::var("LEDGERSTONE_SEED").is_ok() || (cuts > 1_000 && kept_more > 20), "{cuts} {kept_more}");
 }
 
@@ -208,13 +207,13 @@ fn a_power_cut_while_truncating_anywhere_keeps_every_event_below_the_cut() {
     assert!(std::env::var("LEDGERSTONE_SEED").is_ok() || rewritten > 20, "{rewritten}");
 }
 
-/// Bug and mend are told in `left_overs.rs`. The lives of a store never meet it, as what its log holds beyond the last flush is cut at
-/// every opening; those of a log do.
+/// `left_overs.rs` explains bug and fix. The lives of a store never meet it, because every opening cuts what its log holds
+/// beyond the last flush; those of a log do.
 #[test]
 fn a_left_over_that_is_kept_is_found() {
     let finds = |seed| catch_unwind(AssertUnwindSafe(|| cut_everywhere(seed))).is_err();
     plant(Some(PlantedFault::LeftOverKept));
-    // One in two thousand meets it; the first that does stands here.
+    // One in two thousand meets it; the first one that does is here.
     let found = (1750..1757).find(|seed| finds(*seed));
     plant(None);
     assert!(!finds(found.unwrap()));

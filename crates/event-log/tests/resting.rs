@@ -1,7 +1,7 @@
-//! A log that was closed: its newest segment has a footer, so opening reads and flushes nothing of it; the next append goes on in it.
+//! A log that was closed: its newest segment has a footer, so opening neither reads nor flushes it; the next append continues it.
 //!
-//! Bug: after a clean close the newest segment was read through at opening, and flushed. Mechanism: only a full segment got a footer.
-//! Fix: closing gives it one, which the next append cuts off, durably, before it writes there.
+//! Bug: after a clean close the newest segment was read through at opening, and flushed. Mechanism: only a full segment got a
+//! footer. Fix: closing writes one, which the next append cuts off, durably, before it writes there.
 
 #![allow(clippy::unwrap_used, clippy::missing_docs_in_private_items, reason = "a test that cannot go on has failed")]
 
@@ -15,7 +15,7 @@ use support::{Event, SMALL, append, append_made, assert_holds, create, event, op
 const LARGE: EventLogOptions =
     EventLogOptions { segment_bytes: 64 << 20, max_event_bytes: 1 << 20, compression: Compression::None };
 
-/// A log with so many events, closed.
+/// A closed log with this many events.
 fn closed(options: EventLogOptions, events: u64) -> (SimDisk, Vec<Event>) {
     let disk = SimDisk::new(1);
     let log = create(&disk, options).unwrap();
@@ -79,25 +79,25 @@ fn closing_costs_one_flush_more_and_going_on_one() {
     assert_eq!(spent(&disk, before).0, 2);
 }
 
-/// Each session goes on in the segment that the one before it has left, until that is full.
+/// Each session continues the segment that the one before it has left, until it is full.
 #[test]
 fn sessions_fill_one_segment_after_the_other() {
     let (disk, mut model) = closed(SMALL, 20);
     for session in 0..40 {
         let log = open(&disk, SMALL, None).unwrap();
-        // What was read before goes on being read.
+        // An open reader keeps reading.
         assert_eq!(log.get(1).unwrap().as_ref(), model.first());
         model.extend(append_made(&log, 1 + session % 5, 200));
         assert_holds(&log, 1, &model);
         log.rest().unwrap();
         if session % 3 == 0 {
-            // It may go on without being opened anew, too.
+            // It may also continue without being reopened.
             model.extend(append_made(&log, 1, 200));
             log.rest().unwrap();
         }
         assert_holds(&log, 1, &model);
     }
-    // Each append that follows a close begins on a page of its own, of which a segment has six.
+    // Each append that follows a close begins on a new page, of which a segment has six.
     assert!(segments(&disk).len() <= 53 / 6 + 4, "{:?}", segments(&disk));
     assert_holds(&open(&disk.power_cut(), SMALL, None).unwrap(), 1, &model);
 }
@@ -116,7 +116,7 @@ fn a_segment_that_has_no_room_is_left_as_it_is() {
     assert_holds(&log, 1, &model);
 }
 
-/// Rotating closes it for good, as it is.
+/// Rotating closes it for good, unchanged.
 #[test]
 fn a_segment_with_a_footer_is_rotated_without_writing_it_again() {
     let (disk, model) = closed(SMALL, 20);
@@ -178,7 +178,7 @@ fn without_room_for_a_footer_nothing_is_left_of_it() {
     assert_holds(&log, 1, &model);
 }
 
-/// A reader that was given the segment before its footer went finds its events all the same, and a verification no damage.
+/// A reader that got the segment before its footer was removed still finds its events, and a verification finds no damage.
 #[test]
 fn reading_and_verifying_beside_the_first_append_find_everything() {
     for _ in 0..20 {

@@ -1,5 +1,5 @@
-//! Readers beside the one who appends: each sees a whole log as it was when it asked, also while segments are sealed, or
-//! trimmed by a third.
+//! Readers beside the appender: each sees the whole log as of its request, also while segments are sealed, or trimmed by
+//! another thread.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -176,6 +176,6 @@ fn readers_go_on_while_the_log_is_appended_to_rotated_and_trimmed() {
     log.delete_range(0, 1_440).unwrap();
     let left: Vec<u64> = log.iter_range(0, None).map(|event| event.unwrap().id).collect();
     assert!(left.iter().copied().eq(1_441..=1_500), "{left:?}");
-    // Whoever was in the way is gone: nothing is pinned for good.
+    // The reader in the way has ended: nothing is pinned for good.
     assert_eq!(log.stats().file_count, log.sealed_segments().len() as u64 + 1);
 }

@@ -127,9 +127,9 @@ fn rotating_closes_the_segment_and_says_which_it_was() {
     assert_eq!(log.rotate().unwrap(), None, "all are trimmed");
 }
 
-/// Bug: a rotation named a file that it removed itself, or refused where a trim had left nothing to close.
-/// Mechanism: the path was taken before what had been trimmed was given back. Fix: it is the newest closed segment with an event,
-/// looked up last; when there is none, nothing is named.
+/// Bug: a rotation returned a file that it removed itself, or was refused after a trim had left nothing to close. Mechanism:
+/// the path was taken before trimmed segments were unlinked. Fix: it is the newest closed segment with an event, looked up
+/// last; without one, none is returned.
 #[test]
 fn a_rotation_beside_trims_names_a_file_with_events_or_none() {
     for oldest in 1..=5 {
@@ -137,7 +137,7 @@ fn a_rotation_beside_trims_names_a_file_with_events_or_none() {
         let log = create(&disk, SMALL).unwrap();
         append_made(&log, 4, 50);
         log.sync().unwrap();
-        // A store's trim: in memory at once, on the disk when the checkpoint has it.
+        // A store's trim: in memory at once, on disk when the checkpoint has the events.
         log.set_horizon(oldest);
         log.drop_below(oldest, 1).unwrap();
         let named = log.rotate().unwrap();
@@ -227,7 +227,7 @@ fn a_file_that_cannot_be_removed_costs_its_space_and_nothing_else() {
     assert_eq!(log.delete_range(1, 30).unwrap(), 30);
     assert_holds(&log, 31, &model[30..]);
     assert_eq!((log.stats().segments, log.stats().bytes + 64), (5, file_bytes(&disk)));
-    // Opening passes over them, also while they cannot be removed.
+    // Opening ignores them, also while they cannot be removed.
     let other = disk.crash();
     other.fail_from("events-", SimOp::Remove, 1, Fault::Io);
     assert_holds(&open(&other, SMALL, None).unwrap(), 31, &model[30..]);
@@ -247,7 +247,7 @@ fn a_store_moves_the_beginning_first_and_gives_space_back_up_to_its_checkpoint()
     log.set_horizon(20);
     assert_holds(&log, 36, &model[35..]);
     assert_eq!(disk.operations(), operations, "in memory only");
-    // The checkpoint knows 10 events only: nothing above may go, recovery truncates to it.
+    // The checkpoint has only 10 events: nothing above may be removed, since recovery truncates to it.
     log.drop_below(36, 10).unwrap();
     assert_eq!((disk.operations(), logs(&disk)), (operations, 5));
     log.drop_below(36, 25).unwrap();
@@ -348,7 +348,7 @@ fn an_event_costs_one_read_in_a_log_of_any_size() {
         }
         let next = log.next_event_id();
         let ids: Vec<u64> = (0..96).map(|step| 1 + step * (next - 1) / 96).chain([next / 2]).collect();
-        // Each segment's index is read once, when it is first asked.
+        // Each segment's index is read once, at its first use.
         for id in &ids {
             assert!(log.get(*id).unwrap().is_some());
         }

@@ -1,7 +1,7 @@
 //! Trimming and rotating with the power cut at every operation, and with every call failing once: the oldest id is the one
-//! before or the one after, exact with its count, and no event from there on is missing.
+//! before or the one after, its count is exact, and no event from there on is missing.
 //!
-//! A failure names its seed; `LEDGERSTONE_SEED=<seed>` runs that one alone; half of the seeds are fresh in each run (see `Seeds`).
+//! A failure names its seed; `LEDGERSTONE_SEED=<seed>` runs only that one; half of the seeds are fresh in each run (see `Seeds`).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -25,13 +25,13 @@ const OPTIONS: EventLogOptions =
 /// What must be found after any end.
 struct Known {
     model: Vec<Event>,
-    /// How many events are certainly flushed.
+    /// The number of events that are certainly flushed.
     flushed: u64,
-    /// The oldest id before and after what was going on.
+    /// The oldest id before and after the operation under way.
     oldest: (u64, u64),
 }
 
-/// A log with some closed segments, on a disk with nothing unflushed but perhaps the last batch.
+/// A log with some closed segments, on a disk with nothing unflushed except possibly the last batch.
 fn prepared(seed: u64) -> (SimDisk, Known) {
     let mut numbers = Numbers(seed);
     let disk = SimDisk::new(seed);
@@ -55,7 +55,7 @@ fn prepared(seed: u64) -> (SimDisk, Known) {
     (disk, Known { model, flushed, oldest: (oldest, oldest) })
 }
 
-/// Trims, rotates, goes on; `known` is kept in step. An error ends it.
+/// Trims, rotates, appends; updates `known`. Stops at an error.
 fn go_on(log: &EventLog, known: &mut Known, seed: u64) -> Result<()> {
     let mut numbers = Numbers(seed ^ 0x5eed);
     for _ in 0..2 {
@@ -93,7 +93,7 @@ fn reopened(disk: &SimDisk, known: &Known, what: &str) -> Arc<EventLog> {
     let log = open(disk, OPTIONS, None).unwrap_or_else(|error| panic!("{what}: {error}"));
     check(&log, known, what);
     let horizon = disk.read_file(support::dir().join("horizon")).map_or(0, |bytes| bytes.len() as u64);
-    // A file in the making that a cut has turned to garbage is not known to be ours, and stays.
+    // A file in the making that a cut has garbled is not known to be ours, and stays.
     let in_the_making = |path: &&PathBuf| path.to_string_lossy().contains(".tmp");
     let garbage: u64 =
         disk.list().iter().filter(in_the_making).map(|path| disk.read_file(path).unwrap().len() as u64).sum();
@@ -121,7 +121,7 @@ fn a_power_cut_at_any_operation_of_trimming_and_rotating_leaves_the_oldest_id_ri
                 if known.oldest.0 != known.oldest.1 {
                     both[usize::from(log.oldest_event_id() == known.oldest.1)] += 1;
                 }
-                // It goes on, trims again and is found again.
+                // It continues, trims again and is found again.
                 let oldest = log.oldest_event_id();
                 let next = log.next_event_id();
                 assert_eq!(log.delete_range(0, oldest).unwrap(), u64::from(next > oldest), "{what}");
@@ -158,7 +158,7 @@ fn any_call_that_fails_while_trimming_or_rotating_leaves_a_log_that_reads_and_re
                 check(&log, &known, &what);
                 if let Err(error) = &done {
                     failed += 1;
-                    // Whatever was asked for may be asked for again, or the log says that it has stopped.
+                    // Every operation may be repeated, unless the log reports that it has stopped.
                     let oldest = log.oldest_event_id();
                     match log.delete_range(0, oldest) {
                         Ok(_) => healed += 1,
@@ -197,12 +197,12 @@ fn a_power_cut_while_a_store_gives_space_back_leaves_all_that_its_recovery_needs
             let log = open(&disk, OPTIONS, None).unwrap();
             log.sync().unwrap();
             let (oldest, next) = (log.oldest_event_id(), log.next_event_id());
-            // What the journal has trimmed, and what the checkpoint has of the events.
+            // The journal's trim, and the checkpoint's end of the events.
             let trimmed = oldest + numbers.below(next + 3 - oldest);
             let checkpoint = oldest + numbers.below(next + 1 - oldest);
             disk.cut_after(cut);
             let done = log.drop_below(trimmed, checkpoint);
-            // A cut while a file is removed is no error: the file goes another time.
+            // A cut while a file is removed is no error: the file is removed another time.
             let cut_off = disk.is_cut();
             assert!(done.is_ok() || cut_off, "{done:?}");
             assert_eq!(log.oldest_event_id(), trimmed);
@@ -215,7 +215,7 @@ fn a_power_cut_while_a_store_gives_space_back_leaves_all_that_its_recovery_needs
                 assert!(scan.first_stored_id() <= trimmed.min(checkpoint).max(oldest), "{what}");
                 assert!(scan.oldest_event_id() <= trimmed, "{what}");
                 freed += u64::from(scan.first_stored_id() > oldest);
-                // Recovery: back to the checkpoint, then everything again from the journal, the trim too.
+                // Recovery: back to the checkpoint, then everything again from the journal, including the trim.
                 let log = scan.open(OPTIONS, Some(checkpoint)).unwrap_or_else(|error| panic!("{what}: {error}"));
                 log.set_horizon(trimmed);
                 append(&log, &known.model[usize::try_from(checkpoint).unwrap() - 1..]).unwrap();

@@ -1,5 +1,5 @@
-//! Verification: every damaged byte of a header, a frame, an index or a footer is told with its file, its place and the
-//! events that it affects; a sound log has nothing to tell, also while it grows.
+//! Verification: every damaged byte of a header, a frame, an index or a footer is reported with its file, its place and the
+//! events that it affects; a sound log gives no report, also while it grows.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 mod support;
@@ -79,7 +79,7 @@ fn a_flip_at_any_byte_that_means_something_is_told() {
             headers += usize::from(what.contains("header") || is_format);
             frames += usize::from(what.contains("first_event_id="));
             ends += usize::from(what.contains("no event is affected"));
-            // Whatever makes an opening fail, or lose an event, is told too.
+            // Whatever makes an opening fail, or loses an event, is reported too.
             let sound = scan_of(&disk).is_ok_and(|scan| scan.next_event_id() == next_id);
             let (found, verified) = verify_closed(&disk);
             assert!(sound || !found.is_empty() || verified.next_event_id < next_id, "byte {offset}");

@@ -1,6 +1,6 @@
-//! Reads little-endian fields from untrusted bytes. Total: what is not there is `None`, never a panic.
+//! Reads little-endian fields from untrusted bytes. Total: a field beyond the end is `None`, never a panic.
 
-/// A cursor over bytes that nobody vouches for.
+/// A cursor over untrusted bytes.
 #[derive(Clone, Debug)]
 pub struct ByteReader<'a> {
     bytes: &'a [u8],

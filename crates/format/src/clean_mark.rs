@@ -1,5 +1,5 @@
-//! The record that a clean close leaves: everything is flushed, and where the events and the commits ended. It vouches for the bytes up
-//! to there only, and is removed before the next write.
+//! The record that a clean close leaves: everything is flushed, and where the events and the commits ended. It vouches only for
+//! the bytes up to there, and is removed before the next write.
 //!
 //! ```text
 //! store   LGST-CLN | version u16 | store id 16 bytes | last seq u64 | next event id u64 | crc32c u32
@@ -13,19 +13,19 @@ use crate::{
 
 const VERSION: u16 = 1;
 
-/// The ends that a clean close has seen.
+/// The ends that a clean close recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CleanMark {
     /// The last commit of a store; 0 for a log, which has none.
     pub seq: u64,
     /// The id of the event after the last one.
     pub next_event_id: u64,
-    /// When a log was closed, in milliseconds since the Unix epoch; 0 for a store, whose mark does not say.
+    /// When a log was closed, in milliseconds since the Unix epoch; 0 for a store, whose mark has no such field.
     pub closed_at_ms: u64,
 }
 
 impl CleanMark {
-    /// The bytes at the head of a mark that say whose it is.
+    /// The bytes at the head of a mark that say whether it is a store's or a log's.
     pub const HEAD_BYTES: usize = 8;
 
     const fn magic(kind: FolderKind) -> [u8; 8] {
@@ -35,7 +35,7 @@ impl CleanMark {
         }
     }
 
-    /// Whether a file with this head is a mark of such a folder, sound or not.
+    /// Whether a file with this head is a mark of this kind of folder, sound or not.
     pub fn is_head(kind: FolderKind, head: &[u8]) -> bool {
         head == Self::magic(kind)
     }
@@ -51,7 +51,7 @@ impl CleanMark {
         seal(Self::magic(kind), VERSION, &fields)
     }
 
-    /// Reads a record: whose it is, and what it says.
+    /// Reads a record: the id of its store or log, and its ends.
     pub fn decode(kind: FolderKind, record: &[u8]) -> Unsealed<(StoreId, Self)> {
         unseal(Self::magic(kind), VERSION, record, |fields| {
             let id = StoreId::from_bytes(fields.array()?);

@@ -1,7 +1,7 @@
-//! Bounded compression, for frames, blocks and backups. What comes out is never longer than what went in, and nothing is
-//! taken apart beyond the length that its owner has recorded and is ready to hold.
+//! Bounded compression, for frames, blocks and backups. The output is never longer than the input, and decompression never
+//! exceeds the length that the caller has recorded and is ready to hold.
 //!
-//! Knows no format: which kind was used, and the raw length, are fields of whoever stores the bytes, under his checksum.
+//! Knows no format: the caller stores the kind and the raw length, and covers the bytes by a checksum.
 
 use std::cell::RefCell;
 
@@ -11,18 +11,18 @@ use zstd::bulk::{Compressor, Decompressor};
 /// How bytes are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Compression {
-    /// As they are.
+    /// Uncompressed.
     #[default]
     None,
     /// LZ4 block format: cheap in both directions.
     Lz4,
-    /// Zstandard at a low level: smaller, several times slower to make.
+    /// Zstandard at a low level: smaller, several times slower to compress.
     Zstd,
 }
 
-/// Above this level a frame takes longer to compress than to write.
+/// Above this level compressing a frame takes longer than writing it.
 const ZSTD_LEVEL: i32 = 1;
-/// One byte of LZ4 stands for at most this many.
+/// One byte of LZ4 expands to at most this many.
 const LZ4_MAX_RATIO: u64 = 255;
 
 impl Compression {
@@ -47,13 +47,13 @@ impl Compression {
 }
 
 thread_local! {
-    // A context is some hundred kilobytes and costs more to make than a frame costs to compress.
+    // A context takes some hundred kilobytes and costs more to create than a frame costs to compress.
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
     static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
-/// Appends the compressed form of `raw` to `out` if that is shorter; otherwise, and when there is no memory to try it, `false`, and
-/// `out` is as it was.
+/// Appends the compressed form of `raw` to `out` if that is shorter. Otherwise, and when there is no memory to try, returns
+/// `false` and leaves `out` as it was.
 pub fn compress(kind: Compression, raw: &[u8], out: &mut Vec<u8>) -> bool {
     let start = out.len();
     let written = match kind {
@@ -74,7 +74,7 @@ fn compress_lz4(raw: &[u8], out: &mut Vec<u8>, start: usize) -> Option<usize> {
 }
 
 fn compress_zstd(raw: &[u8], out: &mut Vec<u8>, start: usize) -> Option<usize> {
-    // With less room than the raw bytes take it gives up as soon as it is no gain.
+    // With less room than the raw bytes take, compression stops as soon as it gains nothing.
     let room = raw.len().checked_sub(1)?;
     out.try_reserve(room).ok()?;
     out.resize(start.checked_add(room)?, 0);
@@ -87,17 +87,17 @@ fn compress_zstd(raw: &[u8], out: &mut Vec<u8>, start: usize) -> Option<usize> {
     })
 }
 
-/// Why bytes were not taken apart.
+/// Why decompression failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undecompressed {
-    /// They are not what they were said to be.
+    /// The bytes are not what the caller said.
     Wrong,
-    /// There is no memory for what they were made from.
+    /// There is no memory for the decompressed bytes.
     NoMemory,
 }
 
-/// What `stored` was made from: exactly `raw_len` bytes, which may be at most `max`. Allocates `raw_len` bytes and no more, whatever
-/// `stored` says.
+/// Decompresses `stored` to exactly `raw_len` bytes, which may be at most `max`. Allocates `raw_len` bytes and no more,
+/// whatever `stored` says.
 pub fn decompress_bounded(
     kind: Compression,
     stored: &[u8],
@@ -123,7 +123,7 @@ pub fn decompress_bounded(
     if len == Some(raw_len) { Ok(raw) } else { Err(Undecompressed::Wrong) }
 }
 
-/// What can be told before memory is taken.
+/// What can be checked before memory is allocated.
 fn can_become(kind: Compression, stored: &[u8], raw_len: usize) -> bool {
     match kind {
         Compression::None => stored.len() == raw_len,
@@ -185,7 +185,7 @@ mod tests {
             }
             for bit in 0..stored.len() * 8 {
                 stored[bit / 8] ^= 1 << (bit % 8);
-                // Its own structure is all that it can notice: the checksum is its owner's.
+                // LZ4 notices only structural errors: the checksum is the caller's.
                 let found = decompress_bounded(kind, &stored, raw.len(), raw.len());
                 assert!(found.ok().is_none_or(|found| found.len() == raw.len()), "{kind:?} bit {bit}");
                 stored[bit / 8] ^= 1 << (bit % 8);

@@ -1,21 +1,21 @@
-//! What a check of files has found wrong, as all rooms tell it. The file is a name here, nothing more.
+//! Damage that a check of files has found, in the form that all rooms report. The file is only a name here.
 
 use std::path::PathBuf;
 
-/// Of what sort a damage is.
+/// The kind of a damage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DamageKind {
-    /// Bytes that do not have the checksum which stands with them.
+    /// Bytes that do not match their checksum.
     Checksum,
-    /// A structure that cannot be right.
+    /// An impossible structure.
     Structure,
-    /// What others promise is not there.
+    /// Something that other files promise is missing.
     Missing,
-    /// Not of this store, or of a format that is not known.
+    /// Of another store, or of an unknown format.
     Foreign,
-    /// It could not be read.
+    /// A read failed.
     Io,
-    /// Two parts that are each sound and exclude each other.
+    /// Two parts, each sound, that contradict each other.
     Contradiction,
 }
 
@@ -33,14 +33,14 @@ impl DamageKind {
     }
 }
 
-/// What is wrong where.
+/// One damage and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
-    /// Of what sort it is.
+    /// Its kind.
     pub kind: DamageKind,
-    /// The file, or the folder when a file is missing.
+    /// The file; the folder when a file is missing.
     pub file: PathBuf,
-    /// Where in the file, in bytes, if that can be told.
+    /// Offset in the file, in bytes, if known.
     pub offset: Option<u64>,
     /// What it is and what it affects; no keys, no values.
     pub what: String,

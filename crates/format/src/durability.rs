@@ -1,4 +1,4 @@
-//! The three promises a commit can be waited for, in the order in which a commit reaches them.
+//! The three levels of durability, in the order in which a commit reaches them.
 
 /// How far a commit has come. Ordered: `Applied < Written < Durable`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

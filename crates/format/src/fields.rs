@@ -1,16 +1,16 @@
-//! The integers of a file, as the code that reads the file takes them from it: for tests that set each to its extremes. Places
-//! come from the parsers themselves, so that a field that a format gains is tried without anybody thinking of it.
+//! The integers that the parsers read from a file: for tests that set each to its extremes. The parsers themselves report the
+//! places, so a field that a format gains is tested without further work.
 
 use std::{cell::RefCell, fmt, ops::Range, rc::Rc};
 
 use crate::{FORMAT_VERSION, checksum::crc32c, sealed_record::unseal};
 
 thread_local! {
-    /// Address and length of each integer that was read, while somebody asks.
+    /// Address and length of each integer read, while a test records them.
     static READ: RefCell<Option<Vec<(usize, usize)>>> = const { RefCell::new(None) };
 }
 
-/// An integer was read from there.
+/// Records that an integer was read there.
 pub(crate) fn note(bytes: &[u8]) {
     READ.with_borrow_mut(|read| {
         if let Some(read) = read {
@@ -19,7 +19,7 @@ pub(crate) fn note(bytes: &[u8]) {
     });
 }
 
-/// Where in `bytes` the integers are that `read` takes from it by a [`ByteReader`](crate::ByteReader), each once, in order.
+/// The ranges of the integers in `bytes` that `read` takes by a [`ByteReader`](crate::ByteReader), each once, in order.
 pub fn integers_read<R>(bytes: &[u8], read: impl FnOnce(&[u8]) -> R) -> Vec<Range<usize>> {
     READ.set(Some(Vec::new()));
     drop(read(bytes));
@@ -31,15 +31,15 @@ pub fn integers_read<R>(bytes: &[u8], read: impl FnOnce(&[u8]) -> R) -> Vec<Rang
     places
 }
 
-/// Makes the checksums over a field right again.
+/// Recomputes the checksums over a field.
 pub type Reseal = Rc<dyn Fn(&mut [u8])>;
 
-/// An integer of a file, little endian, and how a liar would vouch for it.
+/// An integer of a file, little endian, and how to make the checksums over it match a false value.
 #[derive(Clone)]
 pub struct FileField {
     /// Where it is.
     pub place: Range<usize>,
-    /// Of which part of the file it is.
+    /// The part of the file that it belongs to.
     pub part: &'static str,
     reseal: Reseal,
 }
@@ -51,12 +51,12 @@ impl fmt::Debug for FileField {
 }
 
 impl FileField {
-    /// The integers at `places`, of one part under one set of checksums.
+    /// The integers at `places`, all of one part under one set of checksums.
     pub fn of_part(part: &'static str, places: Vec<Range<usize>>, reseal: &Reseal) -> Vec<Self> {
         places.into_iter().map(|place| Self { place, part, reseal: Rc::clone(reseal) }).collect()
     }
 
-    /// What it is in `file`.
+    /// Its value in `file`.
     pub fn get(&self, file: &[u8]) -> u64 {
         let mut word = [0; 8];
         for (to, from) in word.iter_mut().zip(file.get(self.place.clone()).unwrap_or_default()) {
@@ -65,19 +65,20 @@ impl FileField {
         u64::from_le_bytes(word)
     }
 
-    /// Makes it `value` in `file`, whose checksums are wrong then.
+    /// Sets it to `value` in `file`, whose checksums no longer match then.
     pub fn set(&self, file: &mut [u8], value: u64) {
         for (to, from) in file.get_mut(self.place.clone()).unwrap_or_default().iter_mut().zip(value.to_le_bytes()) {
             *to = from;
         }
     }
 
-    /// Makes the checksums right.
+    /// Recomputes the checksums.
     pub fn reseal(&self, file: &mut [u8]) {
         (self.reseal)(file);
     }
 
-    /// What it can be at its edges, at those of narrower and signed integers, of `file`, and beside what it is; not what it is.
+    /// Values to try: its extremes, those of narrower and signed integers, those of `file`, and the neighbours of its value;
+    /// never its value.
     pub fn extremes(&self, file: &[u8]) -> Vec<u64> {
         let (now, len) = (self.get(file), file.len() as u64);
         let max = u64::MAX >> (64 - 8 * self.place.len().clamp(1, 8));
@@ -94,7 +95,7 @@ impl FileField {
     }
 }
 
-/// The integers of a record that [`seal`](crate::sealed_record::seal) made of an id and of words: an identity, or the mark of a clean close.
+/// The integers of a record that [`seal`](crate::sealed_record::seal) made of an id and words: an identity or a clean mark.
 pub fn record_fields(part: &'static str, record: &[u8]) -> Vec<FileField> {
     let seal_again: Reseal = Rc::new(|record| {
         if let Some((covered, crc)) = record.split_last_chunk_mut::<4>() {

@@ -13,7 +13,7 @@ use crate::{
 /// The on-disk format of a whole store, and of a log's folder.
 pub const FORMAT_VERSION: u16 = 1;
 
-/// What a folder is that has an identity.
+/// What a folder with an identity is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FolderKind {
     /// A store.
@@ -40,37 +40,37 @@ impl FolderKind {
         }
     }
 
-    /// The kind that an identity with this head is of.
+    /// The kind of an identity with this head.
     pub fn of_head(head: &[u8]) -> Option<Self> {
         [Self::Store, Self::Log].into_iter().find(|kind| kind.magic() == head)
     }
 }
 
-/// Who a store or a log is.
+/// The identity of a store or a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// What its folder is.
     pub kind: FolderKind,
     /// Its id, which each of its files carries.
     pub id: StoreId,
-    /// The first event id that it has ever had. A store's is 1 and is not stored.
+    /// The first event id that it ever had. A store's is 1 and is not stored.
     pub first_event_id: u64,
     /// When it was made, in milliseconds since the Unix epoch.
     pub created_at_ms: u64,
 }
 
 impl Identity {
-    /// A store's.
+    /// The identity of a store.
     pub const fn of_store(id: StoreId, created_at_ms: u64) -> Self {
         Self { kind: FolderKind::Store, id, first_event_id: 1, created_at_ms }
     }
 
-    /// A log's.
+    /// The identity of a log.
     pub const fn of_log(id: StoreId, first_event_id: u64, created_at_ms: u64) -> Self {
         Self { kind: FolderKind::Log, id, first_event_id, created_at_ms }
     }
 
-    /// The record.
+    /// Encodes the record.
     pub fn encode(&self) -> Vec<u8> {
         let mut fields = self.id.as_bytes().to_vec();
         if self.kind == FolderKind::Log {
@@ -89,8 +89,8 @@ impl Identity {
         })
     }
 
-    /// Whether a record that does not verify is somebody else's file, rather than a damaged one. One of the right length is damaged,
-    /// wherever the damage is; of any other, damage mostly leaves the beginning of the magic.
+    /// Whether a record that does not verify is a foreign file rather than a damaged identity. A record of the right length is
+    /// damaged, wherever the damage is; in one of any other length damage mostly leaves the beginning of the magic.
     pub fn is_foreign(kind: FolderKind, record: &[u8]) -> bool {
         let magic = kind.magic();
         let begins_as_ours = magic.get(..6).is_some_and(|head| record.starts_with(head));

@@ -1,4 +1,4 @@
-//! Leaf of the workspace: the few types that every other crate agrees on. Knows no files, no threads, no errors of others.
+//! Leaf of the workspace: the few types that all other crates share. Knows no files, no threads, no errors of other crates.
 
 mod byte_reader;
 pub mod checksum;
@@ -26,7 +26,7 @@ pub use planted::plant;
 pub use planted::{PlantedFault, planted};
 pub use store_id::StoreId;
 
-/// The unit in which a device rewrites data, in bytes: nothing that was flushed shares a page with what is written later.
+/// The unit in which a device rewrites data, in bytes: flushed bytes never share a page with bytes written later.
 pub const PAGE_BYTES: u64 = 4096;
 
 /// The next multiple of `unit` (a power of two) at or above `offset`; saturates at the highest multiple.

@@ -1,4 +1,4 @@
-//! Memory of a size that a file or a user decides. It may not be to be had, and that is no reason for a process to end.
+//! Allocations of a size that a file or a user decides. A failed one must not end the process.
 
 /// A copy of `bytes`; `None` when there is no memory for it.
 pub fn copied(bytes: &[u8]) -> Option<Vec<u8>> {
@@ -8,7 +8,7 @@ pub fn copied(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(copy)
 }
 
-/// So many zeros; `None` when there is no memory for them.
+/// `len` zeros; `None` when there is no memory for them.
 pub fn zeroed(len: usize) -> Option<Vec<u8>> {
     let mut zeros = Vec::new();
     zeros.try_reserve_exact(len).ok()?;

@@ -1,4 +1,4 @@
-//! Small records that are stored whole: fields behind a magic and a version, under one checksum.
+//! Small records that are stored whole: a magic, a version and fields under one checksum.
 //!
 //! ```text
 //! magic 8 bytes | version u16 | fields | crc32c u32 of all before
@@ -6,7 +6,7 @@
 
 use crate::{ByteReader, checksum::crc32c};
 
-/// Writes a record.
+/// Encodes a record.
 pub fn seal(magic: [u8; 8], version: u16, fields: &[u8]) -> Vec<u8> {
     let mut record = Vec::with_capacity(fields.len() + 14);
     record.extend_from_slice(&magic);
@@ -16,18 +16,18 @@ pub fn seal(magic: [u8; 8], version: u16, fields: &[u8]) -> Vec<u8> {
     record
 }
 
-/// What a record turned out to be.
+/// The result of reading a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsealed<T> {
-    /// Sound, with these fields.
+    /// Sound; its fields.
     Record(T),
-    /// Sound, of a version that this code does not know.
+    /// Sound, of an unknown version.
     Version(u16),
-    /// Not what [`seal`] wrote with this magic, or with other fields than expected.
+    /// Not written by [`seal`] with this magic, or with other fields than expected.
     Damaged,
 }
 
-/// Reads what [`seal`] wrote. `read` takes the fields, all of them: what it leaves makes the record a damaged one.
+/// Reads a record of [`seal`]. `read` takes all of the fields: bytes that it leaves make the record a damaged one.
 pub fn unseal<'r, T>(
     magic: [u8; 8],
     version: u16,
@@ -49,14 +49,14 @@ pub fn unseal<'r, T>(
     }
 }
 
-/// A string of at most 65,535 bytes behind its length.
+/// Appends a string of at most 65,535 bytes after its length.
 pub fn put_text(fields: &mut Vec<u8>, text: &str) {
     let len = u16::try_from(text.len()).unwrap_or(u16::MAX);
     fields.extend_from_slice(&len.to_le_bytes());
     fields.extend_from_slice(text.as_bytes().get(..usize::from(len)).unwrap_or_default());
 }
 
-/// Reads what [`put_text`] wrote.
+/// Reads a string of [`put_text`].
 pub fn text(reader: &mut ByteReader<'_>) -> Option<String> {
     let len = reader.u16()?;
     let bytes = reader.take(usize::from(len))?;
@@ -87,8 +87,8 @@ mod tests {
         }
     }
 
-    /// Bug: a store took a record with more fields than it knows, a log did not. Mechanism: two readers of one shape, and one of them did not
-    /// ask whether anything was left. Fix: one reader, which does.
+    /// Bug: a store accepted a record with more fields than it knows, a log did not. Mechanism: two readers of one shape; one
+    /// of them did not check for left-over bytes. Fix: one reader, which checks.
     #[test]
     fn a_record_with_other_fields_is_damaged() {
         let record = seal(MAGIC, 1, &[7; 9]);

@@ -1,20 +1,20 @@
-//! The identity that every file of a store carries.
+//! The id that every file of a store carries.
 
 use std::fmt;
 
-/// A random 128-bit identity, shown as a version 4 UUID.
+/// A random 128-bit id, shown as a version 4 UUID.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StoreId([u8; 16]);
 
 impl StoreId {
-    /// Makes an identity of 16 random bytes; the version and variant bits are set here.
+    /// Makes an id of 16 random bytes; the version and variant bits are set here.
     pub const fn from_random(mut random: [u8; 16]) -> Self {
         random[6] = (random[6] & 0x0f) | 0x40;
         random[8] = (random[8] & 0x3f) | 0x80;
         Self(random)
     }
 
-    /// The identity as it was stored.
+    /// The id from its stored bytes.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }

@@ -1,4 +1,4 @@
-//! The integers of a journal file and of its frames, for tests that set each to its extremes.
+//! The integers of a journal file and its frames, for tests that set each to its extremes.
 
 use std::rc::Rc;
 
@@ -10,7 +10,7 @@ use crate::{
     frame_head::{CRC_AT, FrameHead, HEAD_BYTES, frame_crc},
 };
 
-/// Those of the header and of every frame up to the first that does not verify.
+/// The integers of the header and of every frame up to the first that does not verify.
 pub fn file_fields(file: &[u8]) -> Vec<FileField> {
     let Some(head) = file.get(..HEADER_BYTES) else { return Vec::new() };
     let HeaderFound::Valid(header) = FileHeader::find(head) else { return Vec::new() };
@@ -42,7 +42,7 @@ fn frame_at(file: &[u8], at: u64, salt: u64) -> Option<(Vec<FileField>, u64)> {
     places.extend((0..head.event_count as usize).map(|event| HEAD_BYTES + 4 * event..HEAD_BYTES + 4 * event + 4));
     let seal: Reseal = Rc::new(move |file| {
         let Some(rest) = file.get_mut(start..) else { return };
-        // Over as much as it claims to be.
+        // Over the length that the frame claims.
         let claimed = rest.first_chunk().map_or(0, |length| u32::from_le_bytes(*length) as usize);
         let len = claimed.min(rest.len());
         if let Some(crc) = rest.get(..len).and_then(|frame| frame_crc(frame, salt)) {

@@ -1,11 +1,11 @@
-//! The first page of a journal file: who it belongs to and where it stands in the chain.
-//! A file is *in use* when its header's number is the one in its name; under any other name it is a spare.
+//! The first page of a journal file: its store and its place in the chain. A file is *in use* when the number in its header
+//! matches its name; otherwise it is a spare.
 
 use ledgerstone_format::{ByteReader, PAGE_BYTES, StoreId, checksum::crc32c};
 
 use crate::file_name::NUMBER_END;
 
-/// Where frames begin in a file: the header has a page of its own.
+/// Where frames begin in a file: the header has a separate page.
 pub(crate) const FRAMES_START: u64 = PAGE_BYTES;
 
 /// The format that this version writes, and the highest one that it reads.
@@ -22,20 +22,20 @@ pub(crate) struct FileHeader {
     pub(crate) number: u64,
     pub(crate) first_seq: u64,
     pub(crate) salt: u64,
-    /// The crc of the frame before `first_seq`: the last one of the previous file that counts.
+    /// The checksum of the frame before `first_seq`: the last valid one of the previous file.
     pub(crate) previous_crc: u32,
 }
 
-/// What stands at the head of a file.
+/// What the head of a file contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HeaderFound {
-    /// A whole header.
+    /// A complete header.
     Valid(FileHeader),
-    /// A whole header of another format.
+    /// A complete header of another format.
     Foreign(u16),
     /// Never written.
     Blank,
-    /// Neither.
+    /// Anything else.
     Damaged,
 }
 
@@ -54,7 +54,7 @@ impl FileHeader {
         bytes
     }
 
-    /// Reads the head of a file, of which `bytes` is as much as there is.
+    /// Reads the head of a file; `bytes` is as much of it as exists.
     pub(crate) fn find(bytes: &[u8]) -> HeaderFound {
         let bytes = bytes.get(..HEADER_BYTES).unwrap_or(bytes);
         if bytes.iter().all(|byte| *byte == 0) {
@@ -84,8 +84,8 @@ impl FileHeader {
     }
 }
 
-/// A salt that no earlier use of the same blocks had, for the frames of a lost future must not verify among those that take their
-/// place. `base` is random, and another one for each opening: clocks may be set, or begin anew with the machine.
+/// A salt that no earlier use of the same blocks had, because the frames of a lost future must not verify among those that
+/// replace them. `base` is random and different for each opening: clocks may be set, or restart with the machine.
 pub(crate) fn make_salt(header: &FileHeader, base: u64) -> u64 {
     let (low, high) = header.store_id.as_bytes().split_at(8);
     let id = [low, high].map(|half| half.try_into().map_or(0, u64::from_le_bytes));

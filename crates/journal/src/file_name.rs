@@ -1,23 +1,23 @@
-//! The names of journal files: `journal-<number:020>.wal`, and two names for what is not yet in place.
+//! The names of journal files: `journal-<number:020>.wal`, and two names for files in the making.
 
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
 };
 
-/// What a spare is made beside: `journal-spare.tmp`.
+/// A spare in the making is beside this name: `journal-spare.tmp`.
 pub(crate) const UNFINISHED_SPARE: &str = "journal-spare";
-/// What the file is made beside into which recovery copies the tail: `journal-tail.tmp`.
+/// The file into which recovery copies the tail is made beside this name: `journal-tail.tmp`.
 pub(crate) const UNFINISHED_TAIL: &str = "journal-tail";
 
-/// Numbers at or above this are nobody's: there is always a next one.
+/// Numbers at or above this are invalid, so that there is always a next one.
 pub(crate) const NUMBER_END: u64 = 1 << 63;
 
 pub(crate) fn journal_path(dir: &Path, number: u64) -> PathBuf {
     dir.join(format!("journal-{number:020}.wal"))
 }
 
-/// The number in a name of ours; `None` for every other name.
+/// The number in a journal file's name; `None` for any other name.
 pub(crate) fn number_of(name: &OsStr) -> Option<u64> {
     let digits = name.to_str()?.strip_prefix("journal-")?.strip_suffix(".wal")?;
     if digits.len() != 20 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -1,4 +1,4 @@
-//! The journal's folder as it is found: which files are in use, which are spares. Reading only.
+//! The journal's folder as found: the files in use and the spares. Read only.
 
 use std::path::{Path, PathBuf};
 
@@ -13,11 +13,11 @@ use crate::{
     reader::FileReader,
 };
 
-/// Longer than any journal file: a frame that does not fit into an ordinary one gets one of its own, with its header and room
+/// Longer than any journal file: a frame that does not fit into an ordinary file gets a file for itself, with a header and room
 /// for a seal.
 pub(crate) const MAX_FILE_BYTES: u64 = MAX_FRAME_BYTES + (64 << 20);
 
-/// A file whose header carries the number in its name.
+/// A file whose header has the number in its name.
 #[derive(Clone, Debug)]
 pub(crate) struct InUse {
     pub(crate) path: PathBuf,
@@ -25,29 +25,29 @@ pub(crate) struct InUse {
     pub(crate) header: FileHeader,
 }
 
-/// Any other file with a name of ours.
+/// Any other file with a journal file's name.
 #[derive(Clone, Debug)]
 pub(crate) struct SpareFound {
     pub(crate) path: PathBuf,
     pub(crate) number: u64,
     pub(crate) len: u64,
-    /// By its content. A damaged header says nothing, so the rest of its page must be as ours is; anything else is neither used nor
-    /// removed.
+    /// Judged by its content. A damaged header proves nothing, so the rest of its page must be as we write it; any other file
+    /// is neither used nor removed.
     pub(crate) is_ours: bool,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Folder {
-    /// By number.
+    /// In order of number.
     pub(crate) in_use: Vec<InUse>,
-    /// By number.
+    /// In order of number.
     pub(crate) spares: Vec<SpareFound>,
-    /// Above every number in a name or a header.
+    /// Higher than every number in a name or a header.
     pub(crate) next_number: u64,
 }
 
 impl Folder {
-    /// Reads every header. A missing folder is an empty one.
+    /// Reads every header. A missing folder counts as empty.
     pub(crate) fn read(vfs: &dyn Vfs, dir: &Path) -> Result<Self> {
         let mut folder = Self { next_number: 1, ..Self::default() };
         for (number, path) in journal_files(vfs, dir)? {
@@ -91,7 +91,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Every file in use must belong to this store.
+    /// Checks that every file in use belongs to this store.
     pub(crate) fn check_store(&self, store_id: StoreId) -> Result<()> {
         match self.in_use.iter().find(|file| file.header.store_id != store_id) {
             None => Ok(()),
@@ -104,7 +104,7 @@ impl Folder {
     }
 }
 
-/// Whether a file has the name and the content of one of the journal, whatever store it belongs to, in use or not.
+/// Whether a file has the name and the content of a journal file, of any store, in use or not.
 pub fn is_journal_file(vfs: &dyn Vfs, path: &Path) -> Result<bool> {
     if path.file_name().and_then(number_of).is_none() {
         return Ok(false);
@@ -116,7 +116,7 @@ pub fn is_journal_file(vfs: &dyn Vfs, path: &Path) -> Result<bool> {
     })
 }
 
-/// The files with a name of ours, by number.
+/// The files with a journal file's name, in order of number.
 pub(crate) fn journal_files(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<(u64, PathBuf)>> {
     let names = match vfs.read_dir(dir) {
         Ok(names) => names,

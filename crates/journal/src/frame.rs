@@ -1,5 +1,5 @@
-//! One commit as it stands in the journal: its events and its state operations under one checksum (I1).
-//! Invariant: a `Frame` exists only when its whole structure was checked, so every accessor is total.
+//! One commit in the journal: its events and its state operations under one checksum (I1). Invariant: a `Frame` exists only
+//! after its whole structure was checked, so every accessor is total.
 
 use std::ops::Range;
 
@@ -22,11 +22,11 @@ pub enum OpKind {
     Put = 1,
     /// Removes a key of a collection.
     Delete = 2,
-    /// Makes a collection; what key and value hold is the store's affair.
+    /// Makes a collection; the store defines what key and value contain.
     CreateCollection = 3,
     /// Drops a collection.
     DropCollection = 4,
-    /// Sets a record of the store's own.
+    /// Sets a record that the store keeps for itself.
     SetMeta = 5,
 }
 
@@ -50,13 +50,13 @@ pub struct Op {
     pub kind: OpKind,
     /// The id of the collection.
     pub collection: u32,
-    /// Where the key is.
+    /// The range of the key.
     pub key: Range<usize>,
-    /// Where the value is; empty where there is none.
+    /// The range of the value; empty if there is none.
     pub value: Range<usize>,
 }
 
-/// An immutable frame. Clones share its bytes, which lie in a piece of memory with those of other frames.
+/// An immutable frame. Clones share its bytes, which are in a piece of memory with those of other frames.
 #[derive(Clone, Debug)]
 pub struct Frame {
     bytes: Bytes,
@@ -64,7 +64,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Takes over bytes read from a file with that salt, if they are one whole valid frame.
+    /// Takes over bytes that were read from a file with this salt, if they are one whole valid frame.
     pub(crate) fn verify(bytes: Vec<u8>, salt: u64) -> Option<Self> {
         let head = FrameHead::parse(&bytes)?;
         if frame_crc(&bytes, salt)? != head.crc && !planted(PlantedFault::ChecksumUnchecked) {
@@ -129,7 +129,7 @@ impl Frame {
         u32::from_le_bytes(self.field(OP_COUNT_AT))
     }
 
-    /// Its checksum. A frame that recovery moved into another file has another one there.
+    /// Its checksum. A frame that recovery copied to another file has a different one there.
     pub fn crc(&self) -> u32 {
         u32::from_le_bytes(self.field(CRC_AT))
     }
@@ -146,7 +146,7 @@ impl Frame {
         lengths.iter().take(self.event_count() as usize).map(|length| u32::from_le_bytes(*length))
     }
 
-    /// Where its events are in [`bytes`](Self::bytes), in order.
+    /// The ranges of its events in [`bytes`](Self::bytes), in order.
     pub fn events(&self) -> impl Iterator<Item = Range<usize>> + '_ {
         let mut start = HEAD_BYTES + 4 * self.event_count() as usize;
         self.event_lengths().map(move |length| {
@@ -199,7 +199,7 @@ impl Iterator for Ops<'_> {
     }
 }
 
-/// Checks everything behind the head: counts, lengths, kinds, bounds and padding. Where the operations start.
+/// Checks everything after the head: counts, lengths, kinds, bounds and padding. Returns where the operations start.
 pub(crate) fn check_structure(bytes: &[u8], head: &FrameHead) -> Option<usize> {
     if bytes.len() != head.length as usize {
         return None;
@@ -240,7 +240,7 @@ mod tests {
         builder.finish(stamp, Link { salt: SALT, previous_crc: 1, durable_upto: 4 }).unwrap().0
     }
 
-    /// The frame with some bytes changed and the right checksum over them.
+    /// The frame with some bytes changed and a correct checksum over them.
     fn resealed(change: impl FnOnce(&mut Vec<u8>)) -> Option<Frame> {
         let mut bytes = frame().bytes().to_vec();
         change(&mut bytes);
@@ -284,7 +284,7 @@ mod tests {
         assert!(Frame::verify(bytes, SALT + 1).is_none());
     }
 
-    /// A right checksum does not make a right structure: it is checked once, and every accessor relies on it.
+    /// A correct checksum does not prove a correct structure: it is checked once, and every accessor relies on that.
     #[test]
     fn a_wrong_structure_under_a_right_checksum_is_refused() {
         const OPS_START: usize = HEAD_BYTES + 8 + 3;

@@ -1,4 +1,4 @@
-//! Lays a frame out in the memory that stays its home: the payload is copied here once and never again.
+//! Lays out a frame in the memory where it stays: the payload is copied here once and never again.
 
 use bytes::BytesMut;
 use ledgerstone_format::align_up;
@@ -11,18 +11,18 @@ use crate::{
     frame_memory::FrameMemory,
 };
 
-/// What the gate's owner assigns to a commit (I3).
+/// What the owner of the gate assigns to a commit (I3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     /// Its number: one more than the last frame's.
     pub seq: u64,
     /// The id of its first event; without events the id that the next event will get.
     pub first_event_id: u64,
-    /// When, in milliseconds since the Unix epoch.
+    /// The time, in milliseconds since the Unix epoch.
     pub timestamp_ms: u64,
 }
 
-/// What a frame links to, known only when it gets its place in a file.
+/// What a frame is chained to, known only when it gets its place in a file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Link {
     pub(crate) salt: u64,
@@ -30,7 +30,7 @@ pub(crate) struct Link {
     pub(crate) durable_upto: u64,
 }
 
-/// A frame in the making: all of it but what is assigned at [`append`](crate::Journal::append).
+/// A frame in the making: all but what [`append`](crate::Journal::append) assigns.
 #[derive(Debug)]
 pub struct FrameBuilder {
     bytes: BytesMut,
@@ -41,17 +41,17 @@ pub struct FrameBuilder {
 }
 
 impl FrameBuilder {
-    /// The length in bytes of a frame with so many events and operations, whose events have together `event_bytes`
-    /// and whose keys and values have together `op_bytes`. Saturates.
+    /// The length in bytes of a frame with these counts of events and operations. `event_bytes` is the total of the events,
+    /// `op_bytes` that of the keys and values. Saturates.
     pub const fn frame_bytes(event_count: usize, event_bytes: usize, op_count: usize, op_bytes: usize) -> u64 {
         let tables = event_count.saturating_mul(4).saturating_add(op_count.saturating_mul(OP_HEAD_BYTES));
         let payload = event_bytes.saturating_add(op_bytes);
         align_up(HEAD_BYTES.saturating_add(tables).saturating_add(payload) as u64, FRAME_ALIGN)
     }
 
-    /// Begins a frame with its events, which are gone through twice: lengths, then bytes. `frame_bytes` is the expected
-    /// length of the whole frame ([`frame_bytes`](Self::frame_bytes)); when it is right nothing is ever moved.
-    /// [`Error::Limit`] when the events alone are too many or too large; [`Error::Io`] when there is no memory.
+    /// Begins a frame with its events, which are iterated twice: lengths, then bytes. `frame_bytes` is the expected length of
+    /// the whole frame ([`frame_bytes`](Self::frame_bytes)); if it is right no memory is moved. [`Error::Limit`] when the
+    /// events alone are too many or too large; [`Error::Io`] when there is no memory.
     pub fn new<'a, E>(kind: FrameKind, frame_bytes: u64, events: E) -> Result<Self>
     where
         E: Iterator<Item = &'a [u8]> + Clone,
@@ -59,7 +59,7 @@ impl FrameBuilder {
         Self::new_in(FrameMemory::of_its_own(frame_bytes), kind, events)
     }
 
-    /// The same in that memory, which is empty, if there is any.
+    /// The same in the given memory, which is empty; [`Error::Io`] without any.
     pub(crate) fn new_in<'a, E>(memory: Option<BytesMut>, kind: FrameKind, events: E) -> Result<Self>
     where
         E: Iterator<Item = &'a [u8]> + Clone,
@@ -107,7 +107,7 @@ impl FrameBuilder {
         self.event_count
     }
 
-    /// The frame, and what is left of its memory.
+    /// The frame, and the unused rest of its memory.
     pub(crate) fn finish(mut self, stamp: Stamp, link: Link) -> Result<(Frame, BytesMut)> {
         let length = self.encoded_len();
         self.bytes.resize(usize::try_from(length).unwrap_or(self.bytes.len()), 0);

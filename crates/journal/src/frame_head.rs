@@ -1,7 +1,7 @@
 //! The fixed 56 bytes at the head of every frame, and its checksum.
 //!
-//! The checksum covers all bytes behind itself. It is seeded with the file's salt, so that stale frames of a recycled file
-//! never verify, and with the length, so that every byte of the frame is covered.
+//! The checksum covers all bytes after itself. It is seeded with the file's salt, so that stale frames of a recycled file never
+//! verify, and with the length, so that every byte of the frame is covered.
 
 use ledgerstone_format::{
     ByteReader,
@@ -13,7 +13,7 @@ use crate::{Error, Result};
 /// Bytes of a frame before its event lengths.
 pub(crate) const HEAD_BYTES: usize = 56;
 
-/// Where in it its fields are.
+/// The offsets of its fields.
 pub(crate) const CRC_AT: usize = 4;
 pub(crate) const PREVIOUS_CRC_AT: usize = 8;
 pub(crate) const KIND_AT: usize = 12;
@@ -24,10 +24,10 @@ pub(crate) const DURABLE_UPTO_AT: usize = 40;
 pub(crate) const EVENT_COUNT_AT: usize = 48;
 pub(crate) const OP_COUNT_AT: usize = 52;
 
-/// Commits at or above this are nobody's: there is always a next one.
+/// Sequence numbers at or above this are invalid, so that there is always a next one.
 const SEQ_END: u64 = 1 << 63;
 
-/// Where frames begin: every length is a multiple of it.
+/// Frames begin at multiples of this, and every length is one.
 pub(crate) const FRAME_ALIGN: u64 = 8;
 
 /// The longest frame, in bytes, padding included.
@@ -39,11 +39,11 @@ pub const MAX_FRAME_BYTES: u64 = 1 << 30;
 pub enum FrameKind {
     /// A commit: events and state operations.
     Commit = 1,
-    /// No more writes are let in.
+    /// Writing is forbidden.
     Seal = 2,
-    /// Writes are let in again.
+    /// Writing is allowed again.
     Unseal = 3,
-    /// The oldest events were given up.
+    /// The oldest events were dropped.
     Trim = 4,
 }
 
@@ -74,7 +74,7 @@ pub(crate) struct FrameHead {
 }
 
 impl FrameHead {
-    /// Reads a head; `None` if no frame can begin so.
+    /// Reads a head; `None` if no frame can begin like this.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let mut reader = ByteReader::new(bytes);
         let length = reader.u32()?;
@@ -101,7 +101,7 @@ impl FrameHead {
         };
         let sound = flags == 0
             && reserved == 0
-            // Equal in a copy of the tail: the file got its name when all in it was durable.
+            // Equal in a copy of the tail: the file was named when everything in it was durable.
             && head.durable_upto <= head.seq
             && head.seq < SEQ_END
             && head.first_event_id.checked_add(u64::from(head.event_count)).is_some();
@@ -128,7 +128,7 @@ impl FrameHead {
         bytes
     }
 
-    /// Writes this head, with its checksum, over the first bytes of a frame that is otherwise complete.
+    /// Writes this head, with its checksum, over the first bytes of an otherwise complete frame.
     pub(crate) fn stamp(&mut self, frame: &mut [u8], salt: u64) -> Result<()> {
         const TORN: Error = Error::Internal("a frame shorter than its head");
         frame.first_chunk_mut::<HEAD_BYTES>().ok_or(TORN)?.copy_from_slice(&self.encode());
@@ -138,14 +138,14 @@ impl FrameHead {
     }
 }
 
-/// The checksum that a whole frame should carry in a file with that salt.
+/// The checksum that a whole frame should have in a file with this salt.
 pub(crate) fn frame_crc(frame: &[u8], salt: u64) -> Option<u32> {
     let (length, covered) = (frame.first_chunk::<4>()?, frame.get(8..)?);
     let seed = frame_seed(crc32c(&salt.to_le_bytes()), u32::from_le_bytes(*length));
     Some(crc32c_append(seed, covered))
 }
 
-/// What the checksum of a frame of that length starts from; `salt_crc` is the checksum of its file's salt.
+/// The seed of the checksum of a frame of this length; `salt_crc` is the checksum of its file's salt.
 pub(crate) fn frame_seed(salt_crc: u32, length: u32) -> u32 {
     crc32c_append(salt_crc, &length.to_le_bytes())
 }

@@ -1,21 +1,21 @@
-//! Where frames lie until nobody refers to them any more: those of many small commits one behind the other in a piece of memory, so that
-//! a commit asks the allocator for nothing, and whoever goes through them in order goes through memory in order.
+//! The memory of frames until nothing refers to them any more. Many small ones are consecutive in a shared piece: a commit
+//! needs no allocation, and reading them in order reads memory in order.
 
 use bytes::{Bytes, BytesMut};
 
 use crate::frame_head::MAX_FRAME_BYTES;
 
-/// Small enough that the allocator keeps it on its heap.
+/// Small enough for the allocator to keep it on its heap.
 const PIECE_BYTES: usize = 64 << 10;
-/// A frame from this size on has a piece of its own: little of a shared one is ever left over.
+/// A frame from this size on gets a separate piece, so that little of a shared one is ever wasted.
 const OWN_FROM_BYTES: usize = 8 << 10;
 
-/// The piece that is being filled.
+/// The piece being filled.
 #[derive(Debug, Default)]
 pub(crate) struct FrameMemory(BytesMut);
 
 impl FrameMemory {
-    /// Empty memory that is shared with no other frame; `None` when there is none.
+    /// Empty memory for one frame alone; `None` when there is none.
     pub(crate) fn of_its_own(frame_bytes: u64) -> Option<BytesMut> {
         let bytes = usize::try_from(frame_bytes.min(MAX_FRAME_BYTES)).unwrap_or(OWN_FROM_BYTES);
         if bytes < OWN_FROM_BYTES {
@@ -23,11 +23,11 @@ impl FrameMemory {
         }
         let mut memory = Vec::new();
         memory.try_reserve_exact(bytes).ok()?;
-        // Handed over, not copied: nobody else has it.
+        // Handed over without a copy: it has no other owner.
         Some(BytesMut::from(Bytes::from(memory)))
     }
 
-    /// Empty memory for a frame that is expected to have so many bytes; `None` when there is none.
+    /// Empty memory for a frame of the expected length; `None` when there is none.
     pub(crate) fn take(&mut self, frame_bytes: u64) -> Option<BytesMut> {
         if frame_bytes >= OWN_FROM_BYTES as u64 {
             return Self::of_its_own(frame_bytes);
@@ -38,7 +38,7 @@ impl FrameMemory {
         Some(std::mem::take(&mut self.0))
     }
 
-    /// What a frame has left over of what was taken.
+    /// Returns the part of the memory that a frame did not use.
     pub(crate) fn give_back(&mut self, rest: BytesMut) {
         if rest.capacity() > self.0.capacity() {
             self.0 = rest;
@@ -65,7 +65,7 @@ mod tests {
         let large = take(OWN_FROM_BYTES);
         let third = take(8);
         assert_eq!(second.as_ptr().addr() + 408, third.as_ptr().addr(), "a large one takes nobody's place");
-        // The piece ends: the next frame begins another.
+        // The piece is full: the next frame begins another.
         let more: Vec<_> = (0..2 * PIECE_BYTES / 800).map(|_| take(800)).collect();
         let places: std::collections::BTreeSet<_> = more.iter().map(|frame| frame.as_ptr().addr()).collect();
         assert_eq!(places.len(), more.len());

@@ -11,11 +11,11 @@ use crate::sync::{AtomicU8, Monitor, Ordering};
 /// How long a group that no caller waits for stays unwritten; up to twice as long while waiters write for themselves.
 pub(crate) const UNAWAITED_WAIT: Duration = Duration::from_millis(10);
 
-/// A group is pending: it is written when its wait is over.
+/// A group is pending: write it after its wait.
 const SOON: u8 = 1;
-/// It is written now.
+/// Write it now.
 const NOW: u8 = 2;
-/// The thread is to end.
+/// End the thread.
 const STOPPED: u8 = 4;
 
 /// What the journal thread does next.
@@ -37,27 +37,27 @@ impl GroupTiming {
         Self { flags: AtomicU8::new(0), monitor: Monitor::new() }
     }
 
-    /// A commit is pending that no caller waits for. The committer has held the group's mutex to append it, as the thread
-    /// does to take it: so a flag seen set here is one that the thread has still to take.
+    /// A commit is pending that no caller waits for. The committer held the group's mutex to append it, and the thread holds it
+    /// to take it: so a flag that is already set here is still to be taken by the thread.
     pub(crate) fn write_soon(&self) {
         if self.flags.load(Ordering::Acquire) & SOON == 0 {
             self.set(SOON);
         }
     }
 
-    /// The group has grown large. The same holds as for [`write_soon`](Self::write_soon).
+    /// The group has grown large. The reasoning of [`write_soon`](Self::write_soon) applies.
     pub(crate) fn write_large_group(&self) {
         if self.flags.load(Ordering::Acquire) & NOW == 0 {
             self.set(NOW);
         }
     }
 
-    /// A caller waits. Always an atomic exchange: the thread that takes the flag sees what was wanted before.
+    /// A caller waits. Always an atomic exchange, so that the thread that takes the flag sees what was wanted before.
     pub(crate) fn write_now(&self) {
         self.set(NOW);
     }
 
-    /// The thread ends.
+    /// Ends the thread.
     pub(crate) fn stop(&self) {
         self.set(STOPPED);
     }
@@ -73,7 +73,7 @@ impl GroupTiming {
         self.flags.load(Ordering::Acquire) & flags != 0
     }
 
-    /// Takes the flags that were set until now.
+    /// Takes the flags set so far.
     fn take(&self) -> Call {
         let flags = self.flags.fetch_and(STOPPED, Ordering::AcqRel);
         if flags & STOPPED == 0 { Call::Work } else { Call::Stop }
@@ -84,9 +84,9 @@ impl GroupTiming {
         if self.is_set(NOW | STOPPED) || (self.is_set(SOON) && !is_led()) { self.take() } else { Call::Nothing }
     }
 
-    /// Sleeps until a group is pending, at most `idle` (`None`: as long as it takes), then up to `patience` until it is to be
-    /// written now. After that it asks `is_led`: whether a waiter has written the group by itself since. What is pending is younger
-    /// then and waits once more, so that the thread does not get in a leader's way.
+    /// Sleeps until a group is pending, at most `idle` (`None`: no limit), then up to `patience` until it must be written. Then
+    /// it asks `is_led`: whether a waiter has since written the group itself. If so, what is pending is younger and waits once
+    /// more, so that the thread does not get in the leader's way.
     pub(crate) fn wait(&self, idle: Option<Duration>, patience: Duration, mut is_led: impl FnMut() -> bool) -> Call {
         self.monitor.sleep_until(idle, || self.is_set(SOON | NOW | STOPPED));
         while self.is_set(SOON) {
@@ -99,8 +99,8 @@ impl GroupTiming {
     }
 }
 
-/// Every interleaving of committers and the journal thread: nobody's work is slept over, and nothing is published that was
-/// not done. A lost wake-up shows as a deadlock.
+/// Every interleaving of committers and the journal thread: no commit is slept over, and nothing is published before it is
+/// done. A lost wake-up shows as a deadlock.
 #[cfg(all(test, loom))]
 mod loom_tests {
     use std::time::Duration;
@@ -114,7 +114,7 @@ mod loom_tests {
     use crate::watermarks::{Reach, Watermarks};
 
     struct Kernel {
-        /// The last seq appended: stands for the group.
+        /// The last seq appended; represents the group.
         group: Mutex<u64>,
         marks: Watermarks,
         timing: GroupTiming,
@@ -164,7 +164,7 @@ mod loom_tests {
 
     #[test]
     fn two_waiters_are_both_served() {
-        // Three threads: every interleaving with at most three preemptions, or it takes hours.
+        // Three threads: every interleaving with at most three preemptions; more would take hours.
         let mut model = loom::model::Builder::new();
         model.preemption_bound = Some(3);
         model.check(|| {
@@ -185,7 +185,7 @@ mod loom_tests {
         });
     }
 
-    /// The wait never ends here by itself: the call must cut it short.
+    /// The wait never ends by itself here: the call must end it.
     #[test]
     fn a_call_reaches_a_thread_that_waits_for_stragglers() {
         loom::model(|| {

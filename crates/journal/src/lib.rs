@@ -1,5 +1,5 @@
-//! The write-ahead journal: a commit is one frame under one checksum, appended in memory, written by the group and flushed
-//! once for everybody who waits.
+//! The write-ahead journal: a commit is one frame under one checksum, appended in memory, written with its group, and flushed
+//! once for all callers that wait.
 //!
 //! ```
 //! use std::sync::Arc;

@@ -1,33 +1,33 @@
-//! Who is told when the watermarks advance.
+//! Listeners of the watermarks.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 
-/// Told of progress. Called from whichever thread made it, outside all locks of the journal; it must not block.
+/// Hears of progress. Called on whichever thread made it, outside all locks of the journal; it must not block.
 pub trait Listener: Send + Sync {
     /// The watermarks may have advanced, or the store was poisoned. Once per group, whatever the group's size.
     fn advanced(&self);
-    /// A group was written. Before the [`advanced`](Self::advanced) that it causes.
+    /// A group was written. Called before the [`advanced`](Self::advanced) that it causes.
     fn wrote(&self, _group: &WrittenGroup) {}
 }
 
-/// A group on its way to the disk: one write, and one flush if anybody waited for it.
+/// A group that was written: one write, and one flush if a caller waited for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WrittenGroup {
     /// The last seq in it.
     pub last_seq: u64,
-    /// How many commits it has.
+    /// Its number of commits.
     pub commits: u64,
-    /// What was written: headers, frames and the padding of pages.
+    /// Bytes written: headers, frames and the padding of pages.
     pub bytes: u64,
-    /// How long flushing took; zero when it was not flushed.
+    /// How long the flush took; zero without a flush.
     pub flush: Duration,
-    /// Whether it is on the device now; otherwise with the operating system.
+    /// Whether it is on the device; otherwise the operating system has it.
     pub is_durable: bool,
 }
 
-/// Names a listener for its removal.
+/// Identifies a listener for its removal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ListenerId(u64);
 
@@ -39,7 +39,7 @@ pub(crate) struct Listeners {
 #[derive(Default)]
 struct State {
     last_id: u64,
-    /// Replaced, never changed in place: calls go on with the list they began with.
+    /// Replaced, never changed in place: a call continues with the list it began with.
     listeners: Arc<Vec<(ListenerId, Arc<dyn Listener>)>>,
 }
 
@@ -57,7 +57,7 @@ impl Listeners {
         Arc::make_mut(&mut state.listeners).retain(|(other, _)| *other != id);
     }
 
-    /// Tells of an advance, and before it of the group that caused it.
+    /// Announces the group, if there is one, and then the advance.
     pub(crate) fn advanced(&self, group: Option<&WrittenGroup>) {
         let listeners = Arc::clone(&self.state.lock().listeners);
         for (_, listener) in listeners.iter() {

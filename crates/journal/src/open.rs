@@ -1,8 +1,8 @@
-//! The only step of recovery that changes files: makes the tail durable, retires what was cut, hands out a journal.
+//! The only step of recovery that changes files: makes the tail durable, retires cut files, returns a journal.
 //!
-//! Order matters, because a crash may come between any two of these: what was cut is renamed aside and the folder flushed
-//! before a file is made that continues the chain; the tail's new file is complete and flushed before it has its name, so
-//! a second recovery sees the old tail or the new one, never half of it.
+//! Order matters, because a crash may come between any two steps. A cut file is renamed aside and the folder flushed before a
+//! file is made that continues the chain. The tail's new file is complete and flushed before it is named, so a second recovery
+//! sees the old tail or the new one, never half of it.
 
 use std::{path::Path, sync::Arc};
 
@@ -14,7 +14,7 @@ use crate::{
     error::Failure,
     file_header::{FRAMES_START, FileHeader, HEADER_BYTES, make_salt},
     file_name::{UNFINISHED_TAIL, journal_path},
-    folder::{InUse, SpareFound},
+    folder::{Folder, InUse, SpareFound},
     frame_head::FrameHead,
     journal::Parts,
     pending_frames::{FileEntry, JournalFile, Origin},
@@ -22,40 +22,27 @@ use crate::{
     recovery::{Found, remove_unfinished},
 };
 
-/// Behind a copy on a full device: a frame that frees space, and its header if it comes after another opening, which writes into a file of
-/// its own.
+/// Room after a copy on a full device: for a frame that frees space, and for its header if it comes after another opening,
+/// which writes to a new file.
 const REST_PAGES: u64 = 2;
-/// Written at once, at most.
+/// Maximum bytes per write.
 const SLICE_BYTES: usize = 1 << 20;
 
 impl Scan {
-    /// Opens the journal for writing. Everything found is durable when this returns. On failure nothing was lost:
-    /// scanning again finds the same frames.
+    /// Opens the journal for writing. Everything found is durable when this returns. A failure loses nothing: scanning again
+    /// finds the same frames.
     pub fn open(self, clock: Arc<dyn Clock>, options: JournalOptions, poison: Arc<Poison>) -> Result<Arc<Journal>> {
         let Found { vfs, dir, store_id, mut folder, mut position, mut last_crc, tail, crc_before_tail, anchor } =
             self.found;
         vfs.create_dir_all(&dir)?;
         remove_unfinished(&*vfs, &dir)?;
 
-        // A file that was begun and has no frame that counts.
+        // A file that was begun and has no valid frame.
         let cut =
             folder.in_use.pop_if(|file| file.header.first_seq > self.last_seq && anchor != Some(file.header.number));
-        let mut next_number = folder.next_number;
-        let tail_number = next_number;
-        if !tail.is_empty() {
-            next_number += 1;
-        }
-        let mut sorting = Shelf { vfs: &*vfs, dir: &dir, next_number, changed: false, keep: Vec::new() };
-        let above = if tail.is_empty() { folder.in_use.last().map_or(0, |file| file.header.number) } else { u64::MAX };
-        let cut_number = cut.as_ref().map(|file| file.header.number);
-        folder.spares.extend(cut.map(|file| SpareFound {
-            number: file.header.number,
-            path: file.path,
-            len: file.len,
-            is_ours: true,
-        }));
-        sorting.sort_out(folder.spares, options, above, cut_number)?;
-        let (mut spares, next_number) = (sorting.keep, sorting.next_number);
+        let tail_number = folder.next_number;
+        let shelf = Shelf::of(&*vfs, &dir, &mut folder, cut, !tail.is_empty(), options)?;
+        let (mut spares, next_number) = (shelf.keep, shelf.next_number);
 
         let mut files: Vec<_> = folder
             .in_use
@@ -89,18 +76,8 @@ impl Scan {
             position = Some(Position { file: tail_number, offset: copy.end, crc: copy.last_crc });
             current = Some((Arc::new(copy.file), align_up(copy.end, PAGE_BYTES)));
         }
-        if planted(PlantedFault::TornTailKept)
-            && let (None, Some(kept), Some(end)) = (&current, folder.in_use.last(), &position)
-            && kept.header.number == end.file
-        {
-            let handle = vfs.open(&kept.path, OpenHow::ReadWrite)?;
-            let file = JournalFile {
-                number: end.file,
-                salt: kept.header.salt,
-                capacity: kept.len - kept.len % PAGE_BYTES,
-                handle,
-            };
-            current = Some((Arc::new(file), align_up(end.offset + self.bytes_cut, PAGE_BYTES)));
+        if planted(PlantedFault::TornTailKept) && current.is_none() {
+            current = go_on_behind_torn_tail(&*vfs, folder.in_use.last(), position, self.bytes_cut)?;
         }
         let rest = if current.is_some() { None } else { rest_of(folder.in_use.last(), position) };
         let origin = Origin {
@@ -117,7 +94,7 @@ impl Scan {
     }
 }
 
-/// Sorts out the files that are not in use.
+/// Sorts the files that are not in use.
 struct Shelf<'a> {
     vfs: &'a dyn Vfs,
     dir: &'a Path,
@@ -126,9 +103,33 @@ struct Shelf<'a> {
     keep: Vec<PreparedFile>,
 }
 
-impl Shelf<'_> {
-    /// Keeps the largest spares and removes the others. Those numbered `above` or lower, and the one that was `cut`, get
-    /// new numbers: under its own number that one would still be in use.
+impl<'a> Shelf<'a> {
+    /// Sorts the spares of a folder, and the file that was `cut`, which is one from now on. The tail's new file has the first free number.
+    fn of(
+        vfs: &'a dyn Vfs,
+        dir: &'a Path,
+        folder: &mut Folder,
+        cut: Option<InUse>,
+        has_tail: bool,
+        options: JournalOptions,
+    ) -> Result<Self> {
+        let next_number = folder.next_number + u64::from(has_tail);
+        let mut shelf = Shelf { vfs, dir, next_number, changed: false, keep: Vec::new() };
+        let above = if has_tail { u64::MAX } else { folder.in_use.last().map_or(0, |file| file.header.number) };
+        let cut_number = cut.as_ref().map(|file| file.header.number);
+        let mut spares = std::mem::take(&mut folder.spares);
+        spares.extend(cut.map(|file| SpareFound {
+            number: file.header.number,
+            path: file.path,
+            len: file.len,
+            is_ours: true,
+        }));
+        shelf.sort_out(spares, options, above, cut_number)?;
+        Ok(shelf)
+    }
+
+    /// Keeps the largest spares and removes the others. Those numbered `above` or lower, and the `cut` one, get new numbers:
+    /// under its old number the cut file would still be in use.
     fn sort_out(
         &mut self,
         mut spares: Vec<SpareFound>,
@@ -136,7 +137,7 @@ impl Shelf<'_> {
         above: u64,
         cut: Option<u64>,
     ) -> Result<()> {
-        // What is not known to be ours stays where it is, and is none of our business.
+        // A file that is not known to be ours stays untouched.
         spares.retain(|spare| spare.is_ours);
         let sizes = options.spare_sizes();
         spares.sort_by_key(|spare| std::cmp::Reverse(if sizes.contains(&spare.len) { spare.len } else { 0 }));
@@ -146,7 +147,7 @@ impl Shelf<'_> {
             self.changed |= cut == Some(unfit.number);
         }
         spares.sort_by_key(|spare| spare.number);
-        // A spare that keeps its number must not stand behind one that gets a new one.
+        // A spare that keeps its number must not follow one that gets a new number.
         let renumber = spares.iter().any(|spare| spare.number <= above || cut == Some(spare.number));
         let mut kept = Vec::new();
         for spare in spares {
@@ -159,6 +160,8 @@ impl Shelf<'_> {
             }
             kept.push((number, spare.len));
         }
+        // The process that made a spare may have died before it flushed the name. A clean close leaves no spares.
+        self.changed |= !kept.is_empty();
         if self.changed && !planted(PlantedFault::RetiredNotFlushed) {
             self.vfs.sync_dir(self.dir)?;
         }
@@ -170,7 +173,7 @@ impl Shelf<'_> {
     }
 }
 
-/// Gives up the rest of the file that holds the tail: it holds nothing that counts.
+/// Frees the rest of the file that holds the tail: it contains nothing valid.
 fn shorten(
     vfs: &dyn Vfs,
     newest: Option<&InUse>,
@@ -184,7 +187,24 @@ fn shorten(
     Ok(())
 }
 
-/// What of the newest file holds nothing that counts.
+/// A planted fault: what is torn stays, and the next frame is written behind it.
+fn go_on_behind_torn_tail(
+    vfs: &dyn Vfs,
+    newest: Option<&InUse>,
+    position: Option<Position>,
+    bytes_cut: u64,
+) -> Result<Option<(Arc<JournalFile>, u64)>> {
+    let (Some(newest), Some(end)) = (newest, position) else { return Ok(None) };
+    if newest.header.number != end.file {
+        return Ok(None);
+    }
+    let handle = vfs.open(&newest.path, OpenHow::ReadWrite)?;
+    let capacity = newest.len - newest.len % PAGE_BYTES;
+    let file = JournalFile { number: end.file, salt: newest.header.salt, capacity, handle };
+    Ok(Some((Arc::new(file), align_up(end.offset + bytes_cut, PAGE_BYTES))))
+}
+
+/// The rest of the newest file, which contains nothing valid.
 fn rest_of(newest: Option<&InUse>, position: Option<Position>) -> Option<Rest> {
     let (newest, end) = (newest?, position?);
     let len = align_up(end.offset, PAGE_BYTES);
@@ -205,8 +225,8 @@ struct TailMade {
 }
 
 impl TailFile<'_> {
-    /// Makes it of `capacity` bytes or more. Where the device has no room for that, `make_room` is called and it gets as small as it
-    /// can be, with two pages and `left_bytes` for what frees space if possible. On failure nothing of it is left.
+    /// Makes it with `capacity` bytes or more. If the device has no room for that, `make_room` is called and the file gets as
+    /// small as possible, with two pages and `left_bytes` for frames that free space, if they fit. A failure leaves no file.
     fn make_in(&self, capacity: u64, left_bytes: u64, make_room: &mut dyn FnMut() -> Result<()>) -> Result<TailMade> {
         let frames_bytes: u64 = self.tail.iter().map(|frame| frame.bytes().len() as u64).sum();
         let least = align_up(FRAMES_START + frames_bytes, PAGE_BYTES);
@@ -224,7 +244,7 @@ impl TailFile<'_> {
         let aside = Aside::create(self.vfs, &self.dir.join(UNFINISHED_TAIL))?;
         let path = aside.path().to_path_buf();
         self.make_aside(aside, capacity).inspect_err(|_| {
-            // Best effort, as the next opening does the same.
+            // Best effort: the next opening does the same.
             let _ = self.vfs.remove_file(&path);
         })
     }
@@ -246,7 +266,7 @@ impl TailFile<'_> {
         }
         let end = writer.offset + writer.buffer.len() as u64;
         writer.fill_to(capacity)?;
-        // A failed flush is never repeated, whatever its code (I5): lack of room in it is no reason to try again.
+        // A failed flush is never repeated, whatever its code (I5), not even after a lack of space.
         let unflushed = |error| Failure::of_flush(error).into_error();
         if !planted(PlantedFault::TailNotFlushed) {
             aside.file.sync_data().map_err(unflushed)?;
@@ -267,7 +287,7 @@ struct TailWriter<'a> {
 }
 
 impl TailWriter<'_> {
-    /// What is large is not gathered.
+    /// Large frames are not buffered.
     fn push(&mut self, bytes: &[u8]) -> Result<()> {
         if bytes.len() >= SLICE_BYTES {
             self.write_out()?;

@@ -1,19 +1,19 @@
-//! What can be chosen about a journal.
+//! The options of a journal.
 
 use std::ops::RangeInclusive;
 
 use ledgerstone_format::{PAGE_BYTES, align_up};
 
-/// Sizes, in bytes. None of them changes the format.
+/// Sizes, in bytes. They do not change the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JournalOptions {
-    /// The size of the first file; later ones are as large as all that is in use together, within these two bounds.
+    /// The size of the first file. A later one is as large as all files in use together, within these two bounds.
     pub first_file_bytes: u64,
     /// The size at which files stop growing. Only a frame that does not fit makes a larger one.
     pub max_file_bytes: u64,
-    /// So much pending wakes the journal thread even when nobody waits.
+    /// This many pending bytes wake the journal thread even when no caller waits.
     pub group_wake_bytes: u64,
-    /// So much journal is kept beyond what recovery needs.
+    /// This many bytes of journal are kept beyond what recovery needs.
     pub keep_bytes: u64,
 }
 
@@ -24,17 +24,17 @@ impl Default for JournalOptions {
 }
 
 impl JournalOptions {
-    /// How large the next file should be when those in use have `used_bytes` together.
+    /// The size of the next file when those in use have `used_bytes` together.
     pub(crate) fn next_file_bytes(&self, used_bytes: u64) -> u64 {
         used_bytes.min(self.max_file_bytes).max(self.first_file_bytes)
     }
 
-    /// What a commit leaves of a file, for frames that free space: a few pages, and little of a small file.
+    /// The room that a commit leaves in a file for frames that free space: a few pages, and less in a small file.
     pub(crate) fn left_room_bytes(&self) -> u64 {
         (8 * PAGE_BYTES).min(self.first_file_bytes / 32)
     }
 
-    /// The files worth keeping as spares: not one that was made for a single huge frame, nor what a full device had room for.
+    /// The sizes worth keeping as spares: neither a file made for one huge frame, nor a small one made on a full device.
     pub(crate) fn spare_sizes(&self) -> RangeInclusive<u64> {
         let least = self.first_file_bytes.max(2 * PAGE_BYTES);
         least..=align_up(self.max_file_bytes.max(self.first_file_bytes), PAGE_BYTES)

@@ -1,23 +1,22 @@
-//! Where frames are gathered before they are written: memory that begins at a page boundary, so that whole pages of it can go to a
-//! device without a copy.
+//! Gathers frames before they are written, in memory aligned to a page, so that whole pages of it can go to a device without a copy.
 
-/// What memory, offsets and lengths are multiples of when they go to a device as they are.
+/// Memory, offsets and lengths must be multiples of this to go to a device without a copy.
 const PAGE: usize = 4096;
 
-/// So much is written at once.
+/// Bytes per write.
 const CAPACITY: usize = 1 << 20;
 
 #[derive(Debug, Default)]
 pub(crate) struct PageBuffer {
     /// A page more than the capacity, allocated when it is first filled.
     memory: Vec<u8>,
-    /// Where in it the first page begins.
+    /// Where the first page begins in it.
     start: usize,
     len: usize,
 }
 
 impl PageBuffer {
-    /// Takes as much of `bytes` as there is room for; what is left of them.
+    /// Takes as much of `bytes` as fits; returns the rest.
     pub(crate) fn fill<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         if self.memory.is_empty() {
             self.memory = vec![0; CAPACITY + PAGE];

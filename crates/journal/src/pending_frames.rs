@@ -1,9 +1,8 @@
-//! The frames that are appended and not yet written, which make the next group, and the place in the journal's files where the next
-//! frame goes.
+//! The frames that are appended and not yet written, which form the next group, and the place of the next frame in the journal's files.
 //!
-//! Every group starts on a fresh page, so that no page that holds written frames is ever written again: a group is closed
-//! when it is taken, and the next append begins at the next page. A group that spans a change of files has a run in each.
-//! Knows nothing of threads and does no I/O.
+//! Every group starts on a fresh page, so that a page with written frames is never written again: a group is closed when it is
+//! taken, and the next append begins at the next page. A group that spans two files has a run in each. Knows nothing of threads
+//! and does no I/O.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -19,7 +18,7 @@ use crate::{
     watermarks::Reach,
 };
 
-/// A journal file that is being filled.
+/// A journal file being filled.
 #[derive(Debug)]
 pub(crate) struct JournalFile {
     pub(crate) number: u64,
@@ -28,19 +27,19 @@ pub(crate) struct JournalFile {
     pub(crate) handle: Arc<dyn VfsFile>,
 }
 
-/// Frames that lie behind one another in one file: one contiguous write.
+/// Consecutive frames in one file: one contiguous write.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) file: Arc<JournalFile>,
     /// Where the first frame goes, a page boundary.
     pub(crate) offset: u64,
-    /// Present when this is the first run of its file: the header goes with it.
+    /// Present for the first run of a file: the header is written with it.
     pub(crate) header: Option<FileHeader>,
     pub(crate) frames: Vec<Frame>,
 }
 
 impl Run {
-    /// Where its last frame leads.
+    /// The place after its last frame.
     pub(crate) fn reach(&self) -> Reach {
         self.frames
             .last()
@@ -48,7 +47,7 @@ impl Run {
     }
 }
 
-/// A file in use, the one being filled included.
+/// A file in use; the one being filled counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileEntry {
     pub(crate) number: u64,
@@ -60,14 +59,14 @@ pub(crate) struct FileEntry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Room {
     Ready,
-    /// A file of at least so many bytes must be put in reserve first.
+    /// A file of at least this many bytes must be reserved first.
     NeedsFile {
         need_bytes: u64,
         used_bytes: u64,
     },
 }
 
-/// What is known when the first frame is appended.
+/// The state when the first frame is appended.
 #[derive(Debug)]
 pub(crate) struct Origin {
     pub(crate) store_id: StoreId,
@@ -75,12 +74,12 @@ pub(crate) struct Origin {
     /// The id of the event after the last one.
     pub(crate) next_event_id: u64,
     pub(crate) last_crc: u32,
-    /// Behind the last frame, if there ever was one.
+    /// The place after the last frame, if there ever was one.
     pub(crate) position: Option<Position>,
-    /// The file to go on in, and from which page on.
+    /// The file to continue, and its next page.
     pub(crate) current: Option<(Arc<JournalFile>, u64)>,
     pub(crate) files: Vec<FileEntry>,
-    /// What the salts of the files to come are made from.
+    /// The base for the salts of new files.
     pub(crate) salt_base: u64,
 }
 
@@ -90,11 +89,11 @@ pub(crate) struct PendingFrames {
     reserved: Option<PreparedFile>,
     runs: Vec<Run>,
     pending_bytes: u64,
-    /// The groups that nothing has been seen durable of, and how long they are: last seq, bytes.
+    /// The groups not known to be durable, with their sizes: last seq, bytes.
     undurable: VecDeque<(u64, u64)>,
     undurable_bytes: u64,
     pub(crate) memory: FrameMemory,
-    /// The next frame belongs to the last run.
+    /// Whether the next frame joins the last run.
     open: bool,
 }
 
@@ -137,7 +136,7 @@ impl PendingFrames {
         &self.origin.files
     }
 
-    /// Whether a frame of that length has a place, also if the group is taken before it comes.
+    /// Whether a frame of this length has a place, even if the group is taken before it comes.
     pub(crate) fn room(&self, frame_len: u64) -> Room {
         let fits_here = self
             .origin
@@ -152,7 +151,7 @@ impl PendingFrames {
         Room::NeedsFile { need_bytes, used_bytes }
     }
 
-    /// A reserved file that is too small for what comes next.
+    /// A reserved file that is too small for the next frame.
     pub(crate) fn take_reserved(&mut self) -> Option<PreparedFile> {
         self.reserved.take()
     }
@@ -161,7 +160,7 @@ impl PendingFrames {
         self.reserved = Some(file);
     }
 
-    /// Gives the frame its place and everything that depends on it. The file changes when it does not fit.
+    /// Gives the frame its place and everything that depends on it. Changes the file when it does not fit.
     pub(crate) fn append(
         &mut self,
         builder: FrameBuilder,
@@ -220,7 +219,7 @@ impl PendingFrames {
         Ok((file, FRAMES_START))
     }
 
-    /// How much a recovery would have to copy after a kill, at most: the frames that no later one would have seen durable.
+    /// How many bytes a recovery would have to copy after a kill, at most: the frames that no later one records as durable.
     pub(crate) fn tail_bytes(&mut self, durable_seq: u64) -> u64 {
         while let Some((_, bytes)) = self.undurable.front().copied().filter(|(last_seq, _)| *last_seq <= durable_seq) {
             self.undurable.pop_front();

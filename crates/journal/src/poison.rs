@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use crate::{Error, Result};
 
-/// Shared by all parts of one store: the first failure that stopped writing. A part that sets it also calls
-/// [`Journal::announce_poison`](crate::Journal::announce_poison), once it holds no lock, so that waiters learn of it.
+/// Shared by all parts of one store: the first failure that stopped writing. A part that sets it then calls
+/// [`Journal::announce_poison`](crate::Journal::announce_poison), without holding a lock, to wake the waiters.
 #[derive(Debug, Default)]
 pub struct Poison {
     first: OnceLock<Arc<Error>>,

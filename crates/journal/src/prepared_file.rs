@@ -1,7 +1,7 @@
-//! The pool of spares: files whose blocks exist already, so that a commit's flush has no metadata to write.
+//! The pool of spares: files whose blocks are already allocated, so that a commit's flush has no metadata to write.
 //!
-//! Invariant: a file enters the pool only when its bytes are flushed, it has its name, and the folder is flushed. Numbers
-//! grow in the order in which spares are taken. Knows nothing of frames.
+//! Invariant: a file enters the pool only when its bytes are flushed, it has its name, and the folder is flushed. Numbers grow
+//! in the order in which spares are taken. Knows nothing of frames.
 
 use std::{
     collections::VecDeque,
@@ -18,10 +18,10 @@ use crate::{
     file_name::{UNFINISHED_SPARE, journal_path},
 };
 
-/// A file takes no more than this share of what the device has left, unless a frame needs more.
+/// A file takes at most one in this many of the device's free bytes, unless a frame needs more.
 const SHARE_OF_ROOM: u64 = 4;
 
-/// How large a file of `capacity` bytes gets by the room on the device; whole pages.
+/// The size of a file of `capacity` bytes given the free space on the device; whole pages.
 pub(crate) fn fitting(vfs: &dyn Vfs, dir: &Path, capacity: u64) -> u64 {
     let share = vfs.free_bytes(dir).map_or(u64::MAX, |free| free / SHARE_OF_ROOM);
     align_up(capacity, PAGE_BYTES).min(share - share % PAGE_BYTES)
@@ -30,10 +30,10 @@ pub(crate) fn fitting(vfs: &dyn Vfs, dir: &Path, capacity: u64) -> u64 {
 /// How many spares are kept.
 pub(crate) const POOL_LIMIT: usize = 2;
 
-/// Zeros are written and flushed in pieces of this size, so that a commit never waits behind a whole file of them.
+/// Zeros are written and flushed in pieces of this size, so that a commit never waits for a whole file of them.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// Aligned, to be written round the cache.
+/// Aligned, so that writes can bypass the cache.
 #[repr(align(4096))]
 struct Zeros([u8; PIECE_BYTES]);
 
@@ -48,7 +48,7 @@ fn is_full(outcome: &Result<(), Failure>) -> bool {
     matches!(outcome, Err(Failure::Refused(Error::NoSpace(_))))
 }
 
-/// A file that is ready to be written in place.
+/// A file ready to be written in place.
 #[derive(Debug)]
 pub(crate) struct PreparedFile {
     pub(crate) number: u64,
@@ -68,9 +68,9 @@ struct Unfinished {
 pub(crate) struct PoolFigures {
     pub(crate) spares: u64,
     pub(crate) spare_bytes: u64,
-    /// There is none, and no room for one as large as it should be.
+    /// There is no spare, and no room for one of the intended size.
     pub(crate) is_short: bool,
-    /// What preparing has cost so far.
+    /// The cost of preparing so far.
     pub(crate) flushes: u64,
     pub(crate) bytes: u64,
 }
@@ -82,16 +82,16 @@ pub(crate) struct Pool {
     spares: VecDeque<PreparedFile>,
     next_number: u64,
     unfinished: Option<Unfinished>,
-    /// Preparing in advance failed: left alone until somebody needs a file.
+    /// Preparing in advance failed: not tried again until a commit needs a file.
     gave_up: bool,
-    /// The last file found no room as large as it should have been.
+    /// The device had no room for the last file in its intended size.
     is_short: bool,
-    /// The rest of the newest file of before, which nobody writes to any more: given up where there is no other room.
+    /// The unused rest of the previous newest file: freed if there is no other room.
     rest: Option<Rest>,
     counts: PoolFigures,
 }
 
-/// A file that holds nothing from `len` on.
+/// A file without content from `len` on.
 #[derive(Debug)]
 pub(crate) struct Rest {
     pub(crate) number: u64,
@@ -119,12 +119,12 @@ impl Pool {
         }
     }
 
-    /// The number that no file has had.
+    /// The next unused number.
     pub(crate) const fn next_number(&self) -> u64 {
         self.next_number
     }
 
-    /// All spares, and the end of what is being prepared: nobody will need a file any more.
+    /// Takes all spares and stops preparing: no more files will be needed.
     pub(crate) fn drain(&mut self) -> Vec<PreparedFile> {
         self.unfinished = None;
         self.spares.drain(..).collect()
@@ -145,10 +145,9 @@ impl Pool {
         Arc::clone(&self.vfs)
     }
 
-    /// The next spare that holds `need_bytes`, prepared here if there is none, then of `capacity` bytes or more; where the device has
-    /// no room for that, as large as is needed.
-    /// Spares that are too small go to the end of the line, so that numbers go on growing. `in_time` is asked between two
-    /// pieces; what is unfinished then is left for the thread.
+    /// The next spare that holds `need_bytes`. If there is none, one is prepared here, of `capacity` bytes or more; if the
+    /// device has no room for that, as large as needed. Spares that are too small move to the end of the queue, so that numbers
+    /// keep growing. `in_time` is asked between two pieces; the thread continues an unfinished one.
     pub(crate) fn take(
         &mut self,
         need_bytes: u64,
@@ -179,12 +178,12 @@ impl Pool {
         Ok(taken)
     }
 
-    /// Whether there was something.
+    /// Frees the rest; returns whether there was one.
     fn give_up_rest(&mut self) -> Result<bool, Failure> {
         let Some(rest) = self.rest.take() else { return Ok(false) };
         let path = journal_path(&self.dir, rest.number);
         let file = match self.vfs.open(&path, OpenHow::ReadWrite) {
-            // Recycled since.
+            // It was recycled in between.
             Err(error) if error.is_not_found() => return Ok(false),
             opened => opened.map_err(Failure::refused)?,
         };
@@ -201,31 +200,31 @@ impl Pool {
         Ok(())
     }
 
-    /// Takes over a file that is needed no more, as a spare: renamed to the next number, which its header does not
-    /// carry, and the folder flushed. When the pool is full the smallest spare is removed.
+    /// Turns a file that is no longer needed into a spare: renames it to the next number, which its header does not carry, and
+    /// flushes the folder. When the pool is full the smallest spare is removed.
     pub(crate) fn adopt(&mut self, path: &Path, capacity: u64) -> Result<(), Failure> {
         let mut spare = self.put_in_place(path, capacity)?;
-        // Its rest may have been given up.
+        // Its rest may have been freed.
         let len = spare.handle.len().map_err(Failure::refused)?;
         spare.capacity = capacity.min(len - len % PAGE_BYTES);
         self.spares.push_back(spare);
         self.remove_surplus()
     }
 
-    /// Whether a file of that size would stay a spare when those of the sizes `later` come too: taking one over costs a rename
-    /// and a flush of the folder.
+    /// Whether a file of this size would remain a spare when those of the sizes `later` follow: adopting one costs a rename and
+    /// a flush of the folder.
     pub(crate) fn wants(&self, capacity: u64, later: &[u64]) -> bool {
         let spares = self.spares.iter().map(|spare| spare.capacity);
         spares.chain(later.iter().copied()).filter(|other| *other >= capacity).count() < POOL_LIMIT
     }
 
-    /// Removes a file that is needed no more. That needs no flush: should it come back, it is as old as before.
+    /// Removes a file that is no longer needed. Needs no flush: if it comes back, it is as old as before.
     pub(crate) fn remove(&self, path: &Path) -> Result<(), Failure> {
         self.vfs.remove_file(path).map_err(Failure::refused)
     }
 
-    /// Does the next piece of preparing a file, as large as the device has room for, `least` bytes or more. True when it is in the
-    /// pool. A failure in advance, with nobody waiting, is not repeated until somebody needs a file.
+    /// Prepares the next piece of a file, which is as large as the device has room for, `least` bytes or more. A complete file
+    /// joins the pool. A failure while no caller waits is not repeated until a commit needs a file.
     pub(crate) fn prepare_in_advance(&mut self, capacity: u64, least: u64) -> Result<(), Failure> {
         let outcome = match &self.unfinished {
             Some(_) => self.prepare_slice(0),
@@ -250,7 +249,7 @@ impl Pool {
             Ok(done) => Ok(done),
             Err(failure) => {
                 self.is_short |= matches!(failure, Failure::Refused(Error::NoSpace(_)));
-                // Best effort: a leftover is overwritten by the next attempt and removed at the next opening.
+                // Best effort: the next attempt overwrites a leftover, and the next opening removes it.
                 if let Some(unfinished) = self.unfinished.take() {
                     let path = unfinished.aside.path().to_path_buf();
                     drop(unfinished);
@@ -270,7 +269,7 @@ impl Pool {
         unfinished.capacity = unfinished.capacity.max(capacity);
         let zeros = zeros(unfinished.capacity - unfinished.written);
         let len = zeros.len() as u64;
-        // Not into the cache: whoever writes these pages round it would have to remove each from there first.
+        // Bypasses the cache: a later write to these pages that bypasses it would first have to evict each from it.
         unfinished.aside.file.write_all_direct_at(zeros, unfinished.written).map_err(Failure::of_write)?;
         self.counts.bytes += len;
         self.counts.flushes += 1;
@@ -280,7 +279,7 @@ impl Pool {
             return Ok(false);
         }
         let (path, capacity) = (unfinished.aside.path().to_path_buf(), unfinished.capacity);
-        // Its handle first: where there is one only, what follows can be done by it.
+        // Closes its handle first: if only one is left, the next steps can use it.
         self.unfinished = None;
         let spare = self.put_in_place(&path, capacity)?;
         self.spares.push_back(spare);
@@ -297,7 +296,7 @@ impl Pool {
         match flushed.and_then(|()| self.vfs.open(&target, OpenHow::ReadWrite).map_err(Failure::refused)) {
             Ok(handle) => Ok(PreparedFile { number, capacity, handle }),
             Err(failure) => {
-                // Nobody would use it, and it takes room. Best effort: the next opening removes it too.
+                // It would never be used, and takes space. Best effort: the next opening removes it too.
                 let _ = self.vfs.remove_file(&target);
                 Err(failure)
             }

@@ -1,4 +1,4 @@
-//! Reads one journal file that nobody vouches for. Total on any bytes; a failed read is an error, never an invalid frame.
+//! Reads one untrusted journal file. Total on any bytes; a failed read is an error, never an invalid frame.
 
 use std::{
     ops::{ControlFlow, Range},
@@ -20,10 +20,10 @@ use crate::{
     frame_head::{FRAME_ALIGN, FrameHead, HEAD_BYTES, frame_seed},
 };
 
-/// How much is read at once: little at first, as a file that ends where it should is not read on.
+/// Bytes per read: few at first, because a file that ends where it should needs no more.
 const FIRST_WINDOW_BYTES: u64 = 16 << 10;
 const WINDOW_BYTES: u64 = 1 << 20;
-/// What a device writes whole or not.
+/// What a device writes as a whole or not at all.
 const SECTOR_BYTES: u64 = 512;
 
 #[derive(Debug)]
@@ -53,18 +53,18 @@ impl FileReader {
     pub(crate) fn header(&mut self) -> Result<HeaderFound> {
         let mut bytes = [0; HEADER_BYTES];
         let len = self.handle.read_full_at(&mut bytes, 0)?;
-        // A file cut within its header, even down to zeros, is not one that was never written.
+        // A file cut within its header, even to zeros, was written once.
         Ok(if len < HEADER_BYTES { HeaderFound::Damaged } else { FileHeader::find(&bytes) })
     }
 
-    /// Whether the header's page is as it is written behind its header: zeros. The header's own sector does not count, which a
-    /// torn write may have left in any state.
+    /// Whether the header's page has only zeros after the header, as it was written. The header's own sector does not count: a
+    /// torn write may have left it in any state.
     pub(crate) fn is_blank_behind_header(&mut self) -> Result<bool> {
         let behind = self.bytes(SECTOR_BYTES, FRAMES_START - SECTOR_BYTES)?;
         Ok(behind.is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0)))
     }
 
-    /// `len` bytes at `offset`; `None` where the file does not have them.
+    /// `len` bytes at `offset`; `None` if the file is shorter.
     fn bytes(&mut self, offset: u64, len: u64) -> Result<Option<&[u8]>> {
         let Some(end) = offset.checked_add(len).filter(|end| *end <= self.len) else { return Ok(None) };
         let window_end = self.window_start + self.window.len() as u64;
@@ -73,7 +73,7 @@ impl FileReader {
             self.next_window_bytes = (self.next_window_bytes * 2).min(WINDOW_BYTES);
             let fill = usize::try_from(fill).unwrap_or(0);
             self.window.clear();
-            // By what a file claims: not to be had is an error, not the end of the process.
+            // The file claims this size: a failed allocation is an error and must not end the process.
             self.window.try_reserve_exact(fill).map_err(|_| FileError::no_memory("pread", self.handle.path()))?;
             self.window.resize(fill, 0);
             self.window_start = offset;
@@ -85,14 +85,14 @@ impl FileReader {
         Ok(self.window.get(start..).and_then(|rest| rest.get(..usize::try_from(len).ok()?)))
     }
 
-    /// The head at `offset`, if a frame that begins so would fit into the file.
+    /// The head at `offset`, if a frame with it would fit into the file.
     pub(crate) fn head_at(&mut self, offset: u64) -> Result<Option<FrameHead>> {
         let len = self.len;
         let head = self.bytes(offset, HEAD_BYTES as u64)?.and_then(FrameHead::parse);
         Ok(head.filter(|head| u64::from(head.length) <= len - offset))
     }
 
-    /// The frame at `offset`, if there is one that verifies.
+    /// The frame at `offset`, if it verifies.
     pub(crate) fn frame_at(&mut self, offset: u64, salt: u64) -> Result<Option<Frame>> {
         let Some(head) = self.head_at(offset)? else { return Ok(None) };
         let Some(bytes) = self.bytes(offset, u64::from(head.length))? else { return Ok(None) };
@@ -102,8 +102,8 @@ impl FileReader {
         Ok(Frame::verify(bytes, salt))
     }
 
-    /// Where behind `from` a frame verifies whose head `is_sought`, the one that ends first: the whole rest of the file in one
-    /// pass, whatever somebody has stored there.
+    /// Finds a valid frame after `from` whose head `is_sought`, the one that ends first. Searches the rest of the file in one
+    /// pass, whatever users stored there.
     pub(crate) fn find_frame(
         &mut self,
         from: u64,
@@ -118,8 +118,8 @@ impl FileReader {
         Ok(first)
     }
 
-    /// Tells `found` of every frame behind `from` that verifies and whose head `is_sought`, and up to which seq it had seen the
-    /// journal durable, until it breaks off.
+    /// Calls `found` with every valid frame after `from` whose head `is_sought`, and the seq up to which it had seen the
+    /// journal durable, until `found` breaks off.
     pub(crate) fn search(
         &mut self,
         from: u64,
@@ -129,7 +129,7 @@ impl FileReader {
     ) -> Result<SearchCost> {
         let (handle, salt) = (&self.handle, crc32c(&salt.to_le_bytes()));
         let read = |buffer: &mut [u8], offset| {
-            // Cut since its length was taken: what is not there is no frame.
+            // The file was cut after its length was taken: missing bytes are no frame.
             let len = handle.read_full_at(buffer, offset)?;
             buffer.get_mut(len..).unwrap_or_default().fill(0);
             Ok(())
@@ -142,7 +142,7 @@ impl FileReader {
         search_sealed(align_up(from, FRAME_ALIGN)..self.len, HEAD_BYTES, read, claim, found)
     }
 
-    /// Whether what stands at `offset` has the structure of a frame with that head, whatever its checksum.
+    /// Whether the bytes at `offset` have the structure of a frame with this head, whatever its checksum.
     pub(crate) fn looks_whole_at(&mut self, offset: u64, head: &FrameHead) -> Result<bool> {
         let bytes = self.bytes(offset, u64::from(head.length))?;
         Ok(bytes.is_some_and(|bytes| check_structure(bytes, head).is_some()))

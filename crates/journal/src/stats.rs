@@ -1,4 +1,4 @@
-//! What the journal counts about itself.
+//! The journal's statistics.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -8,25 +8,25 @@ use std::{
 /// Buckets of a histogram: bucket n counts values of n significant bits (0, 1, 2 to 3, 4 to 7, ...).
 pub const HISTOGRAM_BUCKETS: usize = 32;
 
-/// Flushes faster than this are worth waiting for on the caller's own thread.
+/// If flushes are faster than this, a caller may wait for one on its own thread.
 const FAST_FLUSH: Duration = Duration::from_micros(200);
 /// No flush has been measured yet.
 const UNKNOWN: u64 = u64::MAX;
 
-/// A moment's figures; counts are since opening.
+/// The current figures; counts are since opening.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JournalStats {
     /// Files in use.
     pub files: u64,
     /// Spare files.
     pub spares: u64,
-    /// The size of all of them in bytes.
+    /// Their total size in bytes.
     pub bytes: u64,
     /// Groups written.
     pub groups: u64,
-    /// Flushes done for commits, and of files that were left.
+    /// Flushes for commits, and of files that were completed.
     pub flushes: u64,
-    /// Flushes done to prepare spares, of files and of the folder.
+    /// Flushes to prepare spares, of files and of the folder.
     pub preparation_flushes: u64,
     /// Bytes written for commits: headers, frames and the padding of pages.
     pub bytes_written: u64,

@@ -6,7 +6,7 @@ pub(crate) use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
-/// A mutex without data and its condition: all that the timing of groups needs.
+/// A mutex without data and its condition variable: all that the timing of groups needs.
 #[cfg(not(loom))]
 #[derive(Debug, Default)]
 pub(crate) struct Monitor {
@@ -20,7 +20,7 @@ impl Monitor {
         Self::default()
     }
 
-    /// Wakes the sleeper. Taking the mutex orders this after a sleeper's last look at its condition.
+    /// Wakes the sleeper. Taking the mutex orders this after the sleeper's last check of its condition.
     pub(crate) fn wake(&self) {
         drop(self.mutex.lock());
         self.condition.notify_one();

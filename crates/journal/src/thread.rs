@@ -1,4 +1,4 @@
-//! The journal thread: sleeps until called, then makes a step. The one place of this crate that starts a thread.
+//! The journal thread: sleeps until woken, then makes a step. Only this file of the crate starts a thread.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},

@@ -1,8 +1,8 @@
-//! Checks the frames that the journal promises, and those before them that are still there: checksums, chain, contiguous
-//! seqs and event ids. Reads only, stops nobody, and goes on behind a damage to tell how far it reaches.
+//! Checks the frames that the journal promises, and those before them that still exist: checksums, chain, contiguous seqs and
+//! event ids. Only reads, blocks nobody, and continues after damage to report its extent.
 //!
-//! Promised is what is behind the last flush: frames that the checkpoint has are not needed any more, and a break among
-//! them harms nobody. Spares hold nothing, so nothing of them is looked at.
+//! Frames after the last flush are promised. The checkpoint has those before it, so a break among them is harmless. Spares
+//! contain nothing and are not checked.
 
 use std::{
     ops::RangeInclusive,
@@ -23,14 +23,14 @@ use crate::{
     recovery::scan,
 };
 
-/// How much was looked at.
+/// How much was checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
     /// Files in use.
     pub files: u64,
-    /// Bytes of them that hold headers and frames.
+    /// The bytes in them that hold headers and frames.
     pub bytes: u64,
-    /// Frames that are right.
+    /// Valid frames.
     pub frames: u64,
 }
 
@@ -44,8 +44,8 @@ struct Listed {
 }
 
 impl Journal {
-    /// Checks what is written of the open journal, as of now; `applied_seq` is the last seq that the checkpoint has. Files
-    /// that are given up meanwhile are left out. Once poisoned only what is durable counts.
+    /// Checks what the open journal has written, as of now; `applied_seq` is the last seq in the checkpoint. Files that are
+    /// given up during the check are left out. Once poisoned only durable frames count.
     pub fn verify(&self, applied_seq: u64, found: Found<'_>, cancelled: &dyn Fn() -> bool) -> Verified {
         let upto = if self.check_poison().is_ok() { self.written() } else { self.durable() };
         let (store_id, files): (_, Vec<_>) = {
@@ -56,7 +56,7 @@ impl Journal {
         let vfs = self.pool.lock().vfs();
         let mut check = Check::new(&*vfs, &self.dir, store_id, applied_seq..=upto, cancelled);
         check.files(&files, &mut |number, damage| {
-            // Taken off the list before it gets another name, so what is still on it was not touched.
+            // A file leaves the list before it is renamed, so one that is still listed was not touched.
             if number.is_none_or(|number| self.group.lock().files().iter().any(|file| file.number == number)) {
                 found(damage);
             }
@@ -65,8 +65,8 @@ impl Journal {
     }
 }
 
-/// Checks a journal that nobody has open, with the same judgement about its end as opening it. `from` is `None` when nobody
-/// knows where the checkpoint ends: then only gaps within the journal are found.
+/// Checks a journal that is not open; judges its end as opening it does. `from` is `None` when the end of the checkpoint is
+/// unknown: then only gaps within the journal are found.
 pub fn verify(
     vfs: &Arc<dyn Vfs>,
     dir: &Path,
@@ -102,7 +102,7 @@ pub fn verify(
     verified
 }
 
-/// The files whose header has the number of their name. One in a format that is not known is told of.
+/// The files whose header has the number in their name. Reports files of an unknown format.
 fn files_in_use(vfs: &dyn Vfs, dir: &Path, found: Found<'_>) -> Result<Vec<Listed>> {
     let mut files = Vec::new();
     for (number, path) in journal_files(vfs, dir)? {
@@ -145,11 +145,11 @@ struct Check<'a> {
     vfs: &'a dyn Vfs,
     dir: &'a Path,
     store_id: StoreId,
-    /// From the last seq that nobody needs to the last that is promised.
+    /// From the last seq that is no longer needed to the last promised one.
     extent: RangeInclusive<u64>,
     cancelled: &'a dyn Fn() -> bool,
     next_seq: u64,
-    /// Of the frame before, if that was right.
+    /// The state after the frame before, if that was valid.
     before: Option<Before>,
     damages: Vec<Damage>,
     verified: Verified,
@@ -174,7 +174,7 @@ impl<'a> Check<'a> {
         Self { vfs, dir, store_id, extent, cancelled, next_seq, before: None, damages, verified }
     }
 
-    /// Checks all files, in order, and tells what is wrong and in which of them.
+    /// Checks all files, in order, and reports each damage with its file.
     fn files(&mut self, files: &[Listed], found: &mut dyn FnMut(Option<u64>, Damage)) {
         self.next_seq = files.first().map_or(self.next_seq, |first| first.first_seq.min(self.next_seq));
         let ends = files.iter().skip(1).map(|next| next.first_seq.saturating_sub(1)).chain([u64::MAX]);
@@ -232,8 +232,7 @@ impl<'a> Check<'a> {
         Ok(())
     }
 
-    /// The file's header, if it is the one that it should have. Without one a file is a spare, which harms nobody unless it
-    /// is needed.
+    /// The file's header, if it is the expected one. A file without a header is a spare, which is harmless unless the file is needed.
     fn header(&mut self, listed: &Listed, path: &Path, found: HeaderFound, is_needed: bool) -> Option<FileHeader> {
         match found {
             HeaderFound::Valid(header) if header.store_id != self.store_id => {
@@ -285,7 +284,7 @@ impl<'a> Check<'a> {
     }
 }
 
-/// The frame `seq` behind `offset` or on the next page.
+/// The frame `seq` after `offset` or on the next page.
 fn next_frame(reader: &mut FileReader, offset: u64, header: &FileHeader, seq: u64) -> Result<Option<(u64, Frame)>> {
     for at in [offset, align_up(offset, PAGE_BYTES)] {
         if let Some(frame) = reader.frame_at(at, header.salt)?.filter(|frame| frame.seq() == seq) {
@@ -295,7 +294,7 @@ fn next_frame(reader: &mut FileReader, offset: u64, header: &FileHeader, seq: u6
     Ok(None)
 }
 
-/// The first frame behind `offset` with one of these seqs.
+/// The first frame after `offset` with one of these seqs.
 fn resume(
     reader: &mut FileReader,
     offset: u64,

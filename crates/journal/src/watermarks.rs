@@ -1,5 +1,5 @@
-//! How far the journal is written and durable, in commits and in events, and how far somebody wants it. Invariant: every
-//! mark only grows (I8).
+//! How far the journal is written and durable, in commits and in events, and up to where callers want it durable. Invariant:
+//! every mark only grows (I8).
 
 use ledgerstone_format::Durability;
 
@@ -14,7 +14,7 @@ impl Mark {
         Self(AtomicU64::new(seq))
     }
 
-    /// Acquire: who sees a seq here sees everything that was done before it was published.
+    /// Acquire: a reader that sees a seq here sees everything that was done before it was published.
     fn get(&self) -> u64 {
         self.0.load(Ordering::Acquire)
     }
@@ -24,7 +24,7 @@ impl Mark {
     }
 }
 
-/// A place in the journal: behind a commit, and so behind all events up to it.
+/// A place in the journal: after a commit, and so after all events up to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reach {
     pub(crate) seq: u64,
@@ -56,7 +56,7 @@ pub(crate) struct Watermarks {
 }
 
 impl Watermarks {
-    /// All that exists so far is durable.
+    /// Everything that exists so far is durable.
     pub(crate) fn new(reach: Reach) -> Self {
         Self { written: ReachMark::new(reach), durable: ReachMark::new(reach), wanted_durable: Mark::new(0) }
     }
@@ -95,12 +95,12 @@ impl Watermarks {
         self.durable.raise(reach);
     }
 
-    /// Somebody waits for `seq` to be durable. (What is merely to be written needs no mark: every round writes all.)
+    /// A caller waits for `seq` to be durable. (Waiting for Written needs no mark: every round writes all.)
     pub(crate) fn want_durable(&self, seq: u64) {
         self.wanted_durable.raise(seq);
     }
 
-    /// The highest seq that somebody has waited for to be durable.
+    /// The highest seq that a caller has wanted durable.
     pub(crate) fn wanted_durable(&self) -> u64 {
         self.wanted_durable.get()
     }

@@ -1,8 +1,8 @@
-//! Takes groups to the disk: one contiguous write per group and file, one flush when a caller waits for it.
+//! Writes groups to disk: one contiguous write per group and file, and one flush when a caller waits for it.
 //!
-//! Invariants: all of this happens under the one I/O mutex, on whatever thread. A file that is left is flushed before the
-//! first byte goes into the next one, so only one file ever has unflushed frames (I4). A failed flush is never repeated
-//! (I5). What could not be written for lack of space stays here, whole, and is written again at the same place.
+//! Invariants: all of this happens under the one I/O mutex, on any thread. A completed file is flushed before the first byte
+//! goes to the next one, so only one file ever has unflushed frames (I4). A failed flush is never repeated (I5). Runs that
+//! could not be written for lack of space stay here, whole, and are written again at the same place.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -21,14 +21,14 @@ use crate::{
     watermarks::{Reach, Watermarks},
 };
 
-/// So much of a run goes round the operating system's cache also when nobody waits for it: a request of its own costs less than
-/// copying it, and than collecting its pages when they are flushed.
+/// A run of this size bypasses the operating system's cache even when no caller waits for it: a separate request costs less
+/// than copying it and collecting its pages at the flush.
 const LARGE_RUN_BYTES: usize = 128 << 10;
 
-/// What a round does about flushing.
+/// When a round flushes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flushing {
-    /// When somebody wants more to be durable than is.
+    /// When a caller wants more durable than is.
     IfWanted,
     /// Never: the process is about to exit.
     Never,
@@ -36,36 +36,36 @@ pub(crate) enum Flushing {
     Always,
 }
 
-/// What a round has come to.
+/// The result of a round.
 #[derive(Debug, Default)]
 pub(crate) struct Round {
     /// Something was written or flushed.
     pub(crate) progress: bool,
-    /// Something still waits for space, or for memory of the system.
+    /// Something still waits for space, or for the system's memory.
     pub(crate) no_space: Option<FileError>,
     /// The group that was written, if one was.
     pub(crate) group: Option<WrittenGroup>,
 }
 
-/// What is behind the I/O mutex.
+/// The state behind the I/O mutex.
 #[derive(Debug)]
 pub(crate) struct Io {
-    /// The file that was written last, and whether it has writes that no flush has covered.
+    /// The file that was written last, and whether it has unflushed writes.
     file: Option<Arc<JournalFile>>,
     unflushed: bool,
-    /// Runs that were taken and are not written: at most what one failure left, and the group just taken.
+    /// Runs that were taken and are not written: at most those that one failure left, and the group just taken.
     backlog: VecDeque<Run>,
-    /// The last frame in `file` or before: what a flush now would make durable.
+    /// The last frame in `file` or before: what a flush would make durable now.
     written: Reach,
     buffer: PageBuffer,
 }
 
-/// What a round works with.
+/// The tools of a round.
 pub(crate) struct Tools<'a> {
     pub(crate) marks: &'a Watermarks,
     pub(crate) counters: &'a Counters,
     pub(crate) clock: &'a dyn Clock,
-    /// Asked again before anything is published (I5).
+    /// Checked again before anything is published (I5).
     pub(crate) check: &'a dyn Fn() -> Result<()>,
 }
 
@@ -84,12 +84,12 @@ impl Io {
         self.backlog.is_empty()
     }
 
-    /// Writes what is pending, then flushes if that is called for; `take` takes the group. Every error is poison.
+    /// Writes what is pending, then flushes if necessary; `take` takes the group. Every error is poison.
     pub(crate) fn round(&mut self, take: &dyn Fn() -> Vec<Run>, flushing: Flushing, tools: &Tools) -> Result<Round> {
         let mut round = Round::default();
         let mut group = WrittenGroup::default();
         self.write_pending(take, flushing, &mut round, &mut group, tools)?;
-        // Somebody has begun to wait for more while that was being written: the same flush serves him too.
+        // During the write another caller began to wait for more: the same flush covers it too.
         let is_behind = round.no_space.is_none() && tools.marks.wanted_durable() > self.written.seq;
         if is_behind && Self::wants_flush(flushing, tools.marks) {
             self.write_pending(take, flushing, &mut round, &mut group, tools)?;
@@ -108,7 +108,7 @@ impl Io {
         Ok(round)
     }
 
-    /// Writes what was taken before and what is there to be taken now, and publishes it.
+    /// Writes earlier runs and the current group, and publishes the result.
     fn write_pending(
         &mut self,
         take: &dyn Fn() -> Vec<Run>,
@@ -151,7 +151,7 @@ impl Io {
         Ok(())
     }
 
-    /// Whether what is being written is to be flushed by this round.
+    /// Whether this round flushes what it writes.
     fn wants_flush(flushing: Flushing, marks: &Watermarks) -> bool {
         match flushing {
             Flushing::IfWanted => marks.durable() < marks.wanted_durable(),
@@ -160,7 +160,7 @@ impl Io {
         }
     }
 
-    /// How long it took to flush the file that was left.
+    /// Flushes the completed file; returns how long that took.
     fn change_file(&mut self, next: &Arc<JournalFile>, tools: &Tools) -> Result<Duration> {
         if self.file.as_ref().is_some_and(|file| Arc::ptr_eq(file, next)) {
             return Ok(Duration::ZERO);
@@ -170,7 +170,7 @@ impl Io {
         Ok(took)
     }
 
-    /// What was written is worth something only where the next opening finds it. Once for each group, before it is told.
+    /// Written frames count only where the next opening finds them. Checked once for each group, before it is published.
     fn check_in_place(&self) -> Result<()> {
         match &self.file {
             Some(file) => Ok(file.handle.check_in_place()?),
@@ -178,7 +178,7 @@ impl Io {
         }
     }
 
-    /// How long it took.
+    /// Returns how long it took.
     fn flush(&mut self, tools: &Tools) -> Result<Duration> {
         let Some(file) = &self.file else { return Ok(Duration::ZERO) };
         let begun = tools.clock.monotonic();
@@ -202,8 +202,8 @@ impl Io {
     }
 }
 
-/// Writes one run: header page if it is the file's first, frames, zeros to the end of the page. How many bytes that was. What is
-/// flushed right after goes round the operating system's cache, and what is large.
+/// Writes one run: the header page if it is the file's first, frames, zeros to the end of the page. Returns the bytes written.
+/// Large runs, and runs that are flushed right after, bypass the operating system's cache.
 fn write_run(
     buffer: &mut PageBuffer,
     run: &Run,
@@ -231,7 +231,7 @@ fn write_run(
 struct RunWriter<'a> {
     file: &'a dyn VfsFile,
     buffer: &'a mut PageBuffer,
-    /// Round the cache.
+    /// Bypasses the cache.
     is_direct: bool,
     /// Where the first byte of the buffer goes: a page boundary, since only whole buffers are written before the end.
     offset: u64,

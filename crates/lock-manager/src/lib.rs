@@ -1,9 +1,9 @@
-//! Locks for names of any number on a fixed number of *stripes*: a name is hashed to one, and two names on the same stripe are one
-//! lock. A set of names is locked as a whole, shared or exclusive; sets that cannot be had at once wait, first come first served on
-//! every stripe, and take their stripes in one order, so they never wait for each other in a circle.
+//! Locks for any number of names on a fixed number of *stripes*: a name is hashed to a stripe, and two names on one stripe
+//! share one lock. A set of names is locked as a whole, each name shared or exclusive. Sets that are not free at once wait,
+//! first come first served on every stripe, and take their stripes in one order, so they never deadlock.
 //!
-//! No thread ever blocks in here. Who waits is told through its [`Listener`] and fetches what it was granted; who no longer wants to
-//! wait says so. Time limits are the caller's.
+//! No thread ever blocks here. A client that waits hears of grants through its [`Listener`] and fetches them; a client that no
+//! longer wants to wait withdraws. The caller keeps the time limits.
 //!
 //! ```
 //! use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! One who locks: a JavaScript environment, or a test. What a client holds or waits for is its own: no other one can give it back, and
-//! all of it is given back when the client goes.
+//! One client: a JavaScript environment, or a test. Only the client itself can release what it holds or waits for, and all of
+//! it is released when the client is dropped.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,30 +10,30 @@ use crate::{
     state::{State, Told},
 };
 
-/// What becomes of a set that cannot be had at once.
+/// What happens to a set that is not free at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Otherwise {
-    /// It is waited for.
+    /// It waits.
     Wait,
     /// It is refused.
     Refuse,
-    /// It is refused, and counts as one that was not granted in time.
+    /// It is refused, and counted as a time-out.
     TimeOut,
 }
 
-/// Why somebody waits no longer.
+/// Why a client stops waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GiveUp {
-    /// Its time is over. A grant that came before stands.
+    /// Its time is over. A grant that came before stays.
     TimeOut,
-    /// It does not want the locks any more. A grant that came before is given back.
+    /// It no longer wants the locks. A grant that came before is released.
     Abort,
 }
 
 /// What kept a set from being granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blocked {
-    /// The stripe that was not to be had.
+    /// The stripe that was not free.
     pub stripe: u32,
     /// How long others have held it: an exclusive holder since its grant, shared ones since the first of them.
     pub held: Duration,
@@ -47,7 +47,7 @@ pub struct Blocked {
 pub enum Acquired {
     /// All of the set is held, until it is released.
     Granted(Token),
-    /// It will be among the [grants](LockClient::take_grants), unless it is withdrawn first.
+    /// It will be among the [grants](LockClient::take_grants), unless it is withdrawn before that.
     Waiting(Token),
     /// Nothing is held.
     Refused(Blocked),
@@ -58,22 +58,22 @@ pub enum Acquired {
 /// The answer to [`LockClient::release`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Released {
-    /// Whether the token named anything of this client.
+    /// Whether the token named a set of this client.
     pub released: bool,
-    /// This client has been granted something by it, and is not told in another way.
+    /// This release granted something to this client; no listener reports that.
     pub own_grants: bool,
 }
 
 /// The answer to [`LockClient::withdraw`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Withdrawn {
-    /// What it had waited for. `None`: it did not wait any more.
+    /// What it waited for. `None`: it no longer waited.
     pub blocked: Option<Blocked>,
-    /// This client has been granted something by it, and is not told in another way.
+    /// This withdrawal granted something to this client; no listener reports that.
     pub own_grants: bool,
 }
 
-/// One who locks. Dropping it gives back all that it holds.
+/// One client. Dropping it releases all that it holds.
 #[derive(Debug)]
 pub struct LockClient {
     manager: Arc<LockManager>,
@@ -85,12 +85,12 @@ impl LockClient {
         Self { manager, id }
     }
 
-    /// Whose client it is.
+    /// The manager that it belongs to.
     pub fn manager(&self) -> &Arc<LockManager> {
         &self.manager
     }
 
-    /// Asks for a set: all of it, or nothing.
+    /// Asks for a set: all of it or nothing.
     pub fn acquire(&self, set: &mut LockSet, otherwise: Otherwise) -> Acquired {
         let claims = set.ordered();
         let now = self.manager.now();
@@ -108,7 +108,7 @@ impl LockClient {
         Acquired::Refused(blocked_on(&state, blocked.stripe(), now, now))
     }
 
-    /// Gives a set back. A token that names nothing of this client, because it was released before or is another's, does nothing.
+    /// Releases a set. A token that names nothing of this client, because it was released before or is another's, does nothing.
     pub fn release(&self, token: Token) -> Released {
         let now = self.manager.now();
         let mut state = self.manager.state();
@@ -120,7 +120,7 @@ impl LockClient {
         Released { released: true, own_grants: tell(told) }
     }
 
-    /// Waits no longer. What was granted meanwhile stays or goes as `why` says.
+    /// Stops waiting. `why` decides whether a grant that came in between stays.
     pub fn withdraw(&self, token: Token, why: GiveUp) -> Withdrawn {
         const NOTHING: Withdrawn = Withdrawn { blocked: None, own_grants: false };
         let now = self.manager.now();
@@ -141,7 +141,7 @@ impl LockClient {
         Withdrawn { blocked, own_grants: tell(told) }
     }
 
-    /// Fetches what has been granted, first come first, until `take` returns `false`; what it was offered then stays.
+    /// Fetches the grants in order of arrival until `take` returns `false`; the grant that it refused stays.
     pub fn take_grants(&self, mut take: impl FnMut(Token) -> bool) {
         let mut state = self.manager.state();
         let State { owners, requests, .. } = &mut *state;
@@ -157,7 +157,7 @@ impl LockClient {
         }
     }
 
-    /// For how long a set has been held. `None` when it is not.
+    /// For how long a set has been held; `None` when it is not held.
     pub fn held(&self, token: Token) -> Option<Duration> {
         let now = self.manager.now();
         let state = self.manager.state();
@@ -185,7 +185,7 @@ fn blocked_on(state: &State, stripe: u32, since: u64, now: u64) -> Blocked {
     Blocked { stripe, held: Duration::from_nanos(held), waited: Duration::from_nanos(now.saturating_sub(since)) }
 }
 
-/// Tells the others, outside the lock; whether the client itself has grants.
+/// Notifies the other clients, outside the lock. Returns whether the client itself has grants.
 fn tell(told: Told) -> bool {
     for listener in told.others {
         listener.granted();

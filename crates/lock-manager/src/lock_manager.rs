@@ -1,4 +1,4 @@
-//! The manager: a table of stripes, the seeds of its hash, its clients. Shared by all threads that lock the same things.
+//! The manager: the table of stripes, the seeds of its hash, its clients. Shared by all threads that lock the same things.
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
@@ -25,17 +25,17 @@ pub const MAX_STRIPES: u64 = 1 << 20;
 /// Locks by stripe. See the [crate](crate) for what they promise.
 #[derive(Debug)]
 pub struct LockManager {
-    /// Random seeds: nobody outside can choose names that meet on one stripe.
+    /// Random seeds, so that an attacker cannot choose names that share a stripe.
     hasher: RandomState,
     mask: u64,
     clock: Arc<dyn Clock>,
     next_client: AtomicU64,
-    /// Held for a few hundred nanoseconds at most when nobody waits; never while anything of a caller's runs.
+    /// Held for a few hundred nanoseconds at most without contention; never while a caller's code runs.
     state: Mutex<State>,
 }
 
 impl LockManager {
-    /// A manager with so many stripes: a power of two up to [`MAX_STRIPES`], or `None`.
+    /// A manager with `stripes` stripes: a power of two up to [`MAX_STRIPES`], otherwise `None`.
     pub fn new(stripes: u64, clock: Arc<dyn Clock>) -> Option<Self> {
         if !stripes.is_power_of_two() || stripes > MAX_STRIPES {
             return None;
@@ -50,7 +50,7 @@ impl LockManager {
         })
     }
 
-    /// The same, by the operating system's clock.
+    /// The same, with the operating system's clock.
     pub fn by_system_clock(stripes: u64) -> Option<Self> {
         Self::new(stripes, Arc::new(SystemClock::new()))
     }
@@ -73,7 +73,7 @@ impl LockManager {
         (u64::from(number) <= self.mask).then_some(Stripe(number))
     }
 
-    /// Somebody new who locks.
+    /// A new client.
     pub fn client(self: &Arc<Self>, listener: Arc<dyn Listener>) -> LockClient {
         let id = self.next_client.fetch_add(1, Ordering::Relaxed);
         self.state().owners.insert(id, Mailbox { listener, granted: std::collections::VecDeque::new() });
@@ -89,7 +89,7 @@ impl LockManager {
         self.state.lock()
     }
 
-    /// Nanoseconds of the clock; it takes 584 years to fill them.
+    /// Nanoseconds of the clock; a `u64` holds 584 years of them.
     pub(crate) fn now(&self) -> u64 {
         u64::try_from(self.clock.monotonic().as_nanos()).unwrap_or(u64::MAX)
     }

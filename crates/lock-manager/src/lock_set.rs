@@ -1,7 +1,7 @@
-//! What one caller wants to lock at once: stripes, each shared or exclusive. Ordered before it is asked for, so that each stripe is
-//! claimed once and sets that cannot be had at once are told the same stripe.
+//! The stripes that one caller wants to lock at once, each shared or exclusive. Sorted before use, so that each stripe is
+//! claimed once and sets that are not free at once report the same stripe.
 
-/// A place of a lock manager's table; made by [`LockManager::stripe_of`](crate::LockManager::stripe_of).
+/// A place in a lock manager's table; made by [`LockManager::stripe_of`](crate::LockManager::stripe_of).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stripe(pub(crate) u32);
 
@@ -15,13 +15,13 @@ impl Stripe {
 /// How a stripe is locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Together with others that read.
+    /// Together with other shared holders.
     Shared,
     /// Alone.
     Exclusive,
 }
 
-/// A stripe and how it is wanted, in one word that sorts by stripe, and on the same stripe the exclusive last.
+/// A stripe and its mode in one word that sorts by stripe, with exclusive last on the same stripe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Claim(u32);
 
@@ -46,7 +46,7 @@ pub struct LockSet {
 }
 
 impl LockSet {
-    /// Adds a stripe. One that is there already is not taken twice; exclusive outweighs shared.
+    /// Adds a stripe. A stripe in the set is not claimed twice; exclusive outweighs shared.
     pub fn add(&mut self, stripe: Stripe, mode: Mode) {
         self.claims.push(Claim::new(stripe, mode));
     }
@@ -59,7 +59,7 @@ impl LockSet {
     /// The claims in ascending order, one for each stripe.
     pub(crate) fn ordered(&mut self) -> &[Claim] {
         self.claims.sort_unstable();
-        // `dedup_by` drops its first argument, which stands after the second: the kept one takes over what is stronger.
+        // `dedup_by` drops its first argument, the later one: the one kept takes over the stronger mode.
         self.claims.dedup_by(|later, kept| {
             let same = later.stripe() == kept.stripe();
             if same {

@@ -1,16 +1,16 @@
-//! How those who wait hear of it: grants go into their owner's mailbox, and the owner is told once until it has emptied it.
+//! How clients hear of grants: grants go into their owner's mailbox, and its listener is called once until it has emptied the mailbox.
 
 use std::{collections::VecDeque, fmt, sync::Arc};
 
 use crate::request::Token;
 
-/// Somebody who fetches its grants when told to.
+/// Fetches its grants when called.
 pub trait Listener: Send + Sync {
-    /// Something was granted by another client's doing. Called outside all locks, from any thread; must not block.
+    /// Another client's call granted something to this one. Called outside all locks, from any thread; must not block.
     fn granted(&self);
 }
 
-/// Hears nothing: for clients that never wait, or that look by themselves.
+/// Ignores grants: for clients that never wait, or that poll.
 #[derive(Clone, Copy, Debug)]
 pub struct Unheard;
 
@@ -18,7 +18,7 @@ impl Listener for Unheard {
     fn granted(&self) {}
 }
 
-/// The grants of one client that it has not fetched.
+/// The grants of one client that it has not fetched yet.
 pub(crate) struct Mailbox {
     pub(crate) listener: Arc<dyn Listener>,
     pub(crate) granted: VecDeque<Token>,

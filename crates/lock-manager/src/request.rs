@@ -1,9 +1,9 @@
-//! The sets that are held or waited for, by token. A token is a place and the generation of its occupant: one that outlived its request
-//! finds nothing, so a second release can never free another's lock.
+//! The sets that are held or waited for, by token. A token is a place and the generation of its occupant. A token that outlived
+//! its request finds nothing, so a second release never frees another client's lock.
 
 use crate::lock_set::Claim;
 
-/// Places are the low bits of a token; the rest counts occupants, from 1 on. Together they stay below 2^53.
+/// The low bits of a token are the place; the rest counts occupants, from 1 on. Together they stay below 2^53.
 const INDEX_BITS: u32 = 20;
 const MAX_REQUESTS: usize = 1 << INDEX_BITS;
 const MAX_GENERATION: u64 = (1 << (53 - INDEX_BITS)) - 1;
@@ -13,12 +13,12 @@ const MAX_GENERATION: u64 = (1 << (53 - INDEX_BITS)) - 1;
 pub struct Token(u64);
 
 impl Token {
-    /// The token that a caller has kept as a number. Any number will do: most name nothing.
+    /// The token that a caller has kept as a number. Any number is allowed: most name nothing.
     pub fn from_number(number: u64) -> Self {
         Self(number)
     }
 
-    /// As a number, to be kept by the caller.
+    /// As a number, for the caller to keep.
     pub fn number(self) -> u64 {
         self.0
     }
@@ -37,9 +37,9 @@ impl Token {
 pub(crate) enum Phase {
     /// The place is free.
     Ended,
-    /// Some stripes are held; it stands in the queues of the `missing` others.
+    /// Some stripes are held; it is in the queues of the `missing` others.
     Waiting,
-    /// All stripes are held, and the owner does not know: its mailbox has the token.
+    /// All stripes are held, and the owner does not know it yet: its mailbox has the token.
     Granted,
     /// All stripes are held.
     Held,
@@ -51,9 +51,9 @@ pub(crate) struct Request {
     pub(crate) phase: Phase,
     pub(crate) owner: u64,
     pub(crate) claims: Vec<Claim>,
-    /// How many of the claims it has yet to get.
+    /// How many of the claims are not granted yet.
     pub(crate) missing: usize,
-    /// When it began to wait; from the grant on, when it was granted. Nanoseconds of the clock.
+    /// When it began to wait; after the grant, when it was granted. Nanoseconds of the clock.
     pub(crate) since: u64,
 }
 
@@ -64,7 +64,7 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    /// Takes in a request for `claims`. `None` when 1,048,576 are open.
+    /// Adds a request for `claims`. `None` when 1,048,576 are open.
     pub(crate) fn begin(&mut self, owner: u64, claims: &[Claim], phase: Phase, now: u64) -> Option<Token> {
         let index = match self.free.pop() {
             Some(index) => index,
@@ -112,14 +112,14 @@ impl Requests {
 
     /// Frees the place; `claims` is its emptied memory, for the next occupant.
     pub(crate) fn end(&mut self, index: u32, mut claims: Vec<Claim>) {
-        /// A set that was larger than this does not leave its memory behind.
+        /// A larger set does not keep its memory.
         const KEPT_CLAIMS: usize = 64;
         let Some(request) = self.places.get_mut(index as usize) else { return };
         claims.clear();
         claims.shrink_to(KEPT_CLAIMS);
         request.claims = claims;
         request.phase = Phase::Ended;
-        // A place whose generations are used up is never given again.
+        // A place whose generations are used up is never used again.
         if request.generation < MAX_GENERATION {
             self.free.push(index);
         }

@@ -1,9 +1,9 @@
-//! All that changes, under the manager's one mutex. Every operation is a single step: it leaves no stripe free that its queue's front
-//! could have, and no request holding more than it may.
+//! All mutable state, under the manager's one mutex. Every operation is one step: after it no stripe is free that the front of
+//! its queue could take, and no request holds more than it may.
 //!
-//! A request takes its place on all of its stripes in the step in which it comes. So all queues have the same order, that of the
-//! coming, and of two sets with a stripe in common the earlier one is granted first; and the earliest that waits waits only for
-//! those that hold, so nobody waits in a circle.
+//! A request enters all of its stripes in the step in which it arrives. So all queues have the order of arrival, and of two
+//! sets with a common stripe the earlier one is granted first. The earliest waiting request waits only for holders, so there is
+//! no deadlock.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -19,10 +19,10 @@ use crate::{
     stripe::Stripes,
 };
 
-/// Who is to hear of the grants of one operation.
+/// The listeners to call for the grants of one operation.
 #[derive(Default)]
 pub(crate) struct Told {
-    /// The owner that made it happen, who looks by itself.
+    /// The owner that made the call; it looks by itself.
     pub(crate) own: bool,
     pub(crate) others: Vec<Arc<dyn Listener>>,
 }
@@ -33,7 +33,7 @@ pub(crate) struct State {
     pub(crate) requests: Requests,
     pub(crate) owners: HashMap<u64, Mailbox>,
     pub(crate) stats: LockStats,
-    /// Requests that were given the stripe they waited for and go on; empty between operations.
+    /// Requests that got the stripe they waited for and can continue; empty between operations.
     ready: VecDeque<u32>,
 }
 
@@ -52,12 +52,12 @@ impl State {
         }
     }
 
-    /// The first claim that cannot be had at once.
+    /// The first claim that is not free.
     pub(crate) fn first_blocked(&self, claims: &[Claim]) -> Option<Claim> {
         claims.iter().copied().find(|claim| !self.stripes.is_free_for(*claim))
     }
 
-    /// Takes claims none of which is blocked. `None`: too many requests are open.
+    /// Takes claims that are all free. `None`: too many requests are open.
     pub(crate) fn take_all(&mut self, owner: u64, claims: &[Claim], now: u64) -> Option<Token> {
         let token = self.requests.begin(owner, claims, Phase::Held, now)?;
         for claim in claims {
@@ -68,8 +68,8 @@ impl State {
         Some(token)
     }
 
-    /// Takes its place on all of its stripes in this one step: those that are free it has, in the queues of the others it stands
-    /// from now on. So whoever comes later and wants one of them comes behind it. `None`: too many requests are open.
+    /// Enters all of its stripes in this one step: it takes the free ones and joins the queues of the others. So a later
+    /// request for one of them is behind it. `None`: too many requests are open.
     pub(crate) fn wait_for(&mut self, owner: u64, claims: &[Claim], now: u64) -> Option<Token> {
         let token = self.requests.begin(owner, claims, Phase::Waiting, now)?;
         self.stats.waiting += 1;
@@ -94,7 +94,7 @@ impl State {
         claims.iter().copied().find(|claim| self.stripes.is_queued(*claim, token.index()))
     }
 
-    /// A request has got one more of its stripes; whether it has all of them now.
+    /// A request has got one more of its stripes. Returns whether it has all of them now.
     fn advance(&mut self, index: u32, now: u64) -> bool {
         let Some(request) = self.requests.at(index) else { return false };
         request.missing = request.missing.saturating_sub(1);
@@ -110,7 +110,7 @@ impl State {
         true
     }
 
-    /// Ends a request, held or waiting: gives back what it has and lets those go on who waited for it.
+    /// Ends a request, held or waiting: releases its stripes and lets the requests behind it continue.
     pub(crate) fn end(&mut self, token: Token, now: u64, by: u64) -> Told {
         let index = token.index();
         let Some(request) = self.requests.at(index) else { return Told::default() };
@@ -120,7 +120,7 @@ impl State {
         match phase {
             Phase::Ended => return Told::default(),
             Phase::Held | Phase::Granted => {
-                // An emptied mailbox is one whose owner is to be told again.
+                // When this empties the mailbox, the owner's listener is called again for the next grant.
                 if phase == Phase::Granted
                     && let Some(mailbox) = self.owners.get_mut(&owner)
                 {
@@ -144,7 +144,7 @@ impl State {
         self.let_go_on(now, by)
     }
 
-    /// Those that were handed a stripe go on, in the order of the handing over.
+    /// Requests that were handed a stripe continue, in the order in which they got it.
     fn let_go_on(&mut self, now: u64, by: u64) -> Told {
         let mut told = Told::default();
         while let Some(index) = self.ready.pop_front() {
@@ -159,7 +159,7 @@ impl State {
         let (Some(token), Some(request)) = (self.requests.token_at(index), self.requests.at(index)) else { return };
         let owner = request.owner;
         let Some(mailbox) = self.owners.get_mut(&owner) else { return };
-        // Whoever has mail already has been told and is about to look.
+        // An owner that already has mail was notified and is about to look.
         if owner == by {
             told.own = true;
         } else if mailbox.granted.is_empty() {

@@ -1,4 +1,4 @@
-//! A lock manager in figures. What is counted are sets, not stripes: one for each token.
+//! A lock manager in figures. They count sets, not stripes: one per token.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ pub struct LockStats {
     pub contended: u64,
     /// Sets that were not granted in time.
     pub timeouts: u64,
-    /// The longest wait that has ended, however it ended.
+    /// The longest finished wait, whatever its outcome.
     pub longest_wait: Duration,
-    /// The longest hold that has ended.
+    /// The longest finished hold.
     pub longest_hold: Duration,
 }

@@ -1,15 +1,15 @@
-//! The table of stripes: a word for each, and a queue for those that somebody waits for. A stripe with a queue is given to nobody but
-//! the front of it, which is what keeps anyone from being overtaken.
+//! The table of stripes: a word for each, and a queue for each on which a request waits. A stripe with a queue goes only to the
+//! front of the queue, so nobody is overtaken.
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::lock_set::Claim;
 
-/// Held by one.
+/// Held by one exclusive holder.
 const EXCLUSIVE: u32 = 1 << 31;
-/// Somebody waits.
+/// A request waits.
 const QUEUED: u32 = 1 << 30;
-/// Held by so many together.
+/// The number of shared holders.
 const HOLDERS: u32 = QUEUED - 1;
 
 #[derive(Debug)]
@@ -20,9 +20,9 @@ struct Waiter {
 
 #[derive(Debug)]
 pub(crate) struct Stripes {
-    /// Zeroed memory that the system provides page by page, as it is touched.
+    /// Zeroed memory, which the system provides page by page when it is touched.
     words: Vec<u32>,
-    /// Since when each is held, in nanoseconds of the clock; of no meaning while it is free.
+    /// Since when each is held, in nanoseconds of the clock; meaningless while it is free.
     since: Vec<u64>,
     queues: HashMap<u32, VecDeque<Waiter>>,
 }
@@ -47,13 +47,13 @@ impl Stripes {
         if self.word(stripe) & (EXCLUSIVE | HOLDERS) == 0 { None } else { self.since.get(stripe as usize).copied() }
     }
 
-    /// Whether a newcomer gets it now.
+    /// Whether a new request can take it now.
     pub(crate) fn is_free_for(&self, claim: Claim) -> bool {
         let word = self.word(claim.stripe());
         word == 0 || (!claim.is_exclusive() && word & (EXCLUSIVE | QUEUED) == 0)
     }
 
-    /// Takes what [`is_free_for`](Self::is_free_for) has found free.
+    /// Takes a stripe that [`is_free_for`](Self::is_free_for) found free.
     pub(crate) fn take(&mut self, claim: Claim, now: u64) {
         let stripe = claim.stripe();
         let word = self.word(stripe);
@@ -66,14 +66,14 @@ impl Stripes {
         self.set(stripe, if claim.is_exclusive() { word | EXCLUSIVE } else { word + 1 });
     }
 
-    /// A request waits for it from now on, behind all that do already.
+    /// Adds a request to the end of the queue.
     pub(crate) fn enqueue(&mut self, claim: Claim, request: u32) {
         let stripe = claim.stripe();
         self.set(stripe, self.word(stripe) | QUEUED);
         self.queues.entry(stripe).or_default().push_back(Waiter { request, claim });
     }
 
-    /// Gives it back; to whom it goes next is added to `ready`.
+    /// Releases it; adds the requests that get it next to `ready`.
     pub(crate) fn give_back(&mut self, claim: Claim, now: u64, ready: &mut VecDeque<u32>) {
         let stripe = claim.stripe();
         let word = self.word(stripe);
@@ -83,12 +83,12 @@ impl Stripes {
         }
     }
 
-    /// Whether a request stands in the queue.
+    /// Whether a request is in the queue.
     pub(crate) fn is_queued(&self, claim: Claim, request: u32) -> bool {
         self.queues.get(&claim.stripe()).is_some_and(|queue| queue.iter().any(|waiter| waiter.request == request))
     }
 
-    /// A request waits for it no longer, if it did. Those behind it may have waited for nobody else.
+    /// Removes a request from the queue, if it is there. Those behind it may have waited for it alone.
     pub(crate) fn leave(&mut self, claim: Claim, request: u32, now: u64, ready: &mut VecDeque<u32>) -> bool {
         let stripe = claim.stripe();
         let Some(queue) = self.queues.get_mut(&stripe) else { return false };
@@ -98,7 +98,7 @@ impl Stripes {
         true
     }
 
-    /// Gives the stripe to the front of its queue: to one that wants it alone, or to all that share it up to the next such one.
+    /// Hands the stripe to the front of its queue: one exclusive request, or all shared ones up to the next exclusive one.
     fn hand_over(&mut self, stripe: u32, now: u64, ready: &mut VecDeque<u32>) {
         while let Some(front) = self.queues.get(&stripe).and_then(VecDeque::front) {
             let (claim, request) = (front.claim, front.request);

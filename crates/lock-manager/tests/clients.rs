@@ -1,4 +1,4 @@
-//! What clients are told and what they cannot do; many of them at once on real threads.
+//! What clients are notified of and what they cannot do; many of them at once on real threads.
 
 #![allow(
     clippy::unwrap_used,
@@ -21,7 +21,7 @@ use ledgerstone_lock_manager::{
 use ledgerstone_vfs::{Clock, SystemClock};
 use parking_lot::{Condvar, Mutex};
 
-/// Stands still until it is set.
+/// A clock that stands still until it is set.
 #[derive(Debug, Default)]
 struct ScriptedClock(Mutex<Duration>);
 
@@ -161,7 +161,7 @@ impl Listener for Bell {
     }
 }
 
-/// One thread's way of waiting: until its bell has rung, or, when it is impatient, not for long.
+/// How a thread waits: until its bell has rung or, if it is impatient, for a short time.
 fn wait_for(client: &LockClient, bell: &Bell, token: Token, patience: Duration) -> bool {
     let mut has_it = false;
     loop {
@@ -185,7 +185,7 @@ fn threads_exclude_each_other_and_no_wake_up_is_lost() {
     const STRIPES: u32 = 16;
     const FOR_EVER: Duration = Duration::from_secs(60);
     let manager = Arc::new(LockManager::new(u64::from(STRIPES), Arc::new(SystemClock::new())).unwrap());
-    // For each stripe: -1 alone, else how many share it.
+    // For each stripe: -1 if exclusive, otherwise the number of shared holders.
     let inside: Arc<Vec<AtomicI64>> = Arc::new((0..STRIPES).map(|_| AtomicI64::new(0)).collect());
     let work = |thread: u64| {
         let (manager, inside) = (Arc::clone(&manager), Arc::clone(&inside));
@@ -213,7 +213,7 @@ fn threads_exclude_each_other_and_no_wake_up_is_lost() {
                         let patience = if impatient { Duration::from_micros(20) } else { FOR_EVER };
                         if !wait_for(&client, &bell, token, patience) {
                             assert!(impatient, "a wake-up was lost");
-                            // A grant that came meanwhile is given back by this.
+                            // This releases a grant that came in between.
                             client.withdraw(token, GiveUp::Abort);
                             continue;
                         }
@@ -229,7 +229,7 @@ fn threads_exclude_each_other_and_no_wake_up_is_lost() {
                     assert!(before == 0 || (*mode == Mode::Shared && before > 0), "not alone with stripe {stripe}");
                 }
                 if random(8) == 0 {
-                    // So that others meet a set that is held, also where all threads share one processor.
+                    // So that others meet a held set, even if all threads share one processor.
                     std::thread::yield_now();
                 }
                 for (stripe, mode) in &claims {

@@ -1,5 +1,5 @@
-//! Every order in which small programs can run, and long random ones, against the rules told simply (`support`). All of the kernel's
-//! operations are single steps under one mutex, so orders of whole operations are all orders that threads can bring about.
+//! Every order in which small programs can run, and long random ones, compared with the simple rules in `support`. All of the
+//! kernel's operations are single steps under one mutex, so the orders of whole operations are all orders that threads can produce.
 
 #![allow(
     clippy::unwrap_used,
@@ -21,14 +21,14 @@ use ledgerstone_lock_manager::{
 use ledgerstone_vfs::SystemClock;
 use support::{Claims, Model};
 
-/// How a task ends, whether or not it has been granted its set by then.
+/// How a task ends, whether its set has been granted by then or not.
 #[derive(Clone, Copy, Debug)]
 enum Ending {
-    /// It fetches the grant and releases it; a set that it has not is given up because its time is over.
+    /// It fetches the grant and releases it; a set that is not granted is given up because its time is over.
     Release,
-    /// It is aborted: what it was granted and has not fetched must not be lost.
+    /// It is aborted: a grant that it has not fetched must not be lost.
     Abort,
-    /// Its client goes away.
+    /// Its client is dropped.
     Leave,
 }
 const ENDINGS: [Ending; 3] = [Ending::Release, Ending::Abort, Ending::Leave];
@@ -38,7 +38,7 @@ struct Task {
     token: Option<Token>,
 }
 
-/// The kernel and the model, doing the same.
+/// The kernel and the model, doing the same operations.
 struct Pair {
     manager: Arc<LockManager>,
     tasks: Vec<Task>,
@@ -56,7 +56,7 @@ impl Pair {
 
     fn begin(&mut self, task: usize, claims: &Claims) {
         self.set.clear();
-        // Backwards: the kernel puts them in order itself.
+        // In reverse order: the kernel sorts them itself.
         for (stripe, alone) in claims.iter().rev() {
             let mode = if *alone { Mode::Exclusive } else { Mode::Shared };
             self.set.add(self.manager.stripe(*stripe).unwrap(), mode);
@@ -110,7 +110,7 @@ impl Pair {
         assert_eq!((stats.held, stats.waiting), (self.model.held(), self.model.waiting()));
     }
 
-    /// Nothing is left of anybody: all stripes can be had at once.
+    /// No client has left anything: all stripes are free.
     fn check_idle(&mut self) {
         let stats = self.manager.stats();
         assert_eq!((stats.held, stats.waiting), (0, 0));
@@ -123,7 +123,7 @@ impl Pair {
     }
 }
 
-/// Every way to want some of the stripes.
+/// Every combination of wanted stripes.
 fn all_sets(stripes: u32) -> Vec<Claims> {
     let ways = 3_usize.pow(stripes);
     let set = |mut way: usize| {
@@ -140,7 +140,7 @@ fn all_sets(stripes: u32) -> Vec<Claims> {
     (1..ways).map(set).collect()
 }
 
-/// Every order of `tasks` times two steps: each task's first is its beginning, its second its end.
+/// Every order of `tasks` times two steps: each task's first step is its beginning, its second its end.
 fn all_orders(tasks: usize) -> Vec<Vec<usize>> {
     fn extend(left: &mut Vec<usize>, order: &mut Vec<usize>, orders: &mut Vec<Vec<usize>>) {
         if order.len() == left.len() * 2 {
@@ -161,7 +161,7 @@ fn all_orders(tasks: usize) -> Vec<Vec<usize>> {
     orders
 }
 
-/// Every choice of sets for the tasks; which task has which does not matter, since all orders are tried.
+/// Every choice of sets for the tasks; their assignment does not matter, since all orders are tried.
 fn all_choices(sets: usize, tasks: usize) -> Vec<Vec<usize>> {
     let mut choices = vec![Vec::new()];
     for _ in 0..tasks {
@@ -232,7 +232,7 @@ fn random_sets_are_granted_as_the_rules_say_and_never_dead_lock() {
             let task = usize::try_from(random.below(TASKS as u64)).unwrap();
             if pair.tasks[task].token.is_some() {
                 let ending = ENDINGS[usize::try_from(random.below(3)).unwrap()];
-                // Most of those that wait go on waiting.
+                // Most waiting tasks keep waiting.
                 if pair.model.is_granted(task) || random.below(8) == 0 {
                     pair.end(task, ending);
                 }
@@ -248,7 +248,7 @@ fn random_sets_are_granted_as_the_rules_say_and_never_dead_lock() {
             }
             pair.check();
         }
-        // Nobody gives up: those that hold release, until all have had their turn.
+        // No task gives up: the holders release until all have had their turn.
         while let Some(task) = (0..TASKS).find(|task| pair.model.is_granted(*task)) {
             pair.end(task, Ending::Release);
             pair.check();
@@ -258,11 +258,11 @@ fn random_sets_are_granted_as_the_rules_say_and_never_dead_lock() {
     }
 }
 
-/// A wide set among a stream of narrow ones that never ends: it has its turn after those that came before it, and no other.
+/// A wide set among an endless stream of narrow ones: it is granted after those that came before it, and no others.
 ///
-/// Bug: a set took its stripes one after another and stood in one queue at a time, so that narrow sets that came later went before
-/// it on each stripe that it had not got to. Mechanism: first come first served was kept for each stripe and promised for sets. Fix:
-/// a set takes its place on all of its stripes in the step in which it comes.
+/// Bug: a set took its stripes one after another and was in one queue at a time, so later narrow sets overtook it on each
+/// stripe that it had not reached. Mechanism: first come first served held for each stripe, but was promised for sets. Fix: a
+/// set enters all of its stripes in the step in which it arrives.
 #[test]
 fn a_wide_set_waits_for_those_before_it_and_for_nobody_else() {
     const STRIPES: u32 = 16;
@@ -293,7 +293,7 @@ fn a_wide_set_waits_for_those_before_it_and_for_nobody_else() {
         assert!(!is_granted);
         let mut ended = 0;
         loop {
-            // For each that ends two others come.
+            // Each one that ends is followed by two others.
             for _ in 0..2 {
                 let stripe = u32::try_from(random.below(u64::from(STRIPES))).unwrap();
                 assert!(!ask(stripe..stripe + 1).1, "seed {seed}: it came behind the wide set");
@@ -352,7 +352,7 @@ fn a_client_is_told_once_until_it_has_looked_and_again_after_that() {
         });
         assert!(tokens.iter().all(|token| holder.release(*token).released));
         assert_eq!(bell.0.load(Ordering::Relaxed), round * 2 + 1, "two grants, one call");
-        // Aborted before they were fetched: nothing is left to look at, so the next grant is told again.
+        // Aborted before they were fetched: the mailbox is empty, so the next grant is announced again.
         assert!(waiting.iter().all(|token| waiter.withdraw(*token, GiveUp::Abort).blocked.is_none()));
         let Acquired::Granted(held) = holder.acquire(&mut set, Otherwise::Wait) else { panic!("it is free") };
         let Acquired::Waiting(last) = waiter.acquire(&mut set, Otherwise::Wait) else { panic!("it is held") };
@@ -366,7 +366,7 @@ fn a_client_is_told_once_until_it_has_looked_and_again_after_that() {
         assert_eq!(fetched, [last]);
         assert!(waiter.release(last).released);
     }
-    // What a client's own release brings it is told by the answer alone.
+    // Only the answer reports what a client's own release grants to it.
     let Acquired::Granted(held) = waiter.acquire(&mut set, Otherwise::Wait) else { panic!("it is free") };
     let Acquired::Waiting(_) = waiter.acquire(&mut set, Otherwise::Wait) else { panic!("it is held") };
     assert!(waiter.release(held).own_grants);

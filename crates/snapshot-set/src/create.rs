@@ -1,4 +1,4 @@
-//! Making a snapshot, all of its shards in one step, or going on with one that is there.
+//! Making a snapshot, all of its shards in one step, or continuing an existing one.
 
 use ledgerstone_vfs::OpenHow;
 
@@ -10,12 +10,12 @@ use crate::{
 };
 
 impl FileSnapshotSet {
-    /// A new snapshot with empty files and the next ordinal; or, if `may_append_existing`, the newest one of that type when it has as
-    /// many shards and nobody relies on it being complete: a diff is never gone on with once a pending or full snapshot of a higher
-    /// ordinal exists, nor a pending one once a full one does.
+    /// A new snapshot with empty files and the next ordinal. With `may_append_existing` it is the newest one of that type
+    /// instead, if it has as many shards and no later snapshot relies on it: a diff is never continued once a pending or full
+    /// snapshot of a higher ordinal exists, nor a pending one once a full one does.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for a full one, which is published and not made; [`Error::Limit`]; [`Error::NoSpace`]: nothing was made.
+    /// [`Error::InvalidArgument`] for a full one, which is published, not made; [`Error::Limit`]; [`Error::NoSpace`]: nothing was made.
     pub fn create_or_get(
         &self,
         kind: SnapshotType,
@@ -52,7 +52,7 @@ impl Change<'_> {
         Ok((fits && self.folder.inspect(ordinal, entry)?.is_none()).then_some(ordinal))
     }
 
-    /// The manifest says first what is being made, and last that it is there.
+    /// The manifest first says what is being made, and last that it exists.
     fn make(&mut self, kind: SnapshotType, shard_count: u32) -> Result<u64> {
         let ordinal = self.state.manifest.last_ordinal + 1;
         if ordinal > MAX_ORDINAL {

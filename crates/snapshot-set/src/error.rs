@@ -1,4 +1,4 @@
-//! What can go wrong with a snapshot set. Cheap to clone: one failure is the cause of all that are refused after it.
+//! The errors of a snapshot set. Cheap to clone: one failure is the cause of all later refusals.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -7,13 +7,13 @@ use ledgerstone_vfs::{FileError, Taken};
 /// The result of every operation of a set.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why an operation did not happen.
+/// Why an operation failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// A system call failed. What was half done by then was finished or undone: [`crate::FileSnapshotSet::list`] tells.
+    /// A system call failed. The step was finished or undone: [`crate::FileSnapshotSet::list`] shows which.
     #[error(transparent)]
     Io(FileError),
-    /// The device is full. Nothing was changed; pruning works without room.
+    /// The device is full. Nothing was changed; pruning works without free space.
     #[error("no space left: {0}")]
     NoSpace(FileError),
     /// A file is missing, or is not what was published.
@@ -21,7 +21,7 @@ pub enum Error {
     Corrupt {
         /// The damaged file.
         file: PathBuf,
-        /// Where in it the damage begins, in bytes.
+        /// Where the damage begins in it, in bytes.
         offset: u64,
         /// What is wrong.
         what: String,
@@ -33,10 +33,10 @@ pub enum Error {
         file: PathBuf,
         /// Its format number.
         found: u16,
-        /// The newest format number that is understood.
+        /// The newest supported format number.
         supported: u16,
     },
-    /// Something else than a file or the folder of a set is at this path. It was left as it is.
+    /// Something other than a file or the folder of a set is at this path. It was left unchanged.
     #[error("found {found}, expected {expected}: path={}", path.display())]
     Foreign {
         /// Where it is.
@@ -46,17 +46,17 @@ pub enum Error {
         /// What should be there.
         expected: String,
     },
-    /// A count or a number is over its limit.
+    /// A count or a number exceeds its limit.
     #[error("the snapshot set has a limit: limit=`{limit}` size={size} max={max}")]
     Limit {
         /// Which limit: `shardCount`, `ordinal` or `manifestBytes`.
         limit: &'static str,
-        /// What was asked for.
+        /// The requested value.
         size: u64,
-        /// What is allowed.
+        /// The maximum.
         max: u64,
     },
-    /// The call is wrong; nothing happened.
+    /// The call is wrong; nothing was done.
     #[error("{message}: argument=`{argument}`")]
     InvalidArgument {
         /// Which argument.
@@ -69,27 +69,27 @@ pub enum Error {
     Locked {
         /// The set's folder.
         path: PathBuf,
-        /// Who has it, as far as that was said.
+        /// Its owner, if known.
         by: Taken,
     },
     /// No snapshot has this ordinal.
     #[error("there is no such snapshot: ordinal={ordinal}")]
     NotFound {
-        /// The ordinal that was asked for.
+        /// The requested ordinal.
         ordinal: u64,
     },
-    /// The folder is on a file system that other machines share, which was not allowed.
+    /// The folder is on a file system that other machines share, and the caller did not allow that.
     #[error("a network file system is not allowed, unless by `allowNetworkFileSystem`: path={} type={kind}", path.display())]
     FileSystem {
         /// The set's folder.
         path: PathBuf,
-        /// What the file system is.
+        /// The type of the file system.
         kind: String,
     },
     /// The set was closed.
     #[error("the snapshot set is closed")]
     Closed,
-    /// A flush of the folder failed, so it is not known what the device holds. Opening the set again finds out.
+    /// A flush of the folder failed, so the content of the device is unknown. Opening the set again resolves it.
     #[error("the snapshot set is poisoned by an earlier failure: {0}")]
     Poisoned(#[source] Arc<Error>),
 }
@@ -103,7 +103,7 @@ impl Error {
         Self::Corrupt { file: file.into(), offset: 0, what: what.into() }
     }
 
-    /// Whether it passes by itself: there is room on the device again, or handles and memory for the process.
+    /// Whether it can pass by itself: the device was full, or the process lacked handles or memory.
     pub fn can_heal(&self) -> bool {
         match self {
             Self::NoSpace(_) => true,

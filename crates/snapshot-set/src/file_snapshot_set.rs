@@ -1,5 +1,4 @@
-//! An open set: its owner's lock, what is known of it, and how a change is made. Changes come one after the other; readers never
-//! wait for one.
+//! An open set: its owner's lock, its state, and how a change is made. Changes run one after another; readers never wait for one.
 
 use std::{
     path::{Path, PathBuf},
@@ -24,10 +23,10 @@ use crate::{
 /// The folders within a store.
 const PARTS: [&str; 3] = ["events", "journal", "state"];
 
-/// What a set stands on.
+/// The environment of a set.
 #[derive(Clone, Debug)]
 pub struct Ground {
-    /// Where its files are.
+    /// The file system that holds its files.
     pub vfs: Arc<dyn Vfs>,
     /// For the hint that the lock's holder leaves.
     pub clock: Arc<dyn Clock>,
@@ -43,7 +42,7 @@ impl Ground {
 /// How to open a set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SnapshotSetOptions {
-    /// How published files are looked at.
+    /// How published files are checked.
     pub check: ShardCheck,
     /// Whether the set may be on a file system that other machines share.
     pub allow_network_file_system: bool,
@@ -60,12 +59,12 @@ pub struct SnapshotInfo {
     pub shard_paths: Vec<PathBuf>,
 }
 
-/// All that is in a set's folder.
+/// The contents of a set's folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
     /// By ordinal, damaged ones included.
     pub snapshots: Vec<SnapshotInfo>,
-    /// Names that are none of the set's, in order. These files are never touched.
+    /// Names that do not belong to the set, in order. These files are never touched.
     pub foreign: Vec<String>,
 }
 
@@ -73,7 +72,7 @@ pub struct Listing {
 #[derive(Debug)]
 pub struct FileSnapshotSet {
     pub(crate) folder: Folder,
-    /// Held for as long as a change takes; `None` once the set is closed.
+    /// Locked during a change; `None` once the set is closed.
     writer: Mutex<Option<FolderLock>>,
     pub(crate) state: RwLock<SetState>,
     closing: AtomicBool,
@@ -83,14 +82,14 @@ pub struct FileSnapshotSet {
 pub(crate) struct Change<'a> {
     pub(crate) folder: &'a Folder,
     pub(crate) stop: &'a AtomicBool,
-    /// Becomes the set's when the change is complete.
+    /// Becomes the set's state when the change is complete.
     pub(crate) state: SetState,
     /// Whether files may have been changed.
     pub(crate) touched: bool,
 }
 
 impl Change<'_> {
-    /// Makes the manifest what `state` has.
+    /// Writes `state` to the manifest.
     pub(crate) fn write_manifest(&mut self) -> Result<()> {
         self.touched = true;
         self.state.manifest.write(&*self.folder.vfs, &self.folder.path)
@@ -98,8 +97,8 @@ impl Change<'_> {
 }
 
 impl FileSnapshotSet {
-    /// Opens the set in `folder`, making the folder and its parents if need be, and settles what was left under way. Blocks; with
-    /// [`ShardCheck::Contents`] for as long as reading the newest full snapshot takes.
+    /// Opens the set in `folder`, makes the folder and its parents if they are missing, and settles unfinished steps. Blocks;
+    /// with [`ShardCheck::Contents`] for as long as reading the newest full snapshot takes.
     ///
     /// # Errors
     /// [`Error::Locked`] when it is open elsewhere, in this process or another; [`Error::Foreign`] for the folder of a store or an event
@@ -118,7 +117,7 @@ impl FileSnapshotSet {
         let folder = Folder { vfs: anchored, path: folder.to_path_buf() };
         let lock = owned(FolderLock::take(&*folder.vfs, &folder.path)?, &folder)?;
         check_not_a_store(&folder)?;
-        // Before anything is made: this may be somebody else's manifest.
+        // Before anything is made: the manifest may be a foreign one.
         let is_new = Manifest::read(&*folder.vfs, &folder.path)?.is_none();
         let lock = owned(lock.announce(&*folder.vfs, &*ground.clock, &folder.path)?, &folder)?;
         if is_new {
@@ -140,7 +139,7 @@ impl FileSnapshotSet {
         &self.folder.path
     }
 
-    /// Every snapshot, and every name that is none of the set's. The names are read anew, unless a change is under way.
+    /// Every snapshot, and every name that does not belong to the set. Reads the names anew, unless a change is under way.
     pub fn list(&self) -> Result<Listing> {
         self.check_open()?;
         if let Some(_writer) = self.writer.try_lock() {
@@ -155,7 +154,7 @@ impl FileSnapshotSet {
         Ok(Listing { snapshots, foreign: state.foreign.clone() })
     }
 
-    /// Gives the folder back. A change under way ends first; what it reads it stops reading. The second time it does nothing.
+    /// Releases the folder. A change under way ends first, and its reading is cut short. A second call does nothing.
     pub fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
         let lock = self.writer.lock().take();
@@ -166,8 +165,8 @@ impl FileSnapshotSet {
         if self.closing.load(Ordering::Relaxed) { Err(Error::Closed) } else { Ok(()) }
     }
 
-    /// Makes a change, after all changes before it. When it fails half way, what it has begun is finished or undone at once, as the next
-    /// opening would.
+    /// Makes a change, after all changes before it. When it fails half way, its steps are finished or undone at once, as the
+    /// next opening would do.
     pub(crate) fn change<R>(&self, work: impl FnOnce(&mut Change<'_>) -> Result<R>) -> Result<R> {
         let writer = self.writer.lock();
         self.check_open()?;
@@ -194,17 +193,17 @@ impl FileSnapshotSet {
                 let is_lost = matches!(trouble, Trouble::Poisoned(_));
                 self.state.write().trouble = Some(trouble);
                 if !is_lost {
-                    // If it cannot be settled now, the next change tries again.
+                    // If this fails, the next change tries again.
                     let _ = self.settle(change.state);
                 }
             }
-            // What was learnt about the files stays known.
+            // Damage that was found stays known.
             Err(_) => self.state.write().damage.clone_from(&change.state.damage),
         }
         outcome
     }
 
-    /// `known`: what was learnt of the files by now.
+    /// `known`: what is known about the files so far.
     fn settle(&self, known: SetState) -> Result<()> {
         let settled = recover(&self.folder);
         let mut state = self.state.write();
@@ -230,7 +229,7 @@ impl Trouble {
     }
 }
 
-/// Whether what failed is the flush of a folder: none after it can be trusted.
+/// Whether the failed call is the flush of a folder: no later flush of it can be trusted.
 fn is_folder_flush(error: &Error) -> bool {
     match error {
         Error::Io(error) | Error::NoSpace(error) => error.syscall == "fsync",
@@ -242,7 +241,7 @@ fn owned(taken: Result<FolderLock, Taken>, folder: &Folder) -> Result<FolderLock
     taken.map_err(|by| Error::Locked { path: folder.path.clone(), by })
 }
 
-/// Refuses the folder of a store or of an event log: both have a file `IDENTITY`, finished or in the making.
+/// Refuses the folder of a store or an event log: both have a file `IDENTITY`, finished or in the making.
 fn check_not_a_store(folder: &Folder) -> Result<()> {
     if has_identity(&*folder.vfs, &folder.path)? {
         return Err(Error::foreign(&folder.path, "a store or an event log", "the folder of a snapshot set"));
@@ -250,12 +249,12 @@ fn check_not_a_store(folder: &Folder) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a folder that a store has made for itself.
+/// Refuses a folder inside a store.
 fn check_not_part_of_store(vfs: &dyn Vfs, folder: &Path) -> Result<()> {
     let folder = vfs.real_path(folder);
     let is_part = folder.file_name().and_then(|name| name.to_str()).is_some_and(|name| PARTS.contains(&name));
     let Some(around) = folder.parent().filter(|_| is_part) else { return Ok(()) };
-    // Where nothing can be told of the folder around, it is none of ours.
+    // If the surrounding folder cannot be examined, it is no store of ours.
     if matches!(has_identity(vfs, around), Ok(true)) {
         return Err(Error::foreign(folder, "a folder of a store", "a folder for a snapshot set alone"));
     }

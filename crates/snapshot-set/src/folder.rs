@@ -1,5 +1,5 @@
-//! The folder of a set: where its files are, which names are in it, what a file holds. Nothing but regular files is ever opened or
-//! removed, and no link is followed.
+//! The folder of a set: its path, its names, the content of its files. Only regular files are ever opened or removed, and links
+//! are not followed.
 
 use std::{
     collections::BTreeMap,
@@ -22,26 +22,26 @@ use crate::{
 /// Files are read in pieces of this size.
 const READ_BYTES: usize = 1 << 20;
 
-/// How published files are looked at when a set is opened.
+/// How published files are checked when a set is opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ShardCheck {
-    /// The newest full snapshot that holds is read once, against its checksums.
+    /// Reads the newest intact full snapshot once and compares its checksums.
     #[default]
     Contents,
-    /// Nothing is read: presence and length have to do.
+    /// Reads nothing: checks only presence and length.
     Lengths,
 }
 
-/// The shards of each snapshot by type and count, as the names have them.
+/// The shards of each snapshot by type and count, according to the names.
 pub(crate) type Groups = BTreeMap<u64, BTreeMap<(SnapshotType, u32), u32>>;
 
-/// What is in the folder.
+/// The names in the folder.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     pub(crate) groups: Groups,
-    /// Names of the grammar, and what they say.
+    /// Names that the grammar accepts, parsed.
     pub(crate) shards: Vec<(String, SnapshotName)>,
-    /// All others but the set's own small files.
+    /// All others except the set's own small files.
     pub(crate) foreign: Vec<String>,
 }
 
@@ -75,7 +75,7 @@ impl Folder {
         Ok(names)
     }
 
-    /// The file at `path`; what is wrong with it within, if anything but a shortage is in the way.
+    /// Opens the file at `path`. The inner error says what is wrong with it, unless only a shortage prevented the opening.
     pub(crate) fn open(&self, path: &Path, how: OpenHow) -> Result<Result<Arc<dyn VfsFile>, String>> {
         match self.vfs.open(path, how) {
             Ok(file) => Ok(Ok(file)),
@@ -84,7 +84,7 @@ impl Folder {
         }
     }
 
-    /// Whether all files are there and, of a published snapshot, as long as they were.
+    /// Checks that all files exist and, of a published snapshot, that they have their recorded lengths.
     pub(crate) fn inspect(&self, ordinal: u64, entry: &Entry) -> Result<Option<SnapshotDamage>> {
         self.each_shard(ordinal, entry, |file, record| match (file.len(), record) {
             (Err(error), _) => unreadable(error).map(Some),
@@ -95,7 +95,8 @@ impl Folder {
         })
     }
 
-    /// After [`inspect`](Self::inspect): whether the files hold what was published. One that was not published here only has to be readable.
+    /// After [`inspect`](Self::inspect): whether the files hold what was published. A snapshot that was not published here only
+    /// has to be readable.
     pub(crate) fn check_contents(
         &self,
         ordinal: u64,
@@ -132,17 +133,17 @@ impl Folder {
         Ok(None)
     }
 
-    /// Removes a file; whether it was there. What is no regular file stays: it is not ours.
+    /// Removes a file; returns whether it existed. Anything but a regular file stays: it is not ours.
     pub(crate) fn remove(&self, path: &Path) -> Result<bool> {
         match self.vfs.open(path, OpenHow::Read) {
             Err(error) if error.is_not_found() || error.as_foreign().is_some() => Ok(false),
             Err(error) if error.is_shortage() => Err(error.into()),
-            // One that cannot be opened (its rights, a failing device) can still be removed.
+            // A file that cannot be opened (permissions, a failing device) can still be removed.
             _ => Ok(self.vfs.remove_file(path).map(|()| true)?),
         }
     }
 
-    /// Removes an empty file; whether that was done.
+    /// Removes an empty file; returns whether it did.
     pub(crate) fn remove_if_empty(&self, path: &Path) -> Result<bool> {
         match self.vfs.open(path, OpenHow::Read) {
             Err(error) if error.is_not_found() || error.as_foreign().is_some() => Ok(false),
@@ -162,8 +163,8 @@ impl Folder {
     }
 }
 
-/// Length and checksum of the first `len` bytes of a file, or of as many as there are; the call that failed within. A file that somebody goes
-/// on appending to has an end too.
+/// Length and checksum of the first `len` bytes of a file, or of as many as exist; the inner error is the failed call. Ends
+/// also for a file to which others keep appending.
 pub(crate) fn digest(file: &dyn VfsFile, len: u64, stop: &AtomicBool) -> Result<Result<ShardRecord, FileError>> {
     let mut buffer = vec![0; READ_BYTES];
     let mut record = ShardRecord { len: 0, crc: 0 };
@@ -183,7 +184,7 @@ pub(crate) fn digest(file: &dyn VfsFile, len: u64, stop: &AtomicBool) -> Result<
     }
 }
 
-/// What keeps a file from being read, in words. A shortage is no damage, but an error that passes.
+/// Why a file cannot be read, in words. A shortage is no damage but a passing error.
 fn unreadable(error: FileError) -> Result<String> {
     if error.is_shortage() {
         return Err(error.into());

@@ -1,11 +1,11 @@
-//! Snapshot sets: whole files under numbered names, so many shards for each snapshot, made and published in one atomic step.
+//! Snapshot sets: whole files under numbered names, several shards per snapshot, made and published in one atomic step.
 //!
-//! A set is a folder with one owner. A *pending* snapshot is written by whoever uses the set, shard by shard, and becomes *full*
-//! when it is published; *diffs* are written beside it. To restore: the newest full one, then every later diff. What is in the
-//! files is the user's business; whether a published file is still what was published is told by its length and checksum.
+//! A set is a folder with one owner. The user of the set writes a *pending* snapshot shard by shard; publishing makes it
+//! *full*. *Diffs* are written beside it. To restore: the newest full snapshot, then every later diff. The user decides the
+//! content of the files; length and checksum show whether a published file is unchanged.
 //!
-//! A kill or a power cut at any moment leaves a set that opens and restores: every step is written into a small manifest first,
-//! and is finished or taken back at the next opening.
+//! A kill or a power cut at any moment leaves a set that opens and restores: every step is first written to a small manifest,
+//! and is finished or undone at the next opening.
 //!
 //! ```
 //! use std::{path::Path, sync::Arc};

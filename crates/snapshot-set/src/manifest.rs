@@ -1,5 +1,5 @@
-//! The small file that makes the steps of a set atomic: which snapshots there are, what is under way with each, and what the
-//! shards of a published one are. Replaced whole. What is under way is written here, durably, before any other file changes.
+//! The small file that makes the steps of a set atomic: the snapshots, the step under way with each, and the shards of the
+//! published ones. Replaced as a whole. A step is written here, durably, before any other file changes.
 //!
 //! ```text
 //! 0 magic "LGST-SSM" | 8 format u16 | 10 zero u16 | 12 count u32 | 16 last ordinal u64 | 24 diffs gone u64
@@ -24,18 +24,18 @@ const FORMAT: u16 = 1;
 /// A set whose manifest would be larger takes no more snapshots.
 pub(crate) const MANIFEST_BYTES: usize = 16 << 20;
 
-/// What is under way with a snapshot.
+/// The step under way with a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Nothing.
     Settled,
-    /// Its empty files are being made. Nobody has heard of it: what there is of it is taken back.
+    /// Its empty files are being made. The caller has not received it: its files are removed again.
     Making,
-    /// A pending one becomes full: its files are flushed and known, and are being renamed.
+    /// A pending one becomes full: its files are flushed and recorded, and are being renamed.
     Publishing,
     /// Its files are being removed.
     Removing,
-    /// A flush of a pending one has failed: what the device holds of it is not known, so it is never published.
+    /// A flush of a pending one failed: the content of the device is unknown, so it is never published.
     Spoilt,
 }
 
@@ -48,19 +48,19 @@ pub(crate) struct ShardRecord {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// Of one that is being published: `Pending`.
+    /// `Pending` for one that is being published.
     pub(crate) kind: SnapshotType,
     pub(crate) step: Step,
     pub(crate) shard_count: u32,
-    /// Of a snapshot that was published here, or is being published: as many as it has shards.
+    /// Of a snapshot that was published here, or is being published: one per shard.
     pub(crate) records: Option<Vec<ShardRecord>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Manifest {
-    /// No ordinal up to it is given to another snapshot.
+    /// No other snapshot gets an ordinal up to this one.
     pub(crate) last_ordinal: u64,
-    /// The highest diff that was removed: a restore from below it would have a gap. 0: none was.
+    /// The highest removed diff: a restore from below it would have a gap. 0: none was removed.
     pub(crate) diffs_gone: u64,
     /// By ordinal.
     pub(crate) entries: BTreeMap<u64, Entry>,
@@ -73,14 +73,14 @@ impl Entry {
 }
 
 impl Manifest {
-    /// `None`: there is none.
+    /// `None`: there is no manifest.
     ///
     /// # Errors
-    /// [`Error::Corrupt`], [`Error::Format`] for a newer one, [`Error::Foreign`] for somebody else's file.
+    /// [`Error::Corrupt`], [`Error::Format`] for a newer one, [`Error::Foreign`] for a foreign file.
     pub(crate) fn read(vfs: &dyn Vfs, folder: &Path) -> Result<Option<Self>> {
         let path = folder.join(MANIFEST_NAME);
         let Some(bytes) = read_small_file(vfs, &path, MANIFEST_BYTES + 1)? else { return Ok(None) };
-        // What damage leaves of a magic of ours, mostly.
+        // Damage mostly leaves these parts of our magic.
         let is_ours = bytes.iter().zip(MAGIC).take(6).all(|(found, ours)| found == ours || *found == 0);
         if !is_ours || bytes.len() > MANIFEST_BYTES {
             return Err(Error::foreign(path, "a file that was not made here", "the manifest of a snapshot set"));
@@ -146,7 +146,8 @@ impl Manifest {
         bytes
     }
 
-    /// Replaces the file in `folder`. Until the rename the old one holds; when only the last flush fails, nobody knows which does.
+    /// Replaces the file in `folder`. The old one is valid until the rename; when only the last flush fails, it is unknown
+    /// which one is.
     pub(crate) fn write(&self, vfs: &dyn Vfs, folder: &Path) -> Result<()> {
         let bytes = self.encode();
         if bytes.len() > MANIFEST_BYTES {
@@ -250,8 +251,7 @@ mod tests {
         }
     }
 
-    /// As `every_flipped_bit…`, but with a checksum that is right: each field is checked for itself, and nothing is allocated
-    /// by what a count claims.
+    /// As `every_flipped_bit…`, but with a correct checksum: each field is checked by itself, and no count decides how much is allocated.
     #[test]
     fn fields_out_of_range_are_refused_under_a_right_checksum() {
         let body = sample().encode();

@@ -1,25 +1,26 @@
-//! Removing what nobody needs: full snapshots beyond the newest so many that hold, the diffs that belong to them, pending ones that
-//! were abandoned. Works on a full device.
+//! Removes what is no longer needed: full snapshots beyond the newest intact ones, the diffs that belong to them, abandoned
+//! pending ones. Works on a full device.
 
 use crate::{
     Error, FileSnapshotSet, Result, SnapshotInfo, file_snapshot_set::Change, manifest::Step, recovery::remove_shards,
     set_state::SetState, snapshot_name::SnapshotType,
 };
 
-/// What goes.
+/// What to remove.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Prune {
-    /// Of the full snapshots that hold so many stay, the newest; those before them go, with all diffs below. `None`: all stay.
+    /// Keeps this many of the newest intact full snapshots; removes those before them and all diffs below. `None`: keeps all.
     pub keep_full: Option<u32>,
-    /// Whether pending snapshots go that were not made or gone on with since the set was opened.
+    /// Whether to remove pending snapshots that were not made or continued since the set was opened.
     pub pendings: bool,
 }
 
 impl FileSnapshotSet {
-    /// Removes snapshots, and tells which. Each one that counts as kept is read whole before, if it was not since the opening.
+    /// Removes snapshots and returns them. Reads each snapshot that counts as kept as a whole before, if that was not done
+    /// since the opening.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] when none is to be kept; [`Error::Io`].
+    /// [`Error::InvalidArgument`] when none would be kept; [`Error::Io`].
     pub fn prune(&self, what: Prune) -> Result<Vec<SnapshotInfo>> {
         if what.keep_full == Some(0) {
             let message = "at least one full snapshot is kept".to_owned();
@@ -49,8 +50,7 @@ impl FileSnapshotSet {
 }
 
 impl Change<'_> {
-    /// Makes sure of the newest `count` full snapshots that hold; the oldest of them, `None` if there are fewer. What does not hold is
-    /// noted as damaged.
+    /// Verifies the newest `count` intact full snapshots; returns the oldest of them, `None` if there are fewer. Notes damaged ones.
     pub(crate) fn verify_newest(&mut self, count: u32) -> Result<Option<u64>> {
         let fulls: Vec<_> =
             self.state.of_type(SnapshotType::Full).map(|(ordinal, entry)| (ordinal, entry.clone())).collect();
@@ -81,8 +81,8 @@ impl Change<'_> {
         self.state.mark_removing(obsolete);
         let mut files = obsolete.iter().filter_map(|ordinal| self.state.info(self.folder, *ordinal).ok());
         let mut files = files.by_ref().flat_map(|info| info.shard_paths).collect::<Vec<_>>().into_iter();
-        // The manifest needs room. Where there is none, files that are going anyway go before it, one at a time: a full snapshot that
-        // holds is newer than each of them, so a restore does not miss it.
+        // The manifest needs space. On a full device, files that will be removed anyway go first, one at a time: an intact full
+        // snapshot is newer than each of them, so a restore does not miss it.
         while let Err(error) = self.write_manifest() {
             let Some(file) = files.next().filter(|_| matches!(error, Error::NoSpace(_))) else { return Err(error) };
             self.folder.remove(&file)?;
@@ -92,7 +92,7 @@ impl Change<'_> {
         self.write_manifest_at_last()
     }
 
-    /// When all has been done that the manifest announces. Without room the old one stays: it leads to the same.
+    /// After all that the manifest announces is done. Without space the old manifest stays: it leads to the same state.
     pub(crate) fn write_manifest_at_last(&mut self) -> Result<()> {
         match self.write_manifest() {
             Err(error) if error.can_heal() => Ok(()),
@@ -100,7 +100,7 @@ impl Change<'_> {
         }
     }
 
-    /// Removes the files of snapshots that are marked so, durably, then forgets them.
+    /// Removes the files of snapshots marked for removal, durably, then forgets them.
     pub(crate) fn finish_removing(&mut self, obsolete: &[u64]) -> Result<()> {
         if obsolete.is_empty() {
             return Ok(());

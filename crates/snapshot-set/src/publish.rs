@@ -1,7 +1,8 @@
-//! Publishing: a pending snapshot becomes a full one, all of its shards in one step, and what it makes obsolete goes with it.
+//! Publishing: a pending snapshot becomes a full one, all of its shards in one step, and the snapshots that it makes obsolete
+//! are removed.
 //!
-//! Every file is read and flushed; then the manifest records their lengths and checksums, which is the moment at which the snapshot
-//! is published; then they are renamed, and the obsolete ones removed.
+//! Every file is read and flushed. Then the manifest records their lengths and checksums: at this moment the snapshot is
+//! published. Then they are renamed, and the obsolete ones removed.
 
 use ledgerstone_format::{PlantedFault, planted};
 use ledgerstone_vfs::OpenHow;
@@ -15,7 +16,7 @@ use crate::{
     snapshot_name::SnapshotType,
 };
 
-/// What goes when a snapshot is published.
+/// What to remove when a snapshot is published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Purge {
     /// Diffs with a lower ordinal.
@@ -35,11 +36,12 @@ impl Purge {
 }
 
 impl FileSnapshotSet {
-    /// Publishes a pending snapshot whose files are written. Durable when this returns, however they were written.
+    /// Publishes a pending snapshot whose files are written. Durable when this returns, whichever way they were written.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::InvalidArgument`] when it is not pending, or still being written; [`Error::Corrupt`] when a file is
-    /// missing, or a flush of one has failed, also before; [`Error::Foreign`] when something is in the way; [`Error::NoSpace`]: nothing was changed.
+    /// [`Error::NotFound`]; [`Error::InvalidArgument`] when it is not pending, or is still being written; [`Error::Corrupt`]
+    /// when a file is missing, or a flush of one has failed, now or before; [`Error::Foreign`] when something else has its
+    /// name; [`Error::NoSpace`]: nothing was changed.
     pub fn publish(&self, ordinal: u64, purge: Purge) -> Result<SnapshotInfo> {
         self.change(|change| {
             let entry = change.publishable(ordinal)?;
@@ -94,13 +96,13 @@ impl Change<'_> {
         Ok(records)
     }
 
-    /// After a failed flush the next one may succeed without having stored anything. So this one never counts, also not after a
-    /// restart, if that can still be written.
+    /// After a failed flush the next one may succeed without having stored anything. So this snapshot never counts, not even
+    /// after a restart, if that can still be recorded.
     fn spoil(&mut self, ordinal: u64) {
         self.state.spoilt.insert(ordinal);
         if let Some(entry) = self.state.manifest.entries.get_mut(&ordinal) {
             entry.step = Step::Spoilt;
-            // Where this fails too, the set looks at its folder again; the snapshot's own error is the one to be seen.
+            // If this fails too, the set reads its folder again; the snapshot's own error is the one to return.
             let _ = self.write_manifest();
         }
     }

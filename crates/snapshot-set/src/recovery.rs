@@ -1,5 +1,5 @@
-//! From what a kill, a power cut or a failed call has left to a set in which nothing is under way. What was being made is taken
-//! back, what was being published or removed is finished. Needs no room, and does the same again when it is cut short itself.
+//! Brings a set to a state with nothing under way after a kill, a power cut or a failed call. Unfinished making is undone;
+//! publishing and removing are finished. Needs no free space, and repeats safely when it is interrupted.
 
 use std::ops::Bound;
 
@@ -11,13 +11,14 @@ use crate::{
     snapshot_name::SnapshotType,
 };
 
-/// Settles all that is under way in `folder`, which is locked; what the set is then.
+/// Settles every step under way in `folder`, which is locked; returns the state of the set.
 pub(crate) fn recover(folder: &Folder) -> Result<SetState> {
     let found = Manifest::read(&*folder.vfs, &folder.path)?;
     let names = folder.names()?;
     let has_manifest = found.is_some();
     if has_manifest {
-        // A process may have died, or a call failed, between giving it its name and flushing that. What is built on it must not lose it.
+        // A process may have died, or a call failed, after it named the manifest and before it flushed the name. What builds on
+        // it must not lose it.
         folder.sync()?;
     }
     let before = found.unwrap_or_default();
@@ -26,7 +27,7 @@ pub(crate) fn recover(folder: &Folder) -> Result<SetState> {
     settle(folder, &mut state)?;
     if state.manifest != before {
         match state.manifest.write(&*folder.vfs, &folder.path) {
-            // Without room the old one stays: it leads here again.
+            // Without space the old manifest stays: it leads here again.
             Err(error) if error.can_heal() => {}
             written => written?,
         }
@@ -40,12 +41,12 @@ pub(crate) fn recover(folder: &Folder) -> Result<SetState> {
     Ok(state)
 }
 
-/// Takes in snapshots that the manifest does not have: copied here by hand, or with the manifest left behind. Beside a manifest
-/// only whole ones count. Without one, an incomplete snapshot is damage: a restore must not pass over it.
+/// Adopts snapshots that the manifest does not list: copied here by hand, or with the manifest left behind. Beside a manifest
+/// only complete ones count. Without one, an incomplete snapshot is damage: a restore must not skip it.
 fn adopt(folder: &Folder, names: &Names, manifest: &mut Manifest, has_manifest: bool) -> Result<()> {
     for (ordinal, groups) in &names.groups {
         manifest.last_ordinal = manifest.last_ordinal.max(*ordinal);
-        // The last of several: a full one before a diff before a pending one.
+        // The last of several: full before diff before pending.
         let Some(((kind, shard_count), found)) = groups.last_key_value() else { continue };
         if manifest.entries.contains_key(ordinal) {
             continue;
@@ -62,8 +63,8 @@ fn adopt(folder: &Folder, names: &Names, manifest: &mut Manifest, has_manifest: 
     Ok(())
 }
 
-/// Without a manifest nobody knows what was removed: any ordinal that is missing below the newest full snapshot may have been a diff.
-/// Diffs are removed only below a full one, so without any of these none was.
+/// Without a manifest it is unknown what was removed: any ordinal that is missing below the newest full snapshot may have been
+/// a diff. Diffs are removed only below a full one, so without a full one none was.
 fn newest_gap(groups: &Groups, manifest: &Manifest) -> u64 {
     let newest_full = manifest.entries.iter().rev().find(|(_, entry)| entry.kind == SnapshotType::Full);
     let Some((newest_full, _)) = newest_full else { return 0 };
@@ -77,7 +78,7 @@ fn newest_gap(groups: &Groups, manifest: &Manifest) -> u64 {
     expected
 }
 
-/// Finishes or takes back every step. All of it is durable when this returns.
+/// Finishes or undoes every step. All of it is durable when this returns.
 fn settle(folder: &Folder, state: &mut SetState) -> Result<()> {
     let mut under_way: Vec<(u64, Entry)> = Vec::new();
     for (ordinal, entry) in &state.manifest.entries {
@@ -113,8 +114,8 @@ fn settle(folder: &Folder, state: &mut SetState) -> Result<()> {
     Ok(())
 }
 
-/// Gives the files of a pending snapshot their names as a full one. A file that has got in the way meanwhile is not replaced: then
-/// the shard counts as damaged.
+/// Renames the files of a pending snapshot to those of a full one. A file that has appeared under such a name is not replaced:
+/// then the shard counts as damaged.
 pub(crate) fn rename_shards(folder: &Folder, ordinal: u64, entry: &Entry) -> Result<()> {
     for shard in 0..entry.shard_count {
         let from = folder.shard_path(ordinal, SnapshotType::Pending, entry.shard_count, shard);
@@ -135,7 +136,7 @@ pub(crate) fn remove_shards(folder: &Folder, ordinal: u64, entry: &Entry) -> Res
 }
 
 impl Manifest {
-    /// What was under way with a snapshot has been done, durably.
+    /// The step under way with a snapshot is done, durably.
     pub(crate) fn settled(&mut self, ordinal: u64, entry: Entry) {
         match entry.step {
             Step::Making | Step::Removing => {

@@ -1,5 +1,4 @@
-//! What is to be restored: the newest full snapshot that is not damaged, and every later diff, in the order of the numbers. Never a
-//! chain with a gap.
+//! What to restore: the newest undamaged full snapshot, and every later diff, in the order of the numbers. Never a chain with a gap.
 
 use crate::{
     Error, FileSnapshotSet, Result, SnapshotInfo,
@@ -8,19 +7,19 @@ use crate::{
 };
 
 impl FileSnapshotSet {
-    /// The snapshots to restore, in order: the newest full one and every later diff; without a full one all diffs. When the newest
-    /// full one is damaged, the one before it and its diffs: [`FileSnapshotSet::recovery`] says so.
+    /// The snapshots to restore, in order: the newest full one and every later diff; without a full one all diffs. When the
+    /// newest full one is damaged, the one before it and its diffs; [`FileSnapshotSet::recovery`] reports that.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] when no full one holds, and when there is a gap: a diff is damaged, or was removed when a later full snapshot
-    /// was published.
+    /// [`Error::Corrupt`] when no full one is intact, and when there is a gap: a diff is damaged, or was removed when a later
+    /// full snapshot was published.
     pub fn snapshots_to_restore(&self) -> Result<Vec<SnapshotInfo>> {
         self.check_open()?;
         let state = self.state.read();
         state.check()?;
         let base = state.base().map(|(ordinal, _)| ordinal);
         let from = base.unwrap_or(0);
-        // Without any full snapshot the diffs are all there is. With one that is lost they are not: it may have been the beginning.
+        // Without any full snapshot the diffs are everything. If one was lost they are not: it may have been the beginning.
         let has_full = state.of_type(SnapshotType::Full).next().is_some();
         if from < state.manifest.diffs_gone || (base.is_none() && has_full) {
             return Err(self.gap(&state, from));
@@ -34,7 +33,7 @@ impl FileSnapshotSet {
         chain.into_iter().map(|ordinal| state.info(&self.folder, ordinal)).collect()
     }
 
-    /// Names the full snapshot whose damage makes it so.
+    /// Names the full snapshot whose damage causes the gap.
     fn gap(&self, state: &SetState, from: u64) -> Error {
         let gone = state.manifest.diffs_gone;
         let why = match from {

@@ -1,4 +1,4 @@
-//! What is known of a set: its snapshots and what is wrong with them. Readers have the state of the last finished change.
+//! The state of a set: its snapshots and their damage. Readers see the state of the last finished change.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,9 +16,9 @@ use crate::{
 /// A snapshot that cannot be restored from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotDamage {
-    /// Which one.
+    /// Its ordinal.
     pub ordinal: u64,
-    /// What it is.
+    /// Its type.
     pub kind: SnapshotType,
     /// The first of its files that is missing or damaged.
     pub file: PathBuf,
@@ -29,18 +29,18 @@ pub struct SnapshotDamage {
 /// What opening a set found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SetRecovery {
-    /// Snapshots whose publication or removal was cut short, and is finished now.
+    /// Snapshots whose publication or removal was interrupted and is finished now.
     pub finished: Vec<u64>,
-    /// Snapshots whose making was cut short, and was taken back: nobody had heard of them.
+    /// Snapshots whose making was interrupted and undone: no caller had received them.
     pub undone: Vec<u64>,
-    /// Snapshots that are damaged, as far as is known by now.
+    /// Snapshots that are known to be damaged.
     pub damaged: Vec<SnapshotDamage>,
 }
 
-/// Why nothing is answered any more.
+/// Why the set answers nothing any more.
 #[derive(Clone, Debug)]
 pub(crate) enum Trouble {
-    /// A change was cut short and could neither be finished nor undone yet. The next change tries again.
+    /// A change was interrupted and could neither be finished nor undone yet. The next change tries again.
     Unsettled(Arc<Error>),
     /// A flush of the folder failed.
     Poisoned(Arc<Error>),
@@ -50,11 +50,11 @@ pub(crate) enum Trouble {
 pub(crate) struct SetState {
     pub(crate) manifest: Manifest,
     pub(crate) damage: BTreeMap<u64, SnapshotDamage>,
-    /// Published here, or read whole since the opening.
+    /// Published here, or read as a whole since the opening.
     pub(crate) verified: BTreeSet<u64>,
-    /// Given to the caller since the opening: somebody may be writing them.
+    /// Returned to a caller since the opening: it may still write them.
     pub(crate) handed_out: BTreeSet<u64>,
-    /// Pending snapshots of which a flush has failed, also where that could not be written down.
+    /// Pending snapshots of which a flush failed, also if that could not be recorded.
     pub(crate) spoilt: BTreeSet<u64>,
     pub(crate) foreign: Vec<String>,
     pub(crate) finished: Vec<u64>,
@@ -64,7 +64,7 @@ pub(crate) struct SetState {
 
 impl SetState {
     /// # Errors
-    /// [`Error::Poisoned`]: what the device holds is not known.
+    /// [`Error::Poisoned`]: the content of the device is unknown.
     pub(crate) fn check(&self) -> Result<()> {
         match &self.trouble {
             Some(Trouble::Unsettled(cause) | Trouble::Poisoned(cause)) => Err(Error::Poisoned(Arc::clone(cause))),
@@ -89,7 +89,7 @@ impl SetState {
         Ok(SnapshotInfo { kind: entry.kind, ordinal, shard_paths })
     }
 
-    /// What is known after the folder was looked at again: `found` there, and `known` from before, which a look does not tell.
+    /// The state after the folder was read again: `found` there, plus those parts of `known` that reading does not show.
     pub(crate) fn found_again(self, known: Self, found: Self) -> Self {
         let mut state = Self {
             verified: self.verified,
@@ -107,7 +107,7 @@ impl SetState {
         state
     }
 
-    /// Which of the names in the folder are none of the set's, in order.
+    /// The names in the folder that do not belong to the set, in order.
     pub(crate) fn foreign_of(&self, names: Names) -> Vec<String> {
         let is_known = |ordinal, kind, count| {
             self.manifest.entries.get(&ordinal).is_some_and(|entry| entry.kind == kind && entry.shard_count == count)
@@ -120,7 +120,7 @@ impl SetState {
 }
 
 impl FileSnapshotSet {
-    /// What opening found, and what was found to be damaged since.
+    /// What opening found, and the damage found since.
     pub fn recovery(&self) -> SetRecovery {
         let state = self.state.read();
         SetRecovery {

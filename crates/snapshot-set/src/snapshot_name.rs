@@ -1,19 +1,19 @@
-//! The grammar of the files' names: `snapshot_<ordinal>_<shard>-of-<count>_<diff|full|pending>.bin`, all numbers decimal
-//! without padding. Parsing is total: any other name, also one that is not UTF-8 or whose numbers are out of range, is none.
+//! The grammar of the file names: `snapshot_<ordinal>_<shard>-of-<count>_<diff|full|pending>.bin`, all numbers decimal without
+//! padding. Parsing is total: any other name, also one that is not UTF-8 or has numbers out of range, gives `None`.
 
 use std::{ffi::OsStr, fmt, str::FromStr};
 
-/// The largest ordinal: the largest integer that a JavaScript number holds without a gap below it.
+/// The largest ordinal: the largest safe integer of a JavaScript number.
 pub const MAX_ORDINAL: u64 = (1 << 53) - 1;
-/// The most shards that a snapshot has.
+/// The maximum number of shards per snapshot.
 pub const MAX_SHARDS: u32 = 4_096;
 
-/// What a snapshot is.
+/// The type of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SnapshotType {
     /// A full snapshot that is being written.
     Pending,
-    /// What has changed since the snapshot before it.
+    /// The changes since the snapshot before it.
     Diff,
     /// A published full snapshot.
     Full,
@@ -47,12 +47,12 @@ pub struct SnapshotName {
     pub shard: u32,
     /// From 1 to [`MAX_SHARDS`].
     pub shard_count: u32,
-    /// The last part.
+    /// The type, the last part of the name.
     pub kind: SnapshotType,
 }
 
 impl SnapshotName {
-    /// The parts of a name of this grammar; `None` for any other.
+    /// The parts of a name in this grammar; `None` for any other name.
     pub fn parse(name: &OsStr) -> Option<Self> {
         let rest = name.to_str()?.strip_prefix("snapshot_")?.strip_suffix(".bin")?;
         let mut parts = rest.split('_');
@@ -75,7 +75,7 @@ impl fmt::Display for SnapshotName {
     }
 }
 
-/// A decimal number as it is written: no sign, no padding, no overflow.
+/// A decimal number in canonical form: no sign, no padding, no overflow.
 fn number(text: &str) -> Option<u64> {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     if is_plain { text.parse().ok() } else { None }

@@ -1,5 +1,6 @@
-//! The power is cut at every operation of making, publishing and pruning, and again while the set recovers from it: what opens is
-//! the set before the operation or after it, whole, with every published byte. And any call fails: the same, and the set says so.
+//! The power is cut at every operation of making, publishing and pruning, and again during the recovery: what opens is the
+//! whole set before the operation or after it, with every published byte. Also any call fails: the same holds, and the set
+//! reports the failure.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 mod support;
@@ -13,7 +14,7 @@ const OPERATIONS: u64 = 7;
 
 /// How a life ended.
 struct Ended {
-    /// Before the operation under way and after it.
+    /// Before and after the operation under way.
     models: [Model; 2],
     finished: bool,
 }
@@ -37,7 +38,7 @@ fn live(disk: &SimDisk, seed: u64, cut_after: Option<u64>) -> Ended {
     Ended { models: [model.clone(), model], finished: true }
 }
 
-/// Cuts the power at that operation, and perhaps once more in the recovery; then the set goes on. How many models it was found by.
+/// Cuts the power at this operation, and possibly once more in the recovery; then the set continues. Returns how many models matched.
 fn cut(seed: u64, at: u64, outcome: u64) -> Result<(bool, usize), String> {
     let disk = SimDisk::new(seed);
     let Ended { models: [before, after], finished } = live(&disk, seed, Some(at));
@@ -51,7 +52,7 @@ fn cut(seed: u64, at: u64, outcome: u64) -> Result<(bool, usize), String> {
     }
     let (set, place) = reopened(&disk, &[&before, &after])?;
     let mut model = if place == 0 { before } else { after };
-    // It goes on, and what it goes on with is durable. The number of what was taken back may be used up.
+    // It continues, and the new data is durable. The number of an undone snapshot may be used up.
     let made = full(&disk, &set, 2).ordinal;
     model.add_full(made, 2)?;
     holds(&disk, &set, &model)?;
@@ -99,7 +100,7 @@ fn planted_faults_are_found() {
     }
 }
 
-/// The call with that number fails; `None`: there are not so many.
+/// Fails the call with this number; `None`: there are fewer calls.
 fn fail(seed: u64, nth: u64, fault: Fault) -> Option<Result<bool, String>> {
     let disk = SimDisk::new(seed);
     drop(open(&disk).unwrap());
@@ -118,11 +119,11 @@ fn fail(seed: u64, nth: u64, fault: Fault) -> Option<Result<bool, String>> {
         }
         disk.clear_faults();
         if done.is_ok() && set.recovery().damaged.is_empty() && holds(&disk, &set, &after).is_ok() {
-            // It was the listing that failed.
+            // The failed call was the listing's.
             return Some(Ok(true));
         }
         if done.is_ok() {
-            // A file that could not be read counted as damaged: a diff was not gone on with, or nothing was pruned.
+            // A file that could not be read counted as damaged: a diff was not continued, or nothing was pruned.
             let is_explained = matches!(op, Op::Make { reuse: true, .. }) || !set.recovery().damaged.is_empty();
             assert!(is_explained && matches!(fault, Fault::Io), "seed {seed}, {fault:?} in call {nth}, {op:?}");
             drop(set);
@@ -141,7 +142,7 @@ fn fail(seed: u64, nth: u64, fault: Fault) -> Option<Result<bool, String>> {
     (disk.counts().calls - calls > nth).then_some(Ok(false))
 }
 
-/// After a call of `op` has failed: whether the set goes on.
+/// After a failed call of `op`: checks whether the set continues.
 fn judge(
     disk: &SimDisk,
     set: ledgerstone_snapshot_set::FileSnapshotSet,
@@ -157,7 +158,7 @@ fn judge(
             let at_once =
                 holds(disk, &set, &before).map(|()| &before).or_else(|_| holds(disk, &set, &after).map(|()| &after))?;
             if *at_once == before && published.is_some() && disk.counts().syncs > 0 {
-                // Again: it is done, or a flush had failed, and then it never is.
+                // Repeated: it is done; or a flush had failed, and then it never is.
                 match carry_out(disk, &set, &before, op, published) {
                     Ok(()) => holds(disk, &set, &after)?,
                     Err(Error::Corrupt { .. }) => holds(disk, &set, &before)?,
@@ -165,7 +166,7 @@ fn judge(
                 }
             }
             let made = full(disk, &set, 1).ordinal;
-            // One of the two holds no longer.
+            // Only one of the two still applies.
             before.add_full(made, 1).or(after.add_full(made, 1))?;
             after.add_full(made, 1).ok();
             true
@@ -196,9 +197,9 @@ fn any_call_that_fails_leaves_the_set_before_the_operation_or_after_it() {
     assert!(seeds.is_one() || ended.iter().all(|count| *count > 100), "{ended:?}");
 }
 
-// Bug: a diff that was made before a kill, given again after it and written, was forgotten by a later power cut. Mechanism: the manifest that
-// says that it is there had its name, but the folder was not flushed when the process died; the older one came back, which has it as being
-// made. Fix: opening flushes the folder that it has read the manifest from.
+// Bug: a diff that was made before a kill, returned again after it and written, was lost by a later power cut. Mechanism: the
+// manifest that lists it had its name, but the folder was not flushed when the process died; the older manifest came back, in
+// which the diff was still being made. Fix: opening flushes the folder from which it read the manifest.
 #[test]
 fn what_an_opening_relies_on_is_durable() {
     let mut given = 0;
@@ -234,7 +235,7 @@ fn what_an_opening_relies_on_is_durable() {
     assert!(given >= 80, "{given}");
 }
 
-// Elsewhere: opening a full device needed room, and so did the pruning that was to make some.
+// In other implementations opening a full device needed space, and so did the pruning that was to free some.
 #[test]
 fn pruning_works_on_a_full_device() {
     let disk = SimDisk::new(3);
@@ -247,14 +248,14 @@ fn pruning_works_on_a_full_device() {
     let gone = set.prune(ledgerstone_snapshot_set::Prune { keep_full: Some(1), pendings: false }).unwrap();
     assert_eq!(support::ordinals(&gone), [1, 2, 3]);
     drop(set);
-    // And it opens there, also when something was under way.
+    // It opens there too, also with a step under way.
     let disk = disk.power_cut();
     disk.set_capacity(Some(disk.used_bytes()));
     let set = open(&disk).unwrap();
     assert_eq!(support::listed(&set), [(4, Full)]);
     assert!(set.create_or_get(Pending, 1, false).is_err());
     disk.set_capacity(None);
-    // The number that was tried is not given again.
+    // The number that was tried is not used again.
     assert!(set.create_or_get(Pending, 1, false).unwrap().ordinal > 4);
 }
 

@@ -20,7 +20,7 @@ fn new() -> (SimDisk, FileSnapshotSet) {
     (disk, set)
 }
 
-// Elsewhere shards were sorted as text, 10 before 2, and so were snapshots.
+// In other implementations shards were sorted as text, 10 before 2, and so were snapshots.
 #[test]
 fn snapshots_and_shards_are_in_the_order_of_their_numbers() {
     let (disk, set) = new();
@@ -52,7 +52,7 @@ fn the_newest_full_one_and_every_later_diff_are_restored() {
     assert_eq!(listed(&set), [(1, Diff), (2, Full), (3, Diff)]);
 }
 
-// Elsewhere a diff below a pending one was appended to, and then purged with data in it.
+// In other implementations a diff below a pending one was appended to, and then purged with data in it.
 #[test]
 fn a_diff_is_not_gone_on_with_below_a_pending_or_full_one() {
     let (disk, set) = new();
@@ -205,7 +205,7 @@ fn lengths_alone_do_not_see_a_flipped_bit() {
     assert_eq!(ordinals(&set.snapshots_to_restore().unwrap()), [1, 2, 4]);
 }
 
-// Elsewhere a gap was restored over: a state that never was.
+// In other implementations a restore skipped a gap: a state that never existed.
 #[test]
 fn a_chain_with_a_gap_is_an_error() {
     let disk = two_fulls(Purge { diffs: true, pendings: false }).crash();
@@ -226,13 +226,13 @@ fn a_chain_with_a_gap_is_an_error() {
         "{error}"
     );
 
-    // Below the full one nobody needs it.
+    // Below the full one it is not needed.
     let disk = two_fulls(Purge::default()).crash();
     disk.remove_file(&file("snapshot_2_0-of-2_diff.bin")).unwrap();
     assert_eq!(ordinals(&open(&disk).unwrap().snapshots_to_restore().unwrap()), [3, 4]);
 }
 
-// Half a backup looked like a backup: with the only full snapshot gone, the diffs alone were restored.
+// Half a backup looked complete: with the only full snapshot lost, the diffs alone were restored.
 #[test]
 fn a_set_whose_only_full_snapshot_is_damaged_is_not_restored_without_it() {
     let (disk, set) = new();
@@ -300,12 +300,12 @@ fn without_its_manifest_a_set_is_told_by_its_names() {
     let set = open(&disk).unwrap();
     assert_eq!(ordinals(&set.snapshots_to_restore().unwrap()), [3, 4]);
     drop(set);
-    // Nothing is missing between the two full ones, so the older one may be fallen back to.
+    // Nothing is missing between the two full ones, so the older one may replace the newer.
     let again = disk.crash();
     again.remove_file(&file("snapshot_3_0-of-2_full.bin")).unwrap();
     assert_eq!(ordinals(&open(&again).unwrap().snapshots_to_restore().unwrap()), [1, 2, 4]);
 
-    // With a number missing between them a diff may be.
+    // If a number is missing between them, it may be that of a diff.
     let again = disk.crash();
     for name in ["MANIFEST", "snapshot_3_0-of-2_full.bin", "snapshot_2_0-of-2_diff.bin", "snapshot_2_1-of-2_diff.bin"] {
         again.remove_file(&file(name)).unwrap();
@@ -313,7 +313,7 @@ fn without_its_manifest_a_set_is_told_by_its_names() {
     let set = open(&again).unwrap();
     assert!(matches!(set.snapshots_to_restore(), Err(Error::Corrupt { .. })));
 
-    // And a diff of which only a half came along is no diff less, but damage.
+    // And a diff with only half of its files is not a missing one, but damage.
     disk.remove_file(&file("MANIFEST")).unwrap();
     disk.remove_file(&file("snapshot_4_1-of-2_diff.bin")).unwrap();
     let set = open(&disk).unwrap();
@@ -370,7 +370,7 @@ fn what_is_in_the_way_is_not_replaced() {
     assert_eq!(set.create_or_get(Diff, 2, false).unwrap().ordinal, 3);
 }
 
-// Elsewhere errors of shard writers were never joined: a failed write was published as complete.
+// In other implementations errors of shard writers were ignored: a failed write was published as complete.
 #[test]
 fn a_shard_whose_flush_failed_is_never_published() {
     for also_the_manifest in [false, true] {

@@ -1,7 +1,7 @@
-//! Files in the making, beside where they will be: `<name>.tmp`. Who dies leaves one behind; the next one removes it.
+//! Files in the making, beside their final place: `<name>.tmp`. A process that dies leaves one behind; the next attempt removes it.
 //!
-//! Only what looks like ours is removed: a file that is empty, or begins with zeros or with the magic of our formats. Whatever
-//! else bears such a name is left alone, and the next name is taken (`<name>.tmp1` up to `<name>.tmp7`).
+//! Only files that look like ours are removed: empty ones, and ones that begin with zeros or with the magic of our formats. Any
+//! other file with such a name is left alone, and the next name is used (`<name>.tmp1` up to `<name>.tmp7`).
 
 use std::{
     ffi::OsStr,
@@ -12,10 +12,10 @@ use std::{
 
 use crate::{FileError, OpenHow, Result, Vfs, VfsFile};
 
-/// What the magic of each of our formats begins with.
+/// The beginning of the magic of each of our formats.
 const MAGIC: &[u8; 5] = b"LGST-";
 const SUFFIX: &str = ".tmp";
-/// So many names are tried.
+/// The number of names to try.
 const NAMES: u32 = 8;
 
 /// A new file that will be renamed into place.
@@ -26,18 +26,18 @@ pub struct Aside {
     path: PathBuf,
 }
 
-/// What stood at the name of a file in the making.
+/// What had the name of a file in the making.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Leftover {
     Missing,
-    /// It was ours.
+    /// A file of ours; it was removed.
     Removed,
-    /// It is not ours, and still there.
+    /// Something foreign; it is still there.
     Foreign,
 }
 
 impl Aside {
-    /// Makes the file beside `target`. What an earlier attempt has left there is removed.
+    /// Makes the file beside `target`. Removes what an earlier attempt has left there.
     pub fn create(vfs: &dyn Vfs, target: &Path) -> Result<Self> {
         for path in aside_paths(target) {
             let made = match vfs.open(&path, OpenHow::CreateNew) {
@@ -52,7 +52,7 @@ impl Aside {
         Err(FileError::foreign(aside_path(target, 0), "a file that was not made here", "no file, or one of ours"))
     }
 
-    /// Makes the file, has `fill` write and flush it, and gives it the name `target`. Where any of that fails nothing is left of it.
+    /// Makes the file, lets `fill` write and flush it, and renames it to `target`. If a step fails, the file is removed.
     /// Durable when the folder is flushed.
     pub fn fill_and_place<E: From<FileError>>(
         vfs: &dyn Vfs,
@@ -63,17 +63,17 @@ impl Aside {
         let path = aside.path.clone();
         let placed = fill(&*aside.file).and_then(|()| Ok(aside.put_in_place(vfs, target)?));
         placed.inspect_err(|_| {
-            // Best effort, as the next opening does the same.
+            // Best effort: the next opening does the same.
             let _ = vfs.remove_file(&path);
         })
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Closes it and gives it the name `target`, in the place of what bears that. Durable when the folder is flushed.
+    /// Closes it and renames it to `target`, replacing any file there. Durable when the folder is flushed.
     pub fn put_in_place(self, vfs: &dyn Vfs, target: &Path) -> Result<()> {
         let Self { file, path } = self;
         drop(file);
@@ -81,7 +81,7 @@ impl Aside {
     }
 }
 
-/// Removes what was being made beside `target`; whether there was something.
+/// Removes files in the making beside `target`; returns whether there were any.
 pub fn remove_leftovers(vfs: &dyn Vfs, target: &Path) -> Result<bool> {
     let mut removed = false;
     for path in asides_of(vfs, target)? {
@@ -114,8 +114,8 @@ fn remove_leftover(vfs: &dyn Vfs, path: &Path) -> Result<Leftover> {
     Ok(Leftover::Removed)
 }
 
-/// Where a file that will be `target` may be in the making: the first name, and those of the others that are taken. A gap before them
-/// says nothing: whatever was there, ours or not, may have been taken away.
+/// Where a file that will be `target` may be in the making: the first name, and those of the others that are taken. A gap
+/// before them means nothing: a file there, ours or not, may have been removed.
 pub fn asides_of(vfs: &dyn Vfs, target: &Path) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for path in aside_paths(target) {
@@ -126,7 +126,7 @@ pub fn asides_of(vfs: &dyn Vfs, target: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Every name that a file in the making can have, in the order in which they are taken.
+/// All names that a file in the making can have, in the order of use.
 fn aside_paths(target: &Path) -> impl Iterator<Item = PathBuf> {
     (0..NAMES).map(|number| aside_path(target, number))
 }

@@ -1,10 +1,10 @@
-//! Small files that are replaced whole: a reader sees the old bytes or the new ones, also after power loss.
+//! Small files that are replaced as a whole: a reader sees the old bytes or the new ones, also after power loss.
 
 use std::path::Path;
 
 use crate::{Aside, OpenHow, Result, Vfs};
 
-/// Replaces the file at `path` by `bytes`: written aside as `<name>.tmp`, flushed, renamed, folder flushed.
+/// Replaces the file at `path` by `bytes`: writes `<name>.tmp`, flushes it, renames it, flushes the folder.
 pub fn write_atomically(vfs: &dyn Vfs, path: &Path, bytes: &[u8]) -> Result<()> {
     Aside::fill_and_place(vfs, path, |file| {
         file.write_all_at(bytes, 0)?;

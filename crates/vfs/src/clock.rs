@@ -1,4 +1,4 @@
-//! Where time comes from. Passed in, so that a simulation can script it.
+//! The sources of time. They are passed in, so that a simulation can control them.
 
 use std::{
     fmt,

@@ -1,4 +1,4 @@
-//! The two traits that stand between the engine and a disk. Positioned I/O only: no cursor, no append mode, no mmap.
+//! The two traits between the engine and a disk. Positioned I/O only: no cursor, no append mode, no mmap.
 
 use std::{
     ffi::OsString,
@@ -24,27 +24,27 @@ pub enum OpenHow {
 
 /// Held until dropped. The operating system drops it too when the process dies.
 pub trait FileLock: Send + Sync + fmt::Debug {
-    /// Whether it keeps anybody out: not where there are no locks of this kind.
+    /// Whether it excludes other owners; `false` where such locks do not exist.
     fn is_exclusive(&self) -> bool {
         true
     }
 }
 
-/// A file system. The path to a folder may lead through links; the names that are opened may not be any: whatever is no regular
-/// file is an error by [`FileError::foreign`], and is neither waited for nor changed. What is made is the owner's alone (0600,
-/// folders 0700), and no child process inherits a handle.
+/// A file system. The path to a folder may lead through links; the opened names themselves must not be links. Anything but a
+/// regular file is an error by [`FileError::foreign`]; opening it neither waits nor changes it. New files belong to the owner
+/// alone (0600, folders 0700), and no child process inherits a handle.
 pub trait Vfs: Send + Sync + fmt::Debug {
     /// Opens a file. A new file's name is durable only after `sync_dir` on its folder.
     fn open(&self, path: &Path, how: OpenHow) -> Result<Arc<dyn VfsFile>>;
     /// The names in a folder, in no particular order.
     fn read_dir(&self, path: &Path) -> Result<Vec<OsString>>;
-    /// Creates a folder and its missing parents, each durable when this returns.
+    /// Creates a folder and its missing parents, all durable when this returns.
     fn create_dir_all(&self, path: &Path) -> Result<()>;
-    /// Creates a folder in one that is there, if it is missing. Durable only after `sync_dir` on that one.
+    /// Creates a folder in an existing one, if it is missing. Durable only after `sync_dir` on the existing one.
     fn create_dir(&self, path: &Path) -> Result<()> {
         self.create_dir_all(path)
     }
-    /// How many bytes the device of this folder has left for us, where that can be told. Others may take them at any time.
+    /// How many bytes the device of this folder has free for us, if known. Others may take them at any time.
     fn free_bytes(&self, _folder: &Path) -> Option<u64> {
         None
     }
@@ -58,15 +58,15 @@ pub trait Vfs: Send + Sync + fmt::Debug {
     fn sync_name(&self, folder: &Path) -> Result<()> {
         parent_of(folder).map_or(Ok(()), |parent| self.sync_dir(parent))
     }
-    /// Whether this name is taken, by whatever.
+    /// Whether something has this name, of whatever type.
     fn exists(&self, path: &Path) -> Result<bool>;
-    /// Takes the exclusive lock of the file at `path`, which is made if need be. `None`: somebody else holds it.
+    /// Takes the exclusive lock of the file at `path`, which is made if it is missing. `None`: another owner holds it.
     fn try_lock(&self, path: &Path) -> Result<Option<Box<dyn FileLock>>>;
-    /// Takes the exclusive lock of the folder itself, where folders have one. `None`: somebody else holds it.
+    /// Takes the exclusive lock of the folder itself, where folders have one. `None`: another owner holds it.
     fn try_lock_folder(&self, path: &Path) -> Result<Option<Box<dyn FileLock>>>;
 
-    /// The same files, with every path below `folder` leading into what is this folder now, wherever it is moved to and whatever
-    /// is put in its place. `None`: paths are followed as they are.
+    /// The same file system, but every path below `folder` leads into the folder that is there now, even if it is moved or
+    /// replaced later. `None`: paths are followed as they are.
     fn anchored(&self, _folder: &Path) -> Result<Option<Arc<dyn Vfs>>> {
         Ok(None)
     }
@@ -76,17 +76,17 @@ pub trait Vfs: Send + Sync + fmt::Debug {
         Ok(())
     }
 
-    /// The path without links, where that can be told.
+    /// The path without links, if it can be resolved.
     fn real_path(&self, path: &Path) -> PathBuf {
         path.to_path_buf()
     }
 
-    /// What `path` is on, or will be once it is made: what the nearest folder above it is on. Changes nothing.
+    /// The file system of `path`, or the one it will be on: that of the nearest existing folder above it. Changes nothing.
     fn file_system(&self, _path: &Path) -> FileSystem {
         FileSystem::Local
     }
 
-    /// A number by chance: another one for each call, process and machine. A simulation has its own.
+    /// A random number, different for each call, process and machine. A simulation has its own source.
     fn random(&self) -> u64 {
         RandomState::new().build_hasher().finish()
     }
@@ -98,16 +98,16 @@ pub trait VfsFile: Send + Sync + fmt::Debug {
     fn path(&self) -> &Path;
     /// Its length in bytes.
     fn len(&self) -> Result<u64>;
-    /// Reads at `offset`; fewer bytes than asked for only at the end of the file or when interrupted.
+    /// Reads at `offset`; returns fewer bytes than requested only at the end of the file or when interrupted.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize>;
     /// Writes at `offset`, possibly fewer bytes than given; a hole before `offset` reads as zeros.
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<usize>;
     /// Cuts or extends (with zeros) to `len` bytes.
     fn set_len(&self, len: u64) -> Result<()>;
-    /// Flushes data, and of the metadata what is needed to read it (`fdatasync`).
+    /// Flushes the data, and the metadata that is needed to read it (`fdatasync`).
     fn sync_data(&self) -> Result<()>;
 
-    /// Whether the path that it was opened under still leads to it; [`FileError::gone`] if not. One call to the system.
+    /// Checks that its path still leads to it; [`FileError::gone`] if not. One system call.
     fn check_in_place(&self) -> Result<()> {
         Ok(())
     }
@@ -117,7 +117,7 @@ pub trait VfsFile: Send + Sync + fmt::Debug {
         Ok(self.len()? == 0)
     }
 
-    /// Fills as much of `buffer` as the file has from `offset` on; the number of bytes read.
+    /// Fills as much of `buffer` as the file has from `offset` on; returns the number of bytes read.
     fn read_full_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
         let mut done = 0;
         while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
@@ -129,7 +129,7 @@ pub trait VfsFile: Send + Sync + fmt::Debug {
         Ok(done)
     }
 
-    /// Writes all of `bytes` at `offset`. A failure may leave a part of them written.
+    /// Writes all of `bytes` at `offset`. A failure may leave them partly written.
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         let mut done = 0;
         while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
@@ -141,8 +141,8 @@ pub trait VfsFile: Send + Sync + fmt::Debug {
         Ok(())
     }
 
-    /// The same, bypassing the operating system's cache where it lets us: for what is flushed right after and not read soon. Only
-    /// whole pages can go that way: `bytes` should begin and end, and `offset` be, at a multiple of a page.
+    /// The same, bypassing the operating system's cache if possible: for bytes that are flushed right after and not read soon.
+    /// Works only with whole pages: `offset` and the memory of `bytes` should be aligned to a page, and its length a multiple of one.
     fn write_all_direct_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         self.write_all_at(bytes, offset)
     }

@@ -1,22 +1,21 @@
-//! What kind of file system a folder is on, as far as it matters to a store: whether its files are this machine's alone. On
-//! one that others share, the lock and the memory map are not seen by them, and a flush need not reach a device.
+//! The type of file system that a folder is on, as far as it matters to a store: whether this machine alone uses its files. On
+//! a shared one, other machines do not see the lock and the memory map, and a flush need not reach a device.
 
 use std::path::{Path, PathBuf};
 
-/// Whose a file system is.
+/// Whether a file system is local.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileSystem {
-    /// This machine's, or nothing is known against it.
+    /// On this machine, or not known to be elsewhere.
     Local,
-    /// Another machine's, or a program's of which nothing is known.
+    /// On another machine, or provided by an unknown program.
     Network {
-        /// What the operating system calls it: `nfs4`, `fuse.sshfs`, `smbfs`, ...
+        /// The operating system's name for it: `nfs4`, `fuse.sshfs`, `smbfs`, ...
         kind: String,
     },
 }
 
-/// File systems that keep their files on another machine, or on the host of a virtual one, by the names that Linux and macOS
-/// have for them.
+/// File systems that keep their files on another machine, or on the host of a virtual one, by their names on Linux and macOS.
 const NETWORK: [&str; 34] = [
     "9p",
     "AppleVirtIOFS",
@@ -54,8 +53,8 @@ const NETWORK: [&str; 34] = [
     "xtreemfs",
 ];
 
-/// Programs behind FUSE that keep their files in another folder or device of this machine. Behind any other nothing is known:
-/// most of them (sshfs, s3fs, rclone, ...) speak to a server.
+/// Programs behind FUSE that keep their files in another folder or device of this machine. Any other is assumed to be remote:
+/// most of them (sshfs, s3fs, rclone, ...) use a server.
 const LOCAL_PROGRAMS: [&str; 16] = [
     "bindfs",
     "cryfs",
@@ -78,7 +77,7 @@ const LOCAL_PROGRAMS: [&str; 16] = [
 impl FileSystem {
     /// The file system with this name.
     pub fn of_kind(kind: &str) -> Self {
-        // A block device behind FUSE (`fuseblk`) is one of this machine.
+        // A block device behind FUSE (`fuseblk`) is local.
         let behind_fuse = match kind.strip_prefix("fuse") {
             Some("") => true,
             Some(rest) => rest.strip_prefix('.').is_some_and(|program| !LOCAL_PROGRAMS.contains(&program)),
@@ -88,7 +87,7 @@ impl FileSystem {
     }
 }
 
-/// The nearest folder at or above `path` for which `exists` answers yes.
+/// The nearest folder at or above `path` for which `exists` returns true.
 pub(crate) fn nearest_existing(path: &Path, exists: impl Fn(&Path) -> bool) -> PathBuf {
     let named = path.ancestors().filter(|ancestor| !ancestor.as_os_str().is_empty());
     named.into_iter().find(|ancestor| exists(ancestor)).unwrap_or(Path::new(".")).to_path_buf()

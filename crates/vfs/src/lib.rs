@@ -1,5 +1,5 @@
-//! Files and time as the engine needs them: a small trait with two implementations, the operating system and a simulated
-//! disk that keeps written and durable bytes apart. Everything but LMDB does its I/O through this crate.
+//! Files and time as the engine needs them: a small trait with two implementations, the operating system and a simulated disk
+//! that keeps written and durable bytes apart. All I/O except LMDB's goes through this crate.
 
 mod aside;
 mod atomic_file;

@@ -1,5 +1,5 @@
-//! Looking a store or a log through on its own thread, so that no caller waits for it longer than it likes and everybody can end it: the
-//! caller, the closing of the store or log, the end of an environment. Knows nothing of what is looked at.
+//! Verifies a store or a log on a separate thread, so that a caller waits only as long as it wants, and so that the caller, the
+//! closing of the store or log, or the end of an environment can cancel it. Knows nothing of what is verified.
 
 use std::{
     fmt,
@@ -18,7 +18,7 @@ use crate::FileError;
 
 const THREAD_NAME: &str = "ledgerstone-verify";
 
-/// A verification under way, or its outcome. Clones are of the same one.
+/// A verification under way, or its outcome. Clones refer to the same one.
 pub struct Verification<R> {
     shared: Arc<Shared<R>>,
 }
@@ -30,14 +30,14 @@ struct Shared<R> {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What a verification does, and what it has come to when it did not get to its end.
+/// What a verification does, and its outcome when it does not finish.
 #[derive(Debug)]
 pub struct Plan<V, R> {
-    /// Looks everything through; ends early once its argument answers yes.
+    /// Verifies everything; ends early once its argument returns true.
     pub verify: V,
-    /// It was ended.
+    /// The outcome of a cancelled one.
     pub when_cancelled: fn() -> R,
-    /// It panicked.
+    /// The outcome of one that panicked.
     pub when_panicked: fn() -> R,
 }
 
@@ -54,12 +54,12 @@ impl<R> fmt::Debug for Verification<R> {
 }
 
 impl<R> Verification<R> {
-    /// Nobody wants the outcome any more: it ends at the next frame or page. Does not wait for that.
+    /// Cancels it: it ends at the next frame or page. Does not wait for that.
     pub fn cancel(&self) {
         self.shared.cancelled.store(true, Ordering::Release);
     }
 
-    /// The same, and waits until it has ended.
+    /// Cancels it and waits until it has ended.
     pub fn end(&self) {
         self.cancel();
         let thread = self.shared.thread.lock().take();
@@ -87,7 +87,7 @@ impl<R> Verification<R> {
 }
 
 impl<R: Clone> Verification<R> {
-    /// The outcome, if there is one within `limit`.
+    /// The outcome, if it is available within `limit`.
     pub fn wait(&self, limit: Duration) -> Option<R> {
         let mut outcome = self.shared.outcome.lock();
         if outcome.is_none() {
@@ -103,7 +103,7 @@ pub struct Verifications<R> {
 }
 
 struct Running<R> {
-    /// None begins any more.
+    /// No other one can begin.
     ended: bool,
     list: Vec<Verification<R>>,
 }
@@ -111,9 +111,9 @@ struct Running<R> {
 /// Why a verification did not begin.
 #[derive(Clone, Debug)]
 pub enum NotBegun {
-    /// What it would look at is closed.
+    /// The store or log is closed.
     Ended,
-    /// There is no thread to be had.
+    /// No thread could be started.
     NoThread(FileError),
 }
 
@@ -132,7 +132,7 @@ impl<R> fmt::Debug for Verifications<R> {
 }
 
 impl<R: Send + 'static> Verifications<R> {
-    /// Begins one.
+    /// Begins a verification.
     ///
     /// # Errors
     /// [`NotBegun`].
@@ -161,7 +161,7 @@ impl<R: Send + 'static> Verifications<R> {
         Ok(verification)
     }
 
-    /// Ends them all, and waits until they have ended. None begins any more.
+    /// Ends them all, and waits until they have ended. No other one can begin.
     pub fn end(&self) {
         let list = {
             let mut running = self.running.lock();

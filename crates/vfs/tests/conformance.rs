@@ -1,5 +1,5 @@
-//! One list of claims, held against the operating system, the simulated disk and a slow one: what a test proves on the
-//! simulation counts only if all mean the same by each call.
+//! One list of claims, checked on the operating system, the simulated disk and a slow one: a test on the simulation proves
+//! something only if each call means the same on all of them.
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test")]
 
 mod support;
@@ -85,7 +85,7 @@ fn bytes_are_read_where_they_were_written_and_holes_are_zero() {
     });
 }
 
-/// Whole pages of aligned memory may go round the cache, the rest not: what is read is the same, whichever handle wrote last.
+/// Whole pages of aligned memory may bypass the cache, other writes not: reads see the same, whichever handle wrote last.
 #[test]
 fn what_is_written_directly_is_what_is_read() {
     on_all(|vfs, folder| {
@@ -99,7 +99,7 @@ fn what_is_written_directly_is_what_is_read() {
         let mut expected = vec![7; 6 * 4096];
         expected[4096..5 * 4096].copy_from_slice(pages);
         assert!(content(vfs, &path) == expected, "through another handle");
-        // Memory, length and offset that are not whole pages, over what lies in the cache.
+        // Memory, length and offset that are not aligned to pages, over bytes in the cache.
         file.write_all_direct_at(&memory[start + 1..][..4096], 0).unwrap();
         file.write_all_direct_at(&pages[..100], 8192).unwrap();
         file.write_all_direct_at(&pages[..4096], 12_300).unwrap();
@@ -246,8 +246,8 @@ fn a_file_in_the_making_spares_what_is_not_ours() {
         put("a.tmp5", b"");
         assert!(remove_leftovers(vfs, &target).unwrap());
         assert!(!remove_leftovers(vfs, &target).unwrap());
-        // Bug: behind a name that was free nothing was removed, ever. Mechanism: names are taken in order, and so were looked through up to
-        // the first free one; but what made somebody take a later one may be gone. Fix: all of them are looked at.
+        // Bug: after a free name nothing was ever removed. Mechanism: names are taken in order, and so were searched up to the
+        // first free one; but the file that made an attempt take a later one may be gone. Fix: all of them are examined.
         let left = ["a", "a.tmp", "a.tmp2"].map(str::to_owned);
         assert_eq!(names(vfs, folder), BTreeSet::from(left));
         for number in 1..8 {
@@ -326,7 +326,7 @@ fn a_lock_has_one_holder_until_it_is_dropped() {
     });
 }
 
-/// Windows keeps an open file's name; what is tested here is what Unix promises to readers of recycled files.
+/// Windows keeps an open file's name; this tests what Unix promises to readers of recycled files.
 #[cfg(unix)]
 #[test]
 fn an_open_file_outlives_its_name() {

@@ -1,4 +1,4 @@
-//! Calls that are told to fail, a device that is full, bits that rot.
+//! Planned failures of calls, a device that is full, bits that rot.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::{path::Path, sync::Arc};

@@ -1,11 +1,11 @@
-//! One budget for the process: whoever keeps handles gives way by when they were used, whosever they are.
+//! One budget for the process: caches give way in the order of use, across all of them.
 
 use std::sync::Arc;
 
 use ledgerstone_vfs::handle_budget::{HandleCache, give_way, join, keep_within, use_number};
 use parking_lot::Mutex;
 
-/// Only the numbers of the uses.
+/// Has only the numbers of the uses.
 #[derive(Default)]
 struct Cache(Mutex<Vec<u64>>);
 
@@ -44,7 +44,7 @@ impl HandleCache for Cache {
     }
 }
 
-/// One test: the budget is the process's.
+/// Only one test: the budget is the process's.
 #[test]
 fn caches_share_one_budget_and_the_oldest_gives_way() {
     let (first, second) = (Cache::joined(), Cache::joined());

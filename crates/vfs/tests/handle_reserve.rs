@@ -1,7 +1,7 @@
-//! What the engine opens in the middle of its work is opened although the rest of the process has used up its handles.
+//! The engine can open files in the middle of its work although the rest of the process has used up its handles.
 //!
-//! Bug: readers used up the handles that the journal needed, and the store was poisoned. Mechanism: a shortage of handles was taken for a
-//! failing device. Fix: some are kept in reserve, which nobody else may use, and an opening that could not work is refused.
+//! Bug: readers used up the handles that the journal needed, and the store was poisoned. Mechanism: a shortage of handles was
+//! treated as a failing device. Fix: some are kept in a reserve for the engine alone, and an opening that could not work is refused.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test")]
 
@@ -10,12 +10,12 @@ use std::{env, fs::File, path::PathBuf, process};
 use ledgerstone_vfs::{OpenHow, OsVfs, Vfs};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-/// Handles of the rest of the process, until there are no more.
+/// Takes all handles that are left, as the rest of the process.
 fn all_that_are_left() -> Vec<File> {
     std::iter::from_fn(|| File::open("/dev/null").ok()).collect()
 }
 
-/// One test: the limit is the process's.
+/// Only one test: the limit is the process's.
 #[test]
 fn the_engine_opens_what_it_needs_when_others_have_taken_all_handles() {
     let folder: PathBuf = env::temp_dir().join(format!("ledgerstone-reserve-{}", process::id()));
@@ -32,19 +32,19 @@ fn the_engine_opens_what_it_needs_when_others_have_taken_all_handles() {
         opened.push(OsVfs.open(&folder.join(number.to_string()), OpenHow::CreateNew).unwrap());
         OsVfs.sync_dir(&folder).unwrap();
     }
-    // Without a reserve of its own no other one begins.
+    // Without a separate reserve no other store begins.
     let other = folder.join("other");
     drop(taken);
     OsVfs.create_dir_all(&other).unwrap();
     let mut taken = all_that_are_left();
-    // Enough for its part of the reserve, and not for what it would open.
+    // Enough for its share of the reserve, but not for the files that it would open.
     taken.truncate(taken.len() - 10);
     let refused = OsVfs.try_lock(&other.join("LOCK")).unwrap_err();
     assert!(refused.is_shortage(), "{refused}");
     drop(taken);
     let second = OsVfs.try_lock(&other.join("LOCK")).unwrap().unwrap();
 
-    // What was used of the reserve is filled up again.
+    // The used part of the reserve is refilled.
     let taken = all_that_are_left();
     for number in 4..8 {
         opened.push(OsVfs.open(&folder.join(number.to_string()), OpenHow::CreateNew).unwrap());

@@ -1,9 +1,9 @@
-//! What stands in the place of a file on a real disk: links, queues, sockets, other folders.
+//! What a real disk may have in place of a file: links, queues, sockets, other folders.
 //!
-//! Bug: files were opened by path and as they came, so a link was followed and what it led to emptied, a FIFO waited for its other
-//! end for ever, and a store whose folder was renamed wrote into the one that took its place. Mechanism: `open(2)` without
-//! `O_NOFOLLOW` and `O_NONBLOCK`, paths resolved anew by each call. Fix: one place opens every name, relative to the folder that is
-//! held open, and looks at what it got.
+//! Bug: files were opened by path without a check, so a link was followed and its target emptied, a FIFO waited for its other
+//! end for ever, and a store whose folder was renamed wrote into the one that replaced it. Mechanism: `open(2)` without
+//! `O_NOFOLLOW` and `O_NONBLOCK`, paths resolved anew by each call. Fix: one place opens every name, relative to the folder
+//! that is held open, and checks what it got.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test")]
 
@@ -167,7 +167,7 @@ fn a_folder_that_is_held_keeps_its_inode_and_its_lock() {
     drop(lock);
 }
 
-/// A child process that inherits a handle keeps a file, and a lock, that its parent has given back.
+/// A child process that inherits a handle keeps a file, and a lock, that its parent has released.
 #[cfg(target_os = "linux")]
 #[test]
 fn no_handle_is_inherited() {

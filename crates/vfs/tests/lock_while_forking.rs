@@ -1,7 +1,7 @@
 //! Bug: a store that was closed and opened again at once was now and then `ERR_LOCKED`, by its own process.
 //! Mechanism: another thread was starting a child process; between fork and exec the child has a copy of every handle, and a
 //! lock lives as long as any copy of its handle.
-//! Fix: the lock is given back explicitly, which ends it whoever has copies.
+//! Fix: the lock is released explicitly, which ends it even if others have copies.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]

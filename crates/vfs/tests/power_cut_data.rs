@@ -1,4 +1,4 @@
-//! What a power cut may do to a file's bytes, and what it must not: each claim over many seeds of one moment.
+//! What a power cut may do to a file's bytes, and what it must not do: each claim over many seeds of one moment.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "a test")]
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
@@ -23,7 +23,7 @@ fn outcomes(disk: &SimDisk) -> impl Iterator<Item = Vec<u8>> {
     (0..SEEDS).map(|seed| disk.power_cut_seeded(seed).read_file("/a").unwrap())
 }
 
-/// How a sector that was `old` and should have become `new` was found.
+/// The state of a sector that was `old` and should have become `new`.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Found {
     Old,
@@ -160,7 +160,7 @@ fn a_flush_makes_only_its_own_file_durable() {
     assert!((0..SEEDS).all(|seed| disk.power_cut_seeded(seed).read_file("/b").unwrap() == [2; 512]));
 }
 
-/// What kernels do: the pages of a failed flush count as clean. The second flush has nothing to do and says so.
+/// As in real kernels: the pages of a failed flush count as clean. The second flush has nothing to do and reports success.
 #[test]
 fn a_failed_flush_is_not_healed_by_the_next_one() {
     for fault in [Fault::SyncFails, Fault::Io, Fault::NoSpace] {
@@ -260,7 +260,7 @@ fn random_histories_agree_with_a_model() {
                 }
                 5 => {
                     file.set_len(offset as u64).unwrap();
-                    // Cut and grown again: what lies behind the cut may be old or zero until the next flush.
+                    // Cut and grown again: the bytes after the cut may be old or zero until the next flush.
                     dirty.extend(offset / SECTOR..now.len().div_ceil(SECTOR));
                     now.resize(offset, 0);
                     failed.split_off(&offset.div_ceil(SECTOR));
@@ -310,7 +310,7 @@ fn random_histories_agree_with_a_model() {
     }
 }
 
-/// A small generator of the test's own (xorshift), so that it does not share a fault with what it tests.
+/// A small separate generator (xorshift), so that it does not share a fault with the tested one.
 struct Steps(u64);
 
 impl Steps {

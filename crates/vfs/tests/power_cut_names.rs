@@ -1,4 +1,4 @@
-//! What a power cut may do to names: operations of a folder that was not flushed are lost from the last one backwards.
+//! What a power cut may do to names: the operations of an unflushed folder are lost from the last one backwards.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::{collections::BTreeSet, path::Path};
@@ -125,7 +125,7 @@ fn after_a_failed_folder_flush_no_later_one_stores_the_names() {
     assert_eq!(outcomes(&disk), set(["", "/a=1", "/a=1 /b=2"]));
 }
 
-/// With the power cut at each operation in turn, and the fault that the helper exists to prevent as the counter-proof.
+/// The power is cut at each operation in turn; the counter-proof has the fault that the helper prevents.
 #[test]
 fn writing_atomically_leaves_the_old_or_the_new_bytes_at_every_cut() {
     let careless = |disk: &SimDisk| -> ledgerstone_vfs::Result<()> {

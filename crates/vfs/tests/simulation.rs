@@ -1,4 +1,4 @@
-//! The simulation itself: where the power goes, what a killed process leaves, that a seed replays, what is counted.
+//! The simulation itself: where the power is cut, what a killed process leaves, that a seed replays, what is counted.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::{collections::BTreeSet, path::Path, thread};

@@ -1,4 +1,4 @@
-//! Owns the view, the flushed mark and the bound on what waits. Locks: `state` is held for a few instructions and never
+//! Owns the view, the flushed mark and the bound on what is pending. Locks: `state` is held for a few instructions and never
 //! across I/O or a call into the flusher.
 
 use std::{
@@ -20,7 +20,7 @@ use crate::{Delta, FlushFailure, Flusher, Pacing, View, throttle::Throttle};
 pub enum Step {
     /// A delta was flushed, or a slice of background work done: look again at once.
     Worked,
-    /// Nothing is due before this much time has passed; `None`: not until somebody writes or asks.
+    /// Nothing is due before this much time has passed; `None`: not until somebody writes or requests a flush.
     Idle(Option<Duration>),
     /// No room on the device: try again after [`Pacing::RETRY`].
     Blocked,
@@ -30,16 +30,16 @@ pub enum Step {
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    /// Somebody wants everything up to here flushed.
+    /// A caller wants everything up to here flushed.
     requested_seq: u64,
-    /// When the first write came into the active delta, on the clock's monotonic time.
+    /// When the active delta got its first write, on the clock's monotonic time.
     filling_since: Option<Duration>,
     pub(crate) closing: bool,
     runs: u64,
     last_flush: Duration,
 }
 
-/// Decides when deltas are frozen and flushed; tells readers where to look and writers when to wait.
+/// Decides when deltas are frozen and flushed, what readers look at and when writers wait.
 #[derive(Debug)]
 pub struct Coordinator<D: Delta, E: Clone> {
     view: RwLock<Arc<View<D>>>,
@@ -65,7 +65,7 @@ pub struct Coordinator<D: Delta, E: Clone> {
 }
 
 impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
-    /// Starts with `active`, which may already hold what recovery replayed, above a state flushed up to `flushed_seq`.
+    /// Starts with `active`, which may already hold what recovery replayed, on top of a state that is flushed up to `flushed_seq`.
     pub fn new(clock: Arc<dyn Clock>, pacing: Pacing, active: Arc<D>, epoch: u64, flushed_seq: u64) -> Self {
         let filling_since = (active.last_seq() > flushed_seq).then(|| clock.monotonic());
         Self {
@@ -88,12 +88,12 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
         }
     }
 
-    /// The arrangement to read from.
+    /// The view to read from.
     pub fn view(&self) -> Arc<View<D>> {
         Arc::clone(&self.view.read())
     }
 
-    /// The version of [`view`](Self::view) without taking it.
+    /// The version of [`view`](Self::view), without taking it.
     pub fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
@@ -133,12 +133,12 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
         self.blocked.load(Ordering::Acquire)
     }
 
-    /// What the last flush had no room for, while that is so.
+    /// The error of the last flush that found no room, while that lasts.
     pub fn blocked_by(&self) -> Option<E> {
         if self.is_blocked() { self.blocked_by.lock().clone() } else { None }
     }
 
-    /// The writer put `bytes` more into the active delta, `first` being true for a delta that was empty.
+    /// The writer added `bytes` to the active delta; `first`: the delta was empty before.
     pub fn note_write(&self, bytes: u64, first: bool) {
         let before = self.pending.fetch_add(bytes, Ordering::Relaxed);
         let filled = before < self.pacing.flush_bytes && before.saturating_add(bytes) >= self.pacing.flush_bytes;
@@ -151,15 +151,15 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
         }
     }
 
-    /// Somebody waits for everything up to `seq` to be flushed.
+    /// A caller waits until everything up to `seq` is flushed.
     pub fn request(&self, seq: u64) {
         let mut state = self.state.lock();
         state.requested_seq = state.requested_seq.max(seq);
         self.work.notify_all();
     }
 
-    /// Blocks until `seq` is flushed. A flush that goes on is waited for; one that finds no room again and again for [`Pacing::PATIENCE`] is not,
-    /// and what it has no room for is the answer. Not for a thread that flushes.
+    /// Blocks until `seq` is flushed. Waits for a flush that makes progress. When flushes find no room for
+    /// [`Pacing::PATIENCE`], returns their error. Not for a thread that flushes.
     pub fn wait_flushed(&self, seq: u64) -> Result<(), E> {
         self.request(seq);
         let mut state = self.state.lock();
@@ -185,7 +185,7 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
         }
     }
 
-    /// One round: flushes what is due. Never blocks for work; the flusher's own I/O is all it waits for.
+    /// One round: flushes what is due. Never blocks to wait for work, only for the flusher's own I/O.
     pub fn step(&self, flusher: &dyn Flusher<D, Error = E>) -> Step {
         if self.failure.get().is_some() {
             return Step::Failed;
@@ -205,7 +205,7 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
             Ok(()) => {
                 self.publish(&frozen, start);
                 flusher.published(frozen);
-                // Whoever waits for room looks again, now that the flusher itself holds nothing any more.
+                // Writers that wait for room look again, now that the flusher itself holds nothing any more.
                 self.nudge();
                 Step::Worked
             }
@@ -213,7 +213,7 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
         }
     }
 
-    /// `None`: the active delta is to be flushed now; otherwise how long there is nothing to do.
+    /// `None`: flush the active delta now. Otherwise how long nothing is due.
     fn due(&self, active: &Arc<D>) -> Option<Step> {
         let last_seq = active.last_seq();
         if last_seq <= self.flushed_seq() {
@@ -228,7 +228,7 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
         if left.is_zero() { None } else { Some(Step::Idle(Some(left))) }
     }
 
-    /// Whether a step that found nothing to do has been overtaken. `timed`: it has set itself a time.
+    /// Whether new work came after a step that found nothing to do. `timed`: that step set a time limit.
     pub(crate) fn overlooked(&self, state: &State, timed: bool) -> bool {
         let active = Arc::clone(&self.view.read().active);
         let filled = active.last_seq() > self.flushed_seq();
@@ -238,7 +238,7 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
     fn idle(&self, flusher: &dyn Flusher<D, Error = E>, idle: Step) -> Step {
         match flusher.chore() {
             Ok(more) => {
-                // What had no room here was a chore, and it has been done.
+                // The chore that found no room has been done.
                 self.blocked.store(false, Ordering::Release);
                 if more { Step::Worked } else { idle }
             }
@@ -278,7 +278,7 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
             });
             self.version.store(slot.version, Ordering::Release);
         }
-        // What readers hold is counted anew before this one joins it: everybody who captured the old view is about to let go.
+        // Counts anew what readers hold before this delta is added: every reader that captured the old view is about to release it.
         self.pinned_bytes();
         self.retired.lock().push(Arc::downgrade(frozen));
         self.flushed.fetch_max(frozen.last_seq(), Ordering::AcqRel);
@@ -315,7 +315,7 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
         self.progress.notify_all();
     }
 
-    /// Readers let go of something, or writing stopped elsewhere: whoever waits looks again.
+    /// Readers released something, or writing stopped elsewhere: waiting writers look again.
     pub fn nudge(&self) {
         self.pinned_bytes();
         let _state = self.state.lock();

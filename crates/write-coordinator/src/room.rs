@@ -1,47 +1,47 @@
-//! Whether the next transaction is let in, and the waiting for it. Two bounds: on what is not flushed, and on that together with what is
-//! flushed and still held.
+//! Whether the next transaction may enter, and the waiting for it. Two bounds: on unflushed bytes, and on those together with
+//! flushed bytes that readers still hold.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
 use crate::{Coordinator, Delta, Pacing};
 
-/// Whether the next transaction may come in.
+/// Whether the next transaction may enter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Crowding {
-    /// It may.
+    /// It may enter.
     None,
-    /// Not now, but there will be room by and by while the flusher works: look again after a [`Pacing::SLICE`].
+    /// Not now, but room comes gradually while the flusher works: look again after a [`Pacing::SLICE`].
     Paced,
-    /// Not before something is let go of.
+    /// Not before something is flushed or released.
     Full(Full),
 }
 
-/// What there is too much of.
+/// What fills the room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Full {
-    /// What is not flushed: a flush has to end.
+    /// Unflushed bytes: a flush must finish.
     Pending,
-    /// What is flushed and still held: readers have to let go.
+    /// Flushed bytes that are still held: readers must release them.
     Pinned,
 }
 
 impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
-    /// Whether too much waits for the next transaction to be let in.
+    /// Whether too much is pending for the next transaction to enter.
     pub fn is_crowded(&self) -> bool {
         self.crowding() != Crowding::None
     }
 
-    /// Whether the next transaction is let in, and if not, when to ask again.
+    /// Whether the next transaction may enter, and if not, when to ask again.
     pub fn crowding(&self) -> Crowding {
         self.crowding_at(|| self.clock.monotonic(), self.pinned.load(Ordering::Relaxed))
     }
 
-    /// The same for one who holds what was flushed itself, and does not wait for that.
+    /// The same for a caller that itself holds flushed bytes: it does not wait for their release.
     pub fn crowding_for_holder(&self) -> Crowding {
         self.crowding_at(|| self.clock.monotonic(), 0)
     }
 
-    /// What there is too much of for anybody to be let in, if there is.
+    /// What fills the room so that no transaction may enter; `None` if there is room.
     pub fn full(&self) -> Option<Full> {
         self.full_with(self.pending_bytes(), self.pinned.load(Ordering::Relaxed))
     }
@@ -56,13 +56,13 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
         }
     }
 
-    /// The clock is only asked when it matters: every commit comes by here.
+    /// Asks the clock only when it matters: every commit comes through here.
     fn crowding_at(&self, now: impl FnOnce() -> Duration, pinned: u64) -> Crowding {
         let pending = self.pending_bytes();
         if let Some(full) = self.full_with(pending, pinned) {
             return Crowding::Full(full);
         }
-        // A full device drains nothing: what is left up to the bound is its reserve.
+        // A full device drains nothing: the room that is left up to the bound is its reserve.
         if pending < self.pacing.paced_from_bytes() || self.is_blocked() {
             return Crowding::None;
         }
@@ -70,8 +70,8 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
         if pending < bound { Crowding::None } else { Crowding::Paced }
     }
 
-    /// Blocks until there is room, at most for `patience`. Whether there is. `holds` tells whether the caller holds what was flushed itself:
-    /// then it does not wait for that.
+    /// Blocks until there is room, at most for `patience`; returns whether there is. `holds` tells whether the caller itself
+    /// holds flushed bytes: then it does not wait for their release.
     pub fn wait_for_room(&self, patience: Duration, holds: &dyn Fn() -> bool) -> bool {
         let deadline = self.clock.monotonic().saturating_add(patience);
         let mut state = self.state.lock();
@@ -80,7 +80,7 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
             if self.crowding_at(|| now, self.pinned.load(Ordering::Relaxed)) == Crowding::None {
                 return true;
             }
-            // What readers hold is looked at anew: who let go of it may not have been able to say so.
+            // What readers hold is counted anew: a reader that released it may not have been able to report that.
             let mut crowding = self.crowding_at(|| now, self.pinned_bytes());
             if crowding == Crowding::Full(Full::Pinned) && holds() {
                 crowding = self.crowding_at(|| now, 0);

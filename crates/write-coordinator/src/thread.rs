@@ -25,7 +25,7 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
         Ok(())
     }
 
-    /// Flushes what is left and joins the thread. On a full device or after a failure what is left stays unflushed.
+    /// Flushes what is left and joins the thread. On a full device or after a failure the rest stays unflushed.
     pub fn close(&self) {
         {
             let mut state = self.state.lock();
@@ -54,7 +54,7 @@ impl<D: Delta, E: Clone + Send + Sync + 'static> Coordinator<D, E> {
                     }
                 }
                 Step::Idle(left) => {
-                    // Looked at again under the lock: what came between the step and here must not be slept over.
+                    // Checked again under the lock, so that work that came after the step is not slept over.
                     if self.overlooked(&state, left.is_some()) {
                         continue;
                     }

@@ -1,20 +1,20 @@
-//! Lets writers in at the rate at which the flusher drains, from [`Pacing::paced_from_bytes`] on.
+//! Lets writers enter at the rate at which the flusher drains, from [`Pacing::paced_from_bytes`] on.
 //!
-//! What may be pending rises from there towards the hard bound while a flush goes on: in each half of the time that a flush
-//! is expected to take, by half of what is left. So writers begin at about the flusher's own rate and never meet the hard
-//! bound at full speed, however wrong the expectation is. It rises in steps of [`Pacing::SLICE`]: who waits looks that often.
+//! During a flush the pending bytes may rise from there towards the hard bound: in each half of the expected time of a flush,
+//! by half of what is left. So writers start at about the flusher's own rate and never hit the hard bound at full speed,
+//! however wrong the expectation is. The bound rises in steps of [`Pacing::SLICE`]; waiting writers look again that often.
 
 use std::time::Duration;
 
 use crate::Pacing;
 
-/// What a byte is expected to take before any flush was measured.
+/// Assumed time per byte before a flush was measured.
 const GUESS: Duration = Duration::from_nanos(16);
 
 #[derive(Debug)]
 pub(crate) struct Throttle {
     pacing: Pacing,
-    /// How long a flush of `flush_bytes` takes, a moving mean.
+    /// Expected duration of a flush of `flush_bytes`, a moving mean.
     expected: Duration,
     /// Since when writers are paced, on the clock's monotonic time.
     since: Option<Duration>,
@@ -30,7 +30,7 @@ impl Throttle {
         Self { pacing, expected, since: None }
     }
 
-    /// How much may be pending `now`, when it is more than writers may add freely.
+    /// How many bytes may be pending `now`. Asked when more is pending than writers may add freely.
     pub(crate) fn bound_bytes(&mut self, now: Duration) -> u64 {
         let since = *self.since.get_or_insert(now);
         let elapsed = now.saturating_sub(since).as_nanos();
@@ -43,7 +43,7 @@ impl Throttle {
         self.pacing.pending_bound_bytes() - left + u64::try_from(part).unwrap_or(0)
     }
 
-    /// A flush of so many bytes has ended: whoever is paced from now on is paced anew. Small ones tell nothing of the rate.
+    /// A flush of `bytes` has ended, so pacing starts again. Small flushes say nothing about the rate.
     pub(crate) fn flushed(&mut self, bytes: u64, took: Duration) {
         self.since = None;
         if bytes < self.pacing.flush_bytes / 4 || bytes == 0 {

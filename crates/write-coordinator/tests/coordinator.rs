@@ -1,5 +1,5 @@
-//! The coordinator with a delta and a flusher that only count: when it freezes and flushes, whom it tells what, and that
-//! nothing is lost between the two.
+//! The coordinator with a delta and a flusher that only count: when it freezes and flushes, what it reports to whom, and that
+//! nothing is lost in between.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests, also outside of their functions")]
 
 mod support;
@@ -20,17 +20,17 @@ use support::Counted;
 
 type Error = String;
 
-/// The writers' side and the flusher's.
+/// The callers' side and the flusher's.
 struct Store {
     coordinator: Arc<Coordinator<Counted, Error>>,
-    /// The commit lock: the last number, and where it goes.
+    /// The commit lock: the last number, and the delta that takes writes.
     writing: Mutex<(u64, Arc<Counted>)>,
-    /// What was flushed, by the last number of each.
+    /// The last numbers of the flushed deltas.
     flushed: Mutex<Vec<u64>>,
     fails: Mutex<Option<FlushFailure<Error>>>,
     panics: AtomicBool,
     chores: AtomicU64,
-    /// Somebody writes and asks for a flush after the flusher has decided that nothing is due.
+    /// A write and a request for a flush come after the flusher has decided that nothing is due.
     late_write: AtomicBool,
     failures: AtomicU64,
 }
@@ -77,7 +77,7 @@ impl Flusher<Counted> for Store {
 
     fn flush(&self, frozen: &Arc<Counted>) -> Result<(), FlushFailure<Error>> {
         assert!(!self.panics.load(Ordering::Relaxed), "planned");
-        // Nobody is told before it is done, and the view still shows what is being flushed.
+        // No mark announces the flush before it is done, and the view still shows the delta that is being flushed.
         assert!(self.coordinator.flushed_seq() < frozen.last_seq());
         let view = self.coordinator.view();
         assert!(view.frozen.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, frozen)));
@@ -241,7 +241,7 @@ fn what_comes_between_the_flushers_last_look_and_its_sleep_is_not_slept_over() {
     store.coordinator.close();
 }
 
-/// Time stands still: whoever is not woken sleeps for ever.
+/// Time stands still: a waiter that is not woken sleeps for ever.
 #[test]
 fn no_wake_up_is_lost_between_many_writers_and_the_flusher() {
     let clock = SimClock::new(0);

@@ -1,5 +1,5 @@
-//! Writers that saturate the flusher are let in as it drains: in slices, never beyond the hard bound, and never held up for the
-//! length of a flush. Time is the simulated clock's: a flush takes as long as the test says, and writers run in it.
+//! Writers that saturate the flusher enter as it drains: in slices, never beyond the hard bound, and never blocked for the
+//! length of a flush. Time is the simulated clock's: a flush takes as long as the test says, and writers run during it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests, also outside of their functions")]
 
 mod support;
@@ -24,12 +24,12 @@ const PACING: Pacing = Pacing { flush_bytes: FLUSH_BYTES, flush_interval: Durati
 /// How long a flush of a full delta takes, in slices.
 const FLUSH_SLICES: u64 = 50;
 
-/// What a producer that never stops has met with, in slices.
+/// The experience of a producer that never stops, in slices.
 #[derive(Debug, Default)]
 struct Met {
-    /// Slices in which it was let in, at least once.
+    /// Slices in which it entered at least once.
     let_in: u64,
-    /// The longest row of slices in which it was not.
+    /// The longest sequence of slices in which it did not.
     longest_wait: u64,
     waits: u64,
     most_pending: u64,
@@ -68,7 +68,7 @@ impl Rig {
         self.coordinator.note_write(WRITE_BYTES, first);
     }
 
-    /// One slice of a producer that writes for as long as it is let in, `most` times at the most.
+    /// One slice of a producer that writes as long as it may enter, at most `most` times.
     fn produce(&self, most: u64) -> u64 {
         let mut written = 0;
         while written < most && self.coordinator.crowding() == Crowding::None {
@@ -88,7 +88,7 @@ impl Flusher<Counted> for Rig {
         swap(Arc::clone(&writing.1));
     }
 
-    /// The producer goes on meanwhile, as fast as it can.
+    /// The producer continues during the flush, as fast as it can.
     fn flush(&self, frozen: &Arc<Counted>) -> Result<(), FlushFailure<String>> {
         if self.fails.load(Ordering::Relaxed) {
             return Err(FlushFailure::Retry("full".into()));
@@ -130,14 +130,14 @@ fn a_producer_that_saturates_the_flusher_is_let_in_in_nearly_every_slice() {
         rig.produce(FLUSH_BYTES / WRITE_BYTES * 10);
         assert_eq!(rig.coordinator.step(&*rig), Step::Worked);
         if flush == 9 {
-            // The first flushes taught it how long one takes.
+            // The coordinator has measured the first flushes.
             *rig.met.lock() = Met::default();
         }
     }
     let met = rig.met.lock();
     assert!(met.most_pending <= PACING.pending_bound_bytes(), "{met:?}");
     assert!(met.most_pending > PACING.paced_from_bytes() + FLUSH_BYTES / 2, "the room is used: {met:?}");
-    // Without pacing it is let in at once, and then not for the rest of each flush: 49 slices.
+    // Without pacing it enters at once, and then not for the rest of each flush: 49 slices.
     assert!(met.longest_wait <= 2, "{met:?}");
     assert!(met.let_in >= 10 * (FLUSH_SLICES - 4), "{met:?}");
 }
@@ -149,7 +149,7 @@ fn a_flush_that_takes_far_longer_than_expected_never_shuts_the_door_and_one_that
         rig.produce(u64::MAX);
         rig.coordinator.step(&*rig);
     }
-    // Ten times slower than ever: what is let in halves again and again, down to single writes.
+    // Ten times slower than before: what may enter halves again and again, down to single writes.
     let start = rig.clock.monotonic();
     rig.produce(u64::MAX);
     assert_eq!(rig.coordinator.crowding(), Crowding::Paced);
@@ -165,7 +165,7 @@ fn a_flush_that_takes_far_longer_than_expected_never_shuts_the_door_and_one_that
     assert!(by_flush.iter().all(|bytes| *bytes > 0) && by_flush.is_sorted_by(|a, b| a > b), "{by_flush:?}");
     assert!(rig.coordinator.pending_bytes() < PACING.pending_bound_bytes());
     assert_eq!(rig.clock.monotonic(), start + Pacing::SLICE * 4 * u32::try_from(FLUSH_SLICES).unwrap());
-    // However it went: when the flush has ended, writers come as they like.
+    // In any case: after the flush, writers enter freely.
     rig.coordinator.step(&*rig);
     assert!(rig.coordinator.pending_bytes() < PACING.paced_from_bytes());
     assert_eq!(rig.coordinator.crowding(), Crowding::None);
@@ -184,7 +184,7 @@ fn a_full_device_leaves_its_reserve_to_whoever_comes() {
     assert_eq!(rig.coordinator.pending_bytes(), PACING.pending_bound_bytes());
 }
 
-/// Whoever waits in a thread is let in by the clock alone: no flush ends here, and nobody wakes it.
+/// A waiting thread enters by the clock alone: no flush ends here, and nothing wakes it.
 #[test]
 fn threads_that_wait_for_room_share_the_pace_and_lose_nothing() {
     let rig = Rig::new(FLUSH_SLICES);

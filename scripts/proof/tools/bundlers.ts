@@ -158,7 +158,7 @@ async function bundle(tool: Tool, command: Command, format: Format, place: Place
   return sum(outcomes)
 }
 
-/** What the application says, with stores of its own. */
+/** What the application prints, with separate stores. */
 async function start(file: string, env: NodeJS.ProcessEnv = {}): Promise<string> {
   const stores = mkdtempSync(join(tmpdir(), 'ledgerstone-stores-'))
   try {

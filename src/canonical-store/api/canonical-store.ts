@@ -1,4 +1,4 @@
-// The store as its users see it: interfaces only, none of which says how or where the data is kept.
+// The store as its users see it: interfaces only. Nothing here says how or where the data is kept.
 import type { Codec, Json, KeyCodec } from '../../codecs/codec.ts'
 import type { LedgerstoneError } from '../../errors.ts'
 import type { EventId } from '../../event-log/log-types.ts'
@@ -15,13 +15,13 @@ import type { StoreMeta, StoreStats } from './store-stats.ts'
 import type { Sync, Transaction, WriteTxn } from './transaction.ts'
 
 /**
- * A store of typed state and an event log, committed together. Reads are synchronous; writes apply synchronously and are awaited for a
- * {@link Durability}. One writer at a time, over all threads of the process.
+ * A store of typed state and an event log, committed together. Reads are synchronous. Writes are applied synchronously, and awaited for a {@link Durability}.
+ * One writer at a time, over all threads of the process.
  */
 export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposable {
   /** The store's folder, absolute. */
   readonly path: string
-  /** Always there: text keys, JSON values. */
+  /** The collection that every store has: text keys, JSON values. */
   readonly state: Collection<string, Json>
   /** The id that the next event will get. */
   readonly nextEventId: EventId
@@ -29,13 +29,13 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
   readonly oldestEventId: EventId
   /** Why the store stopped taking writes, if it did. */
   readonly failure: LedgerstoneError | undefined
-  /** Locks for keys and other names, for all threads that have this store open. What this handle holds is released when it closes. */
+  /** Locks for keys and other names, shared by all threads that have this store open. What this handle holds is released when it closes. */
   readonly locks: LockManager
   /**
-   * A typed key space. The name and the names of the codecs are stored by the first commit that writes to it; making the object stores
-   * nothing. Same name and same codecs: the same collection. Keys are utf8 and values json by default.
+   * A typed key space. The first commit that writes to it stores its name and the names of its codecs; this call stores nothing. The same name and codecs give the same
+   * collection. Keys are utf8 and values json by default.
    *
-   * @throws {@link CodecError} `ERR_CODEC_MISMATCH` when it is stored with codecs of other names
+   * @throws {@link CodecError} `ERR_CODEC_MISMATCH` when it was stored with codecs of other names
    * @throws {@link InvalidArgumentError}
    *
    * @example
@@ -59,7 +59,7 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    */
   collection<K, V = Json, In = V>(name: string, options: { key: KeyCodec<K>; value?: Codec<V, In> | undefined }): Collection<K, V, In>
   /**
-   * The names of the collections that are stored.
+   * The names of the stored collections.
    *
    * @example
    * ```ts
@@ -68,7 +68,7 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    */
   collections(): string[]
   /**
-   * Removes a collection with all it holds, in one commit. Rejects with `ERR_NOT_FOUND` when there is none; `state` cannot be dropped.
+   * Removes a collection with all its entries, in one commit. Rejects with `ERR_NOT_FOUND` when there is none; `state` cannot be dropped.
    *
    * @example
    * ```ts
@@ -91,11 +91,11 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    */
   snapshot(): Snapshot<E>
   /**
-   * Runs `fn` at once, as the only writer, and applies what it wrote. Throwing in `fn` aborts, leaves no trace, and the error passes
-   * through unchanged. While `fn` runs, reads through the store see its writes, and a write attempted through the store aborts it.
+   * Runs `fn` at once, as the only writer, and applies what it wrote. If `fn` throws, nothing is written, and the error passes through unchanged. While `fn`
+   * runs, reads through the store see its writes, and a write attempted through the store aborts the transaction.
    *
-   * Throws `ERR_ASYNC_TRANSACTION` (fn returned a promise), `ERR_TRANSACTION_OPEN`, `ERR_BUSY` after 5 s behind another thread,
-   * `ERR_BACKPRESSURE` after 5 s of too much unflushed data, `ERR_LIMIT`, `ERR_CODEC_MISMATCH`, `ERR_NO_SPACE`, `ERR_POISONED`, `ERR_CLOSED`.
+   * Throws `ERR_ASYNC_TRANSACTION` (`fn` returned a promise), `ERR_TRANSACTION_OPEN`, `ERR_BUSY` after 5 s behind another thread, `ERR_BACKPRESSURE` after 5 s
+   * of too much unflushed data, `ERR_LIMIT`, `ERR_CODEC_MISMATCH`, `ERR_NO_SPACE`, `ERR_POISONED`, `ERR_CLOSED`.
    *
    * @example
    * ```ts
@@ -109,9 +109,9 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    */
   apply<T>(fn: (tx: Transaction<In>) => Sync<T>): WriteHandle<T>
   /**
-   * {@link apply}, then waits for a durability level. Waits first, in the order of the calls, while the store has too much unflushed
-   * data; otherwise `fn` runs within the call. When it is a full device that keeps that data from being flushed, it rejects with `ERR_NO_SPACE`.
-   * What is `applied` settles in a microtask, unless the event loop has had no turn for about 2 ms: then everything that is awaited settles in its next turn.
+   * {@link apply}, then waits for a durability level. While the store has too much unflushed data, `fn` waits first, in the order of the calls; otherwise it
+   * runs within the call. If a full device keeps that data from being flushed, it rejects with `ERR_NO_SPACE`. A wait for `applied` settles in a microtask,
+   * unless the event loop has had no turn for about 2 ms: then everything that is awaited settles in its next turn.
    *
    * @example
    * ```ts
@@ -125,12 +125,12 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    */
   transact<T>(fn: (tx: Transaction<In>) => Sync<T>, options?: TransactOptions): Promise<Commit<T>>
   /**
-   * A transaction in three phases. Locks for the declared keys are taken, and `preflight`, which may be asynchronous, runs under them. Then, as the only
-   * writer and without any waiting, what it has read is compared with what is there, and `apply` runs. When a writer that took no locks has changed
-   * it, everything begins anew, three times in all. The locks are given back before the commit is awaited, and whatever happens.
+   * A transaction in three phases. It takes locks for the declared keys and runs `preflight`, which may be asynchronous, under them. Then, as the only writer
+   * and without waiting, it compares what the preflight has read with the present state, and runs `apply`. If a writer that took no locks has changed it, all
+   * phases run again, up to three times in all. The locks are given back before the commit is awaited, and in any case.
    *
-   * Rejects with `ERR_PREFLIGHT_REJECTED` (`errors`), `ERR_CONFLICT` (`attempts`), `ERR_LOCK_TIMEOUT`, `ERR_UNDECLARED_KEY`, the signal's reason, what
-   * `keys`, `preflight` and `apply` throw, and with what a transaction rejects with.
+   * Rejects with `ERR_PREFLIGHT_REJECTED` (`errors`), `ERR_CONFLICT` (`attempts`), `ERR_LOCK_TIMEOUT`, `ERR_UNDECLARED_KEY`, the signal's reason, what `keys`,
+   * `preflight` and `apply` throw, and what a transaction rejects with.
    *
    * @example
    * ```ts
@@ -147,9 +147,9 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    */
   transact<P, T>(phases: Phases<In, P, T>, options?: PhasesOptions): Promise<Commit<T>>
   /**
-   * The first phase alone: takes the locks, runs the preflight, gives the locks back and tells whether it would let a transaction through, as of then.
-   * Writes nothing, so it works on a sealed or paused store too. Rejects with what {@link transact} rejects with before its `apply`, but a rejection by
-   * the preflight is a result.
+   * The first phase alone: takes the locks, runs the preflight, gives the locks back, and reports whether the preflight would let a transaction through, as of
+   * now. Writes nothing, so it works on a sealed or paused store too. Rejects with what {@link transact} rejects with before its `apply`; a rejection by the
+   * preflight is a result.
    *
    * @example
    * ```ts
@@ -175,7 +175,7 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    */
   writeTxn(): WriteTxn<In>
   /**
-   * Appends one event, or those of an array, in a commit of their own.
+   * Appends one event, or all events of an array, in one commit.
    *
    * @example
    * ```ts
@@ -184,7 +184,7 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    */
   append(events: In | readonly In[], options?: WriteOptions): Promise<CommitInfo>
   /**
-   * Appends events in a commit of their own, also when an event is an array.
+   * Appends events in one commit, also if an event is an array.
    *
    * @example
    * ```ts
@@ -203,9 +203,9 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    */
   events(range?: EventRange): EventReader<E>
   /**
-   * Events that are there and those that come. A follower that waits keeps a worker alive, whose events another thread may write, but not a process
-   * whose main thread has nothing else to do: nobody could write what it waits for. Where a module's top-level `await` waits for it, Node ends such a
-   * process with code 13, and a line on stderr says why. `close()`, a signal or `break` ends it earlier, with code 0.
+   * The existing events, then new ones as they come. A waiting follower keeps a worker alive, because another thread may write its events. It does not keep a
+   * process alive whose main thread has nothing else to do: no code could write what it waits for. If a module's top-level `await` waits for it, Node ends such
+   * a process with code 13, and a line on stderr says why. `close()`, a signal or `break` ends it earlier, with code 0.
    *
    * @example
    * ```ts
@@ -229,8 +229,8 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    */
   event(id: EventId): EventRecord<E> | undefined
   /**
-   * Drops exactly the events with ids below `before` and resolves, durably, with how many there were. Beyond the end: all. The space comes back by
-   * whole segments. Rejects with `ERR_SEALED`; cannot be aborted.
+   * Drops exactly the events with ids below `before`, and resolves, durably, with their number. Beyond the end: all. The space is freed by whole segments. Rejects with
+   * `ERR_SEALED`; cannot be aborted.
    *
    * @example
    * ```ts
@@ -240,9 +240,9 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    */
   trimEvents(range: { before: EventId }): Promise<number>
   /**
-   * Closes the newest segment of the event log, after flushing everything applied, and resolves with the path of its file, which does not change any
-   * more: copy it to archive it. When nothing has come since the last one was closed, that one's; `undefined` when no closed segment holds an event, because none
-   * was ever written or all are trimmed. Cannot be aborted.
+   * Flushes everything applied and closes the newest segment of the event log. Resolves with the path of its file, which does not change any more: copy it to
+   * archive it. If no event has come since the last one was closed, resolves with that one's path; `undefined` when no closed segment holds an event, because
+   * none was ever written or all are trimmed. Cannot be aborted.
    *
    * @example
    * ```ts
@@ -252,8 +252,8 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    */
   rotateEvents(): Promise<string | undefined>
   /**
-   * The closed segments of the event log, held while they are copied: neither a trim nor retention takes a file away. A folder with such copies is
-   * read by `EventLog.open(folder, { readOnly: true })` of `ledgerstone/event-log`.
+   * The closed segments of the event log, held while they are copied: neither a trim nor retention removes a file. `EventLog.open(folder, { readOnly: true })` of
+   * `ledgerstone/event-log` reads a folder with such copies.
    *
    * @example
    * ```ts
@@ -267,8 +267,8 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    */
   eventSegments(): EventSegments
   /**
-   * Takes no write of any kind, from any thread, until {@link unseal}: each gets `ERR_SEALED`. Resolves, durably, with the newest event, 0 for none;
-   * survives reopening; sealing again gives the same id. Cannot be aborted.
+   * Refuses every write from any thread with `ERR_SEALED`, until {@link unseal}. Resolves, durably, with the newest event, 0 for none. Survives reopening;
+   * sealing again gives the same id. Cannot be aborted.
    *
    * @example
    * ```ts
@@ -278,7 +278,7 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    */
   seal(): Promise<EventId>
   /**
-   * Takes writes again. Harmless when not sealed. Cannot be aborted.
+   * Takes writes again. Does nothing when not sealed. Cannot be aborted.
    *
    * @example
    * ```ts
@@ -288,13 +288,13 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    * ```
    */
   unseal(): Promise<void>
-  /** Whether ingestion is paused, by whomever. */
+  /** Whether any caller has paused ingestion. */
   readonly isPaused: boolean
   /**
-   * Keeps writers of all threads out, at once. Resolves when no transaction is open and all that is applied is durable. Meanwhile `transact`, `append`,
-   * `put` and `delete` wait, in order, and `apply` and `writeTxn` throw `ERR_PAUSED`; so does whoever paused, if it awaits a write. Pauses are counted:
-   * the store goes on when the last is released. Rejects with `ERR_TIMEOUT`, the signal's reason, `ERR_CLOSED`, or
-   * `ERR_TRANSACTION_OPEN` inside a transaction, which it would keep from its own commit; then the store runs on.
+   * Keeps writers of all threads out, from this call on. Resolves when no transaction is open and all that is applied is durable. During the pause `transact`,
+   * `append`, `put` and `delete` wait, in order, and `apply` and `writeTxn` throw `ERR_PAUSED`; a caller that pauses and awaits a write waits for itself.
+   * Pauses are counted: the store goes on when the last is released. Rejects with `ERR_TIMEOUT`, the signal's reason, `ERR_CLOSED`, or `ERR_TRANSACTION_OPEN`
+   * inside a transaction, whose commit it would prevent; then the store runs on.
    *
    * @example
    * ```ts
@@ -308,7 +308,7 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    */
   pauseIngestion(options?: PauseOptions): Promise<Pause>
   /**
-   * Ends all pauses, other callers' too.
+   * Ends all pauses, also those of other callers.
    *
    * @example
    * ```ts
@@ -319,7 +319,7 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    */
   resumeIngestion(): void
   /**
-   * Who the store is.
+   * The identity of the store.
    *
    * @example
    * ```ts
@@ -329,7 +329,7 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    */
   meta(): StoreMeta
   /**
-   * How the store is doing.
+   * The state of the store in figures.
    *
    * @example
    * ```ts
@@ -339,7 +339,7 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    */
   stats(): StoreStats
   /**
-   * Resolves when all that is applied now is durable.
+   * Resolves when everything that is applied now is durable.
    *
    * @example
    * ```ts
@@ -349,7 +349,7 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    */
   sync(options?: SignalOptions): Promise<void>
   /**
-   * Resolves when all that is applied now is in LMDB and in the event log.
+   * Resolves when everything that is applied now is in LMDB and in the event log.
    *
    * @example
    * ```ts
@@ -359,12 +359,11 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    */
   flush(options?: SignalOptions): Promise<void>
   /**
-   * Reads and checks everything that the store's files promise, on a thread of its own, while reading and writing go on: every frame of the
-   * journal that is not yet flushed, every frame of the event log, every page and every value of the state, and what these say of each other.
-   * Damage is reported, with file and place, and never thrown; also when writing has stopped ({@link failure}). What is in memory only is not
-   * looked at: `flush` first to have everything checked.
+   * Reads and checks everything that the store's files promise, on a separate thread, while reading and writing go on: every frame of the journal that is not
+   * yet flushed, every frame of the event log, every page and every value of the state, and whether these agree. Damage is reported, with file and place, and
+   * never thrown; also when writing has stopped ({@link failure}). What is in memory only is not checked: `flush` first to have everything checked.
    *
-   * Rejects with `ERR_CLOSED` when this handle is closed, also meanwhile; `ERR_LIMIT` (`readers`) when too many snapshots are open; the signal's reason.
+   * Rejects with `ERR_CLOSED` when this handle is closed, also during it; `ERR_LIMIT` (`readers`) when too many snapshots are open; the signal's reason.
    *
    * @example
    * ```ts
@@ -375,8 +374,8 @@ export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposabl
    */
   verify(options?: SignalOptions): Promise<VerifyReport>
   /**
-   * Refuses new work, releases snapshots, makes all durable and closes this handle; the last one closes the store. Idempotent. Rejects
-   * with `ERR_POISONED` when writing had failed; everything is freed all the same.
+   * Refuses new work, releases snapshots, makes everything durable and closes this handle; the last handle closes the store. Idempotent. Rejects with
+   * `ERR_POISONED` when writing had failed; everything is freed all the same.
    *
    * @example
    * ```ts

@@ -3,7 +3,7 @@ import type { KeyPrefix } from '../../codecs/codec.ts'
 import type { KeyRef } from '../../lock-manager/locks.ts'
 import type { CommitInfo, WriteOptions } from './commit.ts'
 
-/** A typed key space of a store. `In` is what its value codec takes, `V` what it gives. */
+/** A typed key space of a store. Its value codec takes `In` and gives `V`. */
 export interface Collection<K, V, In = V> {
   /** The name it is stored under. */
   readonly name: string
@@ -46,8 +46,8 @@ export interface Collection<K, V, In = V> {
    */
   range(range?: KeyRange<K>): Range<K, V>
   /**
-   * Writes one value in a commit of its own. Rejects with what {@link CanonicalStore.transact} rejects with, and with `ERR_INVALID_ARGUMENT`
-   * for an empty key or one of the wrong type, `ERR_LIMIT`, `ERR_CODEC`, `ERR_VALIDATION`.
+   * Writes one value in a separate commit. Rejects with what {@link CanonicalStore.transact} rejects with, and with `ERR_INVALID_ARGUMENT` for an empty key or
+   * one of the wrong type, `ERR_LIMIT`, `ERR_CODEC`, `ERR_VALIDATION`.
    *
    * @example
    * ```ts
@@ -57,7 +57,7 @@ export interface Collection<K, V, In = V> {
    */
   put(key: K, value: In, options?: WriteOptions): Promise<CommitInfo>
   /**
-   * Deletes one key in a commit of its own; a key that is not there makes an empty one.
+   * Deletes one key in a separate commit. If the key is missing, the commit is empty.
    *
    * @example
    * ```ts
@@ -67,7 +67,7 @@ export interface Collection<K, V, In = V> {
    */
   delete(key: K, options?: WriteOptions): Promise<CommitInfo>
   /**
-   * Names a key without reading it, for locks and for what a preflight declares.
+   * Names a key without reading it, for locks and for the keys that a preflight declares.
    *
    * @example
    * ```ts
@@ -78,8 +78,8 @@ export interface Collection<K, V, In = V> {
    */
   key(key: K): KeyRef
   /**
-   * Names a span of keys, for what a preflight declares to `read`: it may then read any range and any key in it (`reverse` and `limit` do not matter).
-   * It takes no lock; that nothing has come, gone or changed in what was read is validated.
+   * Names a span of keys that a preflight declares to `read`: it may then read any range and any key in it (`reverse` and `limit` do not matter). It takes no
+   * lock; before `apply` it is validated that no entry of what was read has come, gone or changed.
    *
    * @example
    * ```ts
@@ -93,8 +93,8 @@ export interface Collection<K, V, In = V> {
 }
 
 /**
- * Which keys, in which order. Lower: `gte` or `gt`; upper: `lt` or `lte`; bounds may be any bytes, also ones that no key could be. A prefix and
- * bounds intersect; crossing bounds are an empty range.
+ * Selects keys and their order. Lower bound: `gte` or `gt`; upper bound: `lt` or `lte`. Bounds may be any bytes, even ones that no key can have. A prefix and bounds
+ * intersect; crossing bounds are an empty range.
  */
 export interface KeyRange<K> {
   gte?: K | undefined
@@ -110,8 +110,8 @@ export interface KeyRange<K> {
 }
 
 /**
- * A lazy, repeatable view. Each iteration sees one point in time, the one at which it started, complete and in order, even while others
- * write. Leaving a loop early releases what it held.
+ * A lazy view that can be iterated again. Each iteration sees the point in time at which it started, complete and in order, even while others write. Leaving a
+ * loop early releases what it held.
  */
 export interface Range<K, V> extends Iterable<[key: K, value: V]> {
   /**
@@ -134,7 +134,7 @@ export interface Range<K, V> extends Iterable<[key: K, value: V]> {
    */
   values(): Iterable<V>
   /**
-   * How many entries there are now.
+   * The present number of entries.
    *
    * @example
    * ```ts
@@ -143,7 +143,7 @@ export interface Range<K, V> extends Iterable<[key: K, value: V]> {
    */
   count(): number
   /**
-   * All entries, now.
+   * All present entries.
    *
    * @example
    * ```ts

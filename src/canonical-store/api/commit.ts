@@ -1,22 +1,22 @@
-// What a commit is told and what it tells: interfaces only.
+// Options and results of commits: interfaces only.
 import type { Durability } from '../../durability.ts'
 import type { EventId } from '../../event-log/log-types.ts'
 
 /** The number of a commit, from 1 on, without gaps. A safe integer. */
 export type Seq = number
 
-/** What a single write may say for itself. */
+/** Options of a single write. */
 export interface WriteOptions {
   /** What the promise waits for. @default the store's */
   durability?: Durability | undefined
-  /** Counts until the commit is applied; from then on the commit stands. @default none */
+  /** Counts until the commit is applied; an applied commit stays. @default none */
   signal?: AbortSignal | undefined
 }
 
 /** {@link WriteOptions}, for `transact`. */
 export interface TransactOptions extends WriteOptions {}
 
-/** What can be given up. */
+/** A wait that can be given up. */
 export interface SignalOptions {
   /** Gives up waiting, with the signal's reason. @default none */
   signal?: AbortSignal | undefined
@@ -24,7 +24,7 @@ export interface SignalOptions {
 
 /** What a commit did. */
 export interface CommitInfo {
-  /** Its number; a commit that wrote nothing has the number of the newest before it. */
+  /** Its number; a commit that wrote nothing has the number of the newest commit before it. */
   readonly seq: Seq
   /** Ms since the epoch, never going backwards. */
   readonly timestamp: number
@@ -44,7 +44,7 @@ export interface Commit<T> extends CommitInfo {
   readonly result: T
 }
 
-/** A commit that is applied. A handle that nobody waits for costs nothing and rejects nothing. */
+/** An applied commit. A handle on which `wait` is never called costs nothing and rejects nothing. */
 export interface WriteHandle<T> {
   /** What the transaction's function returned. */
   readonly result: T

@@ -1,5 +1,4 @@
-// What is published on the channels of `node:diagnostics_channel`, as who listens sees it: plain objects, with the store's folder as `path`. Interfaces
-// only.
+// The messages on the channels of `node:diagnostics_channel`, as listeners see them: plain objects, with the store's folder as `path`. Interfaces only.
 import type { LedgerstoneError } from '../../errors.ts'
 import type { Seq } from './commit.ts'
 
@@ -9,17 +8,17 @@ export interface CommitGroupMessage {
   /** The last commit in it. */
   readonly seq: Seq
   readonly commits: number
-  /** What was written, padding included. */
+  /** The bytes written, padding included. */
   readonly bytes: number
-  /** How long flushing to the device took, in microseconds; 0 when nobody waited for it. */
+  /** How long flushing to the device took, in microseconds; 0 when no caller waited for it. */
   readonly flushMicros: number
-  /** Whether it was flushed to the device; otherwise it is with the operating system. */
+  /** Whether it was flushed to the device; otherwise only the operating system has it. */
   readonly durable: boolean
-  /** How many groups this is the sum of: 1, unless this thread was busy while more than 1,024 were written. */
+  /** How many groups this message sums up: 1, unless this thread was busy while more than 1,024 were written. */
   readonly groups: number
 }
 
-/** `ledgerstone:flush`: what was in memory has been written to LMDB and to the event log. */
+/** `ledgerstone:flush`: a generation in memory has been written to LMDB and to the event log. */
 export interface FlushMessage {
   readonly path: string
   /** The last commit in it. */
@@ -27,10 +26,10 @@ export interface FlushMessage {
   /** The number of the generation that was written. */
   readonly epoch: number
   readonly entries: number
-  /** The memory that it took. */
+  /** The memory that it took, in bytes. */
   readonly bytes: number
   readonly durationMs: number
-  /** How many flushes this is the sum of: 1, unless this thread was busy while more than 1,024 were made. */
+  /** How many flushes this message sums up: 1, unless this thread was busy while more than 1,024 were made. */
   readonly flushes: number
 }
 
@@ -41,7 +40,7 @@ export interface RecoveryMessage {
   readonly epoch: number
   /** Journal frames that were replayed. */
   readonly frames: number
-  /** Bytes of a torn end that were cut. */
+  /** Bytes of a torn end that were cut off. */
   readonly bytesCut: number
 }
 
@@ -52,17 +51,17 @@ export interface PoisonedMessage {
   readonly error: LedgerstoneError
 }
 
-/** `ledgerstone:no-space`: the device is full; and again, with `until`, when there is room. Times are ms since the epoch, as this thread saw it. */
+/** `ledgerstone:no-space`: the device is full; and again, with `until`, when there is room. Times are ms since the epoch, by this thread's observation. */
 export interface NoSpaceMessage {
   readonly path: string
   readonly since: number
   readonly until?: number
 }
 
-/** `ledgerstone:stall`: a write of this thread had to wait because too much was not flushed; told when its waiting has ended. */
+/** `ledgerstone:stall`: a write of this thread had to wait because too much was not flushed; published when its waiting has ended. */
 export interface StallMessage {
   readonly path: string
   readonly waitedMs: number
-  /** What is applied and not yet flushed now. */
+  /** Bytes that are applied and not yet flushed now. */
   readonly pendingBytes: number
 }

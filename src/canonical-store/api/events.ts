@@ -1,12 +1,12 @@
-// Events as users see them: which there are, those that are there and those that come.
+// Events as users see them: ranges of them, reading them, following them. Interfaces only.
 import type { Durability } from '../../durability.ts'
 import type { EventId, EventSegment } from '../../event-log/log-types.ts'
 
-/** Which events, in which order. All conditions hold together. */
+/** Selects events and their order. All conditions hold together. */
 export interface EventRange {
-  /** Inclusive; 0 or nothing: the oldest. */
+  /** Inclusive; 0 or undefined: the oldest. */
   from?: EventId | undefined
-  /** The last id consumed, 0 for none; not together with `from`. Beyond the newest event reading begins with `ERR_CONFLICT` (`expected`, `actual`): the log is not the one it was. */
+  /** The last id consumed, 0 for none; not together with `from`. Beyond the newest event it is `ERR_CONFLICT` (`expected`, `actual`): the log has another history. */
   after?: EventId | undefined
   /** Exclusive. */
   to?: EventId | undefined
@@ -23,10 +23,11 @@ export interface EventRecord<E> {
   readonly timestamp: number
   readonly event: E
 }
-/** A repeatable view of events; each iteration fixes its end when it starts. */
+/** A view of events that can be iterated again; each iteration fixes its end when it starts. */
 export interface EventReader<E> extends Iterable<EventRecord<E>> {
   /**
-   * The same events, as many at a time as came in one read; never an empty page. Events before one that cannot be decoded come first, then its `ERR_CODEC` with its `eventId`.
+   * The same events in pages, as many at a time as one read gives; never an empty page. If an event cannot be decoded, the events before it come first, then
+   * its `ERR_CODEC` with its `eventId`.
    *
    * @example
    * ```ts
@@ -35,7 +36,7 @@ export interface EventReader<E> extends Iterable<EventRecord<E>> {
    */
   pages(): Iterable<EventRecord<E>[]>
   /**
-   * How many there are now.
+   * Their present number.
    *
    * @example
    * ```ts
@@ -46,12 +47,12 @@ export interface EventReader<E> extends Iterable<EventRecord<E>> {
 }
 
 /**
- * The closed segments of the event log, oldest first, for archiving. Their files do not change any more, and stay, whatever is trimmed or no longer
- * retained meanwhile, until this is released.
+ * The closed segments of the event log, oldest first, for archiving. Their files do not change any more, and stay until this is released, whatever is trimmed
+ * or no longer retained until then.
  */
 export interface EventSegments extends Iterable<EventSegment>, Disposable {
   /**
-   * CRC-32C over the whole file of one of them. Reads it; rejects with `ERR_IO`.
+   * The CRC-32C of the whole file of one of them. Reads it; rejects with `ERR_IO`.
    *
    * @example
    * ```ts
@@ -66,7 +67,7 @@ export interface EventSegments extends Iterable<EventSegment>, Disposable {
    */
   checksum(segment: EventSegment): Promise<number>
   /**
-   * Lets the files go. Harmless the second time.
+   * Lets the files be removed. The second call does nothing.
    *
    * @example
    * ```ts
@@ -87,30 +88,31 @@ export interface EventSegments extends Iterable<EventSegment>, Disposable {
 
 /** How to follow events. */
 export interface FollowOptions {
-  /** The first event; 0 or nothing: the oldest. Below the oldest: `ERR_EVENTS_TRIMMED`. @default 0 */
+  /** The first event; 0 or undefined: the oldest. Below the oldest: `ERR_EVENTS_TRIMMED`. @default 0 */
   from?: EventId | undefined
   /**
-   * The last id consumed, what a consumer keeps as its cursor; 0: none. Not together with `from`. Beyond the newest event following begins with
+   * The last id consumed, which a consumer keeps as its cursor; 0: none. Not together with `from`. Beyond the newest event, following begins with
    * `ERR_CONFLICT` (`expected`: the cursor, `actual`: the newest event): an older copy of the store was put back, and the ids between will be given again.
    *
    * @default 0
    */
   after?: EventId | undefined
-  /** How far an event must have come to be seen; with `durable` no power loss undoes what a consumer has seen. @default 'durable' */
+  /** The level that an event must have reached to be seen; with `durable` no power loss undoes what a consumer has seen. @default 'durable' */
   durability?: Durability | undefined
   /** Ends the following with the signal's reason. @default none */
   signal?: AbortSignal | undefined
-  /** Events read at once, at most: from 1. @default 1024 */
+  /** Events per read, at most: from 1. @default 1024 */
   batch?: number | undefined
 }
 /**
- * The events that are there, then those that come, without polling and without end. Iterating again starts over. A slow consumer holds one page.
- * Ends when the store closes. Throws the signal's reason, `ERR_EVENTS_TRIMMED` when it is overtaken by trimming, `ERR_POISONED` when writing has
- * failed and nothing more will come. It waits without keeping the main thread alive, but keeps a worker alive.
+ * The existing events, then new ones as they come, without polling and without end. Iterating again starts over. A slow consumer holds one page. Ends when the
+ * store closes. Throws the signal's reason, `ERR_EVENTS_TRIMMED` when trimming has overtaken it, `ERR_POISONED` when writing has failed and no more events will
+ * come. A waiting follower does not keep the main thread alive, but keeps a worker alive.
  */
 export interface Follower<E> extends AsyncIterable<EventRecord<E>> {
   /**
-   * The same events, as many at a time as came in one read; never an empty page. Events before one that cannot be decoded come first, then its `ERR_CODEC` with its `eventId`.
+   * The same events in pages, as many at a time as one read gives; never an empty page. If an event cannot be decoded, the events before it come first, then
+   * its `ERR_CODEC` with its `eventId`.
    *
    * @example
    * ```ts

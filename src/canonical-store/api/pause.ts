@@ -10,7 +10,7 @@ export interface PauseOptions extends SignalOptions {
 /** A pause of ingestion, until it is released. */
 export interface Pause extends Disposable {
   /**
-   * Lets writers in again, unless there are other pauses. Harmless the second time.
+   * Lets writers in again, unless there are other pauses. The second call does nothing.
    *
    * @example
    * ```ts

@@ -1,14 +1,14 @@
-// What can be read from, whatever it is: interfaces only.
+// What stores, snapshots and transactions have in common for reading: interfaces only.
 import type { Collection, KeyRange, Range } from './collection.ts'
 
 /**
- * What can be read: a store, a snapshot, a transaction. What is missing is `undefined`, and so is a key that cannot exist (empty or too long).
- * All raise `ERR_INVALID_ARGUMENT` for a key of the wrong type or a collection of another store, `ERR_CODEC` for a key that cannot be encoded or
- * bytes that cannot be decoded, `ERR_CORRUPT`, `ERR_IO`, and `ERR_CLOSED` (`ERR_TRANSACTION_FINISHED`) after the end.
+ * A store, a snapshot or a transaction, to read from. A missing value is `undefined`, and so is the value of a key that cannot exist (empty or too long). All
+ * methods raise `ERR_INVALID_ARGUMENT` for a key of the wrong type or a collection of another store, `ERR_CODEC` for a key that cannot be encoded or bytes that
+ * cannot be decoded, `ERR_CORRUPT`, `ERR_IO`, and `ERR_CLOSED` (`ERR_TRANSACTION_FINISHED`) after the end.
  */
 export interface Reader {
   /**
-   * The value at a key.
+   * The value of a key.
    *
    * @example
    * ```ts
@@ -18,7 +18,7 @@ export interface Reader {
    */
   get<K, V>(from: Collection<K, V, never>, key: NoInfer<K>): V | undefined
   /**
-   * The values at many keys, in the order of the keys, all at one point in time.
+   * The values of many keys, in the order of the keys, all at one point in time.
    *
    * @example
    * ```ts
@@ -38,7 +38,7 @@ export interface Reader {
    */
   has<K, V>(from: Collection<K, V, never>, key: NoInfer<K>): boolean
   /**
-   * A view of the keys between two bounds; without bounds all. Nothing is read before it is iterated.
+   * A view of the keys between two bounds; without bounds all keys. Nothing is read before it is iterated.
    *
    * @example
    * ```ts

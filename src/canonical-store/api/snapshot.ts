@@ -4,7 +4,7 @@ import type { Seq } from './commit.ts'
 import type { EventRange, EventReader } from './events.ts'
 import type { Reader } from './reader.ts'
 
-/** One point in time of a store, until it is released. It holds on to memory and disk space: release it soon. */
+/** One point in time of a store, until it is released. It occupies memory and disk space: release it soon. */
 export interface Snapshot<E> extends Reader, Disposable {
   /** The newest commit that it sees. */
   readonly seq: Seq
@@ -20,7 +20,7 @@ export interface Snapshot<E> extends Reader, Disposable {
    */
   events(range?: EventRange): EventReader<E>
   /**
-   * Ends it; doing so twice is harmless. Afterwards everything is `ERR_CLOSED`.
+   * Ends it; a second call does nothing. After that every call is `ERR_CLOSED`.
    *
    * @example
    * ```ts

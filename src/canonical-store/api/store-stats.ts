@@ -3,7 +3,7 @@ import type { EventId } from '../../event-log/log-types.ts'
 import type { LockStats } from '../../lock-manager/locks.ts'
 import type { Seq } from './commit.ts'
 
-/** Who the store is. */
+/** The identity of a store. */
 export interface StoreMeta {
   /** A UUID, made with the store. */
   storeId: string
@@ -18,27 +18,27 @@ export interface StoreMeta {
   sealedEventId?: EventId
 }
 
-/** How the store is doing. Histograms are by powers of two: entry n counts what is below 2^n and not below 2^(n-1). */
+/** The state of a store. Histograms are by powers of two: entry n counts values below 2^n and not below 2^(n-1). */
 export interface StoreStats {
   /** The newest commit at each level; `flushed` is in LMDB and in the event log. */
   levels: { applied: Seq; written: Seq; durable: Seq; flushed: Seq }
   /**
-   * `leadMs`: how far the newest timestamp is ahead of the wall clock. Timestamps never go back: more than 0 means that a clock was ahead when
-   * something was written, and what is written until it has caught up bears that same timestamp.
+   * `leadMs`: how far the newest timestamp is ahead of the wall clock. Timestamps never go back: more than 0 means that a clock was ahead when an event was
+   * written; what is written until the clock has caught up has the same timestamp.
    */
   events: { count: number; oldest: EventId; next: EventId; bytes: number; segments: number; leadMs: number }
   state: { bytes: number; mapBytes: number }
-  /** What is applied and not yet flushed. */
+  /** Commits that are applied and not yet flushed. */
   delta: { bytes: number; entries: number }
   journal: { files: number; bytes: number; groups: number; flushes: number; groupSizes: number[]; flushMicros: number[] }
   flusher: { runs: number; lastMs: number }
   /**
-   * What is held open for reading, by all threads: how many snapshots; the age in ms of the oldest of them and of the iterations that are under way;
-   * how many flushed bytes they keep in memory. While one is open LMDB cannot reuse what it may still read, and `state.bytes` grows with each flush.
+   * Open snapshots and iterations, of all threads: the number of snapshots; the age in ms of the oldest of them and of running iterations; how many flushed
+   * bytes they keep in memory. While one is open, LMDB cannot reuse what it may still read, and `state.bytes` grows with each flush.
    */
   readers: { snapshots: number; oldestMs: number; bytes: number }
   /** The locks of {@link CanonicalStore.locks}. */
   locks: LockStats
-  /** What the last opening found: journal frames replayed, bytes of a torn end cut. */
+  /** What the last opening found: journal frames replayed, bytes of a torn end cut off. */
   recovery: { epoch: number; frames: number; bytesCut: number }
 }

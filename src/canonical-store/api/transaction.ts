@@ -5,12 +5,12 @@ import type { WriteHandle } from './commit.ts'
 import type { Reader } from './reader.ts'
 
 /**
- * What a transaction's function works with. Reads see its own writes. A call that fails has written nothing; if the function catches the error
- * the transaction goes on. After the end every call is `ERR_TRANSACTION_FINISHED`.
+ * What a transaction's function works with. Reads see its own writes. A call that fails has written nothing; if the function catches the error, the transaction
+ * goes on. After the end every call is `ERR_TRANSACTION_FINISHED`.
  */
 export interface Transaction<E> extends Reader {
   /**
-   * Writes a value; an empty one is a value too.
+   * Writes a value; an empty value is a value too.
    *
    * @example
    * ```ts
@@ -22,7 +22,7 @@ export interface Transaction<E> extends Reader {
    */
   put<K, V, In>(into: Collection<K, V, In>, key: NoInfer<K>, value: NoInfer<In>): void
   /**
-   * Deletes a key and tells whether it was there; when it was not, nothing is written.
+   * Deletes a key and returns whether it existed; if not, nothing is written.
    *
    * @example
    * ```ts
@@ -31,7 +31,7 @@ export interface Transaction<E> extends Reader {
    */
   delete<K, V>(from: Collection<K, V, never>, key: NoInfer<K>): boolean
   /**
-   * Deletes every key of a range and tells how many there were. `ERR_LIMIT` (`transactionBytes`) when they are too many for one transaction.
+   * Deletes every key of a range and returns their number. `ERR_LIMIT` (`transactionBytes`) when there are too many for one transaction.
    *
    * @example
    * ```ts
@@ -40,7 +40,7 @@ export interface Transaction<E> extends Reader {
    */
   deleteRange<K, V>(from: Collection<K, V, never>, range: Omit<KeyRange<NoInfer<K>>, 'reverse' | 'limit'>): number
   /**
-   * Appends an event; the result is the id it will have. An abort burns none.
+   * Appends an event and returns the id that it will have. An abort uses up no id.
    *
    * @example
    * ```ts
@@ -52,7 +52,7 @@ export interface Transaction<E> extends Reader {
    */
   append(event: E): EventId
   /**
-   * Appends events, all or none; `undefined` for none.
+   * Appends events, all or none, and returns their ids; `undefined` for none.
    *
    * @example
    * ```ts
@@ -64,7 +64,7 @@ export interface Transaction<E> extends Reader {
   appendAll(events: readonly E[]): { first: EventId; last: EventId } | undefined
 }
 
-/** A transaction in the explicit form. One still open when the next microtask runs (at the first `await`) is aborted. */
+/** A transaction in the explicit form. If it is still open when the next microtask runs (at the first `await`), it is aborted. */
 export interface WriteTxn<E> extends Transaction<E>, Disposable {
   /**
    * Applies what was written.
@@ -79,7 +79,7 @@ export interface WriteTxn<E> extends Transaction<E>, Disposable {
    */
   commit(): WriteHandle<void>
   /**
-   * Ends it without a trace; after the end it does nothing.
+   * Ends it without writing anything; after the end it does nothing.
    *
    * @example
    * ```ts

@@ -1,4 +1,4 @@
-// Events of consecutive ids as native code hands them over: a packed page at a time, decoded one by one.
+// Events of consecutive ids from native code: a packed page at a time, decoded one by one.
 import { ofEvent, type PayloadCodec } from '../../codecs/payload-codec.ts'
 import type { EventId } from '../../event-log/log-types.ts'
 import { readLatin1, readUtf8 } from '../../internal/bytes.ts'
@@ -11,15 +11,15 @@ const PAGE_HEAD = 16
 const ENTRY_HEAD = 16
 const PAYLOADS_ARE_ASCII = 2
 
-/** Who events are read from. */
+/** What events are read from: a store handle or a snapshot. */
 export interface EventSource {
   readonly environment: Environment
-  /** The store handle or snapshot, as native code knows it. */
+  /** Native code's number for the store handle or snapshot. */
   readonly reader: number
   readonly events: PayloadCodec
   /** @throws `ERR_CLOSED` after its end */
   check(): void
-  /** The first id that is not to be seen. */
+  /** The first id that is not visible. */
   nextEventId(): EventId
 }
 
@@ -31,7 +31,7 @@ export class EventPass {
   #to: EventId
   readonly #pages: Pages
   #page: Buffer | undefined
-  /** The page's memory and where the page begins in it: asking a Buffer for its memory costs a call. */
+  /** The page's memory, and where the page begins in it: asking a Buffer for its memory costs a call. */
   #memory: ArrayBufferLike | undefined
   #base = 0
   #data: DataView | undefined
@@ -39,7 +39,7 @@ export class EventPass {
   #id = 0
   #left = 0
   #next = 0
-  /** Why {@link takeAll} has ended before the page did. */
+  /** The error that ended {@link takeAll} before the end of the page. */
   #failure: { readonly reason: unknown } | undefined
 
   constructor(source: EventSource, from: EventId, to: EventId, reverse: boolean) {
@@ -50,17 +50,17 @@ export class EventPass {
     this.#to = to
   }
 
-  /** Whether the page at hand has another event, or what kept it from having one. */
+  /** Whether the page has another event, or an error in its place. */
   get isLoaded(): boolean {
     return this.#left > 0 || this.#failure !== undefined
   }
 
-  /** How many events of the page are left. */
+  /** How many events are left in the page. */
   get size(): number {
     return this.#left
   }
 
-  /** The id that {@link take} gives next, while the page has one. */
+  /** The id of the event that {@link take} returns next, while the page has one. */
   get nextId(): EventId {
     return this.#id
   }
@@ -107,7 +107,7 @@ export class EventPass {
     }
   }
 
-  /** The rest of the page, up to the first event that cannot be read: what is wrong with that is thrown when there was none before it. */
+  /** The rest of the page, up to the first event that cannot be decoded. If that is the first of them, its error is thrown. */
   takeAll(): EventRecord<unknown>[] {
     const events: EventRecord<unknown>[] = []
     if (this.#failure !== undefined) throw this.#failure.reason

@@ -1,5 +1,5 @@
-// The lazy view that `events()` gives. Events are contiguous, so a range of them is two ids; they are read by pages, each by its ids, and hold
-// nothing natively in between.
+// The lazy view that `events()` returns. Events are contiguous, so a range of them is two ids. They are read by pages, each by its ids; native code holds
+// nothing between pages.
 import { cursorBeyond, eventsTrimmed, invalidArgument } from '../../errors.ts'
 import type { EventId } from '../../event-log/log-types.ts'
 import { checkBoolean, checkedLimit, checkInteger, checkOptions } from '../../internal/validate.ts'

@@ -1,4 +1,4 @@
-// The closed segments of a store's event log, held while they are archived. Native code keeps their files; a lease gives them back.
+// The closed segments of a store's event log, held while they are archived. Native code keeps their files; a lease releases them.
 import { closed, invalidArgument } from '../../errors.ts'
 import type { EventSegment } from '../../event-log/log-types.ts'
 import type { Lease } from '../../internal/lease.ts'

@@ -1,5 +1,5 @@
-// `follow()`: the events that are there, then those that come, by one path only: both are read from the store by their ids, so nothing is lost or
-// repeated where the one ends and the other begins. Between two reads a follower holds at most one page and no native resource.
+// `follow()`: existing events, then new ones, in one way only: both are read from the store by their ids, so nothing is lost or repeated between the two.
+// Between two reads a follower holds at most one page and no native resource.
 import { RANK, rankOf } from '../../compare-durability.ts'
 import { cursorBeyond, eventsTrimmed, invalidArgument } from '../../errors.ts'
 import type { EventId } from '../../event-log/log-types.ts'
@@ -12,10 +12,10 @@ import type { EventLevel } from '../watching/event-waiters.ts'
 import { EventPass, type EventSource } from './event-pass.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set(['from', 'after', 'durability', 'signal', 'batch'])
-/** Events read at once, unless a page is full before. */
+/** Events per read, unless a page is full earlier. */
 const BATCH = 1024
 
-/** A view of events that goes on. */
+/** A view of events without end. */
 export class EmbeddedFollower<E> implements Follower<E> {
   readonly #handle: StoreHandle
   readonly #source: EventSource
@@ -32,7 +32,7 @@ export class EmbeddedFollower<E> implements Follower<E> {
     checkInteger(batch, 1, 'batch')
     this.#handle = handle
     this.#source = source
-    // `after: 0` is none consumed: it begins with the oldest, whatever that is.
+    // `after: 0`: no event was consumed; it begins with the oldest, whatever its id is.
     this.#options = { first: from ?? (after === undefined || after === 0 ? 0 : after + 1), after: after ?? 0, level, signal, batch: batch ?? BATCH }
   }
 
@@ -48,14 +48,14 @@ export class EmbeddedFollower<E> implements Follower<E> {
 interface Plan {
   /** The first id, 0 for the oldest. */
   readonly first: EventId
-  /** The cursor that it was told by; 0 for none. */
+  /** The cursor that the user passed; 0 for none. */
   readonly after: EventId
   readonly level: EventLevel
   readonly signal: AbortSignal | undefined
   readonly batch: number
 }
 
-/** One iteration. Steps asked for at once are taken one after another. */
+/** One iteration. Steps that are requested at once are taken one after another. */
 class Following<T> implements AsyncIterableIterator<T> {
   readonly #handle: StoreHandle
   readonly #source: EventSource
@@ -65,7 +65,7 @@ class Following<T> implements AsyncIterableIterator<T> {
   #next: EventId
   #pass: EventPass | undefined
   #isDone = false
-  /** Ends the waiting that is under way. */
+  /** Ends the running wait. */
   #endWaiting: (() => void) | undefined
   readonly #steps = new Steps()
 
@@ -107,7 +107,7 @@ class Following<T> implements AsyncIterableIterator<T> {
     return { value: undefined, done: true }
   }
 
-  /** Reads on, up to the end of what has come to the level; whether there was anything. */
+  /** Reads up to the last event that has reached the level; whether there was one. */
   #load(): boolean {
     const pass = this.#pass?.load() === true ? this.#pass : this.#readOn()
     this.#pass = pass
@@ -127,7 +127,7 @@ class Following<T> implements AsyncIterableIterator<T> {
     return pass.load() ? pass : undefined
   }
 
-  /** Where to read on. */
+  /** The id to read on from. */
   #begin(): EventId {
     if (this.#next !== this.#plan.first) return this.#next
     const { after } = this.#plan
@@ -138,12 +138,12 @@ class Following<T> implements AsyncIterableIterator<T> {
     return this.#next
   }
 
-  /** Until the next event has come to the level, the store closes, the signal aborts or the iteration is ended. */
+  /** Waits until the next event has reached the level, the store closes, the signal aborts or the iteration is ended. */
   async #wait(): Promise<void> {
     const { shared } = this.#handle
     const { level, signal } = this.#plan
     const next = this.#begin()
-    // It is there already, but the thread that commits it has yet to show it.
+    // The event has reached the level, but the thread that commits it has yet to make it visible.
     if (shared.eventsEnd(level) > next) return void (await new Promise((resolve) => setImmediate(resolve)))
     await new Promise<void>((resolve, reject) => {
       const settle = (finish: () => void): void => {

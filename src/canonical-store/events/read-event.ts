@@ -1,4 +1,4 @@
-// One event by its id: one native call. Text is decoded from memory used over and over, bytes come out in memory that the user keeps.
+// One event by its id: one native call. Text is decoded from memory that is used again; bytes are returned in memory that the user keeps.
 import { ofEvent } from '../../codecs/payload-codec.ts'
 import type { EventId } from '../../event-log/log-types.ts'
 import { readUtf8 } from '../../internal/bytes.ts'
@@ -7,10 +7,10 @@ import { ANSWER, ID, OFFSET, READER } from '../../native/call-memory.ts'
 import type { EventRecord } from '../api/events.ts'
 import type { EventSource } from './event-pass.ts'
 
-/** The timestamp, in front of the payload. */
+/** The timestamp, before the payload. */
 const HEAD_BYTES = 8
 
-/** The event of a store; `undefined` when it is not there, also when it was trimmed. */
+/** An event of a store; `undefined` when there is none, also if it was trimmed. */
 export function readEvent(source: EventSource, id: EventId): EventRecord<unknown> | undefined {
   try {
     return read(source, id)

@@ -1,5 +1,4 @@
-// What one attempt of a preflight has declared: which keys are to be locked, and which reads are allowed. A copy: what its caller does to the
-// arrays afterwards changes nothing.
+// The declared keys of one attempt of a preflight: which keys are locked, and which reads are allowed. A copy: later changes of the caller's arrays have no effect.
 import { errorOf, invalidArgument, type LedgerstoneError } from '../../errors.ts'
 import { isThenable, leaveUnheard } from '../../internal/thenable.ts'
 import type { KeyRef } from '../../lock-manager/locks.ts'
@@ -21,7 +20,7 @@ export class DeclaredKeys {
   readonly #points = new Set<string>()
   readonly #spans: { readonly slot: number; readonly bounds: KeyBounds }[] = []
 
-  /** @throws `ERR_INVALID_ARGUMENT` for what is no set of keys of this store */
+  /** @throws `ERR_INVALID_ARGUMENT` for anything but a set of keys of this store */
   constructor(handle: StoreHandle, keys: unknown) {
     this.#handle = handle
     leaveUnheard(keys)
@@ -37,7 +36,7 @@ export class DeclaredKeys {
     return this.locks.read.length + this.locks.write.length > 0
   }
 
-  /** The name of a key within this store. @throws `ERR_UNDECLARED_KEY` */
+  /** The name of a declared key within this store. @throws `ERR_UNDECLARED_KEY` */
   check(space: AnySpace, slot: number, key: string | Uint8Array): string {
     const bytes = bytesOf(key)
     const id = `${slot}:${bytes}`
@@ -45,7 +44,7 @@ export class DeclaredKeys {
     throw undeclared(`a preflight has read a key that it had not declared: collection=${JSON.stringify(space.name)} key=${shown(space, key)}`, space, key)
   }
 
-  /** @throws `ERR_UNDECLARED_KEY` when no one declared span has all of the range */
+  /** @throws `ERR_UNDECLARED_KEY` when no single declared span contains the whole range */
   checkRange(space: AnySpace, slot: number, bounds: KeyBounds): void {
     if (this.#spans.some((span) => span.slot === slot && span.bounds.covers(bounds))) return
     throw undeclared(`a preflight has read a range that is in no span it had declared: collection=${JSON.stringify(space.name)}`, space, undefined)
@@ -75,7 +74,7 @@ function undeclared(message: string, space: AnySpace, key: string | Uint8Array |
   return errorOf('ERR_UNDECLARED_KEY', message, { collection: space.name, ...(key === undefined ? {} : { key: space.keyOf(key) }) })
 }
 
-/** A key as messages show it: text and tuples as JSON, others in hex; not all of a long one. */
+/** A key for messages: text and tuples as JSON, others in hex; a long one is cut. */
 function shown(space: AnySpace, key: string | Uint8Array): string {
   if (space.keysAreText) return JSON.stringify(cut(String(space.keyOf(key))))
   return cut(space.keyName === 'tuple' ? JSON.stringify(space.keyOf(key)) : Buffer.from(bytesOf(key), 'latin1').toString('hex'))

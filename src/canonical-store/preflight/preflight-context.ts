@@ -1,4 +1,4 @@
-// What a preflight works with, as long as its attempt lasts: reads of declared keys, a signal, and the way to say no.
+// What a preflight works with during one attempt: reads of declared keys, a signal, and `reject`.
 import { errorOf, invalidArgument, type LedgerstoneError } from '../../errors.ts'
 import { type Context, currentContext } from '../../internal/context.ts'
 import { AbortController } from '../../internal/platform.ts'
@@ -18,13 +18,13 @@ export class Attempt implements RangeSource {
   readonly handle: StoreHandle
   readonly declared: DeclaredKeys
   readonly reads: PreflightReads
-  /** What it was rejected with. */
+  /** The error that it was rejected with. */
   rejection: LedgerstoneError | undefined
   #controller: AbortController | undefined
-  /** Of whoever listens to the signal: who aborts it may be another caller, or whoever closes the store. */
+  /** The async context of the preflight, for listeners of its signal: another caller may abort the signal, or close the store. */
   #context: Context | undefined
   #isOver = false
-  /** Why it ended before its time. */
+  /** Why it ended before the preflight did. */
   #reason: { readonly why: unknown } | undefined
 
   constructor(handle: StoreHandle, declared: DeclaredKeys, reads: PreflightReads) {
@@ -48,13 +48,13 @@ export class Attempt implements RangeSource {
     if (this.#isOver) throw errorOf('ERR_TRANSACTION_FINISHED', 'the preflight has ended')
   }
 
-  /** Nothing can be read from now on. */
+  /** Ends reading. */
   end(): void {
     this.#isOver = true
     this.reads.release()
   }
 
-  /** Its result is not wanted any more. */
+  /** Its result is no longer wanted. */
   abort(why: unknown): void {
     this.#isOver = true
     this.#reason = { why }
@@ -85,7 +85,7 @@ export class Attempt implements RangeSource {
   }
 }
 
-/** What a preflight is given. */
+/** The argument of a preflight. */
 export class EmbeddedPreflightContext implements PreflightContext {
   readonly #attempt: Attempt
 

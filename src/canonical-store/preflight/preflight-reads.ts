@@ -1,6 +1,6 @@
-// What one attempt of a preflight has read, all of it at one point in time, and whether that is still so when the transaction has the gate.
-// Nothing is held for it as long as nobody commits: a read was made at the point where the mark stood before and after it. When the mark has moved,
-// a snapshot takes over, if what was read before is the same in it. Values are compared, so a change that was undone is no change.
+// What one attempt of a preflight has read, all of it at one point in time, and whether that still holds when the transaction has the gate. As long as no
+// commit comes, nothing is held for it: a read belongs to the point of the mark, if that is the same before and after it. When the mark has moved, a snapshot
+// takes over, if everything read so far is the same in it. Values are compared, so a change that was undone is no change.
 import { conflict } from '../../errors.ts'
 import { owned } from '../../internal/bytes.ts'
 import type { KeyBounds } from '../key-bounds.ts'
@@ -25,7 +25,7 @@ export class PreflightReads {
   readonly #handle: StoreHandle
   readonly #points = new Map<string, PointRead>()
   readonly #ranges: RangeRead[] = []
-  /** The newest commit that is seen, once something was read. */
+  /** The newest commit that the reads see, after the first one. */
   #seq = 0n
   #snapshot: SnapshotHandle | undefined
   #isStale = false
@@ -38,12 +38,12 @@ export class PreflightReads {
     return this.#points.size + this.#ranges.length === 0
   }
 
-  /** What was read has changed meanwhile: nothing further can be read beside it. */
+  /** Something that was read has changed since: no further read would belong to the same point. */
   get isStale(): boolean {
     return this.#isStale
   }
 
-  /** The bytes of a value, one code unit each; `id` names the key, whose bytes are copied: they are looked at again. @throws `ERR_CONFLICT` */
+  /** The bytes of a value, one code unit each; `id` names the key, whose bytes are copied for the later comparison. @throws `ERR_CONFLICT` */
   get(id: string, slot: number, key: string | Uint8Array): string | undefined {
     const known = this.#points.get(id)
     if (known !== undefined) return known.value
@@ -66,7 +66,7 @@ export class PreflightReads {
     return snapshot.count(space, bounds)
   }
 
-  /** Whether all that was read is so now. Asked by who has the gate, so that it stays so. */
+  /** Whether everything that was read still holds. Called under the gate, so that it stays so. */
   stillHold(): boolean {
     if (this.#isStale) return false
     if (this.isEmpty || this.#handle.applied === this.#seq) return true
@@ -74,7 +74,7 @@ export class PreflightReads {
     return this.#ranges.every((read) => this.#isSame(read))
   }
 
-  /** Lets go of the snapshot, if there is one. */
+  /** Releases the snapshot, if there is one. */
   release(): void {
     this.#snapshot?.lease.close()
   }

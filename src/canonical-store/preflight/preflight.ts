@@ -1,5 +1,5 @@
-// The first phase of a transaction: keys, locks, the preflight, and all of it again when what it has read did not last. It knows when a result
-// is no longer wanted, and that the locks go back whatever happens; what the result is for it does not know.
+// The first phase of a transaction: keys, locks, the preflight, and all of them again when what it has read has changed. Knows when a result is no longer
+// wanted, and gives the locks back in any case; does not know what the result is for.
 import { closed, conflict, type PreflightRejectedError } from '../../errors.ts'
 import { Deferred } from '../../internal/deferred.ts'
 import { performance } from '../../internal/platform.ts'
@@ -14,15 +14,15 @@ import { PreflightReads } from './preflight-reads.ts'
 /** How often a preflight runs, at most. */
 const MAX_ATTEMPTS = 3
 
-/** What `finish` throws when what was read does not hold any more. */
+/** What `finish` throws when what was read no longer holds. */
 export const CHANGED: unique symbol = Symbol('changed')
 
-/** What bounds a preflight. */
+/** The limits of a preflight. */
 export interface PreflightLimits {
-  /** For all waiting for locks together. */
+  /** For all waits for locks together. */
   readonly timeoutMs: number
   readonly signal: AbortSignal | undefined
-  /** Throws when it may not go on: called after all waiting. */
+  /** Throws when it may not go on; called after each wait. */
   readonly enter: () => void
 }
 
@@ -41,7 +41,7 @@ export class Preflight<P> {
   }
 
   /**
-   * Runs it, and `finish` with its result while the locks are still held. Begins anew when `finish` throws {@link CHANGED}.
+   * Runs the preflight, and `finish` with its result while the locks are still held. Begins again when `finish` throws {@link CHANGED}.
    *
    * @throws `ERR_CONFLICT`
    */
@@ -53,7 +53,7 @@ export class Preflight<P> {
     }
   }
 
-  /** Runs it and tells what came of it. */
+  /** Runs the preflight and reports its result. */
   async examine(): Promise<CheckReport> {
     let errors: readonly string[] = []
     try {
@@ -81,11 +81,11 @@ export class Preflight<P> {
       this.#limits.enter()
       const running = this.#checks.preflight(new EmbeddedPreflightContext(attempt))
       const checked = isThenable(running) ? await this.#await(running, attempt) : running
-      if (attempt.rejection !== undefined) throw attempt.rejection // which it has caught
+      if (attempt.rejection !== undefined) throw attempt.rejection // the preflight has caught it
       if (attempt.reads.isStale) return CHANGED
       if (handle.shared.open !== undefined) await this.#outsideTransactions()
       const finished = finish(checked, attempt)
-      return isThenable(finished) ? await finished : finished // the locks go back in the turn of the commit
+      return isThenable(finished) ? await finished : finished // the locks are given back in the turn of the commit
     } catch (error) {
       if (error === CHANGED || attempt.reads.isStale) return CHANGED
       throw error
@@ -95,7 +95,7 @@ export class Preflight<P> {
     }
   }
 
-  /** The explicit form of a transaction ends with the turn's microtasks at the latest. */
+  /** Waits until no transaction in the explicit form is open: at the latest, it ends with the turn's microtasks. */
   async #outsideTransactions(): Promise<void> {
     while (this.#handle.shared.open !== undefined) await Promise.resolve()
   }
@@ -109,19 +109,19 @@ export class Preflight<P> {
     return granted.finally(() => (this.#waitedMs += performance.now() - sinceMs))
   }
 
-  /** The preflight's outcome, or the end of the waiting for it: by the signal, or by the closing of the store. */
+  /** The preflight's outcome, or the end of the wait for it: by the signal, or by the closing of the store. */
   async #await(running: PromiseLike<P>, attempt: Attempt): Promise<P> {
     const { signal } = this.#limits
     const ending = new Deferred<never>()
     const end = (why: unknown): void => {
-      ending.reject(why) // first: what the preflight answers to its signal comes too late
+      ending.reject(why) // first: an answer of the preflight to its signal comes too late
       attempt.abort(why)
     }
     const forget = this.#handle.listen(() => end(closed('store')), signal, end)
     const outcome = Promise.race([running, ending.promise])
-    outcome.catch(() => {}) // it may not be waited for
+    outcome.catch(() => {}) // no code may wait for it
     try {
-      this.#limits.enter() // the preflight itself may have aborted or closed
+      this.#limits.enter() // the preflight itself may have aborted its signal or closed the store
       return await outcome
     } finally {
       forget()

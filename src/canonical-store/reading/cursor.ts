@@ -8,25 +8,25 @@ import { checkKept, view } from '../../native/pool.ts'
 import type { KeyBounds } from '../key-bounds.ts'
 import type { KeySpace } from '../key-space.ts'
 
-/** A pass over a range. `key`, `value` and `entry` are of the entry that `advance` has moved to; codecs may move it on. */
+/** A pass over a range. `key`, `value` and `entry` belong to the entry that `advance` has moved to; a codec may move it on. */
 export interface Cursor<K, V> {
   advance(): boolean
   key(): K
   value(): V
-  /** Both are taken before one is decoded. */
+  /** Takes both before it decodes one. */
   entry(): [key: K, value: V]
   /** The key as a string of bytes. */
   keyBytes(): string
-  /** Gives back what it holds; harmless the second time. */
+  /** Releases what it holds; a second call does nothing. */
   close(): void
 }
 
-/** What native code needs to open one. */
+/** What native code needs to open a cursor. */
 export interface CursorPlace {
   readonly environment: Environment
   readonly reader: number
   readonly slot: number
-  /** What the cursor ends with. */
+  /** The leases of its reader: the cursor ends with them. */
   readonly leases: Set<Lease>
 }
 
@@ -43,11 +43,11 @@ export class NativeCursor<K, V> implements Cursor<K, V> {
   readonly #leases: Set<Lease>
   readonly #id: number
   readonly #pages: Pages
-  /** Nothing of a page is handed out. */
+  /** No views of a page are handed out. */
   readonly #reusesPages: boolean
   #lease: Lease | undefined
   #page: Buffer | undefined
-  /** The page's memory and where the page begins in it: asking a Buffer for its memory costs a call. */
+  /** The page's memory, and where the page begins in it: asking a Buffer for its memory costs a call. */
   #memory: ArrayBufferLike | undefined
   #base = 0
   #data: DataView | undefined
@@ -140,7 +140,7 @@ export class NativeCursor<K, V> implements Cursor<K, V> {
   #load(): boolean {
     this.#givePage()
     if ((this.#flags & IS_DONE) !== 0) return false
-    if (this.#lease?.open === false) throw closed('range') // by its reader's end; the number may be another cursor's by now
+    if (this.#lease?.open === false) throw closed('range') // its reader has ended; the number may be another cursor's by now
     this.#open(this.#nextPage())
     if (this.#left > 0) return true
     this.close()
@@ -177,7 +177,7 @@ export class NativeCursor<K, V> implements Cursor<K, V> {
   }
 }
 
-/** A function of its own: the lease must not hold on to the cursor whose end it waits for. */
+/** A separate function: the lease must not keep alive the cursor whose end it waits for. */
 function lease(holder: object, id: number, environment: Environment, leases: Set<Lease>): Lease {
   return new Lease('range', id, holder, leases, (cursor) => environment.cold.closeCursor(cursor))
 }

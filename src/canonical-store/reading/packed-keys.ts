@@ -1,29 +1,29 @@
-// The keys of one `getMany` on their way to native code, in a buffer that is used over and over.
+// The keys of one `getMany` on their way to native code, in a buffer that is used again.
 import { invalidArgument } from '../../errors.ts'
 import { isBytes, lengthOf, readLatin1, writeBytes, writeUtf8 } from '../../internal/bytes.ts'
 import type { KeySpace } from '../key-space.ts'
 
 const LENGTH_BYTES = 4
 const FIRST_BYTES = 16 * 1024
-/** A buffer that has grown beyond this is not kept. */
+/** A larger buffer is not kept. */
 const KEPT_BYTES = 1024 * 1024
 
-/** What the key at a place of the packed ones has instead of what is stored; without bytes it is deleted. */
+/** What a transaction has in place of the stored value of a packed key; without bytes the key is deleted. */
 export interface OwnValue {
   readonly place: number
   readonly bytes: Buffer | undefined
 }
 
-/** The keys of one `getMany`: `[u32 length][bytes]`, padded to 4, one after the other. */
+/** The keys of one `getMany`: `[u32 length][bytes]`, padded to 4, one after another. */
 export class PackedKeys {
   buffer: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES)
   length = 0
   /** Where each key begins. */
   readonly starts: number[] = []
-  /** Means nothing; but what is looked at has to go somewhere. */
+  /** Has no meaning: a place for the result of looking. */
   looked = 0
 
-  /** Packs the keys that can exist and tells the place of each in `keys`. */
+  /** Packs the keys that can exist, and returns the place of each in `keys`. */
   pack<K, V>(space: KeySpace<K, V>, keys: readonly K[]): number[] {
     if (!Array.isArray(keys)) throw invalidArgument('keys', 'an array of keys is needed')
     this.length = 0
@@ -47,8 +47,8 @@ export class PackedKeys {
   }
 
   /**
-   * Looks at each key, which is seldom in the processor's cache: in a loop as short as this it waits for many of them at the same time, and
-   * packing them one after the other waits for none.
+   * Reads a little of each key, which is seldom in the processor's cache. In such a short loop the processor waits for many of them at the same time; packing
+   * them one after another would wait for each.
    */
   #look(keys: readonly unknown[]): void {
     let looked = 0
@@ -78,10 +78,10 @@ export class PackedKeys {
   }
 }
 
-/** Ones that nobody uses. */
+/** Packed keys that are not in use. */
 let spare: PackedKeys | undefined
 
-/** For one `getMany`, to be given back. */
+/** Packed keys for one `getMany`, to be given back. */
 export function takeKeys(): PackedKeys {
   const keys = spare ?? new PackedKeys()
   spare = undefined

@@ -1,4 +1,4 @@
-// Point reads: one native call for a value. Text is decoded from memory used over and over, bytes come out in memory that the user keeps.
+// Point reads: one native call for a value. Text is decoded from memory that is used again; bytes are returned in memory that the user keeps.
 import type { PayloadCodec } from '../../codecs/payload-codec.ts'
 import { readLatin1, readUtf8 } from '../../internal/bytes.ts'
 import { MISSING, TOO_BIG } from '../../native/binding.ts'
@@ -11,14 +11,14 @@ import { giveKeys, type OwnValue, type PackedKeys, takeKeys } from './packed-key
 
 const ABSENT = 0xffff_ffff
 const LENGTH_BYTES = 4
-/** What a first page of `getMany` is sized by, before anything is known of the values. */
+/** The size that the first page of `getMany` assumes for each value. */
 const GUESSED_VALUE_BYTES = 128
 const MAX_FIRST_PAGE_BYTES = 1024 * 1024
 
-/** Reads of a store handle or a snapshot, as native code knows it. */
+/** Reads of a store handle or a snapshot. */
 export class PointReader {
   readonly #environment: Environment
-  /** The store handle or snapshot. */
+  /** Native code's number for the store handle or snapshot. */
   readonly id: number
   #valueBytes = GUESSED_VALUE_BYTES
 
@@ -77,9 +77,8 @@ export class PointReader {
   }
 
   /**
-   * The values of many keys. `isStable` tells that nothing changes between two native calls; otherwise, when they do not all fit into one
-   * page, `atOnePoint` runs the reading against a reader of which it is true. `ownOf` tells, once the keys are encoded, which of them have another
-   * value than the one that is stored.
+   * The values of many keys. `isStable`: nothing changes between two native calls. Otherwise, if they do not all fit into one page, `atOnePoint` runs the
+   * reading with a reader for which it is true. `ownOf` returns, once the keys are encoded, those that have another value than the stored one.
    */
   getMany<K, V>(
     space: KeySpace<K, V>,
@@ -107,7 +106,7 @@ export class PointReader {
     }
   }
 
-  /** False, with nothing decoded, when it was to be one page and that did not do. */
+  /** False, with nothing decoded, when it had to be one page and that was too small. */
   #readMany<K, V>(space: KeySpace<K, V>, slot: number, packed: PackedKeys, places: readonly number[], found: (V | undefined)[], onePage: boolean): boolean {
     const { hot } = this.#environment
     let answered = 0

@@ -1,12 +1,12 @@
-// The lazy view that `range()` gives: each iteration opens a cursor of its own at its first step, where the reader then is.
+// The lazy view that `range()` returns: each iteration opens a separate cursor at its first step, at the reader's present point.
 import type { Range } from '../api/collection.ts'
 import type { KeyBounds } from '../key-bounds.ts'
 import type { KeySpace } from '../key-space.ts'
 import type { Cursor } from './cursor.ts'
 
-/** Who a range reads from. */
+/** What a range reads from. */
 export interface RangeSource {
-  /** Itself, or the transaction that reads have to go through at this moment. */
+  /** Itself, or the transaction that reads have to go through now. */
   current(): RangeSource
   /** @throws `ERR_CLOSED` or `ERR_TRANSACTION_FINISHED` after its end */
   check(): void
@@ -53,7 +53,7 @@ export class EmbeddedRange<K, V> implements Range<K, V> {
     try {
       while (cursor.advance()) {
         entries.push(cursor.entry())
-        source.check() // a codec may have run anything
+        source.check() // a codec may have run any code
       }
     } finally {
       cursor.close()
@@ -66,7 +66,7 @@ export class EmbeddedRange<K, V> implements Range<K, V> {
   }
 }
 
-/** One iteration. Written out instead of as a generator, which takes twice the time for each entry. */
+/** One iteration. A class and not a generator, which takes twice the time for each entry. */
 class RangeIterator<K, V, T> implements IterableIterator<T> {
   readonly #space: KeySpace<K, V>
   readonly #bounds: KeyBounds

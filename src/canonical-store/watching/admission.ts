@@ -1,13 +1,13 @@
-// The queue before the gate: writes that wait, in the order of their calls, until the store has room again or its pause has ended. Each runs in the
-// async context of its own call. From the moment it runs it cannot be taken back.
+// The queue before the gate: writes that wait, in the order of their calls, until the store has room again or its pause has ended. Each runs in the async
+// context of its call. From the moment it runs, it cannot be taken back.
 import type { AbortWatch } from '../../internal/abort.ts'
 import { type Context, currentContext } from '../../internal/context.ts'
 import { Deferred } from '../../internal/deferred.ts'
 
-/** What a write comes to that was not let in because of a pause: it has written nothing and is to run again. */
+/** The outcome of a write that a pause kept out: it has written nothing, and has to run again. */
 export const PAUSED: unique symbol = Symbol('paused')
 
-/** Writes of one store that are held back. */
+/** Waiting writes of one store. */
 export class Admission {
   readonly #waiting = new Set<HeldWrite<unknown>>()
   /** How many have been let in. */
@@ -17,14 +17,14 @@ export class Admission {
     return this.#waiting.size === 0
   }
 
-  /** Holds `attempt` back. It runs within {@link admit}; the promise has its outcome. A signal that aborts before takes it out. */
+  /** Makes `attempt` wait. It runs within {@link admit}; the promise has its outcome. A signal that aborts earlier takes it out of the queue. */
   hold<T>(owner: object, attempt: () => T | typeof PAUSED, signal: AbortSignal | undefined, aborts: AbortWatch): Promise<T> {
     const waiting = new HeldWrite(owner, attempt, signal, aborts, (given) => this.#waiting.delete(given as HeldWrite<unknown>))
     this.#waiting.add(waiting as HeldWrite<unknown>)
     return waiting.promise
   }
 
-  /** Lets them in, first come first served, while there is room. */
+  /** Lets writes in, first come first served, while there is room. */
   admit(hasRoom: () => boolean): void {
     for (const waiting of this.#waiting) {
       if (!hasRoom()) return
@@ -40,7 +40,7 @@ export class Admission {
     }
   }
 
-  /** They will not be let in: all of them, or those of one owner. */
+  /** Rejects all of them, or those of one owner. */
   refuse(reason: () => unknown, owner?: object): void {
     for (const waiting of this.#waiting) {
       if (owner !== undefined && waiting.owner !== owner) continue
@@ -50,7 +50,7 @@ export class Admission {
   }
 }
 
-/** One that waits. */
+/** A write that waits. */
 class HeldWrite<T> {
   readonly owner: object
   readonly #attempt: () => T | typeof PAUSED
@@ -81,9 +81,9 @@ class HeldWrite<T> {
     return this.#isOver
   }
 
-  /** False when a pause came in between: it is still to be run. */
+  /** False when a pause came in between: it has to run again. */
   run(): boolean {
-    // This is the moment that decides: what aborts from here on, be it the write itself, comes too late.
+    // From this moment on it is too late to abort, also for the write itself.
     this.#unwatch?.()
     this.#unwatch = undefined
     try {

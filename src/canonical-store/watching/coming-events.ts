@@ -1,8 +1,8 @@
-// An event that is applied, that a follower waits for, and nobody else may: the event loop waits for it, and it is asked for soon. Followers by
-// themselves hold no event loop: what nobody has appended may never come.
+// Applied events that a follower waits for, and perhaps no other caller: the event loop stays alive for them, and they are made durable soon. Otherwise a waiting
+// follower does not keep the event loop alive, because an event that no code appends never comes.
 import { clearTimeout, setTimeout } from '../../internal/platform.ts'
 
-/** Such an event is made durable after so long, in ms. */
+/** In ms: after this time such an event is made durable. */
 const SOON_MS = 1000
 
 /** One timer, only while such an event is on its way. */
@@ -11,13 +11,13 @@ export class ComingEvents {
   readonly #ask: () => void
   #timer: NodeJS.Timeout | undefined
 
-  /** `isAwaited`: whether there is such an event. `ask` has what is applied made durable. */
+  /** `isAwaited`: whether there is such an event. `ask` makes everything that is applied durable. */
   constructor(isAwaited: () => boolean, ask: () => void) {
     this.#isAwaited = isAwaited
     this.#ask = ask
   }
 
-  /** Somebody has begun to wait, or has ended; an event was applied, or has come to a level. */
+  /** Called when a follower begins or ends waiting, or an event is applied or reaches a level. */
   look(): void {
     if (this.#isAwaited()) {
       this.#timer ??= setTimeout(() => {

@@ -1,5 +1,5 @@
-// The package's channels of `node:diagnostics_channel`; `api/diagnostics.ts` has what is published on each. A channel that nobody listens to costs a
-// look at a flag. Messages come on the thread that listens; who throws in one gets an uncaught exception of its own.
+// The package's channels of `node:diagnostics_channel`; `api/diagnostics.ts` has the messages of each. A channel without listeners costs a look at a flag.
+// Messages come on the listener's thread; a listener that throws causes an uncaught exception.
 import { type Channel, channel } from 'node:diagnostics_channel'
 import type { CommitGroupMessage, FlushMessage, NoSpaceMessage, PoisonedMessage, RecoveryMessage, StallMessage } from '../api/diagnostics.ts'
 
@@ -14,7 +14,7 @@ export const failures: Channel<unknown, PoisonedMessage> = typed('ledgerstone:po
 export const fullDevices: Channel<unknown, NoSpaceMessage> = typed('ledgerstone:no-space')
 export const stalls: Channel<unknown, StallMessage> = typed('ledgerstone:stall')
 
-/** Whether somebody listens to what only native code sees happen. */
+/** Whether there are listeners for messages about what only native code sees. */
 export function isObserved(): boolean {
   return commitGroups.hasSubscribers || flushes.hasSubscribers || fullDevices.hasSubscribers
 }

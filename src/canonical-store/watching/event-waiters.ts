@@ -1,5 +1,5 @@
-// Which followers wait for which event to come to which level. All of a store in one environment share one wish to native code and one wake.
-// Knows nothing of native code: the store tells it the marks.
+// The followers that wait for an event to reach a level. All of a store in one environment share one request to native code and one wake. Knows nothing of
+// native code: the store passes it the marks.
 import { isMainThread } from 'node:worker_threads'
 import type { EventId } from '../../event-log/log-types.ts'
 import { clearInterval, setInterval } from '../../internal/platform.ts'
@@ -19,7 +19,7 @@ interface EventWaiter {
 /** The waiting followers of one store in one environment. */
 export class EventWaiters {
   readonly #levels: readonly [Set<EventWaiter>, Set<EventWaiter>, Set<EventWaiter>] = [new Set(), new Set(), new Set()]
-  /** What native code has been told and has not answered. */
+  /** The ids that native code was asked for and has not answered. */
   readonly #told: [EventId, EventId, EventId] = [NOBODY, NOBODY, NOBODY]
   #keepAlive: NodeJS.Timeout | undefined
 
@@ -28,13 +28,13 @@ export class EventWaiters {
     return applied.size + written.size + durable.size === 0
   }
 
-  /** Whether anybody waits for an event below `end`. */
+  /** Whether a follower waits for an event below `end`. */
   awaitsBelow(end: EventId): boolean {
     for (const waiters of this.#levels) for (const { id } of waiters) if (id < end) return true
     return false
   }
 
-  /** Calls `settle` once, unless the returned function is called before. */
+  /** Calls `settle` once, unless the returned function is called earlier. */
   add(level: EventLevel, id: EventId, settle: (failure?: Error) => void): () => void {
     const waiter = { id, settle }
     const waiters = this.#levels[level]
@@ -45,7 +45,7 @@ export class EventWaiters {
     }
   }
 
-  /** The lowest id awaited at each level, -1 for none, if that is not what native code knows. */
+  /** The lowest id awaited at each level, -1 for none, if native code does not know it yet. */
   takeWanted(): readonly [EventId, EventId, EventId] | undefined {
     let isNews = false
     for (const level of EVENT_LEVELS) {
@@ -58,12 +58,12 @@ export class EventWaiters {
     return isNews ? this.#told : undefined
   }
 
-  /** Whoever was told so far is gone. */
+  /** The handle by which native code was asked is gone. */
   wantAgain(): void {
     this.#told.fill(NOBODY)
   }
 
-  /** The events below `end` have come to a level. */
+  /** The events below `end` have reached a level. */
   settle(level: EventLevel, end: EventId): void {
     if (end > this.#told[level]) this.#told[level] = NOBODY
     const waiters = this.#levels[level]
@@ -75,7 +75,7 @@ export class EventWaiters {
     this.#stayAlive()
   }
 
-  /** No event will come any more. */
+  /** No more events will come. */
   fail(reason: () => Error): void {
     for (const waiters of this.#levels) {
       for (const waiter of waiters) waiter.settle(reason())
@@ -84,7 +84,7 @@ export class EventWaiters {
     this.#stayAlive()
   }
 
-  /** Another thread may write what a worker waits for. The main thread is not kept: what nobody else does never happens. */
+  /** Keeps a worker alive, as another thread may write what it waits for. The main thread is not kept alive: if it does not write, no code may ever. */
   #stayAlive(): void {
     const waits = !isMainThread && this.#levels.some((waiters) => waiters.size > 0)
     if (waits) {

@@ -1,4 +1,4 @@
-// Publishes what native code does in one store to whoever listens on this thread. Native code keeps nothing, and is not called, while nobody does.
+// Publishes what native code does in one store to the listeners on this thread. Without listeners native code keeps nothing, and is not called.
 import { nobodysContext } from '../../internal/context.ts'
 import { queueMicrotask, wallClockMs } from '../../internal/platform.ts'
 import type { Happenings } from '../../native/binding.ts'
@@ -9,7 +9,7 @@ import { commitGroups, flushes, fullDevices, isObserved } from './diagnostics.ts
 export class Observer {
   readonly #environment: Environment
   readonly #path: string
-  /** The handle by which native code is asked, while it is. */
+  /** The handle by which native code is asked, while it observes. */
   #handle: number | undefined
   #lastGroup = 0
   #lastFlush = 0
@@ -21,24 +21,24 @@ export class Observer {
     this.#path = path
   }
 
-  /** Native code keeps what it does for {@link publish}. */
+  /** Whether native code keeps what it does for {@link publish}. */
   get isActive(): boolean {
     return this.#handle !== undefined
   }
 
-  /** Somebody has begun to listen, or has stopped, since the last look. */
+  /** Whether listeners have come or gone since the last look. */
   get isOutdated(): boolean {
     return isObserved() !== this.isActive
   }
 
-  /** Begins or ends, as somebody listens or not. */
+  /** Begins or ends observing, depending on whether there are listeners. */
   update(handle: number): void {
     if (this.isActive) this.#observe(this.#handle as number, false)
     this.#handle = isObserved() ? handle : undefined
     if (this.#handle !== undefined) this.#observe(this.#handle, true)
   }
 
-  /** A handle is about to be closed; `next` is another one. What is told twice meanwhile is published once. */
+  /** A handle is about to be closed; `next` is another one. Publishes only once what both handles report. */
   handOn(closing: number, next: number): void {
     if (this.#handle !== closing) return
     this.#observe(next, true)
@@ -47,12 +47,12 @@ export class Observer {
     this.publish(this.#take(closing))
   }
 
-  /** Publishes what has happened since the last time. */
+  /** Publishes what has happened since the last call. */
   drain(): void {
     if (this.#handle !== undefined) this.publish(this.#take(this.#handle))
   }
 
-  /** In nobody's context: what is published has been done for many. */
+  /** In no caller's async context, as the work was done for many. */
   publish(happenings: Happenings): void {
     if (happenings.groups.length + happenings.flushes.length > 0) nobodysContext(() => this.#publish(happenings))
   }
@@ -71,7 +71,7 @@ export class Observer {
     }
   }
 
-  /** What native code says of the device: full or not. */
+  /** Whether the device is full, as native code reports it. */
   space(isLacking: boolean): void {
     if (isLacking) this.#spaceIsLacking()
     else if (!this.#wasRefused) this.#spaceIsFound()
@@ -84,7 +84,7 @@ export class Observer {
     this.#spaceIsLacking()
   }
 
-  /** A write came through. */
+  /** A write was applied. */
   applied(): void {
     if (!this.#wasRefused) return
     this.#wasRefused = false
@@ -103,7 +103,7 @@ export class Observer {
     this.#noSpaceSince = undefined
   }
 
-  /** Later: this may be in the middle of a write. */
+  /** Publishes later, as this may be in the middle of a write. */
   #tellOfSpace(message: { path: string; since: number; until?: number }): void {
     nobodysContext(() => queueMicrotask(() => fullDevices.publish(message)))
   }

@@ -1,10 +1,10 @@
-// The snapshots and iterations that one handle has open, and the warning about those that stay open for long: each of them keeps LMDB from
-// reusing pages, and flushed memory alive. One timer at most, only while something is open; it keeps no process alive.
+// The open snapshots and iterations of one handle, and the warning about those that stay open for long: each keeps LMDB from reusing pages, and flushed memory
+// alive. One timer at most, only while something is open; it keeps no process alive.
 import { nobodysContext } from '../../internal/context.ts'
 import type { Lease } from '../../internal/lease.ts'
 import { performance, setTimeout } from '../../internal/platform.ts'
 
-/** What is known of the time; replaced in tests. */
+/** Time; replaced in tests. */
 export interface Clock {
   now(): number
   setTimeout(task: () => void, ms: number): NodeJS.Timeout
@@ -31,12 +31,12 @@ export class OpenReaders extends Set<Lease> {
   }
 
   #wakeIn(ms: number): void {
-    // Who is warned of it is nobody in particular.
+    // In no caller's async context: the warning concerns the process.
     this.#timer = nobodysContext(() => this.#clock.setTimeout(() => this.#look(), Math.max(1, Math.ceil(ms))))
     this.#timer.unref()
   }
 
-  /** Warns of those that have come to the age since the last time, and sets the timer for the next one. */
+  /** Warns about those that have reached the age since the last look, and sets the timer for the next one. */
   #look(): void {
     this.#timer = undefined
     const nowMs = this.#clock.now()

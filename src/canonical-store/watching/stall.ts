@@ -1,29 +1,29 @@
-// The end of waiting for room. Whoever waits is refused when nothing has come forward for a while: a queue that moves is never cut off, however
-// long it is, and one that stands still has an end. One timer, only while somebody waits; it keeps no process alive.
+// The end of waiting for room. Waiting writes are refused when there has been no progress for a while: a queue that moves is never cut off, however long it is,
+// and one that stands still has an end. One timer, only while a write waits; it keeps no process alive.
 import { setTimeout } from '../../internal/platform.ts'
 
-/** Without any progress for so long, writes that wait for the flusher are refused; `PATIENCE` in Rust. */
+/** In ms: after this time without progress, writes that wait for the flusher are refused; `PATIENCE` in Rust. */
 const STALL_MS = 30_000
-/** The same where they wait for readers to let go, in another thread or in their own. */
+/** In ms: the same if they wait for readers of any thread, also of this one. */
 const READERS_STALL_MS = 5_000
 
-/** What is looked at, and who is told. */
+/** The queue that is watched. */
 export interface Waiting {
-  /** Whether somebody waits whom only progress helps. */
+  /** Whether a write waits that only progress helps. */
   readonly isStalled: boolean
-  /** Whether they wait for open snapshots and iterations. */
+  /** Whether writes wait for open snapshots and iterations. */
   readonly isForReaders: boolean
-  /** Anything that changes as soon as anybody has come forward. */
+  /** Changes whenever a write has made progress. */
   readonly progress: number
-  /** Looks for progress that nobody has told of. */
+  /** Looks for progress that was not reported. */
   look(): void
   refuse(): void
 }
 
-/** How time passes; replaced in tests. */
+/** Time; replaced in tests. */
 export type After = (work: () => void, ms: number) => { unref(): unknown }
 
-/** Watches over one queue. */
+/** Watches one queue. */
 export class Stall {
   readonly #waiting: Waiting
   readonly #after: After
@@ -34,12 +34,12 @@ export class Stall {
     this.#after = after
   }
 
-  /** Somebody waits: they are refused if nothing moves from now on. */
+  /** A write waits: it is refused if nothing moves from now on. */
   watch(): void {
     if (this.#isWatching) return
     const { progress, isForReaders } = this.#waiting
     this.#after(() => this.#look(progress), isForReaders ? READERS_STALL_MS : STALL_MS).unref()
-    this.#isWatching = true // not before it is certain that somebody looks: V8 may cut this off where the stack ends
+    this.#isWatching = true // not before the look is certain: V8 may cut this off where the stack ends
   }
 
   #look(before: number): void {

@@ -1,5 +1,5 @@
-// Who waits for which commit to reach which level. Those of one turn that wait for the same level share one promise; turns are settled in the
-// order of their commits, and in the event loop's next turn when that is due. Knows nothing of native code: the store tells it the marks.
+// The callers that wait for a commit to reach a level. Those of one turn that wait for the same level share one promise. Turns are settled in the order of
+// their commits, and in the event loop's next turn when that is due. Knows nothing of native code: the store passes it the marks.
 import { Deferred } from '../../internal/deferred.ts'
 import type { Turns } from '../../internal/turns.ts'
 import type { CommitInfo } from '../api/commit.ts'
@@ -11,26 +11,26 @@ export const DURABLE = 2
 export const FLUSHED = 3
 export const LEVELS: readonly Level[] = [WRITTEN, DURABLE, FLUSHED]
 
-/** So many share a promise at most: of a very large turn the first are told before the last are reached. */
+/** How many share a promise at most, so that the first of a very large turn settle before the last are reached. */
 const BATCH = 256
 
 class Batch {
   /** Settled when the level's mark has come this far. */
   seq: number
   waiters = 0
-  /** Resolves with `undefined`, or with what keeps the level from being reached: a promise that nobody hears rejects nothing. */
+  /** Resolves with `undefined`, or with the error that keeps the level from being reached: it never rejects, so that no rejection is unhandled. */
   readonly done: Deferred<Error | undefined> = new Deferred()
-  /** Those who are given their commit, in the order in which they came, which is that in which a promise calls its reactions. */
+  /** For callers that get their commit: the commits, in the order of the calls, which is the order in which a promise calls its reactions. */
   readonly #commits: CommitInfo[] = []
   #given = 0
-  /** How far the level had come when the rest of it failed. */
+  /** How far the level had come when the rest of the batch failed. */
   #mark = 0
 
   constructor(seq: number) {
     this.seq = seq
   }
 
-  /** One function for all of them: one for each, with what it closes over, was a third of what survives a garbage collection while they wait. */
+  /** One function for all of them: with one closure for each, a third of what survives a garbage collection while they wait was closures. */
   readonly #give = (failure: Error | undefined): CommitInfo => {
     const commit = this.#commits[this.#given++] as CommitInfo
     if (failure !== undefined && commit.seq > this.#mark) throw failure
@@ -54,11 +54,11 @@ class Batch {
 
 /** The waiters of one store in one environment. */
 export class Waiters {
-  /** By level, as what follows; nobody is in the first. */
+  /** By level, written, durable, flushed; the first is always empty. */
   readonly #queues: readonly Batch[][] = [[], [], [], []]
-  /** The highest seq that somebody has begun to wait for since the last turn; 0: nobody. */
+  /** The highest seq that a caller has begun to wait for since the last turn; 0: none. */
   readonly #wanted: number[] = [0, 0, 0, 0]
-  /** How far the level has come. */
+  /** How far each level has come. */
   readonly #marks: number[] = [0, 0, 0, 0]
   readonly #loop: { readonly turns: Turns }
   #count = 0
@@ -67,7 +67,7 @@ export class Waiters {
     this.#loop = loop
   }
 
-  /** How many wait. */
+  /** How many callers wait. */
   get count(): number {
     return this.#count
   }
@@ -77,24 +77,24 @@ export class Waiters {
     return this.#join(level, seq).done.promise
   }
 
-  /** The same with the commit itself, and the error as a rejection. */
+  /** The same with the commit itself as the result, and the error as a rejection. */
   addCommit<C extends CommitInfo>(level: Level, commit: C): Promise<C> {
     return this.#join(level, commit.seq).add(commit) as Promise<C>
   }
 
-  /** What to ask native code for at one level, once per turn. */
+  /** The seq to ask native code for at one level, once per turn. */
   takeWanted(level: Level): number {
     const wanted = this.#wanted[level] as number
     this.#wanted[level] = 0
     return wanted
   }
 
-  /** Whoever was asked for the waiters so far is gone: all of them are to be asked for anew. */
+  /** The handle by which native code was asked is gone: all waits have to be asked for again. */
   wantAgain(): void {
     for (const level of LEVELS) this.#wanted[level] = this.#queue(level).at(-1)?.seq ?? 0
   }
 
-  /** A level's mark has moved: resolves those it has reached, in order. */
+  /** A level's mark has moved: settles the waits that it reaches, in order. */
   settle(level: Level, mark: number): void {
     const queue = this.#queue(level)
     if (queue.length === 0) return
@@ -110,7 +110,7 @@ export class Waiters {
     }
   }
 
-  /** Whether anybody waits for a level. */
+  /** Whether a caller waits for a level. */
   has(level: Level): boolean {
     return this.#queue(level).length > 0
   }
@@ -120,7 +120,7 @@ export class Waiters {
     for (const level of LEVELS) this.failLevel(level, reason)
   }
 
-  /** Nobody waits for a level any more: what has not been reached is not waited for. */
+  /** Ends the waits for a level: what it has not reached fails. */
   failLevel(level: Level, reason: Error): void {
     const { turns } = this.#loop
     for (const batch of this.#queue(level).splice(0)) {
@@ -144,7 +144,7 @@ export class Waiters {
     let at = queue.length
     while (at > 0 && (queue[at - 1] as Batch).seq >= seq) at--
     const later = queue[at]
-    if (later !== undefined) return later // something older than what is awaited already
+    if (later !== undefined) return later // a later seq is awaited already
     const last = queue[at - 1]
     if (turnHasBegun && last !== undefined && last.waiters < BATCH) {
       last.seq = seq

@@ -1,4 +1,4 @@
-// The one native call that applies a write set, and what it says of the commit.
+// The one native call that applies a write set, and its answer about the commit.
 import { IS_CROWDED } from '../../native/flags.ts'
 import type { Commit, CommitInfo } from '../api/commit.ts'
 import type { StoreHandle } from '../store-handle.ts'
@@ -7,7 +7,7 @@ import type { WriteSet } from './write-set.ts'
 const TAKES_THE_GATE = 0
 const HAS_THE_GATE = 1
 
-/** Where the head has what: `write-set.ts`. */
+/** The layout of the head: `write-set.ts`. */
 const SEQ = 0
 const TIMESTAMP = 8
 const FIRST_EVENT_ID = 16
@@ -19,7 +19,7 @@ const FLAGS = 36
 const MAX_SMALL = 2 ** 31 - 1
 
 /**
- * Applies what a write set holds; when it throws nothing was applied. The gate is given back in any case.
+ * Applies the write set; if it throws, nothing was applied. The gate is given back in any case.
  *
  * @throws `ERR_BUSY`, `ERR_LIMIT`, `ERR_CODEC_MISMATCH`, `ERR_NO_SPACE`, `ERR_POISONED`, `ERR_CLOSED`
  */
@@ -37,8 +37,8 @@ export function commitWrites(handle: StoreHandle, writes: WriteSet, hasGate: boo
 }
 
 /**
- * The same with what the transaction's function returned. Written out once more: putting a field on top of a spread object makes V8 a new hidden
- * class at each call, a fifth of all that a commit costs.
+ * The same with the result of the transaction's function. Written out again: adding a field to a spread object makes V8 create a hidden class at each call, a
+ * fifth of the cost of a commit.
  */
 export function commitWith<T>(handle: StoreHandle, writes: WriteSet, hasGate: boolean, result: T): Commit<T> {
   const head = applied(handle, writes, hasGate)
@@ -53,7 +53,7 @@ export function commitWith<T>(handle: StoreHandle, writes: WriteSet, hasGate: bo
   return { seq, timestamp, eventsWritten, firstEventId, lastEventId: firstEventId + eventsWritten - 1, keysWritten, keysDeleted, result }
 }
 
-/** The head, in which native code says what has become of it. */
+/** The head, in which native code has written the outcome. */
 function applied(handle: StoreHandle, writes: WriteSet, hasGate: boolean): DataView {
   const { environment, shared } = handle
   shared.observe()
@@ -64,7 +64,7 @@ function applied(handle: StoreHandle, writes: WriteSet, hasGate: boolean): DataV
   return head
 }
 
-/** The same number; one that fits into 31 bits not as a floating-point number, which would be an object of its own beside each commit. */
+/** The same number. One that fits into 31 bits is not stored as a floating-point number, which would be one more object for each commit. */
 function small(number: number): number {
   return number <= MAX_SMALL ? number | 0 : number
 }

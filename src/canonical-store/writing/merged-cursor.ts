@@ -1,5 +1,5 @@
-// A pass over a range inside a transaction: what is committed and what the transaction has written itself, merged in the order of the range.
-// Where both have a key the transaction's own write counts, a delete included.
+// A pass over a range inside a transaction: committed entries and the transaction's own writes, merged in the order of the range. Where both have a key, the
+// transaction's own write counts, also if it is a delete.
 import { readUtf8 } from '../../internal/bytes.ts'
 import type { Environment } from '../../native/environment.ts'
 import type { KeyBounds } from '../key-bounds.ts'
@@ -13,13 +13,13 @@ interface OwnWrite {
   readonly at: number
 }
 
-/** What a pass is made of. */
+/** The parts of a pass. */
 export interface MergeParts<K, V> {
   readonly committed: Cursor<K, V>
   readonly own: OwnWrites
   readonly writes: WriteSet
   readonly space: KeySpace<K, V>
-  /** As asked for: `committed` and `own` may begin later, behind what is gone. */
+  /** As the caller passed them: `committed` and `own` may begin later, after what the transaction has deleted. */
   readonly bounds: KeyBounds
   readonly environment: Environment
 }
@@ -28,11 +28,11 @@ export interface MergeParts<K, V> {
 export class MergedCursor<K, V> implements Cursor<K, V> {
   readonly #parts: MergeParts<K, V>
   #left: number
-  /** `undefined`: not looked at yet; null: at its end. */
+  /** `undefined`: not read yet; null: at its end. */
   #committedKey: string | null | undefined
-  /** The entry that the pass stands at, when it is the transaction's own. */
+  /** The current entry, if it is the transaction's own. */
   #current: OwnWrite | undefined
-  /** Deleted keys before the first entry; -1 behind it. */
+  /** Deleted keys before the first entry; -1 after it. */
   #passed = 0
   #lastPassed = ''
 
@@ -43,7 +43,7 @@ export class MergedCursor<K, V> implements Cursor<K, V> {
 
   advance(): boolean {
     const isThere = this.#left > 0 && this.#next()
-    // What is written from here on, while the last entry is looked at, need not be kept from anybody.
+    // The limit is reached: writes from here on need not be kept from this pass.
     if (this.#left === 0) this.#parts.own.close()
     if (this.#passed >= 0) {
       const { own, bounds } = this.#parts
@@ -66,7 +66,7 @@ export class MergedCursor<K, V> implements Cursor<K, V> {
       }
       const { record } = own
       own.advance()
-      if (key === theirs) this.#committedKey = undefined // written over
+      if (key === theirs) this.#committedKey = undefined // the transaction has overwritten it
       if (!writes.isPut(record)) {
         if (this.#passed >= 0) {
           this.#passed++
@@ -129,7 +129,7 @@ export class MergedCursor<K, V> implements Cursor<K, V> {
   }
 }
 
-/** The value of a put in a write set; bytes are copied, the write set will be used again. */
+/** The value of a put in a write set. Bytes are copied, as the write set will be used again. */
 export function ownValue<K, V>(space: KeySpace<K, V>, writes: WriteSet, at: number, environment: Environment): V {
   const { values } = space
   const start = writes.valueStart(at)

@@ -1,12 +1,13 @@
-// A transaction while it runs. Writes gather in the write set without a native call; the gate is taken at the first read, or at the first event
-// whose id is asked for, and otherwise by the commit itself. Exactly one runs in a store at a time on this thread: `SharedStore.open`. Codecs are the
-// user's code: what they give is taken first, then it is looked whether the transaction is still open, then it is written.
+// A running transaction. Writes gather in the write set without a native call; the gate is taken at the first read, or at the first event whose id is needed,
+// and otherwise by the commit itself. One transaction at a time runs in a store on this thread: `SharedStore.open`. Codecs are user code: first their result is
+// taken, then it is checked that the transaction is still open, then the result is written.
 import { errorOf, hasCode, type LedgerstoneError } from '../../errors.ts'
 import type { EventId } from '../../event-log/log-types.ts'
 import type { Lease } from '../../internal/lease.ts'
 import { performance } from '../../internal/platform.ts'
 import type { Commit, CommitInfo } from '../api/commit.ts'
 import { bytesOf, type KeyBounds } from '../key-bounds.ts'
+import { checkKey } from '../key-size.ts'
 import type { KeySpace } from '../key-space.ts'
 import { type Cursor, NativeCursor } from '../reading/cursor.ts'
 import type { OwnValue, PackedKeys } from '../reading/packed-keys.ts'
@@ -16,7 +17,7 @@ import { countEntries, type StoreHandle } from '../store-handle.ts'
 import { commitWith, commitWrites } from './commit.ts'
 import { MergedCursor, ownValue } from './merged-cursor.ts'
 import { Overlay } from './overlay.ts'
-import { checkKey, giveWriteSet, takeWriteSet, type WriteSet } from './write-set.ts'
+import { giveWriteSet, takeWriteSet, type WriteSet } from './write-set.ts'
 
 /** The one transaction that is open in a store on this thread. */
 export class OpenTransaction implements RunningTransaction {
@@ -30,11 +31,11 @@ export class OpenTransaction implements RunningTransaction {
   #isOver = false
   #doom: LedgerstoneError | undefined
   #wasPaused = false
-  /** The errors with which writes beside it were refused, and the promises that have them. */
+  /** The errors of other writes that were refused, and the promises that they rejected. */
   #refusals: Set<unknown> | undefined
   #unheard: Promise<unknown>[] | undefined
 
-  /** `stalls`: taking the gate waits for room when too much is unflushed, instead of going ahead. */
+  /** `stalls`: when too much is unflushed, taking the gate waits for room. */
   constructor(handle: StoreHandle, stalls: boolean) {
     this.handle = handle
     this.#stalls = stalls
@@ -48,12 +49,12 @@ export class OpenTransaction implements RunningTransaction {
       this.#close()
       throw error
     } finally {
-      // There may have been room by then, unheard of here.
+      // There may have been room before, without a report to this thread.
       if (performance.now() - sinceMs >= 1) handle.shared.stalled(sinceMs)
     }
   }
 
-  /** @throws what doomed it, or `ERR_TRANSACTION_FINISHED` */
+  /** @throws the error that doomed it, or `ERR_TRANSACTION_FINISHED` */
   check(): void {
     if (this.#doom !== undefined) {
       this.#tell()
@@ -62,22 +63,22 @@ export class OpenTransaction implements RunningTransaction {
     if (this.#isOver) throw errorOf('ERR_TRANSACTION_FINISHED', 'the transaction has ended')
   }
 
-  /** A pause has kept it out: nothing is written, and it is to run again when that has ended, whatever its function has made of it. */
+  /** A pause has kept it out: nothing is written, and it has to run again when the pause has ended, whatever its function did with the error. */
   get wasPaused(): boolean {
     return this.#wasPaused
   }
 
-  /** How many writes were begun beside it. */
+  /** How many other writes were attempted while it was open. */
   get refusals(): number {
     return this.#refusals?.size ?? 0
   }
 
-  /** It will not be applied, whatever its function does from now on. */
+  /** From now on it will not be applied, whatever its function does. */
   doom(reason: LedgerstoneError): void {
     this.#doom ??= reason
   }
 
-  /** A write was begun beside it. The error is that write's, and its own end. */
+  /** Another write was attempted while it is open. Returns that write's error, which also dooms the transaction. */
   refuse(): LedgerstoneError {
     const error = errorOf('ERR_TRANSACTION_OPEN', 'a write was begun inside an open transaction, which is aborted; write through the transaction')
     this.doom(error)
@@ -90,7 +91,7 @@ export class OpenTransaction implements RunningTransaction {
     return this.#refusals?.has(error) === true
   }
 
-  /** A promise that has been rejected by {@link refuse}: when the transaction tells its caller that it has failed, nobody has to listen to that one too. */
+  /** A promise that was rejected by {@link refuse}: once the transaction has reported its failure to its caller, that rejection is not unhandled. */
   tellFor(refused: Promise<unknown>): void {
     ;(this.#unheard ??= []).push(refused)
   }
@@ -122,7 +123,7 @@ export class OpenTransaction implements RunningTransaction {
     })
   }
 
-  /** What of these keys it has written itself: copies, since decoding one value may write another. */
+  /** The transaction's own writes of these keys: copies, since decoding one value may write another. */
   #ownOf(slot: number, packed: PackedKeys): OwnValue[] {
     const overlay = this.#overlayOf(slot)
     const own: OwnValue[] = []
@@ -209,7 +210,7 @@ export class OpenTransaction implements RunningTransaction {
   appendAll(events: readonly unknown[]): { first: EventId; last: EventId } | undefined {
     this.check()
     const { events: codec, limits } = this.handle
-    // Beside what is written already: an encoder may write through this transaction too, which comes before then and stays when another one fails.
+    // Not directly into the transaction's write set: an encoder may write through this transaction too. That write comes first, and stays if another encoder fails.
     const batch = takeWriteSet()
     try {
       for (const event of events) batch.event(codec.encode(event), limits)
@@ -224,7 +225,7 @@ export class OpenTransaction implements RunningTransaction {
     }
   }
 
-  /** Applies what was written. Whatever comes of it, the transaction is over. */
+  /** Applies the writes. In any case the transaction is over after it. */
   commit(): CommitInfo {
     this.#checkBeforeCommit()
     try {
@@ -237,7 +238,7 @@ export class OpenTransaction implements RunningTransaction {
     }
   }
 
-  /** The same with what its function returned. */
+  /** The same with the result of its function. */
   commitWith<T>(result: T): Commit<T> {
     this.#checkBeforeCommit()
     try {
@@ -250,41 +251,41 @@ export class OpenTransaction implements RunningTransaction {
     }
   }
 
-  /** @throws what doomed it, or `ERR_TRANSACTION_FINISHED` */
+  /** @throws the error that doomed it, or `ERR_TRANSACTION_FINISHED` */
   #checkBeforeCommit(): void {
     if (this.#doom !== undefined) this.abort()
     this.check()
   }
 
-  /** Ends it; its caller is told, with the function's own error perhaps. */
+  /** Ends it; its caller gets an error, perhaps the function's own. */
   fail(): void {
     this.abort()
     this.#tell()
   }
 
-  /** The user is told that it is not applied. */
+  /** The caller learns that it is not applied: rejections of refused writes are handled. */
   #tell(): void {
     if (this.#unheard !== undefined) for (const refused of this.#unheard) refused.catch(() => {})
   }
 
-  /** Ends it without a trace; harmless after its end. The gate first: should this be cut off, it is done again at the end of the turn. */
+  /** Ends it without writing anything; does nothing after its end. The gate first: if this is cut off, the end of the turn repeats it. */
   abort(): void {
     if (this.#isOver) return
     if (this.#hasGate) this.handle.environment.hot.abort(this.handle.id)
     this.#close()
   }
 
-  /** The turn has ended, and nobody has ended it. */
+  /** The turn has ended before the transaction. */
   abandon(): void {
     this.doom(errorOf('ERR_TRANSACTION_FINISHED', 'the transaction was aborted: it was still open when the next microtask ran'))
-    this.#hasGate = true // it may have been cut off right behind taking it; giving back what is not held does no harm
+    this.#hasGate = true // it may have been cut off right after taking it; giving back a gate that is not held does no harm
     this.abort()
   }
 
-  /** From here on nobody else writes. @throws `ERR_BUSY`, `ERR_PAUSED`, `ERR_BACKPRESSURE` and what forbids writing */
+  /** From here on no other writer runs. @throws `ERR_BUSY`, `ERR_PAUSED`, `ERR_BACKPRESSURE` and what forbids writing */
   takeGate(): void {
     if (this.#hasGate) return
-    this.check() // one that is over would never give it back
+    this.check() // a transaction that is over would never give it back
     const next = this.handle.environment.hot.begin(this.handle.id, this.#stalls ? 1 : 0)
     if (next < 0) {
       const error = this.handle.shared.writeError()
@@ -296,12 +297,12 @@ export class OpenTransaction implements RunningTransaction {
     this.#firstEventId = next
   }
 
-  /** Where the transaction's own last record of a key is. */
+  /** The place of the transaction's last record of a key. */
   #own(slot: number, key: string | Uint8Array): number | undefined {
     return this.#overlayOf(slot)?.find(slot, bytesOf(key))
   }
 
-  /** A key has been encoded, by the user's code perhaps. */
+  /** Called after a key was encoded, perhaps by user code. */
   #takeGateForReading(): void {
     this.check()
     this.takeGate()
@@ -313,7 +314,7 @@ export class OpenTransaction implements RunningTransaction {
     return own === undefined ? this.handle.reader.has(slot, key) : this.#writes.isPut(own)
   }
 
-  /** The transaction's own writes, when it has written to this collection. */
+  /** The transaction's own writes, if there are any in this collection. */
   #overlayOf(slot: number): Overlay | undefined {
     if (this.#overlay === undefined) {
       if (this.#writes.isEmpty) return undefined
@@ -333,14 +334,14 @@ export class OpenTransaction implements RunningTransaction {
     }
   }
 
-  /** A call that makes several records: when it fails it has made none. */
+  /** Runs a call that makes several records: if it fails, it has made none. */
   #allOrNone<T>(write: () => T): T {
     const { length, events } = this.#writes
     try {
       return write()
     } catch (error) {
       this.#writes.rewind(length, events)
-      this.#overlay = undefined // it may have taken in some of them
+      this.#overlay = undefined // it may contain some of them
       throw error
     }
   }

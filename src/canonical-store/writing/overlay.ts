@@ -1,15 +1,15 @@
-// What an open transaction has written so far, for its own reads. Made by scanning the write set, at the first read and from there on at each
-// later one, so that a transaction that never reads pays nothing.
+// What an open transaction has written so far, for its own reads. Made at the first read by scanning the write set, and updated at each later one, so that a
+// transaction that never reads pays nothing.
 import { indexOf, type KeyBounds } from '../key-bounds.ts'
 import { HEAD_BYTES, type WriteSet } from './write-set.ts'
 
-/** More new keys than this are sorted together instead of one by one. */
+/** More new keys than this are sorted together instead of inserted one by one. */
 const MANY = 32
 
-/** So many keys that the transaction has deleted, in a row, are passed over from then on. */
+/** From this number of consecutive deleted keys on, a pass notes them for later passes. */
 const NOTED_FROM = 32
 
-/** A span without anything that the transaction can see: what was committed there it has deleted. */
+/** A span in which the transaction sees nothing: it has deleted what was committed there. */
 interface Gone {
   from: string
   to: string | undefined
@@ -20,9 +20,9 @@ class SlotWrites {
   #records = new Map<string, number>()
   #sorted: string[] = []
   #unsorted: string[] = []
-  /** Passes that look at these records and these keys: they are not changed under them. */
+  /** How many passes use these records and keys, which are not changed while one does. */
   #passes = 0
-  /** From where ranges have begun, and from where those in reverse have. */
+  /** Where ranges have begun, and where reversed ones have. */
   #head: Gone | undefined
   #tail: Gone | undefined
 
@@ -50,7 +50,7 @@ class SlotWrites {
     return new OwnWrites(this, sorted, records, bounds)
   }
 
-  /** The range without what is gone at its beginning. */
+  /** The range without the deleted keys at its beginning. */
   narrowed(bounds: KeyBounds): KeyBounds {
     const { start, end } = bounds
     const gone = bounds.reverse ? this.#tail : this.#head
@@ -65,7 +65,7 @@ class SlotWrites {
     if (this.#records === records) this.#passes--
   }
 
-  /** Of a range everything is gone before `key`, in its order; with `isPassed` the key itself is. As a pass has seen it, over records that may not be those of now. */
+  /** All keys of a range before `key`, in its order, are deleted; with `isPassed` also `key`. As a pass has seen it, whose records may not be the present ones. */
   noteGone(records: ReadonlyMap<string, number>, bounds: KeyBounds, key: string, isPassed: boolean): void {
     if (this.#records !== records) return
     if (bounds.reverse) this.#tail = { from: isPassed ? key : `${key}\0`, to: bounds.end }
@@ -86,7 +86,7 @@ class SlotWrites {
   }
 }
 
-/** A pass over the transaction's own writes of a range, as they are when it begins: later ones do not appear in it. */
+/** A pass over the transaction's own writes in a range, as they are when it begins: later ones do not appear in it. */
 export class OwnWrites {
   readonly #slot: SlotWrites
   readonly #keys: readonly string[]
@@ -106,12 +106,12 @@ export class OwnWrites {
     this.#left = to - from
   }
 
-  /** The key it stands at; `undefined` at its end. */
+  /** The current key; `undefined` at its end. */
   get key(): string | undefined {
     return this.#left > 0 ? this.#keys[this.#at] : undefined
   }
 
-  /** Where the last record of that key is. */
+  /** The place of the last record of that key. */
   get record(): number {
     return this.#records.get(this.key as string) as number
   }
@@ -122,14 +122,13 @@ export class OwnWrites {
   }
 
   /**
-   * Of a range so many keys were passed over as deleted before the first entry, which `key` is; with `isPassed` there was none, and it is the last of
-   * them.
+   * A pass has skipped `passed` deleted keys before the first entry, which is `key`; with `isPassed` there was no entry, and `key` is the last of the deleted keys.
    */
   noteGone(bounds: KeyBounds, passed: number, key: string, isPassed: boolean): void {
     if (passed >= NOTED_FROM) this.#slot.noteGone(this.#records, bounds, key, isPassed)
   }
 
-  /** Harmless twice. */
+  /** A second call does nothing. */
   close(): void {
     if (this.#isOpen) this.#slot.release(this.#records)
     this.#isOpen = false
@@ -147,12 +146,12 @@ export class Overlay {
     this.#writes = writes
   }
 
-  /** Where the last record of a key is; `undefined` when the transaction has not written it. */
+  /** The place of the last record of a key; `undefined` when the transaction has not written it. */
   find(slot: number, key: string): number | undefined {
     return this.#slots.get(slot)?.find(key)
   }
 
-  /** Takes in what has been written since, and tells whether the transaction has written to this collection at all. */
+  /** Takes in what has been written since; returns whether the transaction has written to this collection at all. */
   has(slot: number): boolean {
     if (this.#scannedTo < this.#writes.length) {
       this.#writes.scan(this.#scannedTo, (slot, key, at) => this.#slot(slot).note(key, at, this.#writes.isPut(at)))
@@ -161,7 +160,7 @@ export class Overlay {
     return this.#slots.has(slot)
   }
 
-  /** A range of a collection that it has written to, without what the transaction has deleted at its beginning. */
+  /** A range of a collection that the transaction has written to, without the keys at its beginning that it has deleted. */
   narrowed(slot: number, bounds: KeyBounds): KeyBounds {
     return this.#slot(slot).narrowed(bounds)
   }

@@ -1,4 +1,4 @@
-// `pauseIngestion()`: writers are kept out at once; then whoever is in and the device are waited for. What fails leaves no pause behind.
+// `pauseIngestion()`: writers are kept out at once; then it waits for open transactions and for the device. A call that fails leaves no pause.
 import { closed, errorOf } from '../../errors.ts'
 import { Deferred } from '../../internal/deferred.ts'
 import type { Lease } from '../../internal/lease.ts'
@@ -46,10 +46,10 @@ export async function pause(handle: StoreHandle, options: PauseOptions | undefin
   }
 }
 
-/** Waits until no transaction is open and all that was applied is durable; false when the pause has ended before. */
+/** Waits until no transaction is open and everything that was applied is durable; false when the pause ends earlier. */
 async function reach(handle: StoreHandle, { number }: HeldPause, timeoutMs: number): Promise<boolean> {
   const { environment, shared } = handle
-  // Without the deadline's help: it ends this wait by ending the pause.
+  // Needs no deadline: that ends this wait by ending the pause.
   const isIdle = await environment.callAsync((cold) => cold.waitIdle(handle.id, number, Math.min(timeoutMs, LONGEST_MS) + 1000))
   if (!isIdle) return false
   const seq = shared.applied

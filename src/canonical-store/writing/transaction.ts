@@ -1,4 +1,4 @@
-// The transaction as users hold it. It only checks and passes on; everything it can say about itself is in `OpenTransaction`.
+// The transaction as users hold it. Checks the arguments and passes the calls on to `OpenTransaction`.
 import { invalidArgument } from '../../errors.ts'
 import type { EventId } from '../../event-log/log-types.ts'
 import type { Collection, KeyRange, Range } from '../api/collection.ts'
@@ -9,7 +9,7 @@ import { KeyBounds, RANGE_OPTIONS, SPAN_OPTIONS } from '../key-bounds.ts'
 import { EmbeddedRange } from '../reading/range.ts'
 import type { OpenTransaction } from './open-transaction.ts'
 
-/** What `apply` and `transact` hand to their function. */
+/** The argument of the functions of `apply` and `transact`. */
 export class EmbeddedTransaction<E> implements Transaction<E> {
   readonly #open: OpenTransaction
 
@@ -60,7 +60,7 @@ export class EmbeddedTransaction<E> implements Transaction<E> {
   }
 }
 
-/** The explicit form. Its end is either called for or comes with the next microtask: {@link OpenTransaction.abandon}. */
+/** The explicit form. It ends when it is committed or aborted, or with the next microtask: {@link OpenTransaction.abandon}. */
 export class EmbeddedWriteTxn<E> extends EmbeddedTransaction<E> implements WriteTxn<E> {
   readonly #open: OpenTransaction
   readonly #commit: () => WriteHandle<void>

@@ -1,17 +1,17 @@
-// A commit that is applied, and the waiting for it. Nothing waits until somebody asks.
+// A commit that is applied, and waiting for its levels. Nothing waits before `wait` is called.
 import { rankOf } from '../../compare-durability.ts'
 import type { Durability } from '../../durability.ts'
 import type { CommitInfo, WriteHandle } from '../api/commit.ts'
 import type { SharedStore } from '../shared-store.ts'
 
-/** What `apply` gives. */
+/** The result of `apply`. */
 export class EmbeddedWriteHandle<T> implements WriteHandle<T> {
   readonly result: T
   readonly commit: CommitInfo
   readonly #shared: SharedStore
   readonly #rank: 0 | 1 | 2
 
-  /** `rank`: the level waited for unless one is given. */
+  /** `rank`: the level that is waited for by default. */
   constructor(result: T, commit: CommitInfo, shared: SharedStore, rank: 0 | 1 | 2) {
     this.result = result
     this.commit = commit

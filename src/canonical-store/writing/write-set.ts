@@ -1,18 +1,19 @@
-// What a transaction writes, as the bytes that cross to native code: a head that the commit fills in, then one record after the other. A record
-// is all there or not at all: `length` moves on only after every check, so a call that fails has written nothing.
+// What a transaction writes, as the bytes that cross to native code: a head that the commit fills in, then one record after another. A record is complete or
+// absent: `length` moves on only after every check, so a call that fails has written nothing.
 //
 //   head, 64 bytes   f64 seq | f64 timestamp | f64 first event id (0: none) | u32 events | u32 keys written | u32 keys deleted | u32 flags
 //   record           u8 kind | u8 0 | u16 key length | u32 slot | u32 value length | key | value, padded to 4
-import { invalidArgument, limitExceeded } from '../../errors.ts'
-import { copyOf, lengthOf, readLatin1, writeBytes, writeUtf8 } from '../../internal/bytes.ts'
+import { limitExceeded } from '../../errors.ts'
+import { lengthOf, readLatin1, writeBytes, writeUtf8 } from '../../internal/bytes.ts'
+import { checkKeySize, keySizeBound } from '../key-size.ts'
 
 export const HEAD_BYTES = 64
 const RECORD_BYTES = 12
 const FIRST_BYTES = 16 * 1024
 const KEPT = 4
-/** A buffer that has grown beyond this is not kept. */
+/** A larger buffer is not kept. */
 const KEPT_BYTES = 1024 * 1024
-/** Room for this much is made without counting first: 3 bytes for each code unit. */
+/** For text up to this length, room is made without counting: 3 bytes for each code unit. */
 const UNCOUNTED_UNITS = 16 * 1024
 
 /** The kinds of records. */
@@ -21,7 +22,7 @@ export const DELETE = 2
 const EVENT = 3
 const DROP = 4
 
-/** What is checked by the call that breaks it, in bytes. */
+/** Limits in bytes, checked by the call that exceeds them. */
 export interface Limits {
   readonly keyBytes: number
   readonly valueBytes: number
@@ -29,15 +30,15 @@ export interface Limits {
   readonly transactionBytes: number
 }
 
-/** One growing buffer, used for one transaction after the other. */
+/** One growing buffer, used for one transaction after another. */
 export class WriteSet {
   buffer: Buffer
   view: DataView
   /** All of the buffer's memory, as native code takes it. */
   memory: ArrayBuffer
-  /** Where the next record begins. */
+  /** The place of the next record. */
   length: number = HEAD_BYTES
-  /** How many event records there are. */
+  /** The number of event records. */
   events = 0
 
   constructor(bytes: number = FIRST_BYTES) {
@@ -55,13 +56,13 @@ export class WriteSet {
     this.events = 0
   }
 
-  /** Where the records end, and how many of them are events: to undo what came behind a mark, as a call of several records does that fails. */
+  /** Sets the end of the records, and the number of events among them, back to an earlier value: undoes a call of several records that failed. */
   rewind(length: number, events: number): void {
     this.length = length
     this.events = events
   }
 
-  /** A copy that is as large as its content, for a commit that has to wait. */
+  /** A copy of exactly its content, for a commit that has to wait. */
   compact(): WriteSet {
     const copy = new WriteSet(this.length)
     this.buffer.copy(copy.buffer, 0, 0, this.length)
@@ -90,7 +91,7 @@ export class WriteSet {
     this.events++
   }
 
-  /** All records of another one, behind those that are there: or none of them. */
+  /** Appends all records of another one, or none of them. */
   append(other: WriteSet, limits: Limits): void {
     const added = other.length - HEAD_BYTES
     const bytes = this.length - HEAD_BYTES + added
@@ -105,7 +106,7 @@ export class WriteSet {
     this.#end(DROP, slot, 0, 0, limits)
   }
 
-  /** Calls `visit` for every put and delete from byte `from` on: with its slot, its key as a string of bytes, and where the record is. */
+  /** Calls `visit` for every put and delete from byte `from` on, with its slot, its key as a string of bytes, and the place of the record. */
   scan(from: number, visit: (slot: number, key: string, at: number) => void): void {
     const { buffer, view } = this
     for (let at = from; at < this.length; at = this.next(at)) {
@@ -116,7 +117,7 @@ export class WriteSet {
     }
   }
 
-  /** Where the record behind the one at `at` begins. */
+  /** The place of the record after the one at `at`. */
   next(at: number): number {
     return padded(at + RECORD_BYTES + this.view.getUint16(at + 2, true) + this.view.getUint32(at + 8, true))
   }
@@ -142,7 +143,7 @@ export class WriteSet {
     return this.valueStart(at) + this.view.getUint32(at + 8, true)
   }
 
-  /** Makes room for a record with `bytes` of key and value, and tells where it begins. */
+  /** Makes room for a record with `bytes` of key and value, and returns its place. */
   #begin(bytes: number): number {
     const needed = this.length + RECORD_BYTES + bytes + 4
     if (needed > this.buffer.length) this.#grow(needed)
@@ -189,7 +190,7 @@ export class WriteSet {
   }
 }
 
-/** Ones that nobody uses. */
+/** Write sets that are not in use. */
 const spare: WriteSet[] = []
 
 /** An empty write set, to be given back. */
@@ -201,30 +202,6 @@ export function giveWriteSet(set: WriteSet): void {
   if (set.buffer.length > KEPT_BYTES || spare.length === KEPT) return
   set.reset()
   spare.push(set)
-}
-
-/** A key as messages show it: text as JSON, bytes as hex, cut at 32 characters. */
-export function keyText(key: string | Uint8Array): string {
-  if (typeof key === 'string') return key.length > 32 ? `${JSON.stringify(key.slice(0, 32))}…` : JSON.stringify(key)
-  const hex = copyOf(key).toString('hex', 0, 16)
-  return lengthOf(key) > 16 ? `${hex}…` : hex
-}
-
-/** @throws `ERR_INVALID_ARGUMENT` for an empty key, `ERR_LIMIT` for one that is too long */
-export function checkKey(key: string | Uint8Array, limits: Limits): void {
-  checkKeySize(key, typeof key === 'string' ? Buffer.byteLength(key, 'utf8') : lengthOf(key), limits)
-}
-
-function checkKeySize(key: string | Uint8Array, bytes: number, limits: Limits): void {
-  if (bytes === 0) throw invalidArgument('key', 'a key is not empty')
-  if (bytes > limits.keyBytes) throw limitExceeded(`the key ${keyText(key)}`, 'keyBytes', bytes, limits.keyBytes)
-}
-
-/** At least as many bytes as the key takes; one that is certainly too long is refused before any room is made. */
-function keySizeBound(key: string | Uint8Array, limits: Limits): number {
-  const length = lengthOf(key)
-  if (length > limits.keyBytes) checkKey(key, limits)
-  return typeof key === 'string' ? length * 3 : length
 }
 
 function checkedSize(bytes: string | Uint8Array, max: number, what: string, limit: string): number {
@@ -243,7 +220,7 @@ function padded(at: number): number {
   return at + (-at & 3)
 }
 
-/** A slow buffer has memory of its own and begins with it. */
+/** A slow buffer has separate memory and begins at its start. */
 function memoryOf(buffer: Buffer): ArrayBuffer {
   return buffer.buffer as ArrayBuffer
 }

@@ -1,13 +1,13 @@
-// How writes get in: checked, held back while there is no room, run or committed at once otherwise, and then awaited. The only place that
-// knows what may not happen while a transaction is open. Options, keys, values and events are taken before anything is done: that may run code of the
-// user's. Whether a pause came in between is a result, PAUSED; an error with that code may be another store's, which a user's function passes on.
+// The path of a write: checked, made to wait while there is no room, otherwise run or committed at once, and then awaited. The only place that knows what is
+// forbidden while a transaction is open. Options, keys, values and events are read before anything is done, as that may run user code. Whether a pause came in
+// between is a result, PAUSED: an error with that code may be another store's that a user's function passes on.
 import { rankOf } from '../../compare-durability.ts'
 import { errorOf, hasCode, invalidArgument } from '../../errors.ts'
 import { owned } from '../../internal/bytes.ts'
 import { throwIfAborted } from '../../internal/platform.ts'
 import { isThenable, leaveUnheard } from '../../internal/thenable.ts'
 import { checkFunction, checkOptions, signalOf } from '../../internal/validate.ts'
-import { checkedTimeout, DEFAULT_LOCK_TIMEOUT_MS } from '../../lock-manager/lock-manager.ts'
+import { checkedTimeout, DEFAULT_LOCK_TIMEOUT_MS } from '../../lock-manager/lock-timeout.ts'
 import type { ColdCalls } from '../../native/binding.ts'
 import type { Commit, CommitInfo, WriteOptions } from '../api/commit.ts'
 import type { CheckOptions, CheckReport, Checks, Phases, PhasesOptions } from '../api/phases.ts'
@@ -59,7 +59,7 @@ export class Writer implements SingleWrites {
       const { shared, mustQueue } = this.#handle
       if (mustQueue) return this.#transactLater(fn, rank, signal)
       const commit = this.#runToCommit(fn)
-      // Another thread's pause came in between: it runs again afterwards.
+      // Another thread's pause came in between: it runs again after that.
       if (commit === PAUSED) return this.#transactLater(fn, rank, signal)
       return shared.committed(rank, commit)
     } catch (error) {
@@ -67,7 +67,7 @@ export class Writer implements SingleWrites {
     }
   }
 
-  /** On its own: a method that makes a function pays for it also when it returns before. */
+  /** A separate function: a method that makes a closure pays for it even if it returns before that. */
   #transactLater<T>(fn: (tx: Transaction<never>) => T, rank: 0 | 1 | 2, signal: AbortSignal | undefined): Promise<Commit<T>> {
     return this.#awaited(
       rank,
@@ -162,7 +162,7 @@ export class Writer implements SingleWrites {
     return this.#write(options, (writes, { limits }) => writes.drop(slot(), limits))
   }
 
-  /** A commit that no function runs for: what it writes is encoded, and so copied, at the call. */
+  /** A commit without a user's function: what it writes is encoded, and so copied, at the call. */
   #write(options: WriteOptions | undefined, fill: (writes: WriteSet, handle: StoreHandle) => void): Promise<CommitInfo> {
     const handle = this.#handle
     try {
@@ -172,7 +172,7 @@ export class Writer implements SingleWrites {
       const writes = takeWriteSet()
       try {
         fill(writes, handle)
-        this.#enter(signal) // an encoder may have run anything
+        this.#enter(signal) // an encoder may have run any code
         return this.#awaited(rank, handle.mustQueue ? this.#hold(writes.compact(), signal) : this.#commitOrHold(writes, signal))
       } finally {
         giveWriteSet(writes)
@@ -182,7 +182,7 @@ export class Writer implements SingleWrites {
     }
   }
 
-  /** A commit that is applied, or will be, when it has reached its level. */
+  /** Waits until a commit that is applied, or will be, has reached its level. */
   #awaited<C extends CommitInfo>(rank: 0 | 1 | 2, admitted: C | Promise<C>): Promise<C> {
     const { shared } = this.#handle
     return isThenable(admitted) ? committedLater(shared, rank, admitted) : shared.committed(rank, admitted)
@@ -197,7 +197,7 @@ export class Writer implements SingleWrites {
     try {
       return commitWrites(this.#handle, writes, false)
     } catch (error) {
-      if (hasCode(error, 'ERR_PAUSED')) return PAUSED // native code's own word: nothing of the user's has run
+      if (hasCode(error, 'ERR_PAUSED')) return PAUSED // from native code: no user code has run
       throw error
     }
   }
@@ -212,20 +212,20 @@ export class Writer implements SingleWrites {
     this.#enter(signal)
     if (this.#handle.mustQueue) return this.#holdBack(attempt, signal)
     const outcome = attempt()
-    // Another thread's pause came in between: it runs again afterwards.
+    // Another thread's pause came in between: it runs again after that.
     return outcome === PAUSED ? this.#holdBack(attempt, signal) : outcome
   }
 
   #holdBack<T>(attempt: () => T | typeof PAUSED, signal: AbortSignal | undefined): Promise<T> {
     const handle = this.#handle
     const later = (): T | typeof PAUSED => {
-      handle.checkWritable() // it may have been sealed meanwhile
+      handle.checkWritable() // it may have been sealed since
       return attempt()
     }
     return handle.shared.hold(handle, later, signal)
   }
 
-  /** A transaction that may stall, and is never run again. */
+  /** A transaction that may stall, and never runs again. */
   #run<T>(fn: (tx: Transaction<never>) => T): Outcome<T> {
     const open = new OpenTransaction(this.#handle, true)
     try {
@@ -264,7 +264,7 @@ export class Writer implements SingleWrites {
     }
   }
 
-  /** Whether a change of the store's condition may begin: as for a write, but not being sealed. */
+  /** Whether a change of the store's condition may begin: as for a write, but also when the store is sealed. */
   check(): void {
     const handle = this.#handle
     handle.check()
@@ -272,7 +272,7 @@ export class Writer implements SingleWrites {
     handle.checkWhole()
   }
 
-  /** Begins a write of several steps. When an open transaction refuses it, that tells its caller, and nobody need listen to this promise too. */
+  /** Begins a write of several steps. If an open transaction refuses it, the transaction reports that, and this promise's rejection is not unhandled. */
   begun<T>(begin: () => Promise<T>): Promise<T> {
     const { open } = this.#handle.shared
     const refusals = open?.refusals
@@ -281,7 +281,7 @@ export class Writer implements SingleWrites {
     return promise
   }
 
-  /** Makes a change that waits for the end of a pause, as writes do, and not for room, which it may be the one to make. */
+  /** Makes a change that waits for the end of a pause, as writes do, but not for room, which it may create. */
   change<T>(make: (cold: ColdCalls) => Promise<T>): Promise<T> {
     return this.begun(() => this.#change(make))
   }
@@ -299,13 +299,13 @@ export class Writer implements SingleWrites {
     }
   }
 
-  /** A write that does not wait begins. */
+  /** Begins a write that does not wait. */
   #enterAtOnce(): void {
     this.#enter()
     if (this.#handle.isPaused) throw errorOf('ERR_PAUSED', 'ingestion is paused')
   }
 
-  /** A write begins: not on a closed or failed store, not inside a transaction, not when it has been given up already. */
+  /** Begins a write: refused on a closed or failed store, inside a transaction, and when its signal has aborted already. */
   #enter(signal?: AbortSignal): void {
     const handle = this.#handle
     handle.check()
@@ -319,7 +319,7 @@ export class Writer implements SingleWrites {
     if (open !== undefined) throw open.refuse()
   }
 
-  /** As for {@link begun}, of a write that is one step. */
+  /** As {@link begun}, for a write of one step. */
   #rejected(error: unknown): Promise<never> {
     const promise = this.#handle.environment.turns.refuse(error)
     const { open } = this.#handle.shared
@@ -335,7 +335,7 @@ export class Writer implements SingleWrites {
   }
 }
 
-/** What a transaction that was not committed comes to. Kept out by a pause it runs again, whatever its function has made of that. */
+/** The outcome of a transaction that was not committed. If a pause kept it out, it runs again, whatever its function did with the error. */
 function pausedOr(open: OpenTransaction, error: unknown): typeof PAUSED {
   open.fail()
   if (open.wasPaused) return PAUSED

@@ -1,4 +1,4 @@
-//! One flush, as the checkpoint gets it.
+//! One flush, as given to the checkpoint.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -6,18 +6,18 @@ use ledgerstone_format::sealed_record::{put_text, text};
 
 use crate::{catalog::CatalogEntry, delta::StoreDelta, meta::MetaRecord};
 
-/// The net operations of a frozen delta, and the account that goes with them.
+/// The net operations of a frozen delta, and the meta record that goes with them.
 #[derive(Debug)]
 pub(crate) struct Batch<'a> {
     pub(crate) delta: &'a StoreDelta,
     pub(crate) meta: MetaRecord,
-    /// All collections but `state`, dropped ones included.
+    /// All collections except `state`, including dropped ones.
     pub(crate) catalog: Vec<Arc<CatalogEntry>>,
-    /// Collections whose operations need not be written any more.
+    /// Collections whose operations need not be written.
     pub(crate) dropped: HashSet<u32>,
 }
 
-/// Where in a batch the checkpoint has come.
+/// How much of a batch is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// A part without the meta record is durable.
@@ -29,7 +29,7 @@ pub enum Part {
 /// The key of the meta record.
 pub(super) const META_KEY: &[u8] = b"meta";
 
-/// A catalogue entry as it is stored, behind its id as the key.
+/// A catalogue entry as stored; its id is the key.
 pub(super) fn encode_entry(entry: &CatalogEntry) -> Vec<u8> {
     let mut bytes = Vec::new();
     bytes.extend_from_slice(&entry.created_seq.to_le_bytes());
@@ -40,7 +40,7 @@ pub(super) fn encode_entry(entry: &CatalogEntry) -> Vec<u8> {
     bytes
 }
 
-/// Reads what [`encode_entry`] wrote.
+/// Reads an entry of [`encode_entry`].
 pub(super) fn decode_entry(id: u32, bytes: &[u8]) -> Option<CatalogEntry> {
     let mut reader = ledgerstone_format::ByteReader::new(bytes);
     let (created_seq, dropped_seq) = (reader.u64()?, reader.u64()?);

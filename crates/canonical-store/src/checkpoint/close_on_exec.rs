@@ -1,10 +1,10 @@
-//! LMDB opens its data file so that child processes inherit it, for programs that ask for that handle. Ours must not: a child that
-//! lives on would keep the file, and its space, of a store that is gone.
+//! LMDB opens its data file so that child processes inherit it, for programs that need that handle. Ours must not: a child that
+//! outlives the store would keep the file and its space.
 
 use std::fs::File;
 
-/// Has every handle of this process on the same file closed in child processes. What cannot be told is left as it is. A child that
-/// is begun between LMDB's opening and this inherits it still.
+/// Sets close-on-exec on every handle of this process to the same file. Handles that cannot be examined stay unchanged. A child
+/// that is started between LMDB's opening and this call still inherits it.
 #[cfg(unix)]
 #[allow(unsafe_code, reason = "a flag of a handle that LMDB keeps to itself")]
 pub(super) fn close_on_exec(same: &File) {
@@ -13,7 +13,7 @@ pub(super) fn close_on_exec(same: &File) {
     let (Ok(ours), Ok(handles)) = (same.metadata(), std::fs::read_dir("/dev/fd")) else { return };
     let numbers: Vec<i32> = handles.flatten().filter_map(|handle| handle.file_name().to_str()?.parse().ok()).collect();
     for number in numbers {
-        // SAFETY: asks for flags of a number; a number that is no handle by now is an error.
+        // SAFETY: reads the flags of a number; a number that is no longer a handle gives an error.
         let flags = unsafe { libc::fcntl(number, libc::F_GETFD) };
         if flags < 0 || flags & libc::FD_CLOEXEC != 0 {
             continue;
@@ -26,6 +26,6 @@ pub(super) fn close_on_exec(same: &File) {
     }
 }
 
-/// Windows lets no handle be inherited unless it is asked to.
+/// On Windows handles are not inherited by default.
 #[cfg(not(unix))]
 pub(super) fn close_on_exec(_same: &File) {}

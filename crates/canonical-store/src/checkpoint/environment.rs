@@ -1,5 +1,5 @@
-//! LMDB's environment in its life: opened, made larger, and opened once more for reading where a failed flush has LMDB refuse every new
-//! transaction. No transaction is ever begun in one that has lost its map.
+//! The life of LMDB's environment: opened, enlarged, and opened once more for reading if a failed flush makes LMDB refuse new
+//! transactions. No transaction is ever begun in one that has lost its map.
 
 use std::{io, path::Path};
 
@@ -14,47 +14,47 @@ pub(super) type Bytewise = Database<'static, Bytes, Bytes>;
 /// The name of the database of entries.
 pub(super) const STATE: &str = "state";
 
-/// A map begins and ends with whole pieces of this size, whatever the size of the system's pages.
+/// A map begins and ends at multiples of this, whatever the size of the system's pages.
 const MAP_PIECE_BYTES: u64 = 1 << 16;
-/// A map that grows grows by an eighth or more, and by this much.
+/// A map grows by an eighth or more, and at least by this, in bytes.
 const LEAST_GROWTH_BYTES: u64 = 1 << 20;
-/// So much address space is left to everybody else: a process that finds none for its heap dies.
+/// This much address space is left to the rest of the process: without space for its heap a process dies.
 const HEADROOM_BYTES: u64 = 128 << 20;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Databases {
-    /// LMDB's own: the others by name.
+    /// LMDB's main database: the others by name.
     pub(super) names: Bytewise,
     pub(super) state: Bytewise,
     pub(super) meta: Bytewise,
     pub(super) catalog: Bytewise,
 }
 
-/// An environment with its databases, whose numbers count for it alone.
+/// An environment with its databases, whose handles are valid in it alone.
 #[derive(Clone, Debug)]
 pub(super) struct Environment {
     pub(super) env: Env<WithoutTls>,
     pub(super) databases: Databases,
 }
 
-/// What there is of the environment.
+/// The state of the environment.
 #[derive(Debug)]
 pub(super) enum Life {
     Open(Environment),
-    /// It has lost its map while growing, and there was no room for another one so far.
+    /// It has lost its map while growing, and there was no address space for another one yet.
     Lost,
     Closed,
 }
 
 impl Environment {
-    /// Opens the environment whose file is `data`, which may be empty, with a map of so many bytes.
+    /// Opens the environment with the file `data`, which may be empty, with a map of `map_bytes`.
     pub(super) fn open(data: &dyn VfsFile, map_bytes: u64) -> Result<Self> {
         let dir = data.path().parent().unwrap_or(data.path());
         await_end_of(dir)?;
         in_place(data, || Self::open_at(dir, map_bytes))
     }
 
-    /// Opens the file once more, for reading alone, beside an environment in which nothing is written any more.
+    /// Opens the file once more, only for reading, beside an environment that no longer writes.
     pub(super) fn open_beside(data: &dyn VfsFile, map_bytes: u64) -> Result<Self> {
         in_place(data, || Self::open_beside_at(data.path(), map_bytes))
     }
@@ -63,8 +63,8 @@ impl Environment {
     fn open_at(dir: &Path, map_bytes: u64) -> heed::Result<Self> {
         let mut options = EnvOpenOptions::new().read_txn_without_tls();
         options.max_dbs(3).max_readers(MAX_READERS).map_size(usize::try_from(map_bytes).unwrap_or(usize::MAX));
-        // SAFETY: the store's lock file keeps other processes out, the registry keeps this process from opening a path
-        // twice, and nothing but LMDB writes to the file while it is mapped. The pre-check has seen that it is whole.
+        // SAFETY: the store's lock file keeps other processes out, the registry keeps this process from opening a path twice,
+        // and only LMDB writes to the file while it is mapped. The pre-check has seen that it is complete.
         let env = unsafe { options.open(dir) }?;
         close_on_exec(&env.try_clone_inner_file()?);
         env.clear_stale_readers()?;
@@ -83,8 +83,8 @@ impl Environment {
     fn open_beside_at(path: &Path, map_bytes: u64) -> heed::Result<Self> {
         let mut options = EnvOpenOptions::new().read_txn_without_tls();
         options.max_dbs(3).map_size(usize::try_from(map_bytes).unwrap_or(usize::MAX));
-        // SAFETY: without locks, as nobody writes: LMDB has refused every transaction in the other environment since the
-        // failure that is the reason for this one. The file is as long as the map needs it.
+        // SAFETY: without locks, because there is no writer: LMDB has refused every transaction in the other environment since
+        // the failure that makes this one necessary. The file is as long as the map needs it.
         let env = unsafe {
             options.flags(EnvFlags::READ_ONLY | EnvFlags::NO_LOCK | EnvFlags::NO_SUB_DIR);
             options.open(path)
@@ -114,13 +114,13 @@ impl Environment {
 
     pub(super) fn close(self) {
         let closing = self.env.prepare_for_closing();
-        // Readers that are still out (a snapshot about to be released) keep the environment; it goes with the last.
+        // Remaining readers (a snapshot about to be released) keep the environment; it ends with the last.
         closing.wait_timeout(std::time::Duration::from_secs(1));
     }
 }
 
-/// There is one environment for a path. Another store's that was opened by it, and whose folder is no longer there, ends with the last that
-/// uses it: its flush that is under way.
+/// There is one environment per path. That of an earlier store at this path, whose folder is gone, ends with its last user: a
+/// flush under way.
 fn await_end_of(dir: &Path) -> Result<()> {
     match heed::env_closing_event(dir) {
         Some(end) if !end.wait_timeout(PATIENCE) => {
@@ -130,8 +130,8 @@ fn await_end_of(dir: &Path) -> Result<()> {
     }
 }
 
-/// LMDB goes by the path, whatever is there by now: it is asked only while that leads to the file that is `data`, and what it has opened counts
-/// only if it still does.
+/// LMDB follows the path, wherever that leads by now: it is called only while the path leads to the file `data`, and the
+/// environment it opens is valid only if the path still does afterwards.
 fn in_place(data: &dyn VfsFile, open: impl FnOnce() -> heed::Result<Environment>) -> Result<Environment> {
     data.check_in_place()?;
     let environment = open().map_err(failed(data.path(), "mdb_env_open"))?;
@@ -153,8 +153,8 @@ impl Life {
         }
     }
 
-    /// Gives it a larger map; how large it is then. Whatever happens, it is as it was, or larger, or has no environment that
-    /// anybody could read in.
+    /// Enlarges the map; returns its size. In any outcome the environment is as before, or larger, or there is none that
+    /// anybody could read.
     ///
     /// # Safety
     ///
@@ -182,8 +182,7 @@ impl Life {
         }
     }
 
-    /// LMDB gives its map up before it asks for the new one: when there is none to be had, the environment is opened anew with
-    /// the size that it had.
+    /// LMDB gives up its map before it requests the new one: if that fails, the environment is opened anew with its previous size.
     ///
     /// # Safety
     ///
@@ -198,7 +197,7 @@ impl Life {
         if let Self::Open(lost) = std::mem::replace(self, Self::Lost) {
             lost.close();
         }
-        // What fails here is tried again with the next flush.
+        // If this fails, the next flush tries again.
         let _ = self.reopen(data, before);
         false
     }
@@ -215,7 +214,7 @@ fn no_address_space(path: &Path) -> Error {
     Error::NoSpace(FileError::new("mmap", path, io::Error::from_raw_os_error(ENOMEM)))
 }
 
-/// How large a map is for a file of so many bytes when at least `wanted` are asked for.
+/// The size of a map for a file of `file_bytes` when at least `wanted` bytes are requested.
 pub(super) fn map_bytes_for(wanted: u64, file_bytes: u64) -> u64 {
     let twice = file_bytes.next_multiple_of(MAP_PIECE_BYTES).saturating_mul(2);
     wanted.next_multiple_of(MAP_PIECE_BYTES).max(twice)
@@ -237,8 +236,8 @@ mod tests {
         (data, life)
     }
 
-    /// Bug: where the map was lost and the folder had been replaced, the state went on in whatever folder was there by then. Mechanism: LMDB
-    /// was opened anew by the path. Fix: it is opened only where the path leads to the file that was opened first.
+    /// Bug: after the map was lost and the folder replaced, the state continued in whatever folder was at the path. Mechanism:
+    /// LMDB was opened anew by the path. Fix: it is opened only if the path leads to the file that was opened first.
     #[test]
     #[cfg(unix)]
     #[allow(unsafe_code, clippy::disallowed_methods, reason = "what is tested, and a folder that somebody else moves")]
@@ -260,9 +259,9 @@ mod tests {
         }
     }
 
-    /// Bug: a map that could not be made larger left the environment without any, and the next read ended the process (SIGSEGV).
-    /// Mechanism: LMDB unmaps before it maps. Fix: what is not sure to be mapped is not tried, and an environment that has lost
-    /// its map all the same is opened anew before anybody may begin a transaction.
+    /// Bug: a map that could not be enlarged left the environment without any, and the next read ended the process (SIGSEGV).
+    /// Mechanism: LMDB unmaps before it maps. Fix: a map that may not fit is not tried, and an environment that has lost its
+    /// map all the same is opened anew before a transaction may begin.
     #[test]
     #[allow(unsafe_code, reason = "what is tested")]
     fn an_environment_that_loses_its_map_is_opened_anew_as_it_was() {

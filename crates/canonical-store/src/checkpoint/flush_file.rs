@@ -1,4 +1,4 @@
-//! What LMDB's own flush leaves undone.
+//! Completes LMDB's flush where it is not durable.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use ledgerstone_vfs::FileError;
 
 use crate::error::Result;
 
-/// On macOS LMDB's own flush stops at the drive's cache; one more of the kind that does not makes the flush durable.
+/// On macOS LMDB's flush stops at the drive's cache; one more of the kind that does not makes it durable.
 #[cfg(target_os = "macos")]
 #[allow(clippy::disallowed_methods, reason = "LMDB's file is not the Vfs's")]
 pub(super) fn flush_file(path: &Path) -> Result<()> {

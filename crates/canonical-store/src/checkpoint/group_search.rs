@@ -1,5 +1,5 @@
-//! Looks a few keys up at the same time. A search waits for memory at each page and each node that it comes to; here it asks for what it will
-//! look at next, and the others make their steps meanwhile. What comes out is only where to look: whoever looks there compares the key.
+//! Searches several keys at the same time. A search waits for memory at each page and node; here it prefetches what it looks at
+//! next, and the others make their steps during that time. The result is only a hint: the caller still compares the key.
 
 use std::{array, cmp::Ordering, ops::Range};
 
@@ -10,14 +10,14 @@ use super::{
 };
 use crate::cache_line::LINE_BYTES;
 
-/// Enough to have each step's memory there when its turn comes; what they ask for fits into the nearest cache.
+/// Enough that each step's memory has arrived at its turn, while all prefetched lines fit into the nearest cache.
 const AT_ONCE: usize = 16;
-/// So many lines of an entry are asked for behind the one that its key begins in.
+/// The number of lines of an entry to prefetch after the one in which its key begins.
 const ENTRY_LINES: usize = 2;
-/// So much of a key decides most comparisons: a collection's id and sixteen bytes.
+/// This part of a key decides most comparisons: a collection's id and sixteen bytes.
 const COMPARED_BYTES: usize = 20;
 
-/// Where `keys` are, as far as they are there.
+/// The places of those `keys` that exist.
 pub(super) fn locate(tree: &MappedTree, keys: &[&[u8]], places: &mut [Option<Place>]) {
     let Some(root) = tree.root else { return };
     for (keys, places) in keys.chunks(AT_ONCE).zip(places.chunks_mut(AT_ONCE)) {
@@ -43,10 +43,10 @@ pub(super) fn locate(tree: &MappedTree, keys: &[&[u8]], places: &mut [Option<Pla
 /// A search between two steps.
 struct Search<'a> {
     tree: &'a MappedTree,
-    /// The page that it is at, and how many there are below.
+    /// The number of its current page, and how many levels are below.
     number: u64,
     below: u16,
-    /// What stands there, and where the key can be; `None` before it has been looked at.
+    /// The nodes on the page, and where the key can be among them; `None` before it has been read.
     page: Option<(Nodes<'a>, Range<usize>)>,
 }
 
@@ -60,7 +60,7 @@ impl<'a> Search<'a> {
         Self { tree, number: root, below: tree.depth.saturating_sub(1), page: None }
     }
 
-    /// Goes on to where it would wait.
+    /// Advances to the next point where it would wait.
     fn step(&mut self, key: &[u8]) -> Step {
         let Some((nodes, places)) = &mut self.page else { return self.look_at_page() };
         if !Range::is_empty(places) {
@@ -76,7 +76,7 @@ impl<'a> Search<'a> {
             expect(nodes, middle_of(places));
             return Step::Going;
         }
-        // Of a branch, the child before the first greater key.
+        // In a branch, the child before the first greater key.
         match places.start.checked_sub(1) {
             Some(place) if self.below > 0 => self.go_down(place),
             _ => Step::Over(None),
@@ -88,7 +88,7 @@ impl<'a> Search<'a> {
         let Some(nodes) = self.tree.nodes(self.number, if is_leaf { LEAF } else { BRANCH }) else {
             return Step::Over(None);
         };
-        // The first key of a branch means nothing.
+        // The first key of a branch has no meaning.
         let places = usize::from(!is_leaf)..nodes.len();
         expect(&nodes, middle_of(&places));
         self.page = Some((nodes, places));
@@ -119,7 +119,7 @@ fn middle_of(places: &Range<usize>) -> usize {
     usize::midpoint(places.start, places.end)
 }
 
-/// Asks for the node that the next step looks at.
+/// Prefetches the node of the next step.
 fn expect(nodes: &Nodes<'_>, place: usize) {
     nodes.expect_at(place, 0);
     nodes.expect_at(place, NODE_HEADER_BYTES + COMPARED_BYTES);

@@ -1,12 +1,11 @@
-//! Which leaf comes next in LMDB's tree, for a scan that asks for its memory in time. An answer that is wrong costs time and nothing
-//! else.
+//! Predicts the next leaf of LMDB's tree, so that a scan can prefetch it. A wrong prediction costs only time.
 
 use super::{
     mapped_tree::{MappedTree, Nodes},
     page_walk::BRANCH,
 };
 
-/// Where in a tree a scan is.
+/// The position of a scan in a tree.
 pub(super) struct LeafOrder<'a> {
     tree: &'a MappedTree,
     root: u64,
@@ -15,14 +14,14 @@ pub(super) struct LeafOrder<'a> {
 }
 
 impl<'a> LeafOrder<'a> {
-    /// `None` when there is but one leaf.
+    /// `None` when there is only one leaf.
     pub(super) fn new(tree: &'a MappedTree) -> Option<Self> {
         let root = tree.root.filter(|_| tree.depth > 1)?;
         Some(Self { tree, root, parent: None })
     }
 
-    /// The address of the leaf behind the one at `leaf`, in which the entry with `key` is; before it, in `reverse`. `None` where
-    /// another branch begins.
+    /// The address of the leaf after the one at `leaf` (in `reverse`, before it), which contains the entry with `key`. `None`
+    /// where another branch begins.
     pub(super) fn next(&mut self, leaf: usize, key: &[u8], reverse: bool) -> Option<usize> {
         if !self.is_at(leaf) {
             self.parent = self.find(key);
@@ -62,7 +61,7 @@ mod tests {
 
     const ENTRIES: u32 = 20_000;
 
-    /// Entries in no order, on leaves that are split at any place.
+    /// Entries in random order, on leaves that are split anywhere.
     fn key(n: u32) -> Vec<u8> {
         let mixed = n.wrapping_mul(0x9e37_79b1);
         [mixed.to_be_bytes().as_slice(), &vec![b'k'; (mixed >> 27) as usize]].concat()
@@ -95,7 +94,7 @@ mod tests {
             write.commit().unwrap();
             let read = env.read_txn().unwrap();
             let record = names.get(&read, b"tree").unwrap().unwrap();
-            // SAFETY: the transaction ends behind it.
+            // SAFETY: the transaction ends after it.
             let tree = unsafe { MappedTree::new(record, page_bytes, pages()) }.unwrap();
             LeafOrder::new(&tree).is_some()
         };
@@ -104,7 +103,7 @@ mod tests {
 
         let read = env.read_txn().unwrap();
         let record = names.get(&read, b"tree").unwrap().unwrap();
-        // The leaves as LMDB comes through them, and a key of each.
+        // The leaves in LMDB's order, and a key of each.
         let mut leaves: Vec<(usize, &[u8])> = Vec::new();
         for entry in tree.iter(&read).unwrap() {
             let (key, _) = entry.unwrap();
@@ -113,7 +112,7 @@ mod tests {
                 leaves.push((leaf, key));
             }
         }
-        // SAFETY: the transaction ends behind all that uses it.
+        // SAFETY: the transaction ends after all that uses it.
         let mut mapped = unsafe { MappedTree::new(record, page_bytes, pages()) }.unwrap();
         for reverse in [false, true] {
             let mut order = LeafOrder::new(&mapped).unwrap();
@@ -128,7 +127,7 @@ mod tests {
             assert_eq!(order.next(leaves[0].0, leaves[1].1, reverse), None, "the key is in another leaf");
             leaves.reverse();
         }
-        // A file that has none of the tree's pages.
+        // A file without any of the tree's pages.
         mapped.pages = 1;
         assert_eq!(LeafOrder::new(&mapped).unwrap().next(leaves[0].0, leaves[0].1, false), None);
         drop(read);

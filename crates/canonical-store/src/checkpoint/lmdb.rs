@@ -1,5 +1,5 @@
-//! LMDB through heed, as the store's checkpoint. Default sync flags only; read transactions without thread-local storage; a map that
-//! grows when no reader looks at it.
+//! LMDB through heed, as the store's checkpoint. Default sync flags only; read transactions without thread-local storage; the
+//! map grows while no reader uses it.
 
 use std::{
     cell::{Cell, OnceCell},
@@ -40,8 +40,8 @@ use crate::{
     verify::Report,
 };
 
-/// A write transaction ends after so many bytes or [`LmdbCheckpoint::PART_OPERATIONS`]: it keeps 4 KiB of heap for each leaf
-/// it touches.
+/// A write transaction ends after this many bytes or [`LmdbCheckpoint::PART_OPERATIONS`]: it keeps 4 KiB of heap for each leaf
+/// that it touches.
 const PART_BYTES: usize = 32 << 20;
 const PURGE_SLICE: usize = 16 * 1024;
 
@@ -50,14 +50,14 @@ pub(crate) struct LmdbCheckpoint {
     vfs: Arc<dyn Vfs>,
     dir: PathBuf,
     path: PathBuf,
-    /// LMDB's file, for what is asked of files: how long it is, whether it is still there.
+    /// LMDB's file, for file operations: its length, whether it is still in place.
     data: Arc<dyn VfsFile>,
     life: RwLock<Life>,
-    /// For reading, once a failed flush has LMDB refuse transactions in the other.
+    /// For reading, after a failed flush makes LMDB refuse transactions in the other.
     beside: Mutex<Option<Environment>>,
-    /// Read transactions that are open; the map is not moved under them.
+    /// Open read transactions; the map does not move while there are any.
     readers: Arc<AtomicUsize>,
-    /// Who has transactions that are not in use.
+    /// The owners of idle transactions.
     idle: OnceLock<Arc<dyn Idle>>,
     map_bytes: AtomicU64,
     /// The size of LMDB's pages.
@@ -79,7 +79,7 @@ pub(super) fn failed<'a>(path: &'a Path, call: &'static str) -> impl Fn(heed::Er
             | MdbError::Incompatible
             | MdbError::BadTxn),
         ) => Error::corrupt(path, 0, error.to_string()),
-        // Without a number of the operating system: it is the map's own, see `is_full_map`.
+        // Without an error number of the operating system: the map itself is full, see `is_full_map`.
         heed::Error::Mdb(MdbError::MapFull) => {
             FileError::new(call, path, io::Error::new(io::ErrorKind::StorageFull, "the map is full")).into()
         }
@@ -87,25 +87,25 @@ pub(super) fn failed<'a>(path: &'a Path, call: &'static str) -> impl Fn(heed::Er
     }
 }
 
-/// LMDB has no page left in its map; the device may have plenty.
+/// LMDB has no page left in its map; the device may have space.
 fn is_full_map(error: &Error) -> bool {
     matches!(error, Error::NoSpace(failure) if failure.errno().is_none())
 }
 
 impl LmdbCheckpoint {
-    /// Operations in one write transaction, at most.
+    /// The maximum number of operations in one write transaction.
     pub(crate) const PART_OPERATIONS: u32 = 16 * 1024;
 
-    /// The same with parts of another size.
+    /// The same, with parts of another size.
     #[cfg(any(test, feature = "sim"))]
     pub(crate) fn with_part_operations(self, part_operations: u32) -> Self {
         Self { part_operations, ..self }
     }
 
-    /// Opens the environment in `dir`, which exists; makes it when it is empty.
+    /// Opens the environment in `dir`, which exists; makes it if the folder is empty.
     pub(crate) fn open(vfs: &Arc<dyn Vfs>, dir: &Path, map_bytes: u64) -> Result<Self> {
         let path = dir.join("data.mdb");
-        // Made here, not by LMDB, which would follow a link; and kept: it is what LMDB must have opened by that path.
+        // Made here, not by LMDB, which would follow a link. The handle is kept to check that LMDB opens the same file.
         let (data, is_new) = match open_data_file(&**vfs, &path)? {
             Some(data) => (data, false),
             None => (vfs.open(&path, OpenHow::CreateNew)?, true),
@@ -116,7 +116,7 @@ impl LmdbCheckpoint {
         let environment = Environment::open(&*data, map_bytes)?;
         let page_bytes = environment.env.unnamed_database_stat().page_size as usize;
         if is_new {
-            // LMDB flushes its file, never the name: the journal must not be recycled for a file that a power cut takes away.
+            // LMDB flushes its file but never its name: the journal must not be recycled for a file that a power cut removes.
             vfs.sync_dir(dir)?;
         }
         Ok(Self {
@@ -139,7 +139,7 @@ impl LmdbCheckpoint {
         Ok(self.life.read().environment(&self.path)?.clone())
     }
 
-    /// Writes; when the map is full, gives it room and begins anew: what failed has left nothing behind.
+    /// Writes. When the map is full, enlarges it and starts again: the failed attempt has left nothing behind.
     fn with_room(&self, write_bytes: u64, write: &dyn Fn(&Environment) -> Result<()>) -> Result<()> {
         loop {
             let written = self.environment().and_then(|environment| write(&environment));
@@ -151,18 +151,17 @@ impl LmdbCheckpoint {
         }
     }
 
-    /// Makes the map larger. Transactions that are kept for later are taken back first; those that somebody holds keep the map where it is, which
-    /// the error says.
+    /// Enlarges the map. Idle transactions are taken back first; transactions in use keep the map where it is, and the error says so.
     #[allow(unsafe_code, reason = "LMDB moves its map")]
     fn grow(&self, pending_bytes: u64) -> Result<()> {
-        // From here on nobody begins one.
+        // From here on no transaction begins.
         let mut life = self.life.write();
         self.take_idle_back();
         if self.readers.load(Ordering::Acquire) > 0 {
             return Err(Error::Backpressure { pending_bytes, oldest_reader_ms: None, waits_for: WaitsFor::Growth });
         }
-        // SAFETY: no transaction is active: this is the only thread that writes, the count of readers is 0, and none
-        // can begin while the lock is held for writing.
+        // SAFETY: no transaction is active: only this thread writes, the count of readers is 0, and none can begin while the
+        // lock is held for writing.
         let bytes = unsafe { life.grow(&*self.data, self.map_bytes.load(Ordering::Relaxed)) }?;
         self.map_bytes.store(bytes, Ordering::Relaxed);
         Ok(())
@@ -200,8 +199,7 @@ impl LmdbCheckpoint {
         Ok(())
     }
 
-    /// Writes operations until one transaction has enough of them. They come in order, so one cursor finds most places
-    /// in the page where it is.
+    /// Writes operations until one transaction has enough of them. They come in order, so one cursor finds most places on its current page.
     #[allow(unsafe_code, reason = "a cursor that puts")]
     fn write_part<'a>(
         &self,
@@ -230,7 +228,7 @@ impl LmdbCheckpoint {
                 let no_memory = |_| heed::Error::Io(io::ErrorKind::OutOfMemory.into());
                 stored.try_reserve(value::HEAD_BYTES + value.len()).map_err(no_memory)?;
                 value::encode(&mut stored, &key, op.seq, value);
-                // SAFETY: key and value are our own memory, nothing borrowed from the database.
+                // SAFETY: key and value are our memory, not borrowed from the database.
                 unsafe { cursor.put_current_with_options::<Bytes>(PutFlags::empty(), &key, &stored) }?;
                 operations += 1;
                 bytes += key.len() + stored.len();
@@ -283,15 +281,15 @@ impl LmdbCheckpoint {
             _counted: counted,
             databases: *databases,
             page_bytes: self.page_bytes,
-            // Asked for behind the transaction's beginning: all that it can come to is below.
+            // Read after the transaction has begun: all pages that it can reach are below.
             pages: env.info().last_page_number as u64 + 1,
             tree: OnceCell::new(),
             path: self.path.clone(),
         })
     }
 
-    /// After a failed flush of its own meta page LMDB begins nothing any more in that environment. What was flushed before is as readable as
-    /// it was, in one of its own.
+    /// After a failed flush of its meta page LMDB begins no transaction in that environment. What was flushed before remains
+    /// readable, in a separate one.
     fn begin_beside(&self) -> Result<LmdbRead> {
         let mut beside = self.beside.lock();
         let environment = match beside.take() {

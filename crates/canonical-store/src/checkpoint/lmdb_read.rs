@@ -1,4 +1,4 @@
-//! One open read transaction of LMDB's: single entries and scans, every entry held against its checksum.
+//! One open read transaction of LMDB: single entries and scans, every entry verified by its checksum.
 
 use std::{
     cell::OnceCell,
@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{Error, error::Result};
 
-/// Counted while it lives: the map is not moved meanwhile.
+/// Counted while it lives: the map does not move during that time.
 #[derive(Debug)]
 pub(super) struct Counted(Arc<AtomicUsize>);
 
@@ -44,14 +44,14 @@ impl Drop for Counted {
 
 pub(super) struct LmdbRead {
     pub(super) transaction: RoTxn<'static, WithoutTls>,
-    /// After the transaction: it is counted until it has ended.
+    /// Declared after the transaction: it is counted until the transaction has ended.
     pub(super) _counted: Counted,
     pub(super) databases: Databases,
     /// The size of LMDB's pages.
     pub(super) page_bytes: usize,
     /// One more than the number of the file's last page.
     pub(super) pages: u64,
-    /// The tree of the state, made when it is first wanted and not used after the transaction.
+    /// The tree of the state, made at its first use and not used after the transaction.
     pub(super) tree: OnceCell<Option<MappedTree>>,
     pub(super) path: PathBuf,
 }
@@ -71,7 +71,7 @@ impl LmdbRead {
     fn tree(&self) -> Option<&MappedTree> {
         let tree = self.tree.get_or_init(|| {
             let record = self.databases.names.get(&self.transaction, STATE.as_bytes()).ok()??;
-            // SAFETY: as LMDB has given it; tree and transaction are both ours.
+            // SAFETY: the record is as LMDB returned it; this value owns both the tree and the transaction.
             unsafe { MappedTree::new(record, self.page_bytes, self.pages) }
         });
         tree.as_ref()

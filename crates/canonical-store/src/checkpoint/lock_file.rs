@@ -1,6 +1,6 @@
-//! The file in which LMDB keeps its table of readers. LMDB makes it by setting a length and maps it: without blocks of its own, a
-//! page of it that is touched on a full device ends the process (SIGBUS). So the blocks are there before LMDB looks; what is
-//! missing is `ERR_NO_SPACE`.
+//! The file of LMDB's table of readers. LMDB makes it by setting a length, and maps it: without allocated blocks, touching one
+//! of its pages on a full device ends the process (SIGBUS). So the blocks are allocated before LMDB opens it; a lack of space
+//! is `ERR_NO_SPACE`.
 
 use std::path::Path;
 
@@ -9,14 +9,14 @@ use ledgerstone_vfs::{OpenHow, Vfs};
 use super::remains::check_lock_file;
 use crate::error::Result;
 
-/// So many read transactions may be open at the same time: those that users hold (`read/snapshot.rs`), and those of the store itself.
+/// How many read transactions may be open at the same time: those that users hold (`read/snapshot.rs`), and the store's.
 pub(crate) const MAX_READERS: u32 = 1_280;
 const SLOT_BYTES: usize = 64;
-/// Up to the last page of the table, and not beyond its end: from a longer file LMDB takes a higher number of readers.
+/// Up to the last page of the table, but not beyond its end: LMDB derives a higher number of readers from a longer file.
 static FILLED: [u8; MAX_READERS as usize * SLOT_BYTES + 1] = [0; MAX_READERS as usize * SLOT_BYTES + 1];
 
-/// Gives the lock file in `dir` its blocks. Nobody else uses it: the store's own lock keeps everybody out, and LMDB, when it is
-/// alone, begins the file anew.
+/// Allocates the blocks of the lock file in `dir`. It has no other user: the store's lock keeps others out, and LMDB, when
+/// alone, starts the file anew.
 pub(super) fn fill_lock_file(vfs: &dyn Vfs, dir: &Path) -> Result<()> {
     let path = dir.join("lock.mdb");
     let file = match vfs.open(&path, OpenHow::ReadWrite) {

@@ -1,5 +1,5 @@
-//! A tree of LMDB's in the memory that LMDB has mapped, as one read transaction sees it: where its pages are, and what stands on them. Total
-//! over any bytes: where a page is not what LMDB writes there is no answer, and LMDB is to be asked.
+//! A tree of LMDB in the memory that LMDB has mapped, as one read transaction sees it: the addresses of its pages, and their
+//! nodes. Total over any bytes: for a page that LMDB does not write like this there is no answer, and the caller asks LMDB.
 
 use std::{cmp::Ordering, ptr};
 
@@ -8,7 +8,7 @@ use ledgerstone_format::ByteReader;
 use super::page_walk::{NODE_HEADER_BYTES, PAGE_HEADER_BYTES, TreeRecord};
 use crate::cache_line::{LINE_BYTES, fetch};
 
-/// The only size that is looked at here: no map begins in the middle of such a page.
+/// The only page size supported here: no map begins in the middle of such a page.
 pub(super) const PAGE_BYTES: usize = 4096;
 
 pub(super) type Page = [u8; PAGE_BYTES];
@@ -18,20 +18,20 @@ pub(super) type Page = [u8; PAGE_BYTES];
 pub(super) struct MappedTree {
     /// The address of the map.
     pub(super) base: usize,
-    /// How many of its pages there are in the file.
+    /// How many of its pages the file has.
     pub(super) pages: u64,
     pub(super) root: Option<u64>,
-    /// How many pages there are from the root to a leaf, both included.
+    /// The number of pages from the root to a leaf, inclusive.
     pub(super) depth: u16,
 }
 
 impl MappedTree {
-    /// `record` is the tree's, and `pages` one more than the number of the last page. `None` when its pages are of another size, or its
-    /// keys in another order.
+    /// `record` is the tree's, and `pages` is one more than the number of the last page. `None` when its pages have another
+    /// size, or its keys another order.
     ///
     /// # Safety
     ///
-    /// `record` is where LMDB has it in the map, as it gave it to a read transaction that lasts as long as the tree is used.
+    /// `record` is where LMDB has it in the map, as returned to a read transaction that lasts as long as the tree is used.
     #[allow(unsafe_code, reason = "the number of a page in LMDB's map")]
     pub(super) unsafe fn new(record: &[u8], page_bytes: usize, pages: u64) -> Option<Self> {
         let TreeRecord { flags, depth, root, .. } = TreeRecord::read(&mut ByteReader::new(record))?;
@@ -45,7 +45,7 @@ impl MappedTree {
         Some(Self { base: page.checked_sub(offset)?, pages, root, depth })
     }
 
-    /// Where a page is, if the file has it.
+    /// The address of a page, if the file has it.
     pub(super) fn address(&self, number: u64) -> Option<usize> {
         if number >= self.pages {
             return None;
@@ -53,7 +53,7 @@ impl MappedTree {
         self.base.checked_add(usize::try_from(number).ok()?.checked_mul(PAGE_BYTES)?)
     }
 
-    /// Asks for the beginning of a page.
+    /// Prefetches the beginning of a page.
     pub(super) fn expect(&self, number: u64) {
         if let Some(address) = self.address(number) {
             fetch(address);
@@ -61,15 +61,15 @@ impl MappedTree {
         }
     }
 
-    /// What stands on a page, if it is of that kind.
+    /// The nodes of a page, if it is of this kind.
     #[allow(unsafe_code, reason = "a page in LMDB's map")]
     pub(super) fn nodes(&self, number: u64, kind: u16) -> Option<Nodes<'_>> {
         let address = self.address(number)?;
         fetch(address);
         fetch(address + LINE_BYTES);
-        // SAFETY: the file has the page and the map has all of the file; no page that a transaction can come to is written to as long
-        // as it lasts, and those that it cannot come to are of a kind or a number that `Nodes` refuses, or are not being written to
-        // through this map at all. Any bytes will do.
+        // SAFETY: the file has the page and the map has all of the file. No page that a transaction can reach is written while
+        // it lasts. Pages that it cannot reach have a kind or a number that `Nodes` refuses, or are not being written through
+        // this map at all. Any bytes will do.
         let page = unsafe { &*ptr::with_exposed_provenance::<Page>(address) };
         Nodes::new(page, number, kind)
     }
@@ -98,31 +98,31 @@ impl<'a> Nodes<'a> {
         offsets.map(move |offset| page + usize::from(u16::from_le_bytes(*offset)))
     }
 
-    /// A node from its header on, to the end of the page.
+    /// A node from its header to the end of the page.
     pub(super) fn node(&self, place: usize) -> Option<&'a [u8]> {
         self.page.get(usize::from(u16::from_le_bytes(*self.offsets.get(place)?))..)
     }
 
-    /// How many there are.
+    /// The number of nodes.
     pub(super) fn len(&self) -> usize {
         self.offsets.len()
     }
 
-    /// Asks for what stands so far behind the beginning of a node.
+    /// Prefetches the memory `behind` bytes after the beginning of a node.
     pub(super) fn expect_at(&self, place: usize, behind: usize) {
         if let Some(offset) = self.offsets.get(place) {
             fetch(self.page.as_ptr().addr() + usize::from(u16::from_le_bytes(*offset)) + behind);
         }
     }
 
-    /// How the key at `place` stands to `key`.
+    /// How the key at `place` compares with `key`.
     #[inline]
     pub(super) fn compare_at(&self, place: usize, key: &[u8]) -> Option<Ordering> {
         let (found, _) = key_of(self.node(place)?)?;
         Some(compare(found, key))
     }
 
-    /// The place of `key` from `from` on; otherwise that of the first greater one.
+    /// The place of `key`, searched from `from` on; otherwise that of the first greater key.
     pub(super) fn place_of(&self, key: &[u8], from: usize) -> Option<Result<usize, usize>> {
         let (mut from, mut to) = (from, self.len());
         while from < to {
@@ -136,7 +136,7 @@ impl<'a> Nodes<'a> {
         Some(Err(from))
     }
 
-    /// Of a branch: the place of the child that has `key`, if any has. Its first key means nothing.
+    /// In a branch: the place of the child that contains `key`, if any. Its first key has no meaning.
     pub(super) fn place_of_child(&self, key: &[u8]) -> Option<usize> {
         match self.place_of(key, 1)? {
             Ok(place) => Some(place),
@@ -144,7 +144,7 @@ impl<'a> Nodes<'a> {
         }
     }
 
-    /// Of a branch: the number of a child's page.
+    /// In a branch: the number of a child's page.
     pub(super) fn child(&self, place: usize) -> Option<u64> {
         let node = self.node(place)?;
         let part = |at| u16_at(node, at).map(u64::from);
@@ -156,13 +156,13 @@ pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     bytes.get(at..)?.first_chunk().map(|bytes| u16::from_le_bytes(*bytes))
 }
 
-/// The key of a node, and what follows.
+/// The key of a node, and the bytes after it.
 pub(super) fn key_of(node: &[u8]) -> Option<(&[u8], &[u8])> {
     let len = usize::from(u16_at(node, 6)?);
     node.get(NODE_HEADER_BYTES..)?.split_at_checked(len)
 }
 
-/// As bytes compare; the first sixteen without a call.
+/// Compares as bytes; the first sixteen without a call.
 fn compare(left: &[u8], right: &[u8]) -> Ordering {
     let Some((left_head, left_rest)) = left.split_first_chunk() else { return left.cmp(right) };
     let Some((right_head, right_rest)) = right.split_first_chunk() else { return left.cmp(right) };

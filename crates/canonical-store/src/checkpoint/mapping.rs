@@ -1,12 +1,12 @@
-//! Whether the process may map so much more. A limit of its address space (`ulimit -v`, a small container) is met where it can be told as an error,
-//! before LMDB gives up the map that it has.
+//! Whether the process may map this much more memory. A limit of its address space (`ulimit -v`, a small container) then
+//! becomes an error, before LMDB gives up its present map.
 
-/// Asks the system for so many bytes of address space, and gives them back.
+/// Requests this many bytes of address space from the system, and releases them.
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 #[allow(unsafe_code, reason = "address space is asked for")]
 pub(super) fn can_be_mapped(bytes: u64) -> bool {
     let Ok(bytes) = usize::try_from(bytes) else { return false };
-    // SAFETY: a mapping of its own, at no address of ours, of no file, without access; nothing refers to it.
+    // SAFETY: a separate mapping, at an address the system chooses, of no file, without access; nothing refers to it.
     unsafe {
         let start = libc::mmap(
             std::ptr::null_mut(),
@@ -25,7 +25,7 @@ const NO_RESERVE: libc::c_int = libc::MAP_NORESERVE;
 #[cfg(target_os = "macos")]
 const NO_RESERVE: libc::c_int = 0;
 
-/// Not known: what fails is mended behind it.
+/// Unknown here: a failure is repaired afterwards.
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 pub(super) fn can_be_mapped(_bytes: u64) -> bool {
     true

@@ -1,4 +1,4 @@
-//! Where flushed state rests. Two implementations: LMDB, and a twin on the simulated disk that has the same promises.
+//! The flushed state. Two implementations: LMDB, and a twin on the simulated disk with the same promises.
 
 mod batch;
 mod close_on_exec;
@@ -39,11 +39,11 @@ pub(crate) use verify_file::verify_unopened;
 
 use crate::{Error, catalog::CatalogEntry, error::Result, meta::MetaRecord, verify::Report};
 
-/// What a checkpoint knows when it is opened. `meta` is `None` before the first flush.
+/// The state of a checkpoint at opening. `meta` is `None` before the first flush.
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) meta: Option<MetaRecord>,
-    /// How far the flush goes that has left some of its parts and no account of them; 0 when there is none.
+    /// How far an unfinished flush goes, which has left some of its parts without a meta record; 0 when there is none.
     pub(crate) unfinished_seq: u64,
     pub(crate) catalog: Vec<CatalogEntry>,
 }
@@ -55,56 +55,56 @@ pub(crate) struct CheckpointSize {
     pub(crate) mapped: u64,
 }
 
-/// Is shown keys and values; says whether to go on.
+/// Called with keys and values; decides whether to continue.
 pub(crate) type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 
-/// Who keeps transactions for later.
+/// Keeps idle transactions for later use.
 pub(crate) trait Idle: Send + Sync + fmt::Debug {
     /// Ends those that are not in use at this moment.
     fn take_back(&self);
 }
 
-/// Flushed state: written by the flusher alone, read by everyone.
+/// The flushed state: only the flusher writes it, everyone reads it.
 pub(crate) trait Checkpoint: Send + Sync + fmt::Debug {
-    /// Reads what the last completed batch has left.
+    /// Reads the result of the last completed batch.
     fn load(&self) -> Result<Loaded>;
-    /// From now on `idle` is asked when transactions are short, or in the way.
+    /// From now on `idle` is called when transactions are short, or block the map.
     fn share_with(&self, _idle: Arc<dyn Idle>) {}
-    /// A consistent view of now.
+    /// A consistent view of the current state.
     fn begin(&self) -> Result<Box<dyn CheckpointRead>>;
-    /// Writes a batch durably. Not atomic as a whole: the meta record comes with the last part, and what came before is
-    /// shadowed by the frozen delta. The first of several parts records how far they go. `at` is told each part's end, for tests that look in between.
-    /// [`Error::Backpressure`] when it waits for readers.
+    /// Writes a batch durably. Not atomic as a whole: the meta record comes with the last part, and the frozen delta shadows
+    /// the parts before it. The first of several parts records how far they go. `at` is called after each part, for tests that
+    /// look in between. [`Error::Backpressure`] when it waits for readers.
     fn write(&self, batch: &Batch<'_>, at: &dyn Fn(Part)) -> Result<()>;
-    /// Removes some of the entries of a dropped collection; whether there are more. With the last of them the collection
-    /// leaves the catalogue.
+    /// Removes some of the entries of a dropped collection; returns whether there are more. With the last of them the
+    /// collection leaves the catalogue.
     fn purge(&self, collection: u32) -> Result<bool>;
-    /// Whether a failed write can be tried again when there is room.
+    /// Whether a failed write can be repeated when there is room.
     fn can_retry(&self, error: &Error) -> bool;
-    /// Looks everything through that the last completed batch has left, while the flusher may go on. Damage, and what cannot be
-    /// read, are problems in the report; `Err` says that the checkpoint is closed, or that too many readers are open. Ends
-    /// early, without an error, once `cancelled` says so.
+    /// Checks everything in the last completed batch, while the flusher may continue. Damage and unreadable parts are problems
+    /// in the report; `Err` means that the checkpoint is closed, or that too many readers are open. Ends early, without an
+    /// error, once `cancelled` returns true.
     fn verify(&self, report: &mut Report, cancelled: &dyn Fn() -> bool) -> Result<()>;
-    /// How much it takes.
+    /// Its size.
     fn size(&self) -> CheckpointSize;
-    /// Releases every resource. The last call.
+    /// Releases every resource. No call may follow.
     fn close(&self);
 }
 
-/// Where an entry was seen.
+/// The place where an entry was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     page: u64,
     node: usize,
 }
 
-/// One consistent view of a checkpoint. Moves between threads, is used by one at a time.
+/// One consistent view of a checkpoint. It may move between threads; one uses it at a time.
 pub(crate) trait CheckpointRead: Send + fmt::Debug {
-    /// Looks where full keys are that are about to be asked for, and asks for their memory: together, which takes less time than one after
-    /// the other. Only hints, and none for a key that is not there.
+    /// Finds the places of full keys that are about to be read, and prefetches them: together, which is faster than one after
+    /// another. Only hints, and none for a missing key.
     fn expect(&self, keys: &[&[u8]], places: &mut [Option<Place>]);
-    /// Shows the value of a full key to `take`; whether there is one. `place` is where this view has seen it, if it has.
+    /// Calls `take` with the value of a full key; returns whether there is one. `place` is where this view found it before, if it did.
     fn get(&self, key: &[u8], place: Option<Place>, take: &mut dyn FnMut(&[u8])) -> Result<bool>;
-    /// Shows keys and values in order, until `visit` breaks.
+    /// Calls `visit` with keys and values in order, until it breaks.
     fn scan(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>), reverse: bool, visit: &mut Visit<'_>) -> Result<()>;
 }

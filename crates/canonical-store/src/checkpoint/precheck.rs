@@ -1,6 +1,6 @@
-//! A look at LMDB's file before LMDB maps it: a truncated file would kill the process with SIGBUS at the first read behind
-//! its end, a damaged page would have it read, and write over, the wrong bytes. Checks both meta pages and all of the trees that
-//! the newer one leads to but `state`, whose pages are too many to read at each opening.
+//! A check of LMDB's file before LMDB maps it: a truncated file would kill the process with SIGBUS at the first read after its
+//! end, and a damaged page would make LMDB read and overwrite wrong bytes. Checks both meta pages and all trees of the newer
+//! one except `state`, which has too many pages to read at each opening.
 
 use std::{path::Path, sync::Arc};
 
@@ -9,12 +9,12 @@ use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
 use super::page_walk::{Finding, PageWalk, meta_pages};
 use crate::{Error, error::Result};
 
-/// Refuses a data file that LMDB must not map. A missing or empty one is fine: LMDB makes it.
+/// Refuses a data file that LMDB must not map. A missing or empty one is accepted: LMDB makes it.
 pub(crate) fn check_data_file(vfs: &dyn Vfs, path: &Path) -> Result<()> {
     open_data_file(vfs, path)?.map_or(Ok(()), |file| check_open_file(&*file))
 }
 
-/// The same, of a file that is open.
+/// The same for an open file.
 pub(super) fn check_open_file(file: &dyn VfsFile) -> Result<()> {
     match first_finding(file)? {
         Some(Finding::Damage { offset, what, .. }) => Err(Error::corrupt(file.path(), offset, what)),
@@ -23,7 +23,7 @@ pub(super) fn check_open_file(file: &dyn VfsFile) -> Result<()> {
     }
 }
 
-/// `None` when there is none.
+/// `None` when it is missing.
 pub(super) fn open_data_file(vfs: &dyn Vfs, path: &Path) -> Result<Option<Arc<dyn VfsFile>>> {
     match vfs.open(path, OpenHow::Read) {
         Err(error) if error.is_not_found() => Ok(None),
@@ -31,7 +31,7 @@ pub(super) fn open_data_file(vfs: &dyn Vfs, path: &Path) -> Result<Option<Arc<dy
     }
 }
 
-/// The first thing that is wrong.
+/// The first fault.
 pub(super) fn first_finding(file: &dyn VfsFile) -> Result<Option<Finding>> {
     let len = file.len()?;
     if cfg!(not(all(target_pointer_width = "64", target_endian = "little"))) || len == 0 {

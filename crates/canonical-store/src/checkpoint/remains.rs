@@ -1,4 +1,4 @@
-//! What the folder of the state holds while the store has no identity.
+//! The content of the state's folder while the store has no identity.
 
 use std::{ffi::OsStr, path::Path};
 
@@ -11,10 +11,10 @@ use super::{
 use crate::{Error, error::Result, verify::ProblemKind};
 
 const LMDB_MAGIC: u32 = 0xBEEF_C0DE;
-/// A state that never got its first record has a few pages.
+/// A state without its first record has only a few pages.
 const HALF_MADE_BYTES: u64 = 1 << 20;
 
-/// Looks at a file in the folder of the state. `is_making`: a store was being made here.
+/// Judges a file in the folder of the state. `is_making`: a store was being made here.
 pub(crate) fn remains_of_state(vfs: &dyn Vfs, dir: &Path, name: &OsStr, is_making: bool) -> Result<Remains> {
     let path = dir.join(name);
     let ours = if is_making { Remains::HalfMade } else { Remains::Data };
@@ -28,8 +28,8 @@ pub(crate) fn remains_of_state(vfs: &dyn Vfs, dir: &Path, name: &OsStr, is_makin
     }
 }
 
-/// Removes a data file that a kill left torn, and makes the folder's names durable. After [`remains_of_state`] has taken it for half
-/// made.
+/// Removes a data file that a kill left torn, and makes the folder's names durable. Called after [`remains_of_state`] has
+/// judged it half made.
 pub(crate) fn clear_half_made_state(vfs: &dyn Vfs, dir: &Path) -> Result<()> {
     let path = dir.join("data.mdb");
     if let Some(file) = open_data_file(vfs, &path)?
@@ -60,7 +60,7 @@ fn data_file(vfs: &dyn Vfs, path: &Path, is_making: bool) -> Result<Remains> {
     })
 }
 
-/// Whether it is a table of readers, of whatever length, or never was written.
+/// Whether it is a table of readers, of any length, or was never written.
 fn is_lock_file(vfs: &dyn Vfs, path: &Path) -> Result<bool> {
     let mut head = [0; 4];
     let read = vfs.open(path, OpenHow::Read)?.read_full_at(&mut head, 0)?;

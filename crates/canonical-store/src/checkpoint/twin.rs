@@ -1,5 +1,5 @@
 //! The checkpoint's twin for simulations: a map in memory whose committed form is one file, replaced atomically on the
-//! simulated disk. Small stores only. Writes in parts like the real one, so that a crash between parts is met.
+//! simulated disk. For small stores only. Writes in parts like the real one, so that simulations crash between parts.
 
 #[cfg(feature = "planted-faults")]
 use std::rc::Rc;
@@ -101,7 +101,7 @@ impl Committed {
     }
 }
 
-/// The integers of a twin's file, of the meta record and of the catalog in it, for tests that set each to its extremes.
+/// The integers of a twin's file, and of the meta record and the catalog in it, for tests that set each to its extremes.
 #[cfg(feature = "planted-faults")]
 pub(crate) fn file_fields(file: &[u8]) -> Vec<FileField> {
     let seal_file: Reseal = Rc::new(reseal_end);
@@ -240,7 +240,7 @@ impl Checkpoint for TwinCheckpoint {
     }
 
     fn can_retry(&self, error: &Error) -> bool {
-        // A failed flush is never tried again, whatever its code (I5).
+        // A failed flush is never repeated, whatever its code (I5).
         let (Error::NoSpace(failure) | Error::Io(failure)) = error else { return false };
         failure.can_heal() && !matches!(failure.syscall, "fsync" | "fdatasync")
     }

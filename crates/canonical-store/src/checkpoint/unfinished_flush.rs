@@ -1,5 +1,6 @@
-//! The record of how far a flush of several parts goes. It is written with the first part and removed with the last. While it exists
-//! the state is ahead of its account, and the journal must reach that far: otherwise an opening would show a state that never was.
+//! The record of how far a flush of several parts goes. It is written with the first part and removed with the last. While it
+//! exists the state is ahead of its meta record, and the journal must reach that far: otherwise an opening would show a state
+//! that never existed.
 
 use ledgerstone_format::{
     ByteReader,
@@ -17,7 +18,7 @@ pub(super) fn encode(seq: u64) -> Vec<u8> {
     seal(MAGIC, VERSION, &seq.to_le_bytes())
 }
 
-/// Reads what [`encode`] wrote: `Ok(None)` when damaged, `Err(version)` when of a version that is not known.
+/// Reads a record of [`encode`]: `Ok(None)` when damaged, `Err(version)` when of an unknown version.
 pub(super) fn decode(bytes: &[u8]) -> Result<Option<u64>, u16> {
     match unseal(MAGIC, VERSION, bytes, ByteReader::u64) {
         Unsealed::Record(seq) => Ok(Some(seq)),

@@ -1,5 +1,4 @@
-//! An entry's data as it rests: the seq of its last write and a checksum over key and value in front of the bytes, since LMDB's
-//! pages have none.
+//! An entry's data as stored: the seq of its last write and a checksum over key and value before the bytes, since LMDB's pages have none.
 
 use ledgerstone_format::checksum::{crc32c, crc32c_append};
 
@@ -18,7 +17,7 @@ pub(super) fn decode<'a>(key: &[u8], stored: &'a [u8]) -> Option<&'a [u8]> {
     (checksum(*seq, key, value) == u32::from_le_bytes(*crc)).then_some(value)
 }
 
-/// Makes the checksum of `stored` right.
+/// Recomputes the checksum of `stored`.
 #[cfg(all(feature = "sim", feature = "planted-faults"))]
 pub(super) fn reseal(key: &[u8], stored: &mut [u8]) {
     let Some((seq, rest)) = stored.split_first_chunk::<8>() else { return };
@@ -28,7 +27,7 @@ pub(super) fn reseal(key: &[u8], stored: &mut [u8]) {
     }
 }
 
-/// What is this short is gathered first: one pass over aligned bytes takes half the time of three over bytes that are not.
+/// Shorter data is copied together first: one pass over aligned bytes takes half the time of three over unaligned ones.
 const SHORT: usize = 256;
 
 #[repr(align(8))]
@@ -47,13 +46,13 @@ fn checksum(seq: [u8; 8], key: &[u8], value: &[u8]) -> u32 {
     crc32c(all)
 }
 
-/// Of an entry before its value.
+/// Bytes of an entry before its value.
 pub(super) const HEAD_BYTES: usize = 12;
 
-/// Checks what is too large to be looked at as a whole.
+/// Checks an entry that is too large to be read as a whole.
 pub(super) struct Check {
     key: Vec<u8>,
-    /// Seq and checksum, as far as they have come.
+    /// The bytes of seq and checksum received so far.
     head: Vec<u8>,
     crc: u32,
 }

@@ -1,5 +1,5 @@
-//! Reads the whole of LMDB's file and checks it while the flusher goes on writing to it. A read transaction is held all the time: LMDB does
-//! not write over the pages of its state before it ends, and a read of the file shows what LMDB has written.
+//! Reads the whole of LMDB's file and checks it while the flusher keeps writing. A read transaction is held all the time: LMDB
+//! does not overwrite the pages of its state before it ends, and a read of the file shows what LMDB has written.
 
 use std::path::Path;
 
@@ -11,10 +11,10 @@ use crate::{
     verify::{Problem, ProblemKind, Report},
 };
 
-/// Two commits later the meta page of a held state is written over, and another state is taken.
+/// Two commits later the meta page of a held state is overwritten, and another state is taken.
 const ATTEMPTS: usize = 1_000;
 
-/// Verifies the state that `pin` holds: the number of its transaction, and what keeps it. Only `pin` fails it.
+/// Verifies the state that `pin` holds: the number of its transaction, and its guard. Only a failure of `pin` is an error.
 pub(super) fn verify_data_file<P>(
     vfs: &dyn Vfs,
     path: &Path,
@@ -42,7 +42,7 @@ pub(super) fn verify_data_file<P>(
     Ok(())
 }
 
-/// Verifies the newest state of a file that nobody has open.
+/// Verifies the newest state of a file that is not open.
 pub(crate) fn verify_unopened(
     vfs: &dyn Vfs,
     path: &Path,
@@ -82,7 +82,7 @@ fn pinned_meta_page<P>(
     let mut last = Finding::structure(0, "no meta page is of the transaction that LMDB reads");
     for _ in 0..ATTEMPTS {
         let (transaction, pin) = pin()?;
-        // Read twice: what is being written may be seen in part.
+        // Read twice: a page that is being written may be seen in part.
         match meta_pages(file).and_then(|pages| Ok((pages, meta_pages(file)?))) {
             Ok((pages, again)) if pages == again => {
                 if let Some(meta) = pages.into_iter().find(|meta| meta.transaction == transaction) {

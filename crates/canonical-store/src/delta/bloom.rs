@@ -1,5 +1,5 @@
-//! Says "certainly not here" without touching the index. Blocked: all bits of a key stand in one cache line. One writer,
-//! any readers; a bit is set, with Release, before the entry it stands for is visible.
+//! A Bloom filter, which answers "certainly not here" without the index. Blocked: all bits of a key are in one cache line. One
+//! writer, any number of readers; a bit is set, with Release, before its entry is visible.
 
 use std::{
     ptr,
@@ -28,7 +28,7 @@ impl Bloom {
         self.blocks.get(index)
     }
 
-    /// Four bits, each of nine bits of the hash: a word of the block and a place in the word.
+    /// Four bits, each from nine bits of the hash: a word of the block and a bit in the word.
     fn bits(hash: u64) -> impl Iterator<Item = (usize, u64)> {
         (0..4).map(move |turn| {
             let nine = (hash >> (turn * 9)) & 0x1ff;
@@ -36,7 +36,7 @@ impl Bloom {
         })
     }
 
-    /// A key with this hash is about to be inserted.
+    /// Prefetches for a key with this hash that is about to be inserted.
     pub(super) fn expect(&self, hash: u64) {
         if let Some(block) = self.block(hash) {
             fetch(ptr::from_ref(block).addr());
@@ -47,7 +47,7 @@ impl Bloom {
         let Some(block) = self.block(hash) else { return };
         for (word, bit) in Self::bits(hash) {
             if let Some(word) = block.get(word) {
-                // One writer: nobody else changes it in between, and a locked instruction costs more than all the rest.
+                // One writer: it is not changed in between, and a locked instruction costs more than all the rest.
                 word.store(word.load(Ordering::Relaxed) | bit, Ordering::Release);
             }
         }

@@ -1,19 +1,19 @@
-//! Spans of keys in which nothing is alive, as scans have found them: every key in them, here and in what lies below, was deleted by this generation
-//! or one below it. What lies below a generation says the same as long as the generation is looked at, whether it is still in memory or flushed
-//! meanwhile, so a span holds until somebody puts a key into it. The head of a queue is found behind all that was taken in one step.
+//! Dead spans: ranges of keys, found by scans, in which nothing is alive. Every key in them, here and in the generations below,
+//! was deleted by this generation or one below. The generations below do not change that while this one is in use, whether they
+//! are in memory or flushed. So a span is valid until a key is put into it. A scan passes the deleted head of a queue in one step.
 //!
-//! Keys are full keys: the collection's id comes first.
+//! Keys are full keys: they begin with the collection's id.
 
 use std::{collections::BTreeMap, ops::Bound};
 
-/// So many spans are kept of one generation; what is found beyond that is walked through again.
+/// The number of spans kept per generation; a scan walks again through further ones.
 const MAX_SPANS: usize = 128;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Span {
-    /// The first key behind it.
+    /// The first key after it.
     to: Vec<u8>,
-    /// Nothing is alive in it for those who read at this commit or a later one.
+    /// Readers at this commit or a later one find nothing alive in it.
     since: u64,
 }
 
@@ -23,7 +23,7 @@ pub(super) struct DeadSpans {
     spans: BTreeMap<Vec<u8>, Span>,
 }
 
-/// The first key behind `key`.
+/// The first key after `key`.
 pub(crate) fn successor(mut key: Vec<u8>) -> Vec<u8> {
     key.push(0);
     key
@@ -39,18 +39,18 @@ impl DeadSpans {
         (span.to.as_slice() > key).then_some((from, span))
     }
 
-    /// The span that has `key` for a reader at `seq`: its first key, and the first one behind it.
+    /// The span that contains `key` for a reader at `seq`: its first key, and the first one after it.
     pub(super) fn covering(&self, key: &[u8], seq: u64) -> Option<(&[u8], &[u8])> {
         let (from, span) = self.around(key)?;
         (span.since <= seq).then_some((from, &span.to))
     }
 
-    /// Nothing is alive from `from` up to `to`, which is not in it any more, as of `since`.
+    /// Adds a span without anything alive, from `from` up to but not including `to`, as of `since`.
     pub(super) fn add(&mut self, mut from: Vec<u8>, mut to: Vec<u8>, mut since: u64) {
         if from >= to {
             return;
         }
-        // Those that begin at or before its end, from the last to the first: they are all one now.
+        // The spans that begin at or before its end, from the last to the first: all become one.
         while let Some((other, span)) =
             self.spans.range::<[u8], _>((Bound::Unbounded, Bound::Included(&*to))).next_back()
         {
@@ -68,13 +68,13 @@ impl DeadSpans {
         }
     }
 
-    /// Somebody has put `key`: on both sides of it everything is as it was.
+    /// A key was put at `key`: splits its span in two.
     pub(super) fn revive(&mut self, key: &[u8]) {
         let Some((from, _)) = self.around(key) else { return };
         let from = from.clone();
         let Some(Span { to, since }) = self.spans.remove(&from) else { return };
         self.add(successor(key.to_vec()), to, since);
-        // Last: the key itself lies between them, so they stay two.
+        // Last: the key itself is between them, so they stay two.
         self.add(from, key.to_vec(), since);
     }
 }
@@ -99,7 +99,7 @@ mod tests {
     }
 
     proptest! {
-        /// A model that knows of each key since when it is dead. What is claimed must be true; joining spans may claim it for later readers only.
+        /// A model that knows since when each key is dead. Every claim must be true; joining spans may limit a claim to later readers.
         #[test]
         fn what_is_claimed_is_true_and_what_is_known_to_the_newest_reader_is_claimed(
             steps in proptest::collection::vec(step(), 0..60),

@@ -1,4 +1,4 @@
-//! The events of a delta, by commit. They stay where they are, in their frames.
+//! The events of a delta, by commit. They stay in their frames.
 
 use std::{ops::Range, sync::Arc};
 
@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 struct Block {
     first_id: u64,
     frame: Frame,
-    /// Where each event ends, counted from the first one's start; none for a single event.
+    /// The end of each event, counted from the first one's start; empty for a single event.
     ends: Option<Arc<[u32]>>,
     count: u32,
     start: u32,
@@ -41,7 +41,7 @@ pub(crate) struct DeltaEvents {
     blocks: RwLock<Vec<Block>>,
 }
 
-/// Some consecutive events, held without a lock.
+/// Consecutive events, held without a lock.
 #[derive(Debug, Default)]
 pub(crate) struct EventPage {
     blocks: Vec<Block>,
@@ -65,7 +65,7 @@ impl DeltaEvents {
         self.first_id = first_id;
     }
 
-    /// The first event that is here and not in the log; the next id of the store while there is none.
+    /// The first event that is here and not in the log; without any, the next id of the store.
     pub(crate) fn first_id(&self) -> u64 {
         self.first_id
     }
@@ -88,7 +88,7 @@ impl DeltaEvents {
         kept
     }
 
-    /// The blocks that hold `from..to`, at most `limit` of them from the front or, `backward`, from the end.
+    /// The blocks that hold `from..to`, at most `limit` of them from the front or, if `backward`, from the end.
     pub(crate) fn page(&self, from: u64, to: u64, limit: usize, backward: bool) -> EventPage {
         let blocks = self.blocks.read();
         let start = blocks.partition_point(|block| block.end_id() <= from);
@@ -101,7 +101,7 @@ impl DeltaEvents {
         EventPage { blocks: blocks.get(start..end).unwrap_or_default().to_vec() }
     }
 
-    /// The first id whose timestamp is at least `timestamp_ms`, if it is here.
+    /// The first id with a timestamp of at least `timestamp_ms`, if it is here.
     pub(crate) fn first_at(&self, timestamp_ms: u64) -> Option<u64> {
         let blocks = self.blocks.read();
         let index = blocks.partition_point(|block| block.frame.timestamp_ms() < timestamp_ms);

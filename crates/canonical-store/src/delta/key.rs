@@ -1,5 +1,5 @@
-//! The order of the delta's entries: collection, key bytes, newest first. The first 16 bytes are compared as two integers;
-//! only keys that agree in them touch the commit's bytes.
+//! The order of the delta's entries: collection, key bytes, newest first. The first 16 bytes are compared as two integers; only
+//! keys with equal ones read the commit's bytes.
 
 use std::{
     cmp::Ordering,
@@ -10,7 +10,7 @@ use std::{
 
 use ledgerstone_journal::Frame;
 
-/// What an entry says about its key; a value's bytes are in the key's frame.
+/// An entry's information about its key; the bytes of a value are in the key's frame.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum DeltaValue {
     Put { start: u32, len: u32 },
@@ -27,7 +27,7 @@ enum KeyBytes<'a> {
     Borrowed(&'a [u8]),
 }
 
-/// A key of the index. Owned keys refer into a frame; probes borrow, so that looking something up allocates nothing.
+/// A key of the index. Owned keys refer to a frame; probes borrow, so that a look-up allocates nothing.
 #[derive(Clone, Debug)]
 pub(super) struct DeltaKey<'a> {
     head: [u64; 2],
@@ -56,7 +56,7 @@ pub(crate) fn full_key(collection: u32, key: &[u8]) -> Vec<u8> {
     full
 }
 
-/// Of this process only: who chooses keys cannot choose what they collide with.
+/// Random for each process: an attacker who chooses keys cannot choose collisions.
 static SECRETS: LazyLock<[u64; 2]> = LazyLock::new(|| {
     let secret = RandomState::new();
     [0, 1].map(|number: u8| secret.hash_one(number) | 1)
@@ -100,7 +100,7 @@ impl<'a> DeltaKey<'a> {
         }
     }
 
-    /// The key as the checkpoint stores it.
+    /// The key as stored in the checkpoint.
     pub(super) fn full(&self) -> Vec<u8> {
         let [first, _] = self.head;
         full_key(u32::try_from(first >> 32).unwrap_or(0), self.key())

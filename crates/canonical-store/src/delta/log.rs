@@ -1,5 +1,5 @@
-//! The entries of a delta in the order of the commits, and a table that finds the newest of a key. Each knows the key's
-//! version before it and one further back, so that an old snapshot finds its own among many in few steps.
+//! The entries of a delta in the order of the commits, and a table that finds the newest of a key. Each entry refers to the
+//! key's previous version and to one further back, so that an old snapshot finds its version among many in few steps.
 
 use std::ptr;
 
@@ -12,13 +12,13 @@ use super::{
 use crate::cache_line::{LINE_BYTES, fetch};
 
 const NONE: u32 = u32::MAX;
-/// Of a key so much stands in its entry, so that most keys are known by that: the way to the frame is three lines of memory
-/// more, one behind the other, and seldom in the cache.
+/// An entry holds this many bytes of its key, enough to identify most keys: reaching the frame costs three more lines of
+/// memory, one after another, and seldom in the cache.
 const START_BYTES: usize = 16;
-/// Of a key and a value so much is asked for ahead.
+/// The maximum bytes of a key and a value to prefetch.
 const EXPECTED_BYTES: usize = 256;
 
-/// What a commit says about a key. Key and value stand one behind the other in the commit's frame.
+/// A commit's operation on a key. Key and value are consecutive in the commit's frame.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
     commit: u32,
@@ -27,13 +27,13 @@ pub(super) struct Entry {
     pub(super) collection: u32,
     key_len: u16,
     is_put: bool,
-    /// It is the last word on its key.
+    /// It is the newest version of its key.
     pub(super) is_newest: bool,
-    /// The key's versions: how many came before, the one before, and one that skips some.
+    /// The key's versions: how many came before, the previous one, and one that skips some.
     age: u32,
     older: u32,
     jump: u32,
-    /// The key's first bytes, and zeros.
+    /// The key's first bytes, padded with zeros.
     start: [u8; START_BYTES],
 }
 
@@ -57,7 +57,7 @@ impl Log {
         self.commits.push(Commit { seq: frame.seq(), frame: frame.clone() });
     }
 
-    /// Adds an operation of the commit that was begun last; what it takes back of the same commit, if anything.
+    /// Adds an operation of the current commit; returns the operation of the same commit that it replaces, if any.
     pub(super) fn push(&mut self, hash: u64, op: &Op) -> Option<OpKind> {
         let Self { commits, entries, table } = self;
         let commit = u32::try_from(commits.len().saturating_sub(1)).unwrap_or(NONE);
@@ -71,7 +71,7 @@ impl Log {
             let before = *before;
             age = before.age.saturating_add(1);
             taken_back = (before.commit == commit).then_some(if before.is_put { OpKind::Put } else { OpKind::Delete });
-            // Two jumps of one length become one of twice that.
+            // Two jumps of equal length become one of twice the length.
             let age_of = |entry: u32| entries.get(entry as usize).map(|entry| entry.age);
             let beyond = entries.get(before.jump as usize).map(|next| (next.age, next.jump));
             jump = match beyond {
@@ -95,7 +95,7 @@ impl Log {
         taken_back
     }
 
-    /// The last word on a key up to `seq`.
+    /// The newest version of a key up to `seq`.
     pub(super) fn find(&self, hash: u64, collection: u32, key: &[u8], seq: u64) -> Option<&Entry> {
         let probe = Probe::new(collection, key);
         let newest = self.table.newest(hash, |entry| probe.is_key_of(&self.commits, &self.entries, entry))?;
@@ -110,21 +110,21 @@ impl Log {
         Some(entry)
     }
 
-    /// A key with this hash is about to be looked for, and its slot is in the cache already: asks for its entry.
+    /// Prefetches the entry of a key with this hash, which is about to be searched; its slot is in the cache already.
     pub(super) fn expect(&self, hash: u64) {
         if let Some(entry) = self.table.likely(hash).and_then(|entry| self.entries.get(entry as usize)) {
             fetch(ptr::from_ref(entry).addr());
         }
     }
 
-    /// The entry will be gone through: asks for its commit.
+    /// Prefetches the commit of an entry that is about to be read.
     pub(super) fn expect_commit(&self, entry: &Entry) {
         if let Some(commit) = self.commits.get(entry.commit as usize) {
             fetch(ptr::from_ref(commit).addr());
         }
     }
 
-    /// Its commit is in the cache: asks for its key and its value, or the beginning of a long one.
+    /// Its commit is in the cache: prefetches its key and its value, or the beginning of a long one.
     pub(super) fn expect_bytes(&self, entry: &Entry) {
         let Some(bytes) = self.frame(entry).and_then(|frame| frame.bytes().get(entry.key_start as usize..)) else {
             return;
@@ -147,7 +147,7 @@ impl Log {
         key_of(&self.commits, entry)
     }
 
-    /// The same for an index that is in order.
+    /// The same for an ordered index.
     pub(super) fn in_order(&self, entry: &Entry) -> Option<(DeltaKey<'static>, DeltaValue)> {
         let start = entry.key_start as usize;
         let range = start..start + usize::from(entry.key_len);
@@ -157,7 +157,7 @@ impl Log {
 }
 
 impl Entry {
-    /// The first bytes of what it is found by in key order.
+    /// The first bytes by which the key order finds it.
     pub(super) fn head(&self) -> [u64; 2] {
         head_of(self.collection, &self.start)
     }
@@ -174,7 +174,7 @@ fn key_of<'a>(commits: &'a [Commit], entry: &Entry) -> &'a [u8] {
     bytes.and_then(|bytes| bytes.get(start..start + usize::from(entry.key_len))).unwrap_or_default()
 }
 
-/// A key that is looked for.
+/// A key to look up.
 struct Probe<'a> {
     collection: u32,
     key: &'a [u8],
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn keys_whose_hashes_agree_are_told_apart() {
-        // They differ in their length only, in what an entry keeps of them, behind that, or in their collection.
+        // They differ only in length, in the bytes that an entry keeps, after those, or in their collection.
         let ends = [&[][..], &[0], &[1], &[0, 0], &[0, 1], &[1, 0]];
         let starts = [&[7][..], &[0], &[0; 14], &[0; 15], &[0; 16], &[0; 17]];
         let mut keys: Vec<_> = starts.iter().flat_map(|start| ends.map(|end| [*start, end].concat())).collect();
@@ -255,7 +255,7 @@ mod tests {
         for seq in 1..=versions {
             assert_eq!(find(seq).map(|entry| log.seq(entry)), Some(seq));
         }
-        // As `find` goes: over twice the binary logarithm or so.
+        // Follows the path of `find`: about twice the binary logarithm of the versions.
         let steps = |seq| {
             let mut entry = log.entries.last().unwrap();
             let mut steps = 0;

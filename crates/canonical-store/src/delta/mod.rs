@@ -1,5 +1,5 @@
-//! What has been applied and not yet flushed: a log of operations that is found in by key and put in order when
-//! somebody asks for it, and the events. Both refer into the commits' own frames.
+//! What has been applied and not yet flushed: a log of operations that can be searched by key and sorted on demand, and the
+//! events. Both refer to the commits' frames.
 
 mod bloom;
 mod dead;

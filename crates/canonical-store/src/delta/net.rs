@@ -1,4 +1,4 @@
-//! What a frozen generation comes to: the last word on each of its keys, sorted once, by the flusher on its own thread.
+//! The net result of a frozen generation: the last operation on each of its keys, sorted once, by the flusher on its thread.
 
 use std::{iter, ptr};
 
@@ -11,8 +11,8 @@ use super::{
 };
 use crate::cache_line::fetch;
 
-/// In key order each entry, its commit and its bytes are lines of memory of their own, far from those before them, and each tells where
-/// the next one is: they are asked for so many operations ahead, a step at a time.
+/// In key order each entry, its commit and its bytes are on separate lines of memory, far from the previous ones, and each
+/// refers to the next: they are prefetched this many operations ahead, one step at a time.
 const STEP: usize = 8;
 
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +39,7 @@ pub(crate) struct NetOp<'a> {
 }
 
 impl NetOp<'_> {
-    /// Puts the key as the checkpoint stores it into `full`.
+    /// Writes the key as stored in the checkpoint to `full`.
     pub(crate) fn full_key(&self, full: &mut Vec<u8>) {
         full.clear();
         full.extend_from_slice(&self.collection.to_be_bytes());
@@ -48,7 +48,7 @@ impl NetOp<'_> {
 }
 
 impl StoreDelta {
-    /// The last word on each key of a frozen generation. No other thread writes to it any more; readers are not kept out.
+    /// The last operation on each key of a frozen generation. No other thread writes to it any more; readers are not blocked.
     pub(crate) fn net(&self) -> Net<'_> {
         let log = self.log.read();
         let newest = iter::zip(0.., &log.entries).filter(|(_, entry)| entry.is_newest);
@@ -81,7 +81,7 @@ impl Net<'_> {
         })
     }
 
-    /// The operation at `at` is being taken: asks for what later ones will touch.
+    /// Prefetches what later operations will touch, when the operation at `at` is taken.
     fn expect(&self, at: usize) {
         let log: &Log = &self.log;
         let entry =

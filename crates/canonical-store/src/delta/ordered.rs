@@ -1,5 +1,5 @@
-//! The entries in key order, made when somebody asks for an order: a load that nobody scans never pays for it. Writers are
-//! held up while a few entries are copied, never while they are sorted; only who scans waits for that.
+//! The entries in key order, built on demand: a workload without scans never pays for it. Writers wait while a few entries are
+//! copied, never while they are sorted; only the scan waits for that.
 
 use std::{collections::BTreeMap, sync::atomic::Ordering};
 
@@ -12,9 +12,9 @@ use super::{
     store_delta::{SLICE, StoreDelta},
 };
 
-/// A B-tree's slot at a usual fill.
+/// Bytes of a B-tree's slot at a usual fill.
 pub(super) const PLACE_BYTES: u64 = 144;
-/// So many new entries for each old one, or more, are sorted and merged instead of being put in one by one.
+/// From this many new entries for each old one on, they are sorted and merged instead of inserted one by one.
 const MERGED_FROM: usize = 4;
 
 /// See the module. Holds the log's first entries.
@@ -24,13 +24,13 @@ pub(super) struct Ordered {
     entries: usize,
     /// Every entry up to here is in it.
     seq: u64,
-    /// No put in it is newer.
+    /// The seq of its newest put.
     newest_put: u64,
     dead: DeadSpans,
 }
 
 impl Ordered {
-    /// Takes in what the puts among new entries say of spans that were dead.
+    /// Splits dead spans at the puts among new entries.
     fn revive(&mut self, fresh: &[(DeltaKey<'static>, DeltaValue)]) {
         for (key, _) in fresh.iter().filter(|(_, value)| matches!(value, DeltaValue::Put { .. })) {
             self.newest_put = self.newest_put.max(key.seq);
@@ -42,7 +42,7 @@ impl Ordered {
 }
 
 impl StoreDelta {
-    /// The order of all entries up to `seq`, and maybe of later ones.
+    /// The order of all entries up to `seq`, and possibly of later ones.
     pub(super) fn ordered(&self, seq: u64) -> RwLockReadGuard<'_, Ordered> {
         let is_there = |ordered: &Ordered| ordered.seq >= seq.min(self.last_seq());
         let ordered = self.ordered.read();
@@ -57,14 +57,14 @@ impl StoreDelta {
         RwLockWriteGuard::downgrade(ordered)
     }
 
-    /// The span around a full key in which nothing is alive at `seq`, here and below: its first key, and the first one behind it.
+    /// The dead span around a full key at `seq`, here and below: its first key, and the first one after it.
     pub(super) fn dead_around(&self, full_key: &[u8], seq: u64) -> Option<(Vec<u8>, Vec<u8>)> {
         let ordered = self.ordered.read();
         let (from, to) = ordered.dead.covering(full_key, seq)?;
         Some((from.to_vec(), to.to_vec()))
     }
 
-    /// Whoever reads at `seq` has found nothing alive from one full key up to another. Kept unless somebody has put anything since.
+    /// A reader at `seq` has found nothing alive from one full key up to another. Kept unless something was put since.
     pub(super) fn note_dead(&self, from: Vec<u8>, to: Vec<u8>, seq: u64) {
         let mut ordered = self.ordered.write();
         if ordered.newest_put <= seq {
@@ -73,7 +73,7 @@ impl StoreDelta {
     }
 
     fn catch_up(&self, ordered: &mut Ordered) {
-        // Before the entries are looked at: those of a commit that is being added come again with the rest of it.
+        // Set before the entries are read: those of a commit that is being added come again with its rest.
         ordered.seq = self.last_seq();
         let added = self.log.read().entries.len().saturating_sub(ordered.entries);
         let mut fresh = Vec::with_capacity(added);
@@ -90,7 +90,7 @@ impl StoreDelta {
         self.unnoted.fetch_add(fresh.len() as u64 * PLACE_BYTES, Ordering::Relaxed);
         ordered.revive(&fresh);
         if fresh.len() > ordered.index.len() / MERGED_FROM {
-            // Of two entries of one commit for one key the later one stays, as when they are put in one by one.
+            // Of two entries of one commit for one key the later one stays, as if inserted one by one.
             ordered.index.append(&mut fresh.into_iter().collect());
         } else {
             ordered.index.extend(fresh);

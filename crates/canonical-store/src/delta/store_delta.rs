@@ -1,6 +1,6 @@
-//! One generation of the store's writes. One writer (under the commit lock) adds whole commits; readers take entries up to
-//! the sequence number they have captured. The log's lock is held for a few entries at a time and never across I/O; in key
-//! order the entries are only brought for those who scan, and for the flusher.
+//! One generation of the store's writes. One writer (under the commit lock) adds whole commits; readers take entries up to the
+//! sequence number that they have captured. The log's lock is held for a few entries at a time and never across I/O; entries
+//! are sorted only for scans and for the flusher.
 
 use std::sync::{
     Arc, OnceLock,
@@ -21,14 +21,14 @@ use super::{
 };
 use crate::catalog::CatalogEntry;
 
-/// What an entry costs beside the bytes it refers to: 48 in the log, 11 to 22 in the table, and what both keep in reserve.
+/// The memory of an entry besides the bytes it refers to: 48 in the log, 11 to 22 in the table, and the reserve of both.
 const ENTRY_BYTES: u64 = 80;
-/// What a commit costs beside its bytes: the log's reference to it, what the log keeps in reserve, and what is left over of memory.
+/// The memory of a commit besides its bytes: the log's reference to it, the log's reserve, and unused memory of frames.
 const COMMIT_BYTES: u64 = 96;
-/// Entries added, or copied, under one taking of the lock.
+/// The maximum number of entries added, or copied, while the lock is held.
 pub(super) const SLICE: usize = 128;
 
-/// What the store was like when a delta was frozen: all that its flush records.
+/// The state of the store when a delta was frozen: all that its flush records.
 #[derive(Clone, Debug)]
 pub(crate) struct FrozenAt {
     pub(crate) seq: u64,
@@ -40,20 +40,20 @@ pub(crate) struct FrozenAt {
     /// The collections that were made or dropped since the delta before this one was frozen.
     pub(crate) collections: Vec<Arc<CatalogEntry>>,
     pub(crate) next_collection_id: u32,
-    /// The checkpoint may have something of all commits up to here: of the last flush, or of one before the opening that came to no end.
+    /// The checkpoint may contain parts of all commits up to here: from the last flush, or from an unfinished one before the opening.
     pub(crate) begun_seq: u64,
     pub(crate) event_codec: String,
     pub(crate) epoch: u64,
 }
 
 impl FrozenAt {
-    /// A collection that was made and dropped within the delta: the checkpoint never hears of it.
+    /// Whether a collection was made and dropped within the delta: the checkpoint never gets it.
     pub(crate) fn is_fleeting(&self, collection: &CatalogEntry) -> bool {
         collection.dropped_seq != 0 && collection.created_seq > self.begun_seq
     }
 }
 
-/// What a generation knows about a key.
+/// A generation's answer for a key.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Lookup<R> {
     Found(R),
@@ -61,7 +61,7 @@ pub(crate) enum Lookup<R> {
     Unknown,
 }
 
-/// What adding a commit did.
+/// The effect of adding a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Inserted {
     pub(crate) bytes: u64,
@@ -71,10 +71,10 @@ pub(crate) struct Inserted {
 
 #[derive(Debug)]
 pub(crate) struct StoreDelta {
-    /// Taken by the writer; after the lock of `ordered` where both are.
+    /// Locked by the writer; after the lock of `ordered` where both are held.
     pub(super) log: RwLock<Log>,
     pub(super) ordered: RwLock<Ordered>,
-    /// Memory that readers have had an order made of; the next commit counts it.
+    /// Memory used by the key order that readers have built; the next commit counts it.
     pub(super) unnoted: AtomicU64,
     bloom: Bloom,
     events: DeltaEvents,
@@ -110,7 +110,7 @@ impl StoreDelta {
         }
     }
 
-    /// The same generation, still empty, for another first event: making one takes too long for the commit lock.
+    /// The same generation, still empty, with another first event: making one takes too long for the commit lock.
     pub(crate) fn beginning_at(mut self, first_event_id: u64) -> Self {
         self.events.begin_at(first_event_id);
         self
@@ -120,7 +120,7 @@ impl StoreDelta {
         &self.events
     }
 
-    /// How many there are; those of a commit are counted before its sequence number is published.
+    /// The number of entries; those of a commit are counted before its sequence number is published.
     pub(crate) fn entries(&self) -> u64 {
         self.entries.load(Ordering::Relaxed)
     }
@@ -133,7 +133,7 @@ impl StoreDelta {
         self.frozen_at.get()
     }
 
-    /// Keys with these hashes are about to be added, some 200 ns from now, or looked for: asks for where they belong.
+    /// Prefetches the places of keys with these hashes, which will be added or looked up in some 200 ns.
     pub(crate) fn expect(&self, hashes: &[u64]) {
         let log = self.log.read();
         for hash in hashes {
@@ -142,7 +142,7 @@ impl StoreDelta {
         }
     }
 
-    /// The same some 100 ns later: asks for what stands there.
+    /// The second step, some 100 ns later: prefetches the entries at these places.
     pub(super) fn expect_entries(&self, hashes: &[u64]) {
         let log = self.log.read();
         for hash in hashes {
@@ -150,7 +150,7 @@ impl StoreDelta {
         }
     }
 
-    /// Adds a commit, whole. Under the commit lock; visible to readers once the applied mark reaches its sequence number.
+    /// Adds a whole commit. Called under the commit lock; visible to readers once the applied mark reaches its sequence number.
     pub(crate) fn insert(&self, frame: &Frame) -> Inserted {
         let mut added = Inserted { bytes: frame.bytes().len() as u64, keys_written: 0, keys_deleted: 0 };
         let (mut pushed, mut entries, mut begun) = (0, 0, false);
@@ -196,7 +196,7 @@ impl StoreDelta {
         added
     }
 
-    /// What this generation knows about a key at `seq`.
+    /// This generation's answer for a key at `seq`.
     pub(crate) fn get<R>(
         &self,
         hash: u64,
@@ -242,7 +242,7 @@ mod tests {
         DeltaStream::new(Arc::clone(delta), 2, seq, (Bound::Unbounded, Bound::Unbounded), false).shown()
     }
 
-    /// Few keys, which differ in their length only, or behind as many bytes as an entry keeps, or in them.
+    /// A few keys that differ only in length, after as many bytes as an entry keeps, or in those.
     fn op() -> impl Strategy<Value = (Vec<u8>, Option<u8>)> {
         let key = (0usize..3, proptest::collection::vec(0u8..3, 1..4))
             .prop_map(|(prefix, end)| [&[0; 16][..[0, 14, 16][prefix]], &end].concat());
@@ -250,7 +250,7 @@ mod tests {
     }
 
     proptest! {
-        // Scans in between have the order made in steps: merged, and one by one.
+        // Scans in between make the order be built in steps: merged, and one by one.
         #[test]
         fn keys_scans_and_the_flusher_agree_at_every_commit(
             commits in proptest::collection::vec((proptest::collection::vec(op(), 0..6), any::<bool>()), 0..60),

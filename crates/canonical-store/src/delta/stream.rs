@@ -1,5 +1,5 @@
-//! The entries of one generation in a range, as of one sequence number. They are read a chunk at a time: writers wait for a few
-//! entries at most, and no lock is held while the checkpoint is read.
+//! The entries of one generation in a range, as of one sequence number. They are read in chunks: writers wait for a few entries
+//! at most, and no lock is held while the checkpoint is read.
 
 use std::{
     collections::{BTreeMap, VecDeque, btree_map::Range},
@@ -12,7 +12,7 @@ use super::{
     store_delta::StoreDelta,
 };
 
-/// One key with the last word on it. The bytes stay in the commit's frame.
+/// One key with its newest version. The bytes stay in the commit's frame.
 #[derive(Clone, Debug)]
 pub(crate) struct DeltaItem {
     key: DeltaKey<'static>,
@@ -36,7 +36,7 @@ impl DeltaItem {
     }
 }
 
-/// A key's versions are stepped over up to this many; from there it is quicker to look up where the next key begins.
+/// Up to this many versions of a key are skipped one by one; beyond that it is faster to look up where the next key begins.
 const STEPPED_OVER: usize = 16;
 const FIRST_CHUNK: usize = 16;
 const LARGEST_CHUNK: usize = 512;
@@ -53,7 +53,7 @@ pub(crate) struct DeltaStream {
     chunk: usize,
     ready: VecDeque<DeltaItem>,
     exhausted: bool,
-    /// Entries looked at under the index's lock.
+    /// The number of entries read under the index's lock.
     pub(crate) looked: usize,
 }
 
@@ -80,7 +80,7 @@ impl DeltaStream {
         }
     }
 
-    /// All that it has to show: keys, and their values unless they were deleted.
+    /// All of its entries: keys, and their values unless they were deleted.
     #[cfg(test)]
     pub(super) fn shown(mut self) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
         let mut shown = Vec::new();
@@ -93,7 +93,7 @@ impl DeltaStream {
         shown
     }
 
-    /// Makes [`front`](Self::front) true to the range.
+    /// Makes [`front`](Self::front) the next entry of the range.
     pub(crate) fn fill(&mut self) {
         while self.ready.is_empty() && !self.exhausted {
             self.refill();
@@ -109,17 +109,17 @@ impl DeltaStream {
         self.ready.pop_front();
     }
 
-    /// The span around a full key in which nothing is alive, here and below; see [`StoreDelta::dead_around`].
+    /// The dead span around a full key, here and below; see [`StoreDelta::dead_around`].
     pub(crate) fn dead_around(&self, full_key: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
         self.delta.dead_around(full_key, self.seq)
     }
 
-    /// Nothing is alive from one full key up to another, here and below.
+    /// Notes that nothing is alive from one full key up to another, here and below.
     pub(crate) fn note_dead(&self, from: Vec<u8>, to: Vec<u8>) {
         self.delta.note_dead(from, to, self.seq);
     }
 
-    /// Goes on at `key`; in reverse, behind it.
+    /// Continues at `key`; in reverse, before it.
     pub(crate) fn pass_to(&mut self, key: &[u8]) {
         let is_passed = |item: &DeltaItem| if self.reverse { item.key() >= key } else { item.key() < key };
         let passed = self.ready.iter().take_while(|item| is_passed(item)).count();
@@ -138,7 +138,7 @@ impl DeltaStream {
         }
     }
 
-    /// Reads one chunk of entries, and goes on behind it the next time.
+    /// Reads one chunk of entries, and continues after it the next time.
     fn refill(&mut self) {
         let (from, to) = key_range(self.collection, (&self.lower, &self.upper));
         let chunk = if is_empty(&from, &to) {
@@ -189,7 +189,7 @@ fn key_range<'k>(
     (from, to)
 }
 
-/// The part of the index that a chunk is read from.
+/// The part of the index from which a chunk is read.
 struct Entries<'a> {
     index: &'a BTreeMap<DeltaKey<'a>, DeltaValue>,
     from: Bound<DeltaKey<'a>>,
@@ -199,13 +199,13 @@ struct Entries<'a> {
     reverse: bool,
 }
 
-/// What reading a chunk has come to.
+/// The result of reading a chunk.
 struct Chunk {
-    /// Entries that were looked at.
+    /// The number of entries read.
     looked: usize,
     /// The range ends with it.
     is_last: bool,
-    /// The key that was met last; what counts of it is not handed out yet.
+    /// The last key met; its newest version is not handed out yet.
     newest_key: Option<Group>,
 }
 
@@ -216,7 +216,7 @@ impl Default for Chunk {
 }
 
 impl Entries<'_> {
-    /// Looks at about `limit` entries: a chunk ends between two keys only. What counts of each key goes to `ready`.
+    /// Reads about `limit` entries: a chunk ends only between two keys. The newest version of each key goes to `ready`.
     fn read(&self, limit: usize, ready: &mut VecDeque<DeltaItem>) -> Chunk {
         let mut chunk = Chunk::default();
         let mut entries = self.index.range((self.from.as_ref(), self.to.as_ref()));
@@ -238,7 +238,7 @@ impl Entries<'_> {
                 group.chosen = self.last_word(key);
                 entries = self.behind(key);
             } else if key.seq <= self.seq && (self.reverse || group.chosen.is_none()) {
-                // Of the versions up to `seq` the first met counts going forward, the last met going backward.
+                // Of the versions up to `seq`, the first one met counts going forward, the last one going backward.
                 group.chosen = item(key, *value);
             }
         }
@@ -252,7 +252,7 @@ impl Entries<'_> {
         self.index.range(&newest..=&oldest).next().and_then(|(key, value)| item(key, *value))
     }
 
-    /// The entries behind all versions of this key.
+    /// The entries after all versions of this key.
     fn behind<'k>(&'k self, key: &'k DeltaKey<'k>) -> Range<'k, DeltaKey<'k>, DeltaValue> {
         if self.reverse {
             let before = DeltaKey::probe(self.collection, key.key(), u64::MAX);
@@ -268,13 +268,13 @@ fn item(key: &DeltaKey<'_>, value: DeltaValue) -> Option<DeltaItem> {
     key.owned().map(|key| DeltaItem { key, value })
 }
 
-/// The versions of one key, as far as they have been met.
+/// The versions of one key that have been met.
 struct Group {
     key: DeltaKey<'static>,
     chosen: Option<DeltaItem>,
 }
 
-/// Whether no key lies between the bounds; the index must not be asked for such a range.
+/// Whether no key is between the bounds; the index must not be asked for such a range.
 fn is_empty(from: &Bound<DeltaKey<'_>>, to: &Bound<DeltaKey<'_>>) -> bool {
     match (from, to) {
         (Bound::Included(from), Bound::Included(to)) => from > to,
@@ -301,9 +301,9 @@ mod tests {
         }
     }
 
-    /// Bug: a range looked at every version of a key, however many, while it held up the writer: a hot counter of a million
-    /// versions stopped all writes for the time it took. Mechanism: a chunk ended between two keys only. Fix: beyond a few
-    /// versions the last word is looked up, and the next key too. What is shown must not depend on it.
+    /// Bug: a range read every version of a key, however many, while it blocked the writer: a hot counter of a million versions
+    /// stopped all writes for that time. Mechanism: a chunk ended only between two keys. Fix: beyond a few versions the newest
+    /// one is looked up, and the next key too. The result must not depend on it.
     #[test]
     fn many_versions_of_a_key_are_one_entry_both_ways() {
         let delta = Arc::new(StoreDelta::new(1, 1 << 16));

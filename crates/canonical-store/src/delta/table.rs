@@ -1,5 +1,5 @@
-//! Where the newest entry of each key is: open addressing over the upper half of the key's hash. Twice as large before it is
-//! three quarters full; the places follow the hashes, so that growing reads and writes memory from front to back.
+//! Finds the newest entry of each key: open addressing over the upper half of the key's hash. It doubles before it is three
+//! quarters full; the places follow the hashes, so that growing reads and writes memory from front to back.
 
 use std::ptr;
 
@@ -29,7 +29,7 @@ impl KeyTable {
         Self { slots: vec![Slot::default(); slots], used: 0 }
     }
 
-    /// A larger table with the same keys, when there is no room for `more` of them.
+    /// A larger table with the same keys, if there is no room for `more` of them.
     pub(super) fn grown_for(&self, more: usize) -> Option<Self> {
         let wanted = (self.used + more).saturating_mul(4) / 3;
         if wanted <= self.slots.len() {
@@ -45,28 +45,28 @@ impl KeyTable {
         Some(grown)
     }
 
-    /// From where on the slots of `tag` are, around the end.
+    /// The sequence of slots for `tag`, wrapping at the end.
     fn places(&self, tag: u32) -> impl Iterator<Item = usize> + use<> {
         let mask = self.slots.len().saturating_sub(1);
         let home = usize::try_from((u64::from(tag) * self.slots.len() as u64) >> 32).unwrap_or(0);
         (home..=home + mask).map(move |place| place & mask)
     }
 
-    /// A key with this hash is about to be looked for.
+    /// Prefetches the slot for a key with this hash.
     pub(super) fn expect(&self, hash: u64) {
         if let Some(slot) = self.places(tag_of(hash)).next().and_then(|place| self.slots.get(place)) {
             fetch(ptr::from_ref(slot).addr());
         }
     }
 
-    /// The entry of the first key with this hash, which is most often the one that is meant.
+    /// The entry of the first key with this hash, which is almost always the right one.
     pub(super) fn likely(&self, hash: u64) -> Option<u32> {
         let tag = tag_of(hash);
         let mut slots = self.places(tag).filter_map(|place| self.slots.get(place));
         slots.find(|slot| slot.tag == tag || slot.entry == 0)?.entry.checked_sub(1)
     }
 
-    /// The newest entry of a key whose entries `is_key` knows.
+    /// The newest entry of a key; `is_key` recognises its entries.
     pub(super) fn newest(&self, hash: u64, is_key: impl Fn(u32) -> bool) -> Option<u32> {
         let tag = tag_of(hash);
         for place in self.places(tag) {
@@ -79,7 +79,7 @@ impl KeyTable {
         None
     }
 
-    /// The slot of a key, or the free one that it gets.
+    /// The slot of a key, or the free one that it will get.
     fn slot(&mut self, tag: u32, is_key: impl Fn(u32) -> bool) -> Option<&mut Slot> {
         let mut places = self.places(tag);
         let place = places.find(|place| {
@@ -91,7 +91,7 @@ impl KeyTable {
         self.slots.get_mut(place)
     }
 
-    /// Puts `entry` in the place of the key's newest one so far, which is the answer. There is room for it:
+    /// Replaces the key's newest entry by `entry`, and returns the previous one. There is room for it:
     /// [`grown_for`](Self::grown_for).
     pub(super) fn replace(&mut self, hash: u64, entry: u32, is_key: impl Fn(u32) -> bool) -> Option<u32> {
         let tag = tag_of(hash);
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn every_key_has_its_newest_entry_whatever_their_hashes_share() {
-        // Entries of the same remainder are of one key; all hashes are alike, or alike but for a few bits, or spread.
+        // Entries with the same remainder belong to one key; all hashes are equal, or equal except for a few bits, or spread.
         for spread in [0, 1 << 32, 0x9e37_79b9_7f4a_7c15_u64] {
             let keys = 300;
             let mut table = KeyTable::default();

@@ -1,5 +1,5 @@
-//! What one environment keeps between two single reads: the view and a checkpoint transaction. The flusher takes back what
-//! is older than its flush, so that an environment that has stopped reading pins neither memory nor pages.
+//! What one environment keeps between two single reads: the view and a checkpoint transaction. The flusher takes back those
+//! older than its flush, so that an environment that has stopped reading pins neither memory nor pages.
 
 use std::{
     sync::{Arc, Weak},
@@ -22,7 +22,7 @@ pub(super) struct Cached {
     read: CachedRead,
 }
 
-/// See the module. One for each environment and store.
+/// See the module. One per environment and store.
 #[derive(Debug, Default)]
 pub struct ReadCache {
     pub(super) cached: Mutex<Cached>,
@@ -47,7 +47,7 @@ impl ReadCaches {
         self.all.lock().iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// Takes back what was captured under another view than `version`.
+    /// Takes back a capture of any view but `version`.
     pub(crate) fn take_back(&self, version: u64) {
         for cache in self.living() {
             let mut slot = cache.cached.lock();
@@ -61,7 +61,7 @@ impl ReadCaches {
 }
 
 impl Idle for ReadCaches {
-    /// Those in use are waited for as long as a read takes. One that is in the middle of beginning is left alone: it has none yet.
+    /// Waits for those in use, as long as a read takes. Skips one that is just being begun: it has no transaction yet.
     fn take_back(&self) {
         const A_READ: Duration = Duration::from_millis(5);
         for cache in self.living() {
@@ -73,7 +73,7 @@ impl Idle for ReadCaches {
 }
 
 impl Cached {
-    /// The view of now, from the cache when it is still that, and the place for a transaction. Borrowed: counting one more
+    /// The current view, from the cache if it is still current, and the slot for a transaction. Borrowed: counting one more
     /// holder would cost every read two writes to memory that all threads share.
     pub(super) fn view(&mut self, store: &Store) -> (&Arc<View<StoreDelta>>, &mut CachedRead) {
         let version = store.coordinator.version();
@@ -84,7 +84,7 @@ impl Cached {
     }
 }
 
-/// A transaction of the checkpoint, with the generation of the view that it was begun under.
+/// A transaction of the checkpoint, with the generation of the view under which it was begun.
 #[derive(Debug, Default)]
 pub(super) struct CachedRead(Option<(u64, Box<dyn CheckpointRead>)>);
 

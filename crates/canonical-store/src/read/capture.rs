@@ -1,7 +1,7 @@
 //! One point in time: a view, a sequence number, and a checkpoint transaction begun under that view.
 //!
-//! The checkpoint is only touched after a freeze has replaced the view. So when the view is the same before the sequence
-//! number was loaded and after the transaction was begun, the three belong together; otherwise the capture starts over.
+//! The checkpoint is changed only after a freeze has replaced the view. So if the view is the same before the sequence number
+//! was loaded and after the transaction was begun, the three belong together; otherwise the capture starts over.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub(crate) struct Capture {
 }
 
 impl Store {
-    /// Captures now. Sequence number, next event id and catalogue belong together: they are read under the commit lock.
+    /// Captures the current state. Sequence number, next event id and catalogue belong together: they are read under the commit lock.
     pub(crate) fn capture(&self) -> Result<Capture> {
         loop {
             let (view, seq, next_event_id, catalog_version) = {
@@ -39,7 +39,7 @@ impl Store {
     }
 }
 
-/// Looks in the generations of a view: active, then frozen. `seq` was loaded before: every entry up to it is counted by now.
+/// Looks up in the generations of a view: active, then frozen. `seq` was loaded before, so every entry up to it is counted by now.
 pub(crate) fn look_in_deltas<R, F: FnOnce(&[u8]) -> R>(
     view: &View<StoreDelta>,
     collection: u32,
@@ -50,7 +50,7 @@ pub(crate) fn look_in_deltas<R, F: FnOnce(&[u8]) -> R>(
     let mut hash = None;
     let mut take = Some(take);
     for delta in [Some(&view.active), view.frozen.as_ref()].into_iter().flatten() {
-        // Not even the filter is asked: its memory is cold where nobody writes.
+        // Skips even the filter: its memory is not in the cache if nothing is written.
         if delta.entries() == 0 {
             continue;
         }
@@ -68,7 +68,7 @@ pub(crate) fn look_in_deltas<R, F: FnOnce(&[u8]) -> R>(
     }
 }
 
-/// Looks in a checkpoint.
+/// Looks up in a checkpoint.
 pub(crate) fn look_in_checkpoint<R>(
     read: &dyn CheckpointRead,
     collection: u32,

@@ -1,24 +1,24 @@
-//! Events by id: those of the active and the frozen generation first, the log only for ids below both. Looked up anew for
-//! each page, so that a long iteration pins nothing.
+//! Events by id: first those of the active and the frozen generation; the log only for ids below both. Looked up again for each
+//! page, so that a long iteration pins nothing.
 
 use std::ops::ControlFlow;
 
 use super::Snapshot;
 use crate::{Error, Store, error::Result};
 
-/// In which direction ids are shown.
+/// The order of ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// The oldest first.
+    /// Oldest first.
     Forward,
-    /// The newest first.
+    /// Newest first.
     Backward,
 }
 
-/// Commits looked at under one taking of the lock.
+/// The number of commits read while the lock is held.
 const BLOCKS_PER_PAGE: usize = 1_024;
 
-/// What is read of the log at first for a visitor of whom nothing is known.
+/// The first read of the log for a visitor without a hint, in bytes.
 const FIRST_READ_BYTES: u64 = 32 * 1024;
 
 type Visit<'a> = dyn FnMut(u64, u64, &[u8]) -> ControlFlow<()> + 'a;
@@ -29,12 +29,12 @@ impl Store {
         self.next_event_id.load(std::sync::atomic::Ordering::Acquire)
     }
 
-    /// The first event that is there; the next id when there is none.
+    /// The oldest kept event; without events the next id.
     pub fn oldest_event_id(&self) -> u64 {
         self.oldest_event_id.load(std::sync::atomic::Ordering::Acquire)
     }
 
-    /// What is kept of `from..to`. Reading that comes to what was trimmed fails; 0 is the oldest event, whatever that is.
+    /// The kept part of `from..to`. Fails when reading would reach trimmed events; 0 means the oldest event.
     fn kept(&self, from: u64, to: u64, direction: Direction) -> Result<(u64, u64)> {
         let oldest = self.oldest_event_id();
         let requested = match direction {
@@ -47,13 +47,13 @@ impl Store {
         Ok((from.max(oldest), to))
     }
 
-    /// Shows the events `from..to`, with their timestamps, until `visit` breaks. [`Error::EventsTrimmed`] where they are no
-    /// longer kept.
+    /// Calls `visit` with the events `from..to` and their timestamps, until it breaks. [`Error::EventsTrimmed`] when they are
+    /// no longer kept.
     pub fn read_events(&self, from: u64, to: u64, direction: Direction, visit: &mut Visit<'_>) -> Result<()> {
         self.read_events_ahead(from, to, direction, FIRST_READ_BYTES, visit)
     }
 
-    /// As [`Store::read_events`], for a visitor that is going to take about `first_bytes` before it breaks.
+    /// As [`Store::read_events`], for a visitor that will take about `first_bytes` before it breaks.
     pub fn read_events_ahead(
         &self,
         from: u64,
@@ -112,7 +112,8 @@ impl Store {
         Ok(())
     }
 
-    /// The event `id` with its timestamp, where it was read; `None` when it is not there, also when it was trimmed.
+    /// Calls `take` with the timestamp and the bytes of the event `id`, in the read buffer; `None` when it does not exist, also
+    /// when it was trimmed.
     pub fn event<R>(&self, id: u64, take: impl FnOnce(u64, &[u8]) -> R) -> Result<Option<R>> {
         self.check_open()?;
         if id < self.oldest_event_id() || id >= self.next_event_id() {
@@ -172,19 +173,19 @@ impl Store {
             }
             let mut deltas = [view.frozen.as_ref(), Some(&view.active)].into_iter().flatten();
             let found = deltas.find_map(|delta| delta.events().first_at(timestamp_ms));
-            // A generation keeps what was trimmed of it until it is flushed.
+            // A generation keeps its trimmed events until it is flushed.
             return Ok(found.map_or_else(|| self.next_event_id(), |id| id.max(self.oldest_event_id())));
         }
     }
 }
 
 impl Snapshot {
-    /// Shows the events `from..to` that the snapshot holds.
+    /// Calls `visit` with the events `from..to` of the snapshot.
     pub fn read_events(&self, from: u64, to: u64, direction: Direction, visit: &mut Visit<'_>) -> Result<()> {
         self.read_events_ahead(from, to, direction, FIRST_READ_BYTES, visit)
     }
 
-    /// As [`Snapshot::read_events`], for a visitor that is going to take about `first_bytes` before it breaks.
+    /// As [`Snapshot::read_events`], for a visitor that will take about `first_bytes` before it breaks.
     pub fn read_events_ahead(
         &self,
         from: u64,

@@ -1,4 +1,4 @@
-//! A few keys that are looked up together: what each waits for in the checkpoint is asked for while the others are looked for.
+//! Several keys that are looked up together: the memory of each in the checkpoint is prefetched while the others are looked up.
 
 use std::{array, ops::ControlFlow};
 
@@ -14,38 +14,38 @@ use crate::{
 
 const COLLECTION_BYTES: usize = 4;
 
-/// See the module. Made once and filled again and again.
+/// See the module. Made once and reused.
 #[derive(Debug, Default)]
 pub struct KeyBatch {
-    /// Each behind room for its collection.
+    /// Each key after space for its collection's id.
     bytes: Vec<u8>,
     ends: Vec<usize>,
 }
 
-/// Is shown the value of each key in their order, or that there is none; says whether to go on.
+/// Called with the value of each key in their order, or `None`; decides whether to continue.
 pub type ShowValue<'a> = dyn FnMut(Option<&[u8]>) -> ControlFlow<()> + 'a;
 
 impl KeyBatch {
-    /// So many keys at most.
+    /// The maximum number of keys.
     pub const KEYS: usize = 16;
 
-    /// Makes it empty.
+    /// Removes all keys.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
     }
 
-    /// Whether there is no key in it.
+    /// Whether it has no keys.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// Whether there is no room for another key.
+    /// Whether it is full.
     pub fn is_full(&self) -> bool {
         self.ends.len() == Self::KEYS
     }
 
-    /// Adds a key; one that is empty or too long has no value. Those beyond [`KEYS`](Self::KEYS) are left out.
+    /// Adds a key; an empty or overlong one has no value. Keys beyond [`KEYS`](Self::KEYS) are ignored.
     pub fn push(&mut self, key: &[u8]) {
         self.bytes.extend_from_slice(&[0; COLLECTION_BYTES]);
         self.bytes.extend_from_slice(key);
@@ -74,7 +74,7 @@ impl KeyBatch {
 }
 
 impl Store {
-    /// Shows the values of `keys` as they are at one point in time.
+    /// Calls `show` with the values of `keys` at one point in time.
     pub fn get_many(
         &self,
         cache: &ReadCache,
@@ -95,7 +95,7 @@ impl Store {
         }
     }
 
-    /// Looks in the generations, then in the checkpoint, of what belongs together.
+    /// Looks up in the generations, then in the checkpoint, of one capture.
     fn look_for(
         &self,
         keys: &mut KeyBatch,
@@ -130,14 +130,14 @@ impl Store {
 }
 
 impl Snapshot {
-    /// Shows the values of `keys`.
+    /// Calls `show` with the values of `keys`.
     pub fn get_many(&self, collection: &CollectionRef, keys: &mut KeyBatch, show: &mut ShowValue<'_>) -> Result<()> {
         let id = self.id_of(collection)?;
         self.with(|capture| self.store().look_for(keys, id, (&capture.view, capture.seq, &*capture.read), show))
     }
 }
 
-/// Asks for what the generations will be looked up by.
+/// Prefetches what the look-ups in the generations need.
 fn expect_in_deltas(view: &View<StoreDelta>, collection: u32, full_keys: &[&[u8]]) {
     let mut hashes: Option<[u64; KeyBatch::KEYS]> = None;
     for delta in [Some(&view.active), view.frozen.as_ref()].into_iter().flatten() {

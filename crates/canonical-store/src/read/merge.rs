@@ -1,6 +1,6 @@
-//! One page of a range: what the generations and the checkpoint have, merged in key order, every key once. Runs of deleted keys are walked through
-//! once, noted in the newest generation, and passed over from then on, so that the first entry behind them costs as much as if they
-//! had never been.
+//! One page of a range: the generations and the checkpoint, merged in key order, every key once. A run of deleted keys is
+//! walked once, noted in the newest generation, and skipped from then on, so that the first entry after it costs the same as
+//! without the run.
 
 use std::{
     cmp::Ordering,
@@ -14,22 +14,22 @@ use crate::{
     error::Result,
 };
 
-/// So many deleted keys in a row are worth noting.
+/// A run of this many deleted keys is noted.
 const NOTED_FROM: u32 = 32;
 
 type Bounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 
-/// What comes next.
+/// The next step.
 enum Next {
     /// The next entry of the checkpoint.
     Entry,
-    /// The checkpoint's entries from this full key on; before it, in reverse.
+    /// The checkpoint's entries from this full key on; in reverse, before it.
     Jump(Vec<u8>),
-    /// Nothing: the page is full, or has as many entries as were asked for.
+    /// Nothing: the page is full, or has the requested number of entries.
     Stop,
 }
 
-/// Deleted keys one behind the other, since the last entry that was shown.
+/// Consecutive deleted keys since the last entry that was shown.
 #[derive(Debug, Default)]
 struct Run {
     passed: u32,
@@ -40,22 +40,22 @@ struct Run {
 
 /// One page being filled.
 pub(super) struct Merge<'a> {
-    /// The newest generation stands first and shadows the later ones.
+    /// The newest generation comes first and shadows the later ones.
     pub(super) deltas: &'a mut [DeltaStream],
     pub(super) collection: u32,
     pub(super) reverse: bool,
     pub(super) visit: &'a mut dyn FnMut(&[u8], &[u8]) -> Fill,
     pub(super) left: &'a mut u64,
-    /// The key that there was no room for; the next page begins with it.
+    /// The key that did not fit; the next page begins with it.
     refused: Option<Vec<u8>>,
     run: Run,
-    /// Entries of the checkpoint that were looked at.
+    /// Entries of the checkpoint that were read.
     stored: u64,
 }
 
-/// How far a page has come.
+/// The result of filling a page.
 pub(super) struct Filled {
-    /// Where the checkpoint goes on for the next page, a key; `None`: there is no next page.
+    /// The key at which the checkpoint continues for the next page; `None`: there is no next page.
     pub(super) goes_on: Option<Bound<Vec<u8>>>,
     pub(super) stored: u64,
 }
@@ -70,7 +70,7 @@ impl<'a> Merge<'a> {
         Self { deltas, collection, reverse, visit, left, refused: None, run: Run::default(), stored: 0 }
     }
 
-    /// Fills the page from what lies between `bounds`, which are of full keys.
+    /// Fills the page with the entries between `bounds`, which are full keys.
     pub(super) fn fill(mut self, read: &dyn CheckpointRead, mut bounds: Bounds) -> Result<Filled> {
         loop {
             let mut next = Next::Entry;
@@ -96,8 +96,8 @@ impl<'a> Merge<'a> {
         Ok(Filled { goes_on: self.goes_on(&bounds), stored: self.stored })
     }
 
-    /// Where the checkpoint goes on after a page without room: at the refused key; but what was passed over stays passed over. A newer generation
-    /// may have that key in the middle of what an older one has found deleted, whose entries are not met again.
+    /// Where the checkpoint continues after a full page: at the key that did not fit, but never before what was skipped. A
+    /// newer generation may have that key in the middle of a run that an older one found deleted, whose entries are not met again.
     fn goes_on(&self, (lower, upper): &Bounds) -> Option<Bound<Vec<u8>>> {
         let refused = self.refused.clone()?;
         let full = full_key(self.collection, &refused);
@@ -112,8 +112,8 @@ impl<'a> Merge<'a> {
         })
     }
 
-    /// Shows what the generations have up to the checkpoint's entry (everything, when there is none), then that entry unless a
-    /// generation has a word on its key.
+    /// Shows the generations' entries up to the checkpoint's entry (all of them, without one), then that entry unless a
+    /// generation shadows it.
     fn merge_up_to(&mut self, stored: Option<(&[u8], &[u8])>) -> Next {
         loop {
             for stream in self.deltas.iter_mut() {
@@ -144,7 +144,7 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// What the generations have next, unless it comes behind `stored`.
+    /// The next entry of the generations, unless it comes after `stored`.
     fn first(&self, stored: Option<&[u8]>) -> Option<&DeltaItem> {
         let order = |a: &[u8], b: &[u8]| if self.reverse { b.cmp(a) } else { a.cmp(b) };
         let mut first: Option<&DeltaItem> = None;
@@ -171,7 +171,8 @@ impl<'a> Merge<'a> {
         if *self.left == 0 { Next::Stop } else { Next::Entry }
     }
 
-    /// A key is deleted. Whether it is one of many is asked now and then: most runs are short, and asking takes about as long as walking on.
+    /// A key is deleted. Whether it is in a noted run is checked only now and then: most runs are short, and the check costs
+    /// about as much as walking on.
     fn pass(&mut self, key: &[u8]) -> Next {
         let Run { passed, first, last } = &mut self.run;
         last.clear();
@@ -187,14 +188,14 @@ impl<'a> Merge<'a> {
         let found = self.deltas.iter().enumerate().find_map(|(place, stream)| Some((place, stream.dead_around(last)?)));
         let Some((place, (from, to))) = found else { return Next::Entry };
         let to = if self.reverse { from } else { to };
-        // What a generation finds dead is so in all below it; those above it may have more.
+        // A run that is dead in one generation is dead in all below it; those above it may have entries there.
         for stream in self.deltas.iter_mut().skip(place) {
             stream.pass_to(to.get(4..).unwrap_or_default());
         }
         Next::Jump(to)
     }
 
-    /// Nothing is alive between the run's first key and `end`: noted for those who read from now on.
+    /// Nothing is alive between the run's first key and `end`: notes it for later readers.
     fn end_run(&mut self, end: Vec<u8>) {
         let Run { passed, first, .. } = std::mem::take(&mut self.run);
         if passed < NOTED_FROM {
@@ -211,7 +212,7 @@ fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
     bound.as_ref().map(Vec::as_slice)
 }
 
-/// Whether no key lies between two bounds.
+/// Whether no key is between two bounds.
 pub(super) fn is_empty(lower: &Bound<Vec<u8>>, upper: &Bound<Vec<u8>>) -> bool {
     match (lower, upper) {
         (Bound::Included(lower), Bound::Included(upper)) => lower > upper,

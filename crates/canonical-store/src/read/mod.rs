@@ -1,4 +1,4 @@
-//! Reading: what a reader captures, and how a key, a range and the events are found in it.
+//! Reading: what a reader captures, and how it finds keys, ranges and events in the capture.
 
 mod cache;
 mod capture;

@@ -1,4 +1,4 @@
-//! One key, now.
+//! Reads of one key in the current state.
 
 use super::{
     ReadCache,
@@ -7,12 +7,12 @@ use super::{
 use crate::{CollectionRef, Store, error::Result};
 
 impl Store {
-    /// What this environment keeps between reads.
+    /// A cache for an environment, used between its reads.
     pub fn new_read_cache(&self) -> std::sync::Arc<ReadCache> {
         self.caches.add()
     }
 
-    /// Shows the value of `key` to `take`; `None` when there is none. Empty and overlong keys are never there.
+    /// Calls `take` with the value of `key`; `None` when there is none. Empty and overlong keys never exist.
     pub fn get<R>(
         &self,
         cache: &ReadCache,

@@ -1,5 +1,5 @@
-//! A range at one point in time: the active and the frozen generation and the checkpoint, a page at a time. Nothing is kept between
-//! two pages but where to go on.
+//! A range at one point in time, over the active and the frozen generation and the checkpoint, a page at a time. Between two
+//! pages only the position is kept.
 
 use std::{ops::Bound, sync::Arc};
 
@@ -14,12 +14,12 @@ use crate::{
     error::Result,
 };
 
-/// Which keys, in which order.
+/// The keys of a range, and their order.
 #[derive(Clone, Debug)]
 pub struct KeyBounds {
-    /// Where it begins, in key order.
+    /// The lower end, in key order.
     pub lower: Bound<Vec<u8>>,
-    /// Where it ends, in key order.
+    /// The upper end, in key order.
     pub upper: Bound<Vec<u8>>,
     /// From the end to the beginning.
     pub reverse: bool,
@@ -27,42 +27,42 @@ pub struct KeyBounds {
     pub limit: Option<u64>,
 }
 
-/// What a visitor says of an entry.
+/// A visitor's answer to an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fill {
-    /// It has taken it.
+    /// The entry is taken.
     Taken,
-    /// It has no room for it: the entry comes again.
+    /// The entry does not fit: it comes again.
     Full,
 }
 
-/// An iteration over a range. Holds its capture to the end.
+/// An iteration over a range. Holds its capture until the end.
 #[derive(Debug)]
 pub struct RangeCursor {
     source: Arc<Snapshot>,
-    /// `None`: there is no such collection, and nothing to show.
+    /// `None`: the collection does not exist, and there is nothing to show.
     collection: Option<u32>,
     /// Opened with the first page.
     deltas: Option<Vec<DeltaStream>>,
-    /// What of the checkpoint is still to be shown.
+    /// The part of the checkpoint that is still to be shown.
     lower: Bound<Vec<u8>>,
     upper: Bound<Vec<u8>>,
     reverse: bool,
     left: u64,
     done: bool,
-    /// Entries of the checkpoint that were looked at.
+    /// Entries of the checkpoint that were read.
     stored: u64,
 }
 
 impl Store {
-    /// Opens a range over what is applied now.
+    /// Opens a range over the current state.
     pub fn range(self: &Arc<Self>, collection: &CollectionRef, bounds: KeyBounds) -> Result<RangeCursor> {
         self.hold(Holder::Iteration)?.range(collection, bounds)
     }
 }
 
 impl Snapshot {
-    /// Opens a range over what the snapshot holds.
+    /// Opens a range over the snapshot.
     pub fn range(self: &Arc<Self>, collection: &CollectionRef, bounds: KeyBounds) -> Result<RangeCursor> {
         let KeyBounds { lower, upper, reverse, limit } = bounds;
         let collection = self.with(|_| self.id_of(collection))?;
@@ -81,12 +81,12 @@ impl Snapshot {
 }
 
 impl RangeCursor {
-    /// Shows entries in order until `visit` is full; whether the range has been shown whole.
+    /// Calls `visit` with entries in order until it is full; returns whether the range is complete.
     pub fn fill(&mut self, visit: &mut dyn FnMut(&[u8], &[u8]) -> Fill) -> Result<bool> {
         let Self { source, deltas, lower, upper, reverse, left, done, stored, collection } = self;
         source.with(|capture| {
             let Some(collection) = *collection else { return Ok(true) };
-            // Later the generations may still have something where the checkpoint has nothing more.
+            // Without more entries in the checkpoint, the generations may still have some.
             if *done || *left == 0 || (deltas.is_none() && is_empty(lower, upper)) {
                 return Ok(true);
             }
@@ -103,13 +103,13 @@ impl RangeCursor {
         })
     }
 
-    /// How many entries were looked at so far: the generations' and the checkpoint's, those that were not shown included. What a range
-    /// costs, for tests.
+    /// The number of entries read so far, in the generations and the checkpoint, including those that were not shown. The cost
+    /// of a range, for tests.
     pub fn looked(&self) -> u64 {
         self.stored + self.deltas.iter().flatten().map(|stream| stream.looked as u64).sum::<u64>()
     }
 
-    /// How many entries are left; they are passed over.
+    /// The number of remaining entries, which are skipped.
     pub fn count(&mut self) -> Result<u64> {
         let mut count = 0;
         while !self.fill(&mut |_, _| {
@@ -120,7 +120,7 @@ impl RangeCursor {
     }
 }
 
-/// The bounds as the checkpoint has them: behind the collection's id, and within the collection.
+/// The bounds in the checkpoint: with the collection's id in front, and within the collection.
 fn full_bounds(collection: u32, lower: &Bound<Vec<u8>>, upper: &Bound<Vec<u8>>) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
     let full = |bound: &Bound<Vec<u8>>| bound.as_ref().map(|key| full_key(collection, key));
     let lower = match full(lower) {
@@ -134,7 +134,7 @@ fn full_bounds(collection: u32, lower: &Bound<Vec<u8>>, upper: &Bound<Vec<u8>>) 
     (lower, upper)
 }
 
-/// What the generations have in a range; none for those without entries.
+/// The generations' entries in a range; no stream for generations without entries.
 fn streams(
     capture: &Capture,
     collection: u32,

@@ -1,4 +1,4 @@
-//! A point in time that is held. Costs no flush and stops no writer; pins the generations and the LMDB pages it reads.
+//! A held point in time. Costs no flush and blocks no writer; pins the generations and the LMDB pages that it reads.
 
 use std::{
     collections::BTreeMap,
@@ -16,17 +16,17 @@ use crate::{
     error::{Result, too_many_readers},
 };
 
-/// So many snapshots may be open. What there is beyond that is for reading beside them: iterations, and what the store itself needs, which is
-/// a transaction for each environment, and for a verification.
+/// The maximum number of open snapshots. The remaining readers are for reading beside them: iterations, and the store's
+/// transactions, one per environment and one for a verification.
 pub(crate) const MAX_SNAPSHOTS: usize = 1_024;
 const OF_THE_STORE: usize = 64;
 
 /// Why a capture is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Holder {
-    /// The user asked for a snapshot.
+    /// The user requested a snapshot.
     Snapshot,
-    /// An iteration over the store needs one.
+    /// An iteration over the store.
     Iteration,
 }
 
@@ -34,11 +34,11 @@ pub(super) enum Holder {
 struct Held {
     since: Duration,
     holder: Holder,
-    /// Whoever took it waits for nothing that only its release would bring.
+    /// The thread that took it: it never waits for something that only the release would free.
     thread: ThreadId,
-    /// At most what it shows.
+    /// At most the seq that it shows.
     seq: u64,
-    /// Nothing as long as it is being made.
+    /// Empty while it is being made.
     snapshot: Weak<Snapshot>,
 }
 
@@ -48,7 +48,7 @@ struct Registry {
     open: BTreeMap<u64, Held>,
 }
 
-/// Everything that holds a capture, for the statistics, for the bounds and for the end.
+/// All holders of captures, for the statistics, for the bounds and for the end.
 #[derive(Debug, Default)]
 pub(crate) struct Readers {
     registry: Mutex<Registry>,
@@ -89,18 +89,18 @@ impl Readers {
         (snapshots as u64, registry.open.values().next().map(|held| held.since))
     }
 
-    /// Nobody reads at an earlier commit; `None`: nobody reads but now.
+    /// No reader's point in time is earlier; `None`: all readers read the current state.
     pub(crate) fn oldest_seq(&self) -> Option<u64> {
         self.registry.lock().open.values().map(|held| held.seq).min()
     }
 
-    /// Whether this thread has one open.
+    /// Whether this thread holds one.
     pub(crate) fn held_here(&self) -> bool {
         let here = thread::current().id();
         self.registry.lock().open.values().any(|held| held.thread == here)
     }
 
-    /// Ends them all.
+    /// Releases them all.
     pub(crate) fn release_all(&self) {
         let open: Vec<_> = self.registry.lock().open.values().filter_map(|held| held.snapshot.upgrade()).collect();
         for held in open {
@@ -123,7 +123,7 @@ pub struct Snapshot {
 }
 
 impl Store {
-    /// Holds what is applied now.
+    /// Holds the current state.
     pub fn snapshot(self: &Arc<Self>) -> Result<Arc<Snapshot>> {
         self.hold(Holder::Snapshot)
     }
@@ -147,17 +147,17 @@ impl Store {
 }
 
 impl Snapshot {
-    /// The newest commit in it.
+    /// Its newest commit.
     pub fn seq(&self) -> u64 {
         self.seq
     }
 
-    /// The id that the next event had.
+    /// The id of the next event at that time.
     pub fn next_event_id(&self) -> u64 {
         self.next_event_id
     }
 
-    /// The oldest event that there was.
+    /// The oldest event at that time.
     pub fn oldest_event_id(&self) -> u64 {
         self.oldest_event_id
     }
@@ -179,7 +179,7 @@ impl Snapshot {
         collection.id_at(&self.store.catalog, self.catalog_version, self.seq)
     }
 
-    /// Shows the value of `key` to `take`; `None` when there is none.
+    /// Calls `take` with the value of `key`; `None` when there is none.
     pub fn get<R>(&self, collection: &CollectionRef, key: &[u8], take: impl FnOnce(&[u8]) -> R) -> Result<Option<R>> {
         let id = self.id_of(collection)?;
         self.with(|capture| match id {
@@ -193,7 +193,7 @@ impl Snapshot {
         Ok(self.get(collection, key, |_| ())?.is_some())
     }
 
-    /// Lets go of it. Harmless when it was done before.
+    /// Releases it. A second call does nothing.
     pub fn release(&self) {
         let capture = self.capture.lock().take();
         if capture.is_some() {

@@ -1,5 +1,5 @@
-//! Checks a store that is not open: everything that an opening looks at, and all that an opening leaves for later. LMDB believes what it
-//! reads, so it is asked only when each page of its file was checked and is sound.
+//! Verifies a store that is not open: everything that an opening reads, and all that it leaves for later. LMDB trusts what it
+//! reads, so it is used only after each page of its file was found sound.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ use crate::{
     registry::ground,
 };
 
-/// Verifies the store in the folder `path` without opening it. It is locked meanwhile: `ERR_LOCKED` when it is open, also in
+/// Verifies the store in the folder `path` without opening it. Locks it during that time: `ERR_LOCKED` when it is open, also in
 /// this process. `ERR_NOT_FOUND` when there is no store. Blocks.
 pub fn verify_closed(path: &Path, cancelled: &dyn Fn() -> bool) -> Result<Report> {
     ground().verify(path, cancelled)
@@ -52,14 +52,14 @@ impl Ground {
         Ok(report)
     }
 
-    /// Whether a store was ever made here. What cannot be read counts: the verification says why.
+    /// Whether a store was ever made here. Unreadable files count: the verification reports why.
     fn has_anything(&self, layout: &Layout) -> Result<bool> {
         let frames = || ledgerstone_journal::holds_frames(&*self.vfs, &layout.journal()).unwrap_or(true);
         let events = || ledgerstone_event_log::holds_events(&*self.vfs, &layout.events()).unwrap_or(true);
         Ok(self.vfs.exists(&layout.folder(&*self.vfs).identity_path())? || frames() || events())
     }
 
-    /// Walks LMDB's file; then, if that is sound, asks LMDB what it knows.
+    /// Walks LMDB's file; then, if it is sound, reads its records through LMDB.
     fn verify_state(
         &self,
         layout: &Layout,
@@ -75,7 +75,7 @@ impl Ground {
             return Ok(None);
         }
         let before = report.found();
-        // What an opening looks at, then every page.
+        // The checks of an opening, then every page.
         let looked = check_data_file(&**vfs, &file);
         let looked = looked.and_then(|()| verify_unopened(&**vfs, &file, report, cancelled));
         if let Err(error) = looked {
@@ -93,7 +93,7 @@ impl Ground {
         };
         let loaded = checkpoint.load().and_then(|loaded| {
             let next_id = loaded.meta.as_ref().map_or(0, |meta| meta.next_collection_id);
-            // A flush that was cut off has written keys before the entry of their collection.
+            // An unfinished flush has written keys before the entry of their collection.
             let is_in_the_making = |id| loaded.unfinished_seq > 0 && id >= next_id;
             let is_stored = |id| loaded.catalog.iter().any(|entry| entry.id == id);
             let known = |id| id == STATE_ID || is_stored(id) || is_in_the_making(id);
@@ -112,7 +112,7 @@ impl Ground {
         Ok(loaded.inspect_err(|error| report.failure(error, &file)).ok())
     }
 
-    /// The journal and the log, judged by each other and by what the state says, if that is known.
+    /// Verifies the journal and the log against each other and against the state, if that is known.
     fn verify_history(
         &self,
         layout: &Layout,
@@ -140,7 +140,7 @@ impl Ground {
         if let (Some(loaded), true, false) = (loaded, log_is_sound, cancelled()) {
             let meta = loaded.meta.as_ref();
             let next_event_id = meta.map_or(1, |meta| meta.next_event_id);
-            // That the journal reaches the log's end was its own promise.
+            // That the journal reaches the log's end is part of its promise.
             let oldest = meta.map_or(1, |meta| meta.oldest_event_id).max(log.horizon.unwrap_or_default());
             let outcome = judge_beginning(layout, oldest, log.oldest_event_id)
                 .and_then(|()| judge(layout, next_event_id, log.next_event_id, u64::MAX));

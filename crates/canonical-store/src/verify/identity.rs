@@ -1,4 +1,4 @@
-//! The small files of a store: the identity, and the mark of a clean close where there is one.
+//! Verifies the small files of a store: the identity, and the clean mark if there is one.
 
 use ledgerstone_format::Identity;
 use ledgerstone_vfs::Vfs;

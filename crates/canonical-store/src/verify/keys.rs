@@ -1,4 +1,4 @@
-//! Whether every stored key belongs to a collection that is known. One key of each collection is looked at.
+//! Checks that every stored key belongs to a known collection, by one key of each collection.
 
 use std::ops::{Bound, ControlFlow};
 

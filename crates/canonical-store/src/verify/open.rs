@@ -1,6 +1,6 @@
-//! Checks an open store while commits and flushes go on. Each part is checked up to its own mark, which is taken when its turn comes. The
-//! order of the parts leaves no gap: a commit that is flushed after the journal's turn is in the log and in the checkpoint when theirs
-//! comes.
+//! Verifies an open store while commits and flushes continue. Each part is checked up to its mark, read when its turn comes.
+//! The order of the parts leaves no gap: a commit that is flushed after the journal's turn is in the log and in the checkpoint
+//! at their turns.
 
 use std::{collections::HashSet, sync::atomic::Ordering};
 
@@ -12,8 +12,8 @@ use super::{
 use crate::{Store, error::Result};
 
 impl Store {
-    /// Reads and checks everything. Damage is in the report; an error says that the store has been closed. Once `cancelled`
-    /// says so it ends early, with what it has found by then. Goes on when writing has stopped. Blocks, and reads all files.
+    /// Reads and checks everything. Damage is in the report; an error means that the store has been closed. Ends early, with
+    /// what it has found so far, once `cancelled` returns true. Works also after writing has stopped. Blocks, and reads all files.
     pub fn verify(&self, cancelled: &dyn Fn() -> bool) -> Result<Report> {
         self.check_open()?;
         let cancelled = &|| cancelled() || self.closing.load(Ordering::Acquire);
@@ -34,7 +34,7 @@ impl Store {
         if !cancelled() {
             self.checkpoint.verify(&mut report, cancelled)?;
         }
-        // Only what is sound may be read through LMDB.
+        // Only a sound file may be read through LMDB.
         if report.found() == before && !cancelled() {
             self.compare_parts(flushed, &mut report)?;
         }
@@ -54,7 +54,7 @@ impl Store {
         verify_clean_mark(&*self.vfs, &self.layout, report);
     }
 
-    /// What the checkpoint says of itself must agree with the journal (I2), the log and the catalogue.
+    /// Checks that the meta record agrees with the journal (I2), the log and the catalogue.
     fn compare_parts(&self, flushed: u64, report: &mut Report) -> Result<()> {
         let state = self.layout.state();
         let loaded = match self.checkpoint.load() {
@@ -84,7 +84,7 @@ impl Store {
                 report.contradiction(&self.layout.events(), what);
             }
         }
-        // Before the transaction is begun and after: what was forgotten meanwhile may be seen by it, and so may what was made.
+        // Both before the transaction is begun and after: it may see collections that were forgotten in between, and ones that were made.
         let mut ids: HashSet<u32> = self.catalog.with(|catalog| catalog.ids().collect());
         let read = self.checkpoint.begin()?;
         ids.extend(self.catalog.with(|catalog| catalog.ids().collect::<Vec<_>>()));

@@ -1,18 +1,18 @@
-//! What a verification has found: the problems one by one, as far as they are few, and how much was looked at.
+//! The report of a verification: the problems one by one, as long as they are few, and how much was checked.
 
 use std::path::Path;
 
 use crate::Error;
 
-/// What is wrong where, as all rooms tell it.
+/// One fault and its place, in the form that all rooms report.
 pub use ledgerstone_format::{Damage as Problem, DamageKind as ProblemKind};
 
-/// How much was looked at.
+/// How much was checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
     /// Files.
     pub files: u64,
-    /// Bytes of them that were read.
+    /// Bytes read from them.
     pub bytes: u64,
     /// Stored entries of state, catalogue and meta record.
     pub entries: u64,
@@ -23,16 +23,16 @@ pub struct Checked {
 /// The outcome of a verification.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// The first problems, in the order in which they were found.
+    /// The first problems, in the order of discovery.
     pub problems: Vec<Problem>,
-    /// How much was looked at.
+    /// How much was checked.
     pub checked: Checked,
     /// Problems beyond the first [`Report::MAX_PROBLEMS`].
     pub omitted: u64,
 }
 
 impl Report {
-    /// Problems that are listed; the others are counted.
+    /// The maximum number of listed problems; the others are only counted.
     pub const MAX_PROBLEMS: usize = 1_000;
 
     /// Notes a problem.
@@ -44,7 +44,7 @@ impl Report {
         }
     }
 
-    /// Notes why `file` could not be looked at.
+    /// Notes why `file` could not be checked.
     pub(crate) fn failure(&mut self, error: &Error, file: &Path) {
         let (kind, file, offset) = match error {
             Error::Corrupt { file, offset, .. } => (ProblemKind::Checksum, file.as_path(), Some(*offset)),
@@ -57,12 +57,12 @@ impl Report {
         self.problem(Problem { kind, file: file.to_path_buf(), offset, what: error.to_string() });
     }
 
-    /// Notes that two parts exclude each other.
+    /// Notes that two parts contradict each other.
     pub(crate) fn contradiction(&mut self, file: &Path, what: String) {
         self.problem(Problem { kind: ProblemKind::Contradiction, file: file.to_path_buf(), offset: None, what });
     }
 
-    /// How many problems there are so far.
+    /// The number of problems so far.
     pub(crate) fn found(&self) -> u64 {
         self.problems.len() as u64 + self.omitted
     }

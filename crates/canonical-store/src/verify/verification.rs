@@ -1,4 +1,4 @@
-//! Verifying a store on its own thread.
+//! Verifying a store on a separate thread.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use ledgerstone_vfs::{NotBegun, Plan};
 use super::Report;
 use crate::{Error, Store, error::Result};
 
-/// A verification under way, or its outcome: `ERR_CLOSED` once it was ended.
+/// A verification under way, or its outcome: `ERR_CLOSED` if it was cancelled.
 pub type Verification = ledgerstone_vfs::Verification<Result<Report>>;
 
 impl Store {
-    /// Begins to [`verify`](Self::verify) on its own thread. Closing the store ends it, and waits for that.
+    /// Starts to [`verify`](Self::verify) on a separate thread. Closing the store cancels it, and waits for its end.
     pub fn start_verification(self: &Arc<Self>) -> Result<Arc<Verification>> {
         let closed = || Error::Closed { what: "the store" };
         let store = Arc::clone(self);

@@ -1,6 +1,6 @@
-//! The commit itself. Everything that can fail comes first (I3); then, under the short commit lock, numbers are given out,
-//! the frame joins the journal's group and the active delta, and the applied mark rises. Nothing here waits for a device
-//! unless a journal file has to be prepared.
+//! The commit. Everything that can fail comes first (I3). Then, under the short commit lock, numbers are assigned, the frame
+//! joins the journal's group and the active delta, and the applied mark rises. Nothing here waits for a device unless a journal
+//! file must be prepared.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -22,33 +22,33 @@ use crate::{
 
 /// How long a writer waits for another thread's transaction, or for room.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-/// JavaScript counts exactly up to here.
+/// The largest safe integer of JavaScript.
 const MAX_ID: u64 = (1 << 53) - 1;
 /// The name under which the codec of the events is stored.
 pub(crate) const EVENT_CODEC_KEY: &[u8] = b"event-codec";
 
-/// How a commit comes to the gate.
+/// How a commit gets the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GateEntry {
     /// It takes the gate itself: nothing was read.
     Blind,
-    /// Its owner has the gate since [`Store::begin`].
+    /// Its owner has held the gate since [`Store::begin`].
     Held,
 }
 
-/// What to do when too much waits to be flushed.
+/// What to do when too much is pending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stall {
-    /// Go in all the same: the caller has seen to it.
+    /// Enter all the same: the caller has checked.
     No,
     /// Wait for room, at most 5 s, then fail with `ERR_BACKPRESSURE`.
     Yes,
 }
 
-/// What a commit was.
+/// The result of a commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CommitInfo {
-    /// Its number; of an empty commit the newest applied one.
+    /// Its number; for an empty commit the newest applied one.
     pub seq: u64,
     /// Milliseconds since the epoch, never going back.
     pub timestamp_ms: u64,
@@ -60,7 +60,7 @@ pub struct CommitInfo {
     pub keys_written: u32,
     /// Distinct keys whose last operation was a deletion.
     pub keys_deleted: u32,
-    /// Too much waits to be flushed: the next transaction should wait.
+    /// Too much is pending: the next transaction should wait.
     pub crowded: bool,
 }
 
@@ -74,12 +74,12 @@ pub(crate) struct CommitState {
     pub(crate) oldest_event_id: u64,
     /// The newest event when the store was sealed; `None` while it is not.
     pub(crate) sealed_event_id: Option<u64>,
-    /// Behind the last frame.
+    /// The place after the last frame.
     pub(crate) position: Option<Position>,
     pub(crate) active: Arc<StoreDelta>,
 }
 
-/// A frame that has its number and is in the journal and the delta, and that readers do not see yet.
+/// A frame that has its number and is in the journal and the delta, but that readers do not see yet.
 pub(super) struct Placed {
     pub(super) seq: u64,
     timestamp_ms: u64,
@@ -89,7 +89,7 @@ pub(super) struct Placed {
     first: bool,
 }
 
-/// Collections that a write set is the first to write to.
+/// Collections to which a write set is the first to write.
 struct Creations<'a> {
     first_id: u32,
     made: Vec<&'a CollectionRef>,
@@ -134,7 +134,7 @@ impl<'a> Creations<'a> {
 }
 
 impl Store {
-    /// Takes the gate for `owner`, who then reads, and commits with [`GateEntry::Held`] or aborts. The next event's id.
+    /// Takes the gate for `owner`, which then reads, and commits with [`GateEntry::Held`] or aborts. Returns the next event's id.
     pub fn begin(&self, owner: Owner, stall: Stall) -> Result<u64> {
         if self.gate.is_held_by(owner) {
             return Err(Error::TransactionOpen);
@@ -151,12 +151,12 @@ impl Store {
         Ok(self.next_event_id())
     }
 
-    /// Gives the gate back without a commit. Harmless when `owner` does not have it.
+    /// Releases the gate without a commit. Harmless when `owner` does not hold it.
     pub fn abort(&self, owner: Owner) {
         self.gate.release(owner);
     }
 
-    /// Applies a write set whole, or fails and leaves no trace. The gate is given back either way.
+    /// Applies a whole write set, or fails and leaves no trace. Releases the gate in either case.
     pub fn commit(
         &self,
         owner: Owner,
@@ -200,7 +200,7 @@ impl Store {
         Err(self.no_room())
     }
 
-    /// Why nobody is let in at this moment: what to tell those who have waited long enough.
+    /// Why no transaction may enter at this moment: the error for callers that have waited long enough.
     pub fn no_room(&self) -> Error {
         match self.coordinator.blocked_by() {
             Some(Error::Backpressure { waits_for, .. }) => self.backpressure(waits_for),
@@ -252,7 +252,7 @@ impl Store {
         }
     }
 
-    /// The collection that a write set drops; such a write set has nothing else in it.
+    /// The collection that a write set drops; such a write set contains nothing else.
     fn drop_of(&self, write_set: &[u8], summary: &Summary, collections: &[Arc<CollectionRef>]) -> Result<Option<u32>> {
         if !summary.drops {
             return Ok(None);
@@ -301,7 +301,7 @@ impl Store {
         if let Some((limit, size, max)) = numbers.into_iter().find(|(_, size, max)| size > max) {
             return Err(Error::Limit { what: "there are no numbers left", limit, size, max });
         }
-        // What a creation and the codec's name take is a guess: only an allocation hangs on it.
+        // The size of creations and of the codec's name is a guess: it only decides an allocation.
         let extra = creations.made.len() + usize::from(names_event_codec);
         let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         let frame_bytes = FrameBuilder::frame_bytes(
@@ -330,7 +330,7 @@ impl Store {
         Ok(builder)
     }
 
-    /// Under the commit lock. Only a defect can make the first step fail, and then nothing was appended.
+    /// Called under the commit lock. Only a defect can make the first step fail, and then nothing was appended.
     fn make_visible(
         &self,
         builder: FrameBuilder,
@@ -368,7 +368,7 @@ impl Store {
         })
     }
 
-    /// Gives a frame its number and its place in the journal and the delta (I3). Under the commit lock.
+    /// Gives a frame its number and its place in the journal and the delta (I3). Called under the commit lock.
     pub(super) fn place(&self, state: &mut CommitState, builder: FrameBuilder, events: u32) -> Result<Placed> {
         let seq = state.last_seq + 1;
         let timestamp_ms = state.last_timestamp_ms.max(self.clock.wall_ms());
@@ -383,7 +383,7 @@ impl Store {
         Ok(Placed { seq, timestamp_ms, first_event_id, inserted, first })
     }
 
-    /// Shows readers what was placed.
+    /// Publishes the placed frame to readers.
     pub(super) fn publish(&self, state: &CommitState, placed: &Placed) {
         self.next_event_id.store(state.next_event_id, Ordering::Release);
         self.applied.store(placed.seq, Ordering::Release);

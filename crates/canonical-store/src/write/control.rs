@@ -1,5 +1,5 @@
-//! Commits that change the condition of the store and none of its data: sealing, unsealing, trimming. Each is a frame of a kind
-//! of its own, takes a number like any commit, and is what recovery believes; and pauses, which no file knows of.
+//! Commits that change the condition of the store and none of its data: sealing, unsealing, trimming. Each is a frame of a
+//! separate kind with a number like any commit, and recovery follows it. Also pauses, which no file records.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -18,38 +18,38 @@ use super::{
 };
 use crate::{Error, Store, error::Result};
 
-/// The name under which a trim frame tells the oldest event that is kept.
+/// The name of the field by which a trim frame records the oldest kept event.
 pub(crate) const OLDEST_EVENT_KEY: &[u8] = b"oldest-event-id";
 
-/// A change of the store's condition that is applied; wait for `seq` to be durable.
+/// An applied change of the store's condition; wait for `seq` to be durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Controlled<T> {
-    /// What came of it.
+    /// Its result.
     pub outcome: T,
-    /// The commit that holds it, or an earlier one that it rests on.
+    /// The commit that holds it, or an earlier one on which it depends.
     pub seq: u64,
 }
 
-/// What a trim has come to.
+/// The result of a trim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trimmed {
-    /// How many events there were.
+    /// The number of dropped events.
     pub dropped: u64,
     /// The oldest event that is kept now.
     pub oldest_event_id: u64,
 }
 
-/// What to do with the store's condition, once the gate is held.
+/// The change to make, once the gate is held.
 enum Change<T> {
-    /// It is as asked for.
+    /// The condition is as requested already.
     None(T),
-    /// A frame with at most one field says so.
+    /// A frame with at most one field records it.
     Frame(FrameKind, Option<(&'static [u8], u64)>, T),
 }
 
 impl Store {
-    /// No later commit or trim until [`unseal`](Self::unseal), also after opening again. Tells the newest event, 0 for none;
-    /// sealing again tells the same.
+    /// Forbids later commits and trims until [`unseal`](Self::unseal), also after opening again. Returns the newest event, 0
+    /// for none; sealing again returns the same.
     pub fn seal(&self) -> Result<Controlled<u64>> {
         self.control(Rank::Control, |state| {
             if let Some(id) = state.sealed_event_id {
@@ -61,7 +61,7 @@ impl Store {
         })
     }
 
-    /// Takes writes again. Harmless when not sealed.
+    /// Allows writes again. Harmless when not sealed.
     pub fn unseal(&self) -> Result<Controlled<()>> {
         self.control(Rank::Control, |state| match state.sealed_event_id.take() {
             Some(_) => Ok(Change::Frame(FrameKind::Unseal, None, ())),
@@ -69,7 +69,7 @@ impl Store {
         })
     }
 
-    /// Drops the events below `before`. Their space comes back by segments, once this is durable: see
+    /// Drops the events below `before`. Their space is freed by segments, once this is durable: see
     /// [`free_trimmed`](Self::free_trimmed).
     pub fn trim_events(&self, before: u64) -> Result<Controlled<Trimmed>> {
         let trimmed = self.control(Rank::Writer, |state| match state.sealed_event_id {
@@ -82,37 +82,37 @@ impl Store {
         Ok(trimmed)
     }
 
-    /// The same for retention: `None` when the gate is not free, the store sealed or paused, or there is nothing to drop.
+    /// The same for retention: `None` when the gate is taken, the store sealed or paused, or there is nothing to drop.
     pub(crate) fn try_trim_events(&self, before: u64) -> Result<Option<Controlled<Trimmed>>> {
         let owner = Owner::new();
         if self.sealed().is_some() || self.oldest_event_id() >= before || !self.gate.try_acquire(owner) {
             return Ok(None);
         }
         self.change(owner, |state| match state.sealed_event_id {
-            // Since that look.
+            // Changed since that check.
             Some(_) => Ok(Change::None(Trimmed { dropped: 0, oldest_event_id: state.oldest_event_id })),
             None => Ok(trim(state, before)),
         })
         .map(Some)
     }
 
-    /// Gives the space of trimmed events back, by whole segments and as far as the checkpoint has them, without waiting for a
-    /// flush. `durable_oldest`: what a trim that is durable told; not what was asked of it, which may lie beyond the end.
+    /// Frees the space of trimmed events, by whole segments and as far as the checkpoint has them, without waiting for a flush.
+    /// `durable_oldest`: the result of a durable trim, not the requested id, which may lie beyond the end.
     pub fn free_trimmed(&self, durable_oldest: u64) -> Result<()> {
         let flushed_events = match self.flushed_events.load(Ordering::Acquire) {
             _ if planted(PlantedFault::UnlinkedBeforeCheckpoint) => durable_oldest,
             flushed_events => flushed_events,
         };
         match self.log.drop_below(durable_oldest, flushed_events) {
-            // It is tried again after the next flush.
+            // Tried again after the next flush.
             Ok(()) => Ok(()),
             Err(error) if error.can_heal() => Ok(()),
             Err(error) => Err(self.stop_writing_for(Error::from(error))),
         }
     }
 
-    /// What retention allows to go, goes. On the flusher's thread, before each attempt to flush: a full device may be what keeps
-    /// that from succeeding.
+    /// Drops the events that retention allows to drop. Called on the flusher's thread, before each attempt to flush: the
+    /// attempt may fail only because the device is full.
     pub(crate) fn retain(&self) -> Result<()> {
         let retention = &self.settings.retention;
         let now_ms = self.retention_clock.now_ms(&*self.clock, retention.max_age_ms.unwrap_or(u64::MAX));
@@ -130,12 +130,13 @@ impl Store {
         }
     }
 
-    /// Closes the newest segment of the event log, so that its file does not change any more, and tells its path; when nothing
-    /// has come since the last one was closed, that one's; `None` when there is no event in one. Blocks until everything applied
-    /// is flushed.
+    /// Closes the newest segment of the event log, so that its file no longer changes, and returns its path; if nothing was
+    /// appended since the last one was closed, that one's; `None` when no closed segment has an event. Blocks until everything
+    /// applied is flushed.
     pub fn rotate_events(&self) -> Result<Option<PathBuf>> {
         self.check_whole()?;
         self.coordinator.wait_flushed(self.applied_seq())?;
+        self.forget_clean_mark()?;
         self.log.rotate().map_err(|error| match Error::from(error) {
             failure @ (Error::Io(_) | Error::Poisoned(_)) => self.stop_writing_for(failure),
             other => other,
@@ -147,7 +148,7 @@ impl Store {
         self.sealed.load(Ordering::Acquire).checked_sub(1)
     }
 
-    /// Keeps writers of all threads out from now on. Pauses are counted.
+    /// From now on keeps writers of all threads out. Pauses are counted.
     pub fn pause(&self) -> Result<Pause> {
         self.check_open()?;
         let pause = self.gate.pause();
@@ -155,12 +156,12 @@ impl Store {
         Ok(pause)
     }
 
-    /// Waits until no transaction is open any more; whether that is so, and the pause still holds.
+    /// Waits until no transaction is open; returns whether that is so and the pause still holds.
     pub fn wait_idle(&self, pause: Pause, patience: Duration) -> bool {
         self.gate.wait_idle(pause, patience)
     }
 
-    /// Ends one pause; harmless when it has ended.
+    /// Ends one pause; harmless when it has ended already.
     pub fn resume(&self, pause: Pause) {
         self.gate.resume(pause);
         self.listeners.advanced();
@@ -188,7 +189,7 @@ impl Store {
         self.change(owner, decide)
     }
 
-    /// By the gate's owner, who gives it back here.
+    /// Called by the gate's owner; releases the gate.
     fn change<T>(
         &self,
         owner: Owner,
@@ -208,7 +209,7 @@ impl Store {
     fn change_inside<T>(&self, decide: impl FnOnce(&mut CommitState) -> Result<Change<T>>) -> Result<Controlled<T>> {
         self.check_whole()?;
         self.forget_clean_mark()?;
-        // The largest of them: everything that can fail comes before the condition changes.
+        // The size of the largest of them: everything that can fail comes before the condition changes.
         let frame_bytes = FrameBuilder::frame_bytes(0, 0, 1, OLDEST_EVENT_KEY.len() + 8);
         self.journal.reserve(frame_bytes)?;
         let mut state = self.commit.lock();
@@ -229,10 +230,10 @@ impl Store {
         }
     }
 
-    /// Neither closed nor failed; it may be sealed.
+    /// Checks that the store is neither closed nor failed; it may be sealed.
     pub(super) fn check_whole(&self) -> Result<()> {
         self.check_open()?;
-        // Asked by every write: the failure is only put together when there is one.
+        // Every write asks: the error is built only when there is one.
         if self.poison.check().is_ok() {
             return Ok(());
         }
@@ -252,7 +253,7 @@ impl Store {
 }
 
 fn trim(state: &mut CommitState, before: u64) -> Change<Trimmed> {
-    // Events that are yet to come are not trimmed.
+    // Future events are not trimmed.
     let before = before.min(state.next_event_id);
     let dropped = before.saturating_sub(state.oldest_event_id);
     if dropped == 0 {

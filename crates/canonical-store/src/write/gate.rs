@@ -1,6 +1,7 @@
-//! Who may write. A token with an owner, not a mutex held by a thread: JavaScript runs while it is held. Those who wait stand in
-//! line and keep their order; newcomers may overtake the first of them for a [`SLICE`], and nobody after that. A waiter's deadline ends its waiting,
-//! never another's ownership (I9). While it is paused no writer gets it.
+//! The gate: a token that one writer at a time holds. It has an owner and is not a mutex held by a thread, because JavaScript
+//! runs while it is held. Waiters queue and keep their order; newcomers may overtake the first of them for a [`SLICE`], and
+//! nobody may after that. A waiter's deadline ends its waiting, never another's ownership (I9). While the gate is paused no
+//! writer gets it.
 
 use std::{
     collections::VecDeque,
@@ -13,21 +14,21 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::owner::{Owner, Pause};
 
-/// How long whoever is next in line may be overtaken. A commit is over in a few microseconds and waking a thread takes ten times as
-/// long: if each were handed over to a thread that sleeps, two threads would write more slowly than one. So a thread that is awake
-/// goes on, some dozens of commits long.
+/// How long the first in the queue may be overtaken. A commit takes a few microseconds, and waking a thread ten times as long:
+/// if each token were handed to a sleeping thread, two threads would write more slowly than one. So a thread that is awake
+/// continues for some dozens of commits.
 const SLICE: Duration = Duration::from_micros(100);
-/// How often whoever waits looks whether the token is free before it sleeps, most of the time leaving the processor to others.
+/// How often a waiter checks whether the token is free before it sleeps; most of the time it leaves the processor to other threads.
 const GLANCES: u32 = 40;
-/// The first of them come one right behind the other.
+/// The first checks follow each other without a pause.
 const CLOSE_GLANCES: u32 = 20;
 
-/// Who is let in while the gate is paused.
+/// The rank of a caller decides whether it may enter while the gate is paused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rank {
-    /// Nobody who writes data.
+    /// A writer of data: it may not.
     Writer,
-    /// What changes the store's own condition.
+    /// A change of the store's condition: it may.
     Control,
 }
 
@@ -36,7 +37,7 @@ struct State {
     owner: Option<Owner>,
     waiting: VecDeque<u64>,
     next_ticket: u64,
-    /// The first in line has waited for its slice: the token is kept for it.
+    /// The first in the queue has waited for its slice: the token is reserved for it.
     called: bool,
     pauses: Vec<Pause>,
     next_pause: u64,
@@ -52,16 +53,16 @@ impl State {
     }
 }
 
-/// Why the token was not given.
+/// Why the token was not granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GateError {
-    /// This owner has it.
+    /// This owner already holds it.
     Held,
-    /// Somebody else had it for too long.
+    /// Another owner held it for too long.
     TimedOut(Duration),
-    /// No token is given any more.
+    /// The gate is closed.
     Closed,
-    /// No writer gets it now.
+    /// The gate is paused for writers.
     Paused,
 }
 
@@ -69,9 +70,9 @@ pub(crate) enum GateError {
 pub(crate) struct Gate {
     state: Mutex<State>,
     turn: Condvar,
-    /// A hint for those who wait and are awake.
+    /// A hint for waiters that are awake.
     free: AtomicBool,
-    /// Whether there are pauses, for those who only look.
+    /// Whether there are pauses, without locking.
     paused: AtomicBool,
 }
 
@@ -106,7 +107,7 @@ impl Gate {
             state.called = false;
         }
         state.waiting.retain(|waiting| *waiting != ticket);
-        // Whoever leaves the line wakes the others: one of them is its first now, or this wake-up was meant for it.
+        // A waiter that leaves the queue wakes the others: one of them is first now, or this wake-up was meant for it.
         if !state.waiting.is_empty() {
             self.turn.notify_all();
         }
@@ -159,7 +160,7 @@ impl Gate {
         self.free.store(false, Ordering::Release);
     }
 
-    /// Waits until the token is free, without going to sleep, and not for long.
+    /// Spins until the token is free, without sleeping, and not for long.
     fn glance(&self) {
         for glance in 0..GLANCES {
             if self.free.load(Ordering::Acquire) {
@@ -173,18 +174,18 @@ impl Gate {
         }
     }
 
-    /// How many wait.
+    /// The number of waiters.
     #[cfg(any(test, feature = "sim"))]
     pub(crate) fn waiting(&self) -> usize {
         self.state.lock().waiting.len()
     }
 
-    /// Whether `owner` has the token.
+    /// Whether `owner` holds the token.
     pub(crate) fn is_held_by(&self, owner: Owner) -> bool {
         self.state.lock().owner == Some(owner)
     }
 
-    /// Gives the token back, if `owner` has it.
+    /// Releases the token, if `owner` holds it.
     pub(crate) fn release(&self, owner: Owner) {
         let mut state = self.state.lock();
         if state.owner == Some(owner) {
@@ -196,7 +197,7 @@ impl Gate {
         }
     }
 
-    /// Gives the token to `owner` if nobody has it or waits for it.
+    /// Gives the token to `owner` if nobody holds it or waits for it.
     pub(crate) fn try_acquire(&self, owner: Owner) -> bool {
         let mut state = self.state.lock();
         let is_free = state.owner.is_none() && state.waiting.is_empty() && state.refusal(Rank::Writer).is_none();
@@ -206,7 +207,7 @@ impl Gate {
         is_free
     }
 
-    /// Keeps writers out from now on, also those that wait already.
+    /// From now on keeps writers out, also those that already wait.
     pub(crate) fn pause(&self) -> Pause {
         let mut state = self.state.lock();
         let pause = Pause(state.next_pause);
@@ -217,8 +218,8 @@ impl Gate {
         pause
     }
 
-    /// Waits until whoever had the token when `pause` began has given it back; whether that has happened. Not when `pause` has
-    /// ended meanwhile.
+    /// Waits until the owner that held the token when `pause` began has released it; returns whether that has happened. False
+    /// if `pause` has ended in between.
     pub(crate) fn wait_idle(&self, pause: Pause, patience: Duration) -> bool {
         let mut state = self.state.lock();
         let holds = |state: &State| state.pauses.contains(&pause) && !state.closed;
@@ -226,7 +227,7 @@ impl Gate {
         state.owner.is_none() && holds(&state)
     }
 
-    /// Ends one pause; harmless when it has ended.
+    /// Ends one pause; harmless when it has ended already.
     pub(crate) fn resume(&self, pause: Pause) {
         let mut state = self.state.lock();
         state.pauses.retain(|other| *other != pause);
@@ -247,12 +248,12 @@ impl Gate {
         self.paused.load(Ordering::Acquire)
     }
 
-    /// Gives no token any more; waits until the one that is out has come back, at most for `patience`.
+    /// Grants no more tokens; waits until the granted one is released, at most for `patience`.
     pub(crate) fn close(&self, patience: Duration) {
         let mut state = self.state.lock();
         state.closed = true;
         self.turn.notify_all();
-        // Whoever leaves the queue wakes this one too: only the token's return, or time, ends the wait.
+        // A waiter that leaves the queue wakes this one too: only the token's release, or time, ends the wait.
         self.turn.wait_while_for(&mut state, |state| state.owner.is_some(), patience);
     }
 }

@@ -1,4 +1,4 @@
-//! From a write set to an applied commit: the gate orders the writers, the commit gives out numbers and makes it visible.
+//! From a write set to an applied commit: the gate orders the writers, the commit assigns numbers and becomes visible.
 
 mod commit;
 mod control;

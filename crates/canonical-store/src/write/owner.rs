@@ -1,13 +1,13 @@
-//! Who has to do with the gate: those who write, and the pauses that keep them out.
+//! The users of the gate: the owners that write, and the pauses that keep them out.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Who asks: one for each environment (thread) that writes.
+/// An owner: one per environment (thread) that writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Owner(u64);
 
 impl Owner {
-    /// An owner that no other call has given out in this process.
+    /// An owner that differs from all others in this process.
     pub fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
@@ -25,12 +25,12 @@ impl Default for Owner {
 pub struct Pause(pub(super) u64);
 
 impl Pause {
-    /// Its number: no other pause of the store has it.
+    /// Its number, unique in the store.
     pub const fn number(self) -> u64 {
         self.0
     }
 
-    /// The pause of a number. One that never was, or has ended, keeps nobody out.
+    /// The pause with this number. One that never existed, or has ended, keeps nobody out.
     pub const fn of_number(number: u64) -> Self {
         Self(number)
     }

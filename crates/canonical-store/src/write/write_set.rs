@@ -1,5 +1,4 @@
-//! The bytes in which a transaction hands over what it wrote. Nobody vouches for them: everything is checked before
-//! anything is given out.
+//! The bytes in which a transaction passes its writes. They are untrusted: everything is checked before anything is used.
 //!
 //! Records, little endian, each padded to 4: `kind u8 | 0 u8 | key length u16 | slot u32 | value length u32 | key | value`.
 //! Kinds: 1 put, 2 delete, 3 event (no key, the value is the payload), 4 drop collection (neither).
@@ -28,7 +27,7 @@ pub(crate) struct Record<'a> {
     pub(crate) value: &'a [u8],
 }
 
-/// What a write set amounts to.
+/// The summary of a write set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Summary {
     pub(crate) records: u32,
@@ -36,7 +35,7 @@ pub(crate) struct Summary {
     pub(crate) event_bytes: u64,
     pub(crate) ops: u32,
     pub(crate) op_bytes: u64,
-    /// One of them drops a collection.
+    /// One of the records drops a collection.
     pub(crate) drops: bool,
 }
 
@@ -71,12 +70,12 @@ fn records(bytes: &[u8]) -> impl Iterator<Item = Record<'_>> + Clone {
     std::iter::from_fn(move || next(&mut reader))
 }
 
-/// Those of its records that are no events. One that has none is not gone through.
+/// Its records except events. Does not read a write set without any.
 pub(crate) fn ops<'a>(bytes: &'a [u8], summary: &Summary) -> impl Iterator<Item = Record<'a>> + Clone {
     records(if summary.ops == 0 { &[] } else { bytes }).filter(|record| record.kind != RecordKind::Event)
 }
 
-/// The payloads of its events. One that has none is not gone through.
+/// The payloads of its events. Does not read a write set without any.
 pub(crate) fn events<'a>(bytes: &'a [u8], summary: &Summary) -> impl Iterator<Item = &'a [u8]> + Clone {
     let records = records(if summary.events == 0 { &[] } else { bytes });
     records.filter(|record| record.kind == RecordKind::Event).map(|record| record.value)

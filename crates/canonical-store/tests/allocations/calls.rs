@@ -1,5 +1,5 @@
-//! What commits and reads cost on the native heap, counted on the thread that makes them: what the engine's own threads
-//! allocate they allocate for a group or a flush. Each bound names what it pays for, and one allocation more fails.
+//! What commits and reads allocate on the native heap, counted on the calling thread: the engine's threads allocate per group
+//! or flush. Each bound names what it pays for, and one more allocation fails the test.
 
 use std::{
     ops::{Bound, ControlFlow},
@@ -45,13 +45,13 @@ impl Rig {
         }
     }
 
-    /// Into LMDB and the event log.
+    /// Flushes to LMDB and the event log.
     fn flush(&self) {
         self.store.wait(Level::Flushed, self.store.marks().applied).unwrap();
     }
 }
 
-/// Far apart, as random keys are.
+/// Far apart, like random keys.
 fn key(number: u64) -> [u8; 16] {
     u128::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835).to_be_bytes()
 }
@@ -61,7 +61,7 @@ fn put_and_event(numbers: std::ops::Range<u64>) -> Vec<WriteSet> {
     numbers.map(|number| WriteSet::default().put(0, &key(number), &VALUE).event(&EVENT)).collect()
 }
 
-/// The median of how often one commit allocates, and the mean in hundredths: what grows now and then shows in that.
+/// The median number of allocations per commit, and the mean in hundredths, which shows occasional growth.
 fn cost_of(rig: &Rig, sets: &[WriteSet]) -> (u64, u64) {
     let mut counts: Vec<_> = sets.iter().map(|set| measure(|| rig.commit(set)).count_total).collect();
     counts.sort_unstable();
@@ -76,7 +76,7 @@ fn a_commit_allocates_nothing() {
         (0..ROUNDS).map(|n| WriteSet::default().put(0, &key(n % keys), &VALUE)).collect()
     };
     let events: Vec<_> = (0..ROUNDS).map(|_| WriteSet::default().event(&EVENT)).collect();
-    // A piece of memory for the frames of a hundred or more of them, and what the delta's index grows by.
+    // A piece of memory for the frames of a hundred commits or more, and the growth of the delta's index.
     for (what, sets) in [
         ("new keys", puts(u64::MAX)),
         ("the same key", puts(1)),
@@ -98,7 +98,7 @@ fn a_commit_of_many_records_allocates_no_more_for_each() {
     let info = measure(|| rig.commit(&set));
     // Nodes of the index, one for six to eleven keys, and a few for the commit.
     assert!(info.count_total <= 1_000 / 6 + 16, "{info:?}");
-    // The frame, and 80 bytes or so for each entry, some of them twice as the log grows, and 4 for each event's end.
+    // The frame, and about 80 bytes for each entry, some of them twice as the log grows, and 4 for each event's end.
     let payload = 1_000 * (16 + 100 + 200 + 4 + 11);
     assert!(info.bytes_total <= payload + 1_000 * 136, "{info:?}");
 }
@@ -151,7 +151,7 @@ fn a_range_allocates_for_itself_and_not_for_its_entries() {
             rig.flush();
         }
         let bounds = KeyBounds { lower: Bound::Unbounded, upper: Bound::Unbounded, reverse: false, limit: None };
-        // The first who scans has the delta put in order.
+        // The first scan sorts the delta.
         let first = KeyBounds { limit: Some(1), ..bounds.clone() };
         assert_eq!(rig.store.range(&rig.slots[0], first).unwrap().count().unwrap(), 1);
         let mut seen = 0;
@@ -164,7 +164,7 @@ fn a_range_allocates_for_itself_and_not_for_its_entries() {
             while !cursor.fill(&mut take).unwrap() {}
         });
         assert_eq!(seen, ROUNDS + 16);
-        // A delta is gone through in chunks of keys that are held; LMDB in place.
+        // A delta is read in chunks of keys that are held; LMDB in place.
         let most = if flushed { 16 } else { 16 + ROUNDS / 64 };
         assert!(info.count_total <= most, "flushed: {flushed}, {info:?}");
     }

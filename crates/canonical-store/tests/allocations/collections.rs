@@ -1,5 +1,5 @@
-//! Collections that are made and dropped again, one for each job, say: nothing is left of them, and what a change or a flush costs depends on what changed, not
-//! on how many there are or were. Counted in bytes that are allocated.
+//! Collections that are made and dropped again, for example one per job: nothing is left of them, and the cost of a change or a
+//! flush depends on what changed, not on the number of collections. Counted in allocated bytes.
 
 use std::{path::Path, sync::Arc};
 
@@ -33,8 +33,8 @@ fn flush(store: &Store) {
     while store.step().unwrap() {}
 }
 
-/// Bug: each collection that was ever dropped stayed in memory, and each later one cost more. Mechanism: the catalogue was copied by each change and never
-/// forgot. Fix: it is changed in place, and forgets what nobody can read any more.
+/// Bug: each collection that was ever dropped stayed in memory, and each later one cost more. Mechanism: each change copied the
+/// catalogue, which never forgot. Fix: it is changed in place, and forgets what no reader can reach.
 #[test]
 fn nothing_is_left_of_dropped_collections() {
     let dir = TempDir::new("collections");
@@ -51,7 +51,7 @@ fn nothing_is_left_of_dropped_collections() {
         }
     }
     flush(&store);
-    // What was cleared last is forgotten by the next round of work.
+    // The last cleared ones are forgotten in the next round of work.
     put(&store, "state");
     flush(&store);
     assert_eq!(known_collections(&store), 1);
@@ -85,8 +85,8 @@ fn whoever_reads_at_a_time_when_a_collection_lived_finds_it() {
     close_stepped(&store).unwrap();
 }
 
-/// Bug: a flush looked at every collection, and making one copied them all. Mechanism: what was stored was compared with the whole catalogue. Fix: a flush
-/// takes what has changed since the last one.
+/// Bug: a flush examined every collection, and making one copied them all. Mechanism: the stored state was compared with the
+/// whole catalogue. Fix: a flush takes the changes since the last one.
 #[test]
 fn a_flush_and_a_change_cost_the_same_beside_three_thousand_unchanged_collections() {
     let costs = [10u32, 3_000].map(|count| {

@@ -1,5 +1,5 @@
-//! What the engine allocates, counted to the last allocation. It is a separate program: a store that another test opens or closes at the same
-//! time makes the tables of the process grow, and the test that is being counted would pay for it.
+//! The engine's allocations, counted exactly. It is a separate program: a store that another test opens or closes at the same
+//! time makes the tables of the process grow, and the counting test would pay for it.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -2,27 +2,27 @@
 //! rotten bits, clocks that jump, and every reader and writer in between. A failing seed is printed with the command that
 //! replays it: `npm run simulate -- --seed N`.
 //!
-//! What checks which invariant (ARCHITECTURE.md has them), after each step unless said otherwise:
+//! What checks which invariant (see ARCHITECTURE.md), after each step unless stated otherwise:
 //!
 //! - I1 `World::adopt`: after every ending state and events together are those of one prefix of the commits.
 //! - I2 `World::check_stage`: the log and the checkpoint are written only when the journal is durable to the frozen end;
 //!   `World::adopt`: no opening finds a checkpoint that is ahead.
-//! - I3 `World::commit`: numbers and event ids are contiguous, also behind refused, failed and aborted transactions.
-//! - I4 `World::observe` raises what must survive as marks rise; `World::adopt` asks for it after each power cut.
-//! - I5 `World::observe`, `World::check_silence`, `World::commit`: after a failure no mark moves, no commit is taken, no flush
-//!   is made; `sessions::heal`: a full disk is no failure.
+//! - I3 `World::commit`: numbers and event ids are contiguous, also after refused, failed and aborted transactions.
+//! - I4 `World::observe` raises what must survive as marks rise; `World::adopt` checks it after each power cut.
+//! - I5 `World::observe`, `World::check_silence`, `World::commit`: after a failure no mark moves, no commit is accepted, no
+//!   flush is made; `sessions::heal`: a full disk is no failure.
 //! - I6 `World::adopt`: nothing acknowledged is lost; `World::look_at_damage`: a rotten bit is reported or harmless.
-//! - Trims and seals: `World::check_condition` after each step and each opening; `World::follow_retention` holds what goes by
-//!   itself against the policy, `World::check_given_back` the segments that are left against what was trimmed.
-//! - I7 `World::adopt` after power cuts that take back renames and removals: what the checkpoint lacks is in the journal.
-//! - I8 `World::observe`: marks are ordered and only grow; readers look at once after each (`World::act`, also between the
+//! - Trims and seals: `World::check_condition` after each step and each opening; `World::follow_retention` compares automatic
+//!   removals with the policy, `World::check_given_back` the remaining segments with the trims.
+//! - I7 `World::adopt` after power cuts that undo renames and removals: what the checkpoint lacks is in the journal.
+//! - I8 `World::observe`: marks are ordered and only grow; readers check at once after each (`World::act`, also between the
 //!   stages of a flush).
-//! - I9 `World::commit`: the engine goes on while somebody is inside the gate; `store/failures/gate.rs` has the deadlines.
-//! - I10 `World::look_at_damage`: an opening that is refused has changed no file; `store/failures/damage.rs` for every byte.
+//! - I9 `World::commit`: the engine continues while an owner holds the gate; `store/failures/gate.rs` has the deadlines.
+//! - I10 `World::look_at_damage`: a refused opening has changed no file; `store/failures/damage.rs` for every byte.
 //!
-//! Environment: `LEDGERSTONE_SEED=n` lives one life (`LEDGERSTONE_STORY=1` tells it, `=calls` with the calls of the disk);
-//! `LEDGERSTONE_FROM`, `LEDGERSTONE_SEEDS`, `LEDGERSTONE_FRESH` and `LEDGERSTONE_SEED_BASE` choose which, known and fresh ones (see
-//! `Seeds`); `LEDGERSTONE_LMDB_SEEDS` and `LEDGERSTONE_LMDB_FRESH` how many with LMDB.
+//! Environment: `LEDGERSTONE_SEED=n` runs one life (`LEDGERSTONE_STORY=1` prints it, `=calls` with the calls of the disk);
+//! `LEDGERSTONE_FROM`, `LEDGERSTONE_SEEDS`, `LEDGERSTONE_FRESH` and `LEDGERSTONE_SEED_BASE` choose the known and fresh ones
+//! (see `Seeds`); `LEDGERSTONE_LMDB_SEEDS` and `LEDGERSTONE_LMDB_FRESH` are the numbers of lives with LMDB.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -46,11 +46,11 @@ use std::{
 use ledgerstone_vfs::sim::Seeds;
 use simulation::{Census, On, live, open_a_mixture};
 
-/// A sample, known and fresh; the long proof says how many by the environment.
+/// A sample of known and fresh seeds; the long proof sets the numbers by the environment.
 const SEEDS: (u64, u64) = (400, 600);
 const LMDB_SEEDS: (u64, u64) = (20, 40);
 
-/// Lives in parallel; all that they have met, or the first failure in the order of seeds.
+/// Runs lives in parallel; returns all that they have met, or the first failure in the order of seeds.
 fn live_all(seeds: &Seeds, on: On) -> Census {
     let next = AtomicU64::new(0);
     let workers = thread::available_parallelism().map_or(1, usize::from);
@@ -101,7 +101,7 @@ fn every_life_recovers_a_prefix_that_holds_what_was_acknowledged() {
     let lives = seeds.count();
     let census = live_all(&seeds, On::SimulatedDisk);
     report(lives, &census);
-    // A sample is too small for what is rare.
+    // A sample is too small for rare things.
     if lives >= 5_000 {
         let missed = census.below(FLOORS, lives);
         assert!(missed.is_empty(), "the lives have become too dull to show anything: {missed:#?}");
@@ -120,7 +120,7 @@ fn lmdb_in_place_of_its_twin_keeps_the_same_promises() {
     }
 }
 
-/// What 10,000 lives must have met, at least.
+/// The minimum that 10,000 lives must have met.
 const FLOORS: &[(&str, u64)] = &[
     ("opening: done", 40_000),
     ("opening: failed", 2_500),

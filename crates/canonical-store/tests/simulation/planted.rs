@@ -1,4 +1,4 @@
-//! The simulation counts only if it notices: each defect that is put into the engine must be found within 1,000 lives.
+//! The simulation is worth something only if it notices: each planted defect must be found within 1,000 lives.
 
 use crate::simulation::{COMPACT_FROM, On, live, open_a_mixture};
 use ledgerstone_format::{PlantedFault, plant};
@@ -41,8 +41,8 @@ fn durable_before_the_flush_is_found() {
 
 #[test]
 fn a_chain_that_nobody_checks_is_found() {
-    // While clocks move, no frame of a lost future verifies where it could be met (its salt is another): this check stands
-    // against files of another history.
+    // While clocks advance, no frame of a lost future verifies where it could be met (its salt differs): this check is against
+    // files of another history.
     plant(Some(PlantedFault::ChainUnchecked));
     let found = (0..SEEDS).find(|seed| open_a_mixture(*seed).is_some_and(|opened| opened.is_ok()));
     plant(None);
@@ -100,7 +100,7 @@ fn a_flush_that_does_not_record_how_far_it_goes_is_found() {
     find(PlantedFault::FlushNotWitnessed);
 }
 
-/// Some show only where several troubles come in one operation, or a process dies in the middle of an opening.
+/// Some show only if several troubles come in one operation, or if a process dies in the middle of an opening.
 fn find_compact(fault: PlantedFault) -> (u64, String) {
     find_among((0..SEEDS).map(|number| COMPACT_FROM + 2 + 3 * number), On::SimulatedDisk, fault)
 }

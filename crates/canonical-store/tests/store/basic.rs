@@ -140,7 +140,7 @@ fn a_snapshot_knows_the_collections_of_its_time_whatever_is_read_meanwhile() {
         }
         commit(&WriteSet::default().drop_collection(0));
         snapshots.push((store.snapshot().unwrap(), None));
-        // Each finds what was its own, when it is the newest and when others are, in whatever order they are asked.
+        // Each finds its own version, whether it is the newest or not, in any order of reading.
         for newest_first in [false, true] {
             for n in 0..snapshots.len() {
                 let (snapshot, value) = &snapshots[if newest_first { snapshots.len() - 1 - n } else { n }];
@@ -163,7 +163,7 @@ fn keys_that_are_read_together_have_the_values_that_each_has() {
         let set = numbers.fold(WriteSet::default(), |set, n| set.put(0, &key(n), &[value, &n.to_be_bytes()].concat()));
         store.commit(owner, GateEntry::Blind, set.bytes(), &slots).unwrap().seq
     };
-    // Of each three one is in the checkpoint only, one has a newer value or none in the delta, one is new there.
+    // Of each three keys one is in the checkpoint only, one is replaced or deleted in the delta, one is new there.
     let seq = put_all(b"old", &mut (0..3_000).filter(|n| n % 3 < 2));
     store.wait(Level::Flushed, seq).unwrap();
     let before = store.snapshot().unwrap();
@@ -203,7 +203,7 @@ fn keys_that_are_read_together_have_the_values_that_each_has() {
     let many = together(&keys, &|keys, show| store.get_many(&cache, &nowhere, keys, show).unwrap());
     assert_eq!(many, vec![None; keys.len()]);
 
-    // It ends when it has been shown enough.
+    // It ends when the visitor has enough.
     let mut shown = 0;
     batch.clear();
     keys.iter().take(KeyBatch::KEYS).for_each(|key| batch.push(key));
@@ -232,7 +232,7 @@ fn a_second_handle_is_the_same_store_and_the_last_one_closes_it() {
     assert_eq!(third.next_event_id(), 2);
 }
 
-/// Counts the commits it is told of, and may hold up whoever tells.
+/// Counts the commits of which it is notified, and may block the notifying thread.
 #[derive(Default)]
 struct Heard {
     commits: AtomicU64,
@@ -250,8 +250,8 @@ impl Listener for Heard {
     }
 }
 
-// Bug: a thread that listened to commits and closed its store missed some that were durable already. Mechanism: the marks move before listeners are
-// told, and only the last handle's closing waited for those who tell. Fix: every closing does.
+// Bug: a thread that listened to commits and closed its store missed some that were already durable. Mechanism: the marks move
+// before listeners are notified, and only the closing of the last handle waited for the notifications. Fix: every closing does.
 #[test]
 fn whoever_closes_has_been_told_of_all_that_was_durable() {
     let dir = TempDir::new("told");
@@ -289,9 +289,9 @@ fn a_store_that_is_not_there_is_not_made_unless_asked_for() {
     assert!(!path.exists());
 }
 
-/// Bug: with the first event segment gone a store opened, and said that its oldest event was the first of the second one.
-/// Mechanism: recovery held the log's end against the account, and took its beginning as it was found.
-/// Fix: the log begins no later than the account says.
+/// Bug: with the first event segment missing a store opened, and reported the first event of the second segment as its oldest.
+/// Mechanism: recovery compared the log's end with the meta record, and accepted its beginning as it was found.
+/// Fix: the log begins no later than the meta record says.
 #[test]
 fn a_store_whose_oldest_events_are_gone_is_damaged() {
     let dir = TempDir::new("first-segment");

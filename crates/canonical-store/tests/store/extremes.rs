@@ -1,9 +1,9 @@
-//! Every integer that a store's code reads from its files, one after the other at its extremes: once as damage would have it, and
-//! once with checksums that vouch for it. The store may refuse to open, or to read, with an error that says why; it may not
-//! panic, take memory or read by what a file claims, or show what was not written.
+//! Every integer that a store's code reads from its files, one after another at its extremes: once as damage, and once with
+//! matching checksums. The store may refuse to open, or to read, with an error that says why; it may not panic, allocate or
+//! read as much as a file claims, or show data that was never written.
 //!
-//! Bug: a length that was believed decided an allocation, and the process ended in it. Mechanism: a checksum was taken for a proof that
-//! a number makes sense. Fix: each is held against what its file can hold before anything is done by it.
+//! Bug: an unchecked length decided an allocation, and the process ended in it. Mechanism: a matching checksum was taken as
+//! proof that a number is plausible. Fix: each is compared with what its file can hold before it is used.
 
 use std::{
     collections::BTreeMap,
@@ -23,10 +23,10 @@ use ledgerstone_format::{Durability, StoreId, compression::Compression};
 use ledgerstone_vfs::sim::{SimClock, SimDisk};
 
 const PATH: &str = "/store";
-/// Beyond what the sound store takes: windows that grow, and copies of a file on the simulated disk.
+/// More than the sound store needs: windows that grow, and copies of a file on the simulated disk.
 const MORE_BYTES: u64 = 2 << 20;
 
-/// All that can be read.
+/// All readable data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Content {
     entries: Vec<(Vec<u8>, Vec<u8>)>,
@@ -47,7 +47,7 @@ fn open(disk: &SimDisk) -> Result<Arc<Store>, Error> {
     open_simulated(disk, &SimClock::new(5_000), Path::new(PATH), &options())
 }
 
-/// Noise, so that it stays as long as it is however it is compressed.
+/// Noise, so that compression does not change its length.
 fn noise(mut state: u64, len: usize) -> Vec<u8> {
     std::iter::repeat_with(|| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -67,10 +67,10 @@ fn flush(store: &Store) {
     step_flusher(store);
 }
 
-/// Segments with and without a footer, frames of one and of several events, compressed and not; a horizon; a checkpoint with two
-/// collections; journal files, of which the last one has frames that no flush has taken.
+/// Segments with and without a footer, frames of one and of several events, compressed and not; a horizon; a checkpoint with
+/// two collections; journal files, of which the last one has frames that no flush has taken.
 ///
-/// With what the store holds after the last flush and after each commit behind it.
+/// With the content of the store after the last flush and after each commit since then.
 fn written() -> (SimDisk, Arc<Store>, Vec<Content>) {
     let disk = SimDisk::new(1);
     let store = open(&disk).unwrap();
@@ -96,7 +96,7 @@ fn written() -> (SimDisk, Arc<Store>, Vec<Content>) {
     (disk, store, contents)
 }
 
-/// The mark of a clean close vouches for all of it.
+/// The mark of a clean close proves all of it.
 fn closed() -> Sound {
     let (disk, store, contents) = written();
     close_stepped(&store).unwrap();
@@ -126,7 +126,7 @@ fn content(store: &Arc<Store>) -> Result<Content, Error> {
     Ok(content)
 }
 
-/// Opens, verifies, reads, writes on, closes, and opens again. What was read first.
+/// Opens, verifies, reads, keeps writing, closes, and opens again. Returns what was read first.
 fn use_store(disk: &SimDisk) -> Result<Content, Refused> {
     used(disk).map_err(|error| (error.code(), error.to_string()))
 }
@@ -144,10 +144,10 @@ fn used(disk: &SimDisk) -> Result<Content, Error> {
     Ok(read)
 }
 
-/// The code of an error, and its words.
+/// The code and the text of an error.
 type Refused = (&'static str, String);
 
-/// What it comes to, how much memory it takes, how much it reads.
+/// The result, its memory, and how much it read.
 struct Used {
     outcome: Result<Content, Refused>,
     memory_bytes: u64,
@@ -163,13 +163,13 @@ fn measured(disk: &SimDisk, used_by: Use) -> Used {
     Used { outcome: outcome.unwrap(), memory_bytes: memory.bytes_max, read_bytes: disk.counts().bytes_read - before }
 }
 
-/// What a lie is held against.
+/// The sound store, with which a modified one is compared.
 struct Sound {
     disk: SimDisk,
     used_by: Use,
     used: Used,
     total_bytes: u64,
-    /// What damage may leave to be served.
+    /// The contents that may be shown after damage.
     contents: Vec<Content>,
 }
 
@@ -182,7 +182,7 @@ impl Sound {
         Self { disk, used_by, used, total_bytes, contents }
     }
 
-    /// The store with that file in it.
+    /// Uses the store with this file replaced.
     fn with(&self, path: &Path, file: &[u8]) -> Used {
         let disk = self.disk.crash();
         disk.write_file(path, file);
@@ -194,7 +194,7 @@ impl Sound {
         if used.memory_bytes > self.used.memory_bytes + self.total_bytes + MORE_BYTES {
             return Err(format!("it takes {} bytes, {} otherwise", used.memory_bytes, self.used.memory_bytes));
         }
-        // Nothing is read again and again: where a break has to be judged the rest of a file is searched once for each reading.
+        // Nothing is read repeatedly: to judge a break, the rest of a file is searched once per reading.
         if used.read_bytes > self.used.read_bytes + 16 * self.total_bytes {
             return Err(format!("it reads {} bytes, {} otherwise", used.read_bytes, self.used.read_bytes));
         }
@@ -228,7 +228,7 @@ fn tried(sound: &Sound, parts: &[&str]) {
                         Ok(outcome) => {
                             *met.entry(format!("{} vouched={vouched}: {outcome}", field.part)).or_default() += 1;
                         }
-                        // One of a kind is enough to read.
+                        // Only the first failure of a kind is reported.
                         Err(what) => {
                             let what = what.split(':').next().unwrap_or_default().to_owned()
                                 + " in "
@@ -247,13 +247,13 @@ fn tried(sound: &Sound, parts: &[&str]) {
     }
 }
 
-/// A file's name without what differs between files of a kind.
+/// The part of a file's name that is common to files of its kind.
 fn kind(path: &Path) -> String {
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
     name.split('-').next().unwrap().to_owned()
 }
 
-/// The last one only in a closed store.
+/// The last one exists only in a closed store.
 const STORE_PARTS: [&str; 11] = [
     "journal header",
     "journal frame",

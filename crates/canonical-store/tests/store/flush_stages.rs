@@ -1,5 +1,5 @@
-//! What readers see while a flush is under way: at each of its stages a snapshot is taken, and it stays exact across three
-//! more flushes. The content of a commit follows from its number, so that any number of writers may go on at the same time.
+//! What readers see during a flush: at each of its stages a snapshot is taken, and it stays exact across three more flushes. A
+//! commit's number determines its content, so that any number of writers may run at the same time.
 
 use std::{
     collections::BTreeSet,
@@ -23,7 +23,7 @@ use parking_lot::Mutex;
 
 /// Small, so that a flush of a few dozen keys has several parts.
 const PART_OPERATIONS: u32 = 8;
-/// How long a snapshot is held.
+/// For how many flushes a snapshot is held.
 const FLUSHES_HELD: u64 = 3;
 
 fn key(number: u64) -> Vec<u8> {
@@ -41,7 +41,7 @@ fn changes(seq: u64) -> Vec<Change> {
     ]
 }
 
-/// What a collection holds after the commit `seq`.
+/// The content of a collection after the commit `seq`.
 fn entries(slot: usize, seq: u64) -> Entries {
     let mut entries = Entries::new();
     for change in (1..=seq).flat_map(changes) {
@@ -64,7 +64,7 @@ fn commit_next(store: &Store, owner: Owner, slots: &[Arc<CollectionRef>]) {
     assert_eq!(info.seq, next);
 }
 
-/// A snapshot is what the commits up to its number make.
+/// A snapshot holds the result of the commits up to its number.
 fn check(snapshot: &Arc<Snapshot>, slots: &[Arc<CollectionRef>], chance: &mut Chance) {
     let seq = snapshot.seq();
     assert_eq!(snapshot.next_event_id(), seq + 1);
@@ -103,12 +103,12 @@ struct Held {
 }
 
 impl Held {
-    /// At a stage of a flush: takes another snapshot, looks at all.
+    /// At a stage of a flush: takes another snapshot, checks all.
     fn stop_at(&mut self, stage: FlushStage, store: &Arc<Store>, slots: &[Arc<CollectionRef>], chance: &mut Chance) {
         self.stages.insert(format!("{stage:?}"));
         let runs = store.stats().flush_runs;
         let snapshot = store.snapshot().unwrap();
-        // What is applied can be read by the newest reader too.
+        // The newest reader can read everything applied, too.
         let cache = store.new_read_cache();
         let last =
             store.get(&cache, &slots[0], b"last", |value| u64::from_le_bytes(value.try_into().unwrap())).unwrap();
@@ -151,7 +151,7 @@ fn snapshots_of_every_stage_stay_exact_and_cost_no_flush() {
         seen.lock().stop_at(stage, &store, &inside, &mut Chance::new(1));
         let after = store.stats();
         assert_eq!((before.journal.flushes, before.flush_runs), (after.journal.flushes, after.flush_runs));
-        // The next stage has other commits behind it.
+        // The next stage follows other commits.
         commit_next(&store, Owner::new(), &inside);
     })));
     for _ in 0..8 {
@@ -175,7 +175,7 @@ fn snapshots_of_every_stage_stay_exact_while_others_write() {
     let (stage_in, stage_out) = mpsc::sync_channel::<FlushStage>(0);
     let (ack_in, ack_out) = mpsc::sync_channel::<()>(0);
     let ack_out = Mutex::new(ack_out);
-    // The flusher stands still at each stage until the reader has looked.
+    // The flusher stops at each stage until the reader has checked.
     store.probe_flushes(Some(Arc::new(move |stage| {
         if stage_in.send(stage).is_ok() {
             let _ = ack_out.lock().recv();
@@ -196,7 +196,7 @@ fn snapshots_of_every_stage_stay_exact_while_others_write() {
                 scope.spawn(|| {
                     let owner = Owner::new();
                     while !done.load(Ordering::Relaxed) {
-                        // Never far ahead, so that there are few commits to compare with.
+                        // Never far ahead, so that there are few commits to compare.
                         let marks = store.marks();
                         if marks.applied < marks.flushed + 200 {
                             commit_next(&store, owner, &slots);
@@ -217,7 +217,7 @@ fn snapshots_of_every_stage_stay_exact_while_others_write() {
         for writer in writers {
             writer.join().unwrap();
         }
-        // Without the probe its sender is gone, and with that the reader's work is done.
+        // Without the probe its sender is gone, which ends the reader's work.
         store.probe_flushes(None);
         reader.join().unwrap();
     });

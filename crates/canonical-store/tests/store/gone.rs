@@ -1,5 +1,5 @@
-//! What is gone costs nothing: the first entry behind thousands of deleted ones is found in as many steps as behind none, wherever the deletions are, and
-//! whatever was put between them is found too. Counted in entries that were looked at.
+//! Deleted entries cost nothing: the first entry after thousands of deleted ones is found in as many steps as without them,
+//! wherever the deletions are, and entries put between them are found too. Counted in entries read.
 
 use std::{
     collections::BTreeSet,
@@ -16,7 +16,7 @@ use ledgerstone_canonical_store::{
 use ledgerstone_vfs::sim::{SimClock, SimDisk};
 use proptest::prelude::*;
 
-/// A first chunk of each of two generations, the chunk behind a span, and as many deletions as are not worth noting yet.
+/// A first chunk of each of two generations, the chunk after a span, and as many deletions as are not noted yet.
 const A_LOOK: u64 = 160;
 
 struct Queue {
@@ -68,7 +68,7 @@ impl Queue {
         while step_flusher(&self.store) == Step::Worked {}
     }
 
-    /// The first key, or the last, and how many entries were looked at for it.
+    /// The first key, or the last, and how many entries were read for it.
     fn look(&self, reverse: bool) -> (Vec<u32>, u64) {
         shown(self.store.range(&self.slots[0], bounds(reverse, Some(1))).unwrap())
     }
@@ -78,8 +78,8 @@ impl Queue {
     }
 }
 
-/// Bug: `range({ limit: 1 })`, the head of a queue, looked at every job that had been taken before. Mechanism: deletions are marks until they are
-/// flushed, and each look walked through all of them and what they hide. Fix: a run of them is walked through once and noted.
+/// Bug: `range({ limit: 1 })`, the head of a queue, read every job that had been taken before. Mechanism: deletions are marks
+/// until they are flushed, and each read walked through all of them and what they hide. Fix: a run of them is walked once and noted.
 #[test]
 fn the_head_of_a_queue_is_found_in_as_many_steps_behind_ten_thousand_deletions_as_behind_none() {
     for flushed in [true, false] {
@@ -99,7 +99,7 @@ fn the_head_of_a_queue_is_found_in_as_many_steps_behind_ten_thousand_deletions_a
                 let (head, looked) = queue.look(reverse);
                 assert_eq!(head, [gone(taken)]);
                 assert!(looked <= A_LOOK, "{looked} entries behind {taken}, flushed: {flushed}, reverse: {reverse}");
-                // A few more, one at a time, as a queue is emptied.
+                // A few more, one at a time, as when a queue is emptied.
                 for more in 0..100 {
                     queue.delete([gone(taken + more)]);
                     let (head, looked) = queue.look(reverse);
@@ -108,7 +108,7 @@ fn the_head_of_a_queue_is_found_in_as_many_steps_behind_ten_thousand_deletions_a
                 }
                 assert_eq!(queue.look_in(&before, reverse), [gone(taken)], "what was deleted later is there");
                 before.release();
-                // What is put between them is found, and divides the run.
+                // An entry put between them is found, and divides the run.
                 queue.put([gone(taken / 2)]);
                 assert_eq!(queue.look(reverse).0, [gone(taken / 2)]);
                 queue.delete([gone(taken / 2)]);
@@ -133,7 +133,7 @@ fn while_deletions_are_being_flushed_the_head_costs_no_more() {
     let (inside, told) = (Arc::clone(&queue), Arc::clone(&looks));
     queue.store.probe_flushes(Some(Arc::new(move |stage| {
         if stage == FlushStage::EventsWritten {
-            // In the newer generation, in the middle of what the older one has noted, and beside it.
+            // In the newer generation, in the middle of a run that the older one has noted, and beside it.
             told.lock().unwrap().push(inside.look(false));
             inside.put([5_000]);
             told.lock().unwrap().push(inside.look(false));
@@ -153,9 +153,9 @@ fn while_deletions_are_being_flushed_the_head_costs_no_more() {
     close_stepped(&queue.store).unwrap();
 }
 
-// Bug: a range that was read page by page while a flush ran showed deleted keys. Mechanism: a run of deleted keys was passed over; a page then ended at a key
-// that the newer generation has in the middle of that run, and the next page read the checkpoint from there, without the deletions that
-// had been passed over. Fix: what a range has passed over in the checkpoint it does not read again.
+// Bug: a range that was read page by page during a flush showed deleted keys. Mechanism: a run of deleted keys was skipped; a
+// page then ended at a key that the newer generation has in the middle of that run, and the next page read the checkpoint from
+// there, without the skipped deletions. Fix: a range never reads again what it has skipped in the checkpoint.
 #[test]
 fn what_was_passed_over_stays_so_when_a_page_ends_in_the_middle_of_it() {
     let dir = TempDir::new("gone-pages");
@@ -195,7 +195,7 @@ fn what_was_passed_over_stays_so_when_a_page_ends_in_the_middle_of_it() {
     close_stepped(&queue.store).unwrap();
 }
 
-/// The keys of a range that is read by pages of so many.
+/// The keys of a range, read in pages of this size.
 fn paged(cursor: &mut RangeCursor, page: usize) -> Vec<u32> {
     let mut found = Vec::new();
     loop {
@@ -240,7 +240,8 @@ fn step() -> impl Strategy<Value = Act> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
-    /// Long runs of deletions, puts between them, in one or two generations and the checkpoint; scans of now and of a snapshot, both ways, by small pages.
+    /// Long runs of deletions, puts between them, in one or two generations and the checkpoint; scans of the current state and
+    /// of a snapshot, in both directions, by small pages.
     #[test]
     fn scans_over_what_is_gone_show_what_is_there(steps in proptest::collection::vec(step(), 1..60)) {
         let (disk, clock) = (SimDisk::new(1), SimClock::new(1));

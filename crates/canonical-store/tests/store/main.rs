@@ -1,7 +1,7 @@
-//! The store through its public interface, on the real disk with LMDB and on the simulated one. It is one program, because a program that
-//! links the engine takes long to link. Tests that need their own process are separate programs beside this folder: `allocations`
-//! (counts to the last allocation), `out_of_memory` (replaces the allocator), `written_bytes` (counts what a thread writes) and
-//! `simulation` (its environment says how long it runs).
+//! The store through its public interface, on the real disk with LMDB and on the simulated one. It is one program, because a
+//! program with the engine takes long to link. Tests that need a separate process are programs beside this folder:
+//! `allocations` (counts every allocation), `out_of_memory` (replaces the allocator), `written_bytes` (counts what a thread
+//! writes) and `simulation` (its environment decides how long it runs).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

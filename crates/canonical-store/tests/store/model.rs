@@ -1,5 +1,5 @@
-//! The store against a model, on the real disk with LMDB: random commits, flushes in small parts, snapshots and ranges that
-//! are held across them, closings and kills. Counterexamples are kept as tests below.
+//! The store compared with a model, on the real disk with LMDB: random commits, flushes in small parts, snapshots and ranges
+//! held across them, closings and kills. Counterexamples are kept as tests below.
 //!
 //! `LEDGERSTONE_CASES=n` tries n of them.
 
@@ -15,7 +15,7 @@ use ledgerstone_canonical_store::{
 };
 use proptest::prelude::*;
 
-/// So small that most flushes have several.
+/// So small that most flushes have several parts.
 const PART_OPERATIONS: u32 = 3;
 
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ fn key() -> impl Strategy<Value = Vec<u8>> {
     let short = prop::collection::vec(byte.clone(), 1..4);
     let prefixed =
         prop::collection::vec(byte.clone(), 0..3).prop_map(|tail| [b"shared\x00\xff".as_slice(), &tail].concat());
-    // Around the length up to which a key is looked up without an allocation, and the longest.
+    // Around the maximum length for a look-up without allocation, and the longest.
     let long = (prop::sample::select(vec![122, 123, 124, 125, 1_023]), byte).prop_map(|(len, byte)| {
         let mut key = vec![b'l'; len];
         key.push(byte);
@@ -108,7 +108,7 @@ struct Model<'a> {
     dir: &'a Path,
     store: Option<Arc<Store>>,
     slots: Vec<Arc<CollectionRef>>,
-    /// Two, so that one is behind where the other is not.
+    /// Two, so that one is outdated while the other is not.
     caches: Vec<Arc<ReadCache>>,
     history: History,
     held: Vec<(Arc<Snapshot>, Arc<Image>)>,
@@ -147,7 +147,7 @@ impl<'a> Model<'a> {
         Arc::clone(self.store.as_ref().unwrap())
     }
 
-    /// Everything, the held snapshots included.
+    /// Checks everything, including the held snapshots.
     fn check(&mut self) -> Result<(), Stop> {
         self.turn += 1;
         let (store, image) = (self.store(), self.history.now());
@@ -209,7 +209,7 @@ impl<'a> Model<'a> {
                 self.open()?;
             }
             Action::Kill => {
-                // What was handed to the operating system is there, and nothing else.
+                // Exactly what was handed to the operating system exists.
                 let written = store.marks().written;
                 self.let_go();
                 drop(store);
@@ -222,7 +222,7 @@ impl<'a> Model<'a> {
         Ok(())
     }
 
-    /// Of everything that keeps LMDB's file open.
+    /// Releases everything that keeps LMDB's file open.
     fn let_go(&mut self) {
         self.held.clear();
         self.cursors.clear();

@@ -1,5 +1,5 @@
-//! Readers beside what needs them gone: a map that has to grow, the table of LMDB's readers, the bound on what they hold, and LMDB itself when it
-//! has given up.
+//! Readers that block others: a map that must grow, the table of LMDB's readers, the bound on what they hold, and LMDB itself
+//! after it has given up.
 
 use std::{ops::Bound, path::Path, sync::Arc};
 
@@ -27,7 +27,7 @@ impl Rig {
         Self { store, slots, written: 0 }
     }
 
-    /// A store with a small map, stepped, with one entry that is flushed.
+    /// A store with a small map, stepped, with one flushed entry.
     fn new(dir: &Path) -> Self {
         Self::with_map(dir, SMALL_MAP_BYTES)
     }
@@ -81,9 +81,9 @@ impl Rig {
     }
 }
 
-/// Bug: writers waited for ever, without an error, for a map that could not grow. Mechanism: it grows when no reader looks at it, and an
-/// environment that had read once kept its transaction. Fix: what is not in use is taken back first, and the flush goes on in the
-/// same step.
+/// Bug: writers waited for ever, without an error, for a map that could not grow. Mechanism: it grows while no reader uses it,
+/// and an environment that had read once kept its transaction. Fix: idle transactions are taken back first, and the flush
+/// continues in the same step.
 #[test]
 fn a_map_grows_beside_environments_that_have_read_and_do_nothing() {
     let dir = TempDir::new("readers-idle");
@@ -95,7 +95,7 @@ fn a_map_grows_beside_environments_that_have_read_and_do_nothing() {
             assert_eq!(rig.get(cache, 0).unwrap(), Some(VALUE_BYTES));
         }
         rig.write(30);
-        // Captured under the view that is being flushed, as a thread that reads beside the flusher has it.
+        // Captured under the view that is being flushed, like a thread that reads beside the flusher.
         let store = Arc::clone(&rig.store);
         let cache = Arc::clone(&caches[0]);
         let slot = Arc::clone(&rig.slots[0]);
@@ -113,7 +113,8 @@ fn a_map_grows_beside_environments_that_have_read_and_do_nothing() {
     close_stepped(&rig.store).unwrap();
 }
 
-/// A snapshot keeps the map where it is: whoever waits for room is told for what, nothing is lost, and its release is enough.
+/// A snapshot keeps the map from growing: the error of a writer that waits for room says so, nothing is lost, and releasing the
+/// snapshot is enough.
 #[test]
 fn a_map_that_a_snapshot_keeps_from_growing_is_told_to_who_waits() {
     let dir = TempDir::new("readers-held");
@@ -149,8 +150,9 @@ fn a_map_that_a_snapshot_keeps_from_growing_is_told_to_who_waits() {
     close_stepped(&again.store).unwrap();
 }
 
-/// Bug: with as many snapshots as LMDB has places for readers nothing could be read, verified or even iterated any more. Mechanism: they and the
-/// store's own reads took from one number. Fix: snapshots have a bound of their own below it, and what the store keeps for later gives way.
+/// Bug: with as many snapshots as LMDB has places for readers nothing could be read, verified or iterated any more. Mechanism:
+/// they and the store's reads shared one limit. Fix: snapshots have a separate, lower limit, and the store's cached
+/// transactions give way.
 #[test]
 fn as_many_snapshots_as_there_may_be_leave_places_for_the_stores_own_reads() {
     let dir = TempDir::new("readers-many");
@@ -159,7 +161,7 @@ fn as_many_snapshots_as_there_may_be_leave_places_for_the_stores_own_reads() {
     let refused = rig.store.snapshot().unwrap_err();
     assert_eq!(refused.code(), "ERR_LIMIT");
     assert!(refused.to_string().contains("limit=`readers` size=1025 max=1024"), "{refused}");
-    // More environments than places are left: each keeps a transaction as long as nobody needs its place.
+    // More environments than there are places left: each keeps a transaction as long as its place is not needed.
     let caches: Vec<_> = (0..400).map(|_| rig.store.new_read_cache()).collect();
     for cache in &caches {
         assert_eq!(rig.get(cache, 0).unwrap(), Some(VALUE_BYTES));
@@ -177,8 +179,9 @@ fn as_many_snapshots_as_there_may_be_leave_places_for_the_stores_own_reads() {
     close_stepped(&rig.store).unwrap();
 }
 
-/// Bug: whoever held a snapshot of a large commit and then wrote waited for room that only the snapshot's end would make. Mechanism: the bound
-/// on what readers hold counted what the waiter itself held. Fix: who holds does not wait for what is held; others do, and are told.
+/// Bug: a thread that held a snapshot of a large commit and then wrote waited for room that only the snapshot's release would
+/// make. Mechanism: the bound on what readers hold counted what the waiter itself held. Fix: a holder does not wait for what is
+/// held; others do, and their error says so.
 #[test]
 fn who_holds_a_snapshot_does_not_wait_for_what_snapshots_hold() {
     let dir = TempDir::new("readers-pinned");
@@ -208,8 +211,8 @@ fn who_holds_a_snapshot_does_not_wait_for_what_snapshots_hold() {
     close_stepped(&rig.store).unwrap();
 }
 
-/// Bug: after a failed flush of LMDB's meta page nothing could be read any more that was not in memory. Mechanism: LMDB refuses every transaction
-/// in an environment whose meta page it could not write (`MDB_PANIC`). Fix: the file is opened once more, for reading alone.
+/// Bug: after a failed flush of LMDB's meta page only data in memory could be read. Mechanism: LMDB refuses every transaction
+/// in an environment whose meta page it could not write (`MDB_PANIC`). Fix: the file is opened once more, only for reading.
 #[cfg(target_os = "linux")]
 #[test]
 #[allow(unsafe_code, clippy::disallowed_methods, reason = "LMDB's descriptor is taken from it")]
@@ -231,7 +234,7 @@ fn after_a_failed_write_of_lmdbs_meta_page_reads_go_on() {
         open.filter_map(|fd| fd.unwrap().file_name().to_str().unwrap().parse().ok()).filter(is_meta).collect();
     assert_eq!(meta.len(), 1, "LMDB's descriptor for its meta pages");
     let unwritable = std::fs::File::open("/dev/null").unwrap();
-    // SAFETY: plain descriptors, both open; LMDB closes its own in the end.
+    // SAFETY: plain descriptors, both open; LMDB closes its descriptor in the end.
     assert_eq!(unsafe { libc::dup2(unwritable.as_raw_fd(), meta[0]) }, meta[0]);
     rig.write(3);
     assert_eq!(rig.flush(), Step::Failed);

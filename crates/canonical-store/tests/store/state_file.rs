@@ -24,7 +24,7 @@ fn commit(store: &StoreHandle, n: u64) {
     }
 }
 
-/// Opens, reads, commits once more, flushes, opens again: the first error, or what is there in the end.
+/// Opens, reads, commits once more, flushes, opens again: the first error, or the final data.
 fn use_store(path: &Path, commits: u64) -> Result<(), Error> {
     let store = open(path, &OpenOptions::default())?;
     check(&store, commits)?;
@@ -58,8 +58,8 @@ fn check(store: &StoreHandle, commits: u64) -> Result<(), Error> {
 }
 
 /// Bug: a flipped bit in a meta page aborted the process, opened an empty store, or was found only by the next flush, which
-/// may as well have written over pages in use.
-/// Mechanism: the look before LMDB maps its file believed everything but magic, version, page size and length.
+/// might also have overwritten used pages.
+/// Mechanism: the check before LMDB maps its file trusted everything except magic, version, page size and length.
 /// Fix: it checks flags, transactions and roots of both pages against each other and against the pages they name.
 #[test]
 fn a_flipped_bit_in_a_meta_page_is_noticed_at_open_or_harmless() {
@@ -69,7 +69,7 @@ fn a_flipped_bit_in_a_meta_page_is_noticed_at_open_or_harmless() {
     (1..=COMMITS).for_each(|n| commit(&store, n));
     store.close().unwrap();
     let bytes = std::fs::read(sound.join("state/data.mdb")).unwrap();
-    // Magic and version, the records of both trees, last page and transaction; addresses and sizes mean nothing.
+    // Magic and version, the records of both trees, last page and transaction; addresses and sizes have no meaning.
     let fields = [16..24, 40..48, 80..96, 112..152];
     let mut noticed = 0;
     for (page, offset) in (0..2).flat_map(|page| fields.iter().cloned().flatten().map(move |offset| (page, offset))) {
@@ -96,8 +96,8 @@ fn a_flipped_bit_in_a_meta_page_is_noticed_at_open_or_harmless() {
     assert!(noticed > 400, "{noticed}");
 }
 
-/// Bug: a store on a full device ended the process (SIGBUS) when it was made or opened, or read by more than before.
-/// Mechanism: LMDB makes its table of readers by setting a length and maps it; touching a page without blocks needs room.
+/// Bug: a store on a full device ended the process (SIGBUS) when it was made or opened, or read by more readers than before.
+/// Mechanism: LMDB makes its table of readers by setting a length and maps it; touching a page without blocks needs space.
 /// Fix: the blocks are written before.
 #[cfg(unix)]
 #[test]
@@ -111,7 +111,7 @@ fn the_lock_file_has_blocks_of_its_own() {
         assert!(file.blocks() * 512 >= file.len(), "{} blocks for {} bytes", file.blocks(), file.len());
         assert!(file.len() >= 1_023 * 64);
         store.close().unwrap();
-        // An older version has left one without.
+        // An older version has left one without blocks.
         let sparse = std::fs::File::create(dir.path().join("state/lock.mdb")).unwrap();
         sparse.set_len(file.len()).unwrap();
     }

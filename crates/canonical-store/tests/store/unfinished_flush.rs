@@ -1,6 +1,7 @@
-//! Bug: a store that was killed between two parts of a flush was called damaged ("keys of an unknown collection"), and for ever when the collection was
-//! dropped before the next flush. Mechanism: the keys of a new collection come with the first parts, its catalogue entry with the last; a collection that was
-//! made and dropped between two flushes was taken for one of which nothing was written. Fix: the record of an unfinished flush counts for both.
+//! Bug: a store that was killed between two parts of a flush was judged damaged ("keys of an unknown collection"), and for ever
+//! when the collection was dropped before the next flush. Mechanism: the keys of a new collection come with the first parts,
+//! its catalogue entry with the last; a collection that was made and dropped between two flushes was assumed to have nothing
+//! written. Fix: the record of an unfinished flush covers both.
 
 use std::{path::Path, sync::Arc};
 
@@ -26,7 +27,7 @@ fn flush(store: &Store) {
     while store.step().unwrap() {}
 }
 
-/// A store, as a kill leaves it behind the first part of a flush that makes a collection.
+/// The store that a kill leaves after the first part of a flush that makes a collection.
 fn killed_between_parts(dir: &Path) {
     let (whole, killed) = (dir.join("whole"), dir.join("killed"));
     let store = open(&whole);

@@ -1,4 +1,4 @@
-//! Iterating over a log that goes on meanwhile.
+//! Iterating over a log that may grow during the iteration.
 
 use std::{collections::VecDeque, ops::ControlFlow};
 
@@ -8,10 +8,10 @@ use ledgerstone_vfs::FileError;
 use super::OwnedLog;
 use crate::{Direction, Error, Result};
 
-/// Bytes of events that are read ahead.
+/// Bytes of events to read ahead.
 const PAGE_BYTES: usize = 64 * 1024;
 
-/// An event as it is handed out.
+/// An event with its own memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Its id.
@@ -22,15 +22,15 @@ pub struct Event {
     pub bytes: Vec<u8>,
 }
 
-/// Visits events in the order of their ids, as many as there were when it began. Ends after the first error: what was
-/// trimmed before it was reached is [`crate::Error::Trimmed`].
+/// Visits the events that existed at the beginning, in the order of their ids. Ends after the first error:
+/// [`crate::Error::Trimmed`] if events were trimmed before they were reached.
 #[derive(Debug)]
 pub struct Events<'l> {
     log: &'l OwnedLog,
     next_id: u64,
     end_id: u64,
     page: VecDeque<Event>,
-    /// Comes behind what could be read before it.
+    /// Returned after the events that were read before it.
     failure: Option<Error>,
 }
 
@@ -44,7 +44,7 @@ impl<'l> Events<'l> {
         let (mut room, page, mut is_short) = (PAGE_BYTES, &mut self.page, false);
         self.log.read(self.next_id, self.end_id, Direction::Forward, &mut |id, timestamp_ms, payload| {
             let Some(bytes) = copied(payload) else {
-                // What fits comes first.
+                // Events that fit are returned first.
                 is_short = page.is_empty();
                 return ControlFlow::Break(());
             };

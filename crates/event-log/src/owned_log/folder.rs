@@ -1,4 +1,4 @@
-//! What a log's folder holds before it has an identity.
+//! The content of a log's folder before it has an identity.
 
 use std::path::Path;
 
@@ -6,10 +6,10 @@ use ledgerstone_vfs::{OwnedFolder, Unfinished, Vfs};
 
 use crate::{Result, remains::remains_of_events};
 
-/// Looks at a folder without an identity: an attempt that may be finished, or nothing of ours.
+/// Judges a folder without an identity: an attempt that may be finished, or nothing of ours.
 ///
 /// # Errors
-/// [`Error::Corrupt`](crate::Error::Corrupt) for data, [`Error::Foreign`](crate::Error::Foreign) for a file that is in the way.
+/// [`Error::Corrupt`](crate::Error::Corrupt) for data, [`Error::Foreign`](crate::Error::Foreign) for a foreign file with one of our names.
 pub(crate) fn judge_unfinished(vfs: &dyn Vfs, dir: &Path) -> Result<Option<Unfinished>> {
     let folder = OwnedFolder::of_log(vfs, dir);
     folder.judge_unfinished(|making| {

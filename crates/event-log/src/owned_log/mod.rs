@@ -1,11 +1,11 @@
-//! A log on its own: an [`EventLog`] with a folder that it owns, a lock, an identity, a clock and a durability.
+//! A log on its own: an [`EventLog`] with a folder, a lock, an identity, a clock and a durability.
 //!
 //! ```text
-//! LOCK, LOCK.owner, IDENTITY, CLEAN   as every folder that one process owns has them (`vfs/src/owned_folder`)
+//! LOCK, LOCK.owner, IDENTITY, CLEAN   as in every folder that one process owns (`vfs/src/owned_folder`)
 //! horizon                             how far it was trimmed
 //! events-*.log                        its segments
 //! ```
-//! Appending never waits for trimming, reading for neither.
+//! Appending never waits for trimming; reading waits for neither.
 
 mod events;
 mod folder;
@@ -39,19 +39,18 @@ pub use verification::{LogReport, LogVerification};
 /// What opening found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovery {
-    /// What no checksum vouched for at the end, after a kill or a power cut. It was cut; a log opened for reading only
-    /// leaves it where it is.
+    /// The unverified end after a kill or a power cut. It was cut; a log opened for reading only leaves it unchanged.
     pub torn: Option<TornTail>,
     /// Whether the log had been closed.
     pub was_closed: bool,
 }
 
-/// The log in numbers: exact at any time, also right after a crash, and O(1).
+/// The figures of the log: exact at any time, also right after a crash, and O(1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OwnedLogStats {
     /// Events that can be read.
     pub event_count: u64,
-    /// The first of them; without events the id that the next one will have.
+    /// The first of them; without events the id of the next one.
     pub oldest_event_id: u64,
     /// The last of them; without events the one before the next.
     pub newest_event_id: u64,
@@ -61,21 +60,21 @@ pub struct OwnedLogStats {
     pub file_count: u64,
 }
 
-/// An open log of its own. Any number of threads may read while one appends and another trims.
+/// An open log on its own. Any number of threads may read while one appends and another trims.
 #[derive(Debug)]
 pub struct OwnedLog {
     vfs: Arc<dyn Vfs>,
     clock: Arc<dyn Clock>,
     dir: PathBuf,
     log_id: StoreId,
-    /// As it was found or made; an archive need not have one.
+    /// As found or made; an archive may have none.
     identity: Option<Identity>,
     options: OwnedLogOptions,
     recovery: Recovery,
     log: Arc<EventLog>,
-    /// Read by whoever changes files, written by whoever closes.
+    /// Read-locked by calls that change files, write-locked by `close`.
     life: RwLock<Life>,
-    /// The last timestamp in milliseconds; held while appending.
+    /// The last timestamp in milliseconds; locked while appending.
     last_timestamp_ms: Mutex<u64>,
     retention_clock: RetentionClock,
     last_mark: LastMark,
@@ -83,14 +82,14 @@ pub struct OwnedLog {
     closed: AtomicBool,
 }
 
-/// What ends with closing.
+/// Ends when the log is closed.
 #[derive(Debug)]
 struct Life {
     lock: Option<FolderLock>,
 }
 
 impl OwnedLog {
-    /// Appends the event that gets `id`; back when it is at the log's durability.
+    /// Appends the event with the id `id`; returns when it has reached the log's durability.
     ///
     /// # Errors
     /// As [`OwnedLog::append_batch_with_ids`].
@@ -98,13 +97,13 @@ impl OwnedLog {
         self.append_batch_with_ids(id, &[bytes])
     }
 
-    /// Appends events that get the ids from `first_id` on, all with the time of now; back when they are at the log's
+    /// Appends events with the ids from `first_id` on, all with the current time; returns when they have reached the log's
     /// durability.
     ///
     /// # Errors
-    /// [`Error::EventIdGap`] unless `first_id` continues the log, [`Error::Limit`]: nothing was appended.
-    /// [`Error::NoSpace`]: [`OwnedLog::next_event_id`] tells how many of the events were; it heals when there is space.
-    /// Every other failure poisons.
+    /// [`Error::EventIdGap`] unless `first_id` continues the log, [`Error::Limit`]: nothing was appended. [`Error::NoSpace`]:
+    /// [`OwnedLog::next_event_id`] shows how many of the events were appended; it heals when there is space. Every other
+    /// failure poisons.
     pub fn append_batch_with_ids(&self, first_id: u64, events: &[impl AsRef<[u8]>]) -> Result<()> {
         let _life = self.writing()?;
         self.check_batch(first_id, events)?;
@@ -125,7 +124,7 @@ impl OwnedLog {
             self.log.check_in_place()?;
         }
         if self.log.stats().segments != files_before {
-            // The events are appended. What keeps the old ones from going is told by whoever meets it next.
+            // The events are appended. A failure to trim the old ones is reported by the next call that meets it.
             let _ = self.retain();
         }
         Ok(())
@@ -157,7 +156,7 @@ impl OwnedLog {
         self.log.delete_range(start, end)
     }
 
-    /// As [`EventLog::rotate`]; then looks at what is to be kept.
+    /// As [`EventLog::rotate`]; then applies retention.
     pub fn rotate(&self) -> Result<Option<PathBuf>> {
         let _life = self.writing()?;
         self.log.rotate()?;
@@ -165,13 +164,13 @@ impl OwnedLog {
         Ok(self.log.newest_closed())
     }
 
-    /// Takes away what the log's policy does not want kept any more; how many events that were.
+    /// Trims the events that the log's policy no longer keeps; returns how many.
     pub fn apply_retention(&self) -> Result<u64> {
         let _life = self.writing()?;
         self.retain()
     }
 
-    /// The id below which retention wants events gone; `None`: nothing.
+    /// The id below which retention trims events; `None`: nothing to trim.
     fn horizon(&self) -> Option<u64> {
         let max_age_ms = self.options.retention.max_age_ms.unwrap_or(u64::MAX);
         let now_ms = self.retention_clock.now_ms(&*self.clock, max_age_ms);
@@ -191,13 +190,13 @@ impl OwnedLog {
         self.log.get(id)
     }
 
-    /// The same, with the event where it was read.
+    /// The same, but `take` gets the event in the read buffer.
     pub fn get_with<R>(&self, id: u64, take: impl FnOnce(u64, &[u8]) -> R) -> Result<Option<R>> {
         self.check_open()?;
         self.log.get_with(id, take)
     }
 
-    /// As [`EventLog::read`]: pages that are taken by a visitor, in either direction.
+    /// As [`EventLog::read`], in either direction.
     pub fn read(&self, from: u64, to: u64, direction: Direction, visit: &mut Visit<'_>) -> Result<()> {
         self.check_open()?;
         self.log.read(from, to, direction, visit)
@@ -216,7 +215,7 @@ impl OwnedLog {
         self.log.read_ahead(from, to, direction, first_bytes, visit)
     }
 
-    /// The events from `start` (0: the oldest) up to but not including `end` (`None`: to the end as it is now).
+    /// The events from `start` (0: the oldest) up to but not including `end` (`None`: the current end).
     pub fn iter_range(&self, start: u64, end: Option<u64>) -> Events<'_> {
         Events::new(self, start, end.unwrap_or(u64::MAX))
     }
@@ -244,7 +243,7 @@ impl OwnedLog {
         self.log.checksum_of(segment)
     }
 
-    /// As [`EventLog::verify`], the log's small files included.
+    /// As [`EventLog::verify`], including the log's small files.
     pub fn verify(&self, found: &mut dyn FnMut(Damage), cancelled: &dyn Fn() -> bool) -> Result<Verified> {
         self.check_open()?;
         self.verify_records(found);
@@ -252,7 +251,7 @@ impl OwnedLog {
         Ok(self.log.verify(found, cancelled))
     }
 
-    /// The identity, and the mark of a clean close where there is one.
+    /// The identity, and the clean mark if there is one.
     fn verify_records(&self, found: &mut dyn FnMut(Damage)) {
         let folder = self.folder();
         let damage = |kind, file, what: String| Damage { kind, file, offset: Some(0), what };
@@ -287,7 +286,7 @@ impl OwnedLog {
         self.log.next_event_id()
     }
 
-    /// The first event; without events the id that the next one will have.
+    /// The first event; without events the id of the next one.
     pub fn oldest_event_id(&self) -> u64 {
         self.log.oldest_event_id()
     }
@@ -297,7 +296,7 @@ impl OwnedLog {
         self.next_event_id().saturating_sub(1)
     }
 
-    /// The log in numbers.
+    /// The figures of the log.
     pub fn stats(&self) -> OwnedLogStats {
         let stats = self.log.stats();
         OwnedLogStats {
@@ -309,7 +308,7 @@ impl OwnedLog {
         }
     }
 
-    /// Who the log is.
+    /// The id of the log.
     pub const fn id(&self) -> StoreId {
         self.log_id
     }
@@ -324,7 +323,7 @@ impl OwnedLog {
         &self.recovery
     }
 
-    /// Flushes, says on disk that the log was closed, and gives the lock back, whatever happens. A second time it does
+    /// Flushes, records on disk that the log was closed, and releases the lock, also after a failure. A second call does
     /// nothing.
     ///
     /// # Errors
@@ -343,13 +342,13 @@ impl OwnedLog {
 
     fn finish(&self) -> Result<()> {
         self.log.sync()?;
-        // Also when nothing was left to be flushed: a mark in a folder that nobody finds again says nothing.
+        // Checked also when nothing was left to flush: a mark in a folder that cannot be found again is worthless.
         self.vfs.check_in_place().map_err(|error| Error::Poisoned(Arc::new(error.into())))?;
         if self.last_mark.still_stands() {
             return Ok(());
         }
         match self.log.rest() {
-            // The next opening reads a segment through.
+            // The next opening reads the whole segment.
             Err(error) if error.can_heal() => {}
             done => done?,
         }
@@ -365,7 +364,7 @@ impl OwnedLog {
         if self.closed.load(Ordering::Acquire) { Err(Error::Closed) } else { Ok(()) }
     }
 
-    /// Held while files change: closing waits for it. Takes the mark of the last close away, durably, before the first change.
+    /// Held while files change: closing waits for it. Durably removes the mark of the last close before the first change.
     fn writing(&self) -> Result<RwLockReadGuard<'_, Life>> {
         let life = self.life.read();
         self.check_open()?;
@@ -373,7 +372,7 @@ impl OwnedLog {
             self.last_mark.forget(self.folder()).map_err(|NotForgotten { error, is_fatal }| {
                 let error = Error::from(error);
                 if is_fatal {
-                    // What is pending in the folder may never become durable now (I5).
+                    // Pending names in the folder may never become durable now (I5).
                     self.log.poison(error.clone());
                 }
                 error

@@ -1,4 +1,4 @@
-//! Opens a log on its own: it looks at everything and judges it, and only then changes files.
+//! Opens a log on its own: reads and judges everything, and only then changes files.
 
 use std::{
     path::Path,
@@ -18,14 +18,14 @@ use crate::{
     recovery::{holds_events, owner_of_segments, scan},
 };
 
-/// What a log stands on.
+/// The environment of a log.
 #[derive(Clone, Debug)]
 pub struct Ground {
-    /// Where its files are.
+    /// The file system that holds its files.
     pub vfs: Arc<dyn Vfs>,
     /// Where its timestamps come from.
     pub clock: Arc<dyn Clock>,
-    /// Who a log is that is made.
+    /// Makes the id of a new log.
     pub new_id: fn(&dyn Vfs) -> StoreId,
 }
 
@@ -37,11 +37,11 @@ impl Ground {
 }
 
 impl OwnedLog {
-    /// Opens the log in the folder `dir`, as `options` say. Blocks.
+    /// Opens the log in the folder `dir` with `options`. Blocks.
     ///
     /// # Errors
     /// [`Error::Locked`] when it is open elsewhere, in this process or another; [`Error::NotFound`]; [`Error::Corrupt`] for
-    /// damage that is no torn tail, which after a clean close is any; [`Error::Format`]; [`Error::InvalidArgument`] for an
+    /// damage other than a torn tail (after a clean close, for any); [`Error::Format`]; [`Error::InvalidArgument`] for an
     /// option out of range; [`Error::FileSystem`]; [`Error::Io`], [`Error::NoSpace`].
     pub fn open(ground: &Ground, dir: &Path, options: OwnedLogOptions) -> Result<Self> {
         options.check()?;
@@ -80,7 +80,7 @@ struct Opened {
 impl Opener<'_> {
     fn prepare_folder(&self) -> Result<()> {
         let (vfs, dir) = (&*self.ground.vfs, self.dir);
-        // Reading changes nothing and locks nothing, so it may.
+        // Reading changes nothing and locks nothing, so it is always allowed.
         self.folder().check_file_system(self.options.allow_network_file_system)?;
         if self.options.opening == Opening::CreateOrOpen {
             vfs.create_dir_all(dir)?;
@@ -90,7 +90,7 @@ impl Opener<'_> {
         Ok(())
     }
 
-    /// `around`: the files around the folder too.
+    /// `around`: the file system around the folder.
     fn for_writing(&self, around: &dyn Vfs) -> Result<Opened> {
         let (vfs, dir) = (&*self.ground.vfs, self.dir);
         let folder = self.folder();
@@ -105,7 +105,7 @@ impl Opener<'_> {
         let lock = folder.lock()?;
         let identity = folder.identity()?;
         let unfinished = if identity.is_none() { judge_unfinished(vfs, dir)? } else { None };
-        // From here on the folder is known to be ours, or nobody's.
+        // From here on the folder is known to be ours or unowned.
         let lock = Some(folder.announce(lock, &*self.ground.clock)?);
         let Some(identity) = identity else {
             return Ok(Opened { lock, ..self.make(unfinished)? });
@@ -114,10 +114,10 @@ impl Opener<'_> {
         let mark = folder.clean_mark(log_id)?;
         let mut scan = scan(&self.ground.vfs, dir, log_id)?;
         self.judge(&scan, &identity, mark)?;
-        // Everything has passed. From here on files are changed.
+        // All checks have passed. From here on files are changed.
         match mark {
             Some(mark) => scan.was_closed_at(mark.next_event_id),
-            // A process may have died between giving a name and flushing the folder.
+            // A process may have died after it named a file and before it flushed the folder.
             None => vfs.sync_dir(dir)?,
         }
         let recovery = Recovery { torn: scan.torn().cloned(), was_closed: mark.is_some() };
@@ -130,7 +130,7 @@ impl Opener<'_> {
         OwnedFolder::of_log(&*self.ground.vfs, self.dir)
     }
 
-    /// A log is made once: its identity is prepared first, and gets its name when the folder is complete.
+    /// Makes the log: the identity is prepared first, and gets its name when the folder is complete.
     fn make(&self, unfinished: Option<Unfinished>) -> Result<Opened> {
         let (vfs, dir) = (&self.ground.vfs, self.dir);
         if self.options.opening == Opening::Existing {
@@ -157,7 +157,7 @@ impl Opener<'_> {
         Ok(Opened { log, log_id, identity: Some(identity), recovery, last_mark, lock: None })
     }
 
-    /// What was promised must be there: from the horizon, or from the first id if there is none, to where the log was closed.
+    /// Checks that the promised events exist: from the horizon, or from the first id without one, to where the log was closed.
     fn judge(&self, scan: &Scan, identity: &Identity, mark: Option<CleanMark>) -> Result<()> {
         if scan.horizon == HorizonFile::Damaged {
             return Err(self.corrupt(HORIZON_NAME, "the horizon file is damaged"));

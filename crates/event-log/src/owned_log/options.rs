@@ -1,4 +1,4 @@
-//! How a log on its own is opened and kept.
+//! The options of a log on its own.
 
 use ledgerstone_format::{Durability, compression::Compression};
 
@@ -7,36 +7,36 @@ use crate::{
     frame::{MAX_EVENT_BYTES, MAX_EVENT_ID},
 };
 
-/// What is to be done with the folder.
+/// How to open the folder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Opening {
-    /// Writes and reads; a log is made where there is none.
+    /// Writes and reads; makes a log if there is none.
     #[default]
     CreateOrOpen,
-    /// Writes and reads; [`Error::NotFound`] where there is no log.
+    /// Writes and reads; [`Error::NotFound`] if there is no log.
     Existing,
-    /// Reads whatever run of segments is in the folder and changes nothing: takes no lock, cuts nothing. For archives.
+    /// Reads any contiguous segments in the folder and changes nothing: takes no lock, cuts nothing. For archives.
     ReadOnly,
 }
 
 /// The options of [`crate::OwnedLog::open`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnedLogOptions {
-    /// What is to be done with the folder.
+    /// How to open the folder.
     pub opening: Opening,
     /// A segment is closed before its frames would exceed this; from 16 KiB to 1 TiB. 64 MiB by default.
     pub segment_bytes: u64,
     /// Larger events are refused; from 1 byte to 1 GiB. 16 MiB by default.
     pub max_event_bytes: u64,
-    /// The first id of a log that is made; 1 by default. One that is there keeps its ids.
+    /// The first id of a new log; 1 by default. An existing one keeps its ids.
     pub first_event_id: u64,
-    /// What has become of an event when its append returns. Nothing is kept back in memory, so `Applied` is `Written`.
+    /// The level of an event when its append returns. No events are buffered in memory, so `Applied` is `Written`.
     pub durability: Durability,
-    /// How frames are stored that become smaller by it.
+    /// Compression for frames that become smaller by it.
     pub compression: Compression,
-    /// What is kept; looked at when the log is opened and whenever a segment is closed.
+    /// Which events to keep; applied when the log is opened and whenever a segment is closed.
     pub retention: RetentionPolicy,
-    /// Whether a log may be written on a file system that other machines share, where a lock may not be seen and a flush may
+    /// Whether a log may be written on a file system that other machines share, where they may not see the lock and a flush may
     /// not reach a device. Not by default.
     pub allow_network_file_system: bool,
 }

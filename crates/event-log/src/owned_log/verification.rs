@@ -1,4 +1,4 @@
-//! Verifying a log on its own thread.
+//! Verifying a log on a separate thread.
 
 use std::sync::Arc;
 
@@ -8,19 +8,19 @@ use ledgerstone_vfs::{FileError, NotBegun, Plan, Verification};
 use super::OwnedLog;
 use crate::{Error, Result, Verified};
 
-/// What a verification has found.
+/// The result of a verification.
 #[derive(Clone, Debug, Default)]
 pub struct LogReport {
-    /// The first damages, in the order in which they were found.
+    /// The first damages, in the order of discovery.
     pub damages: Vec<Damage>,
     /// Damages beyond the first [`LogReport::MAX_DAMAGES`].
     pub omitted: u64,
-    /// How much was looked at.
+    /// How much was checked.
     pub verified: Verified,
 }
 
 impl LogReport {
-    /// Damages that are listed; the others are counted.
+    /// The maximum number of listed damages; the others are only counted.
     pub const MAX_DAMAGES: usize = 1_000;
 
     fn add(&mut self, damage: Damage) {
@@ -32,14 +32,14 @@ impl LogReport {
     }
 }
 
-/// A verification of a log under way, or its outcome: [`Error::Closed`] once it was ended.
+/// A verification of a log under way, or its outcome: [`Error::Closed`] if it was cancelled.
 pub type LogVerification = Verification<Result<LogReport>>;
 
 impl OwnedLog {
-    /// Begins to [`verify`](Self::verify) on its own thread. Closing the log ends it, and waits for that.
+    /// Starts to [`verify`](Self::verify) on a separate thread. Closing the log cancels it, and waits for its end.
     ///
     /// # Errors
-    /// [`Error::Closed`]; [`Error::Io`] when there is no thread to be had.
+    /// [`Error::Closed`]; [`Error::Io`] when no thread could be started.
     pub fn start_verification(self: &Arc<Self>) -> Result<LogVerification> {
         self.check_open()?;
         let log = Arc::clone(self);

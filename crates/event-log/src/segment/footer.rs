@@ -1,12 +1,12 @@
 //! The end of a sealed segment: the sparse index and, in the file's last bytes, the footer that describes both.
 //!
 //! ```text
-//! index  on the first page behind the frames: (id u64, offset u64, timestamp u64) * entries
+//! index  on the first page after the frames: (id u64, offset u64, timestamp u64) * entries
 //! footer 0 magic "LGST-EVF" | 8 index offset u64 | 16 index entries u32 | 20 index crc32c u32 | 24 first id u64 | 32 next id u64
 //!        | 40 first timestamp u64 | 48 last timestamp u64 | 56 frames' end u64 | 64 frames u64 | 72 zero u32 | 76 crc32c u32
 //! ```
-//! Both checksums are seeded with the salt and the part's offset, as a frame's is. A footer that does not verify, or does
-//! not fit its file, is treated as missing.
+//! Both checksums are seeded with the salt and the part's offset, as a frame's is. A footer that does not verify, or does not
+//! fit its file, counts as missing.
 
 use ledgerstone_format::{ByteReader, PAGE_BYTES, align_up, checksum::crc32c_append};
 use ledgerstone_vfs::VfsFile;
@@ -19,14 +19,14 @@ use crate::{Result, frame::Place};
 
 const MAGIC: &[u8; 8] = b"LGST-EVF";
 pub(crate) const FOOTER_BYTES: usize = 80;
-/// Of an index that is read at once: whole entries.
+/// Bytes of an index per read: whole entries.
 const PIECE_BYTES: u64 = 40_000 * INDEX_ENTRY_BYTES;
-/// Where its checksum is, and that of the index.
+/// The offset of its checksum, and of the index's.
 pub(crate) const CRC_OFFSET: usize = 76;
 #[cfg(feature = "planted-faults")]
 pub(crate) const INDEX_CRC_OFFSET: usize = 20;
 
-/// What a footer says. Whoever holds one has verified it.
+/// A verified footer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Footer {
     pub(crate) index_offset: u64,
@@ -39,7 +39,7 @@ pub(crate) struct Footer {
 }
 
 impl Footer {
-    /// The bytes that seal a segment with this index: to be written at the returned footer's `index_offset`.
+    /// The bytes that seal a segment with this index: write them at the returned footer's `index_offset`.
     pub(crate) fn seal(header: &SegmentHeader, index: &SegmentIndex) -> (Self, Vec<u8>) {
         let mut bytes = index.encode();
         let end = index.end();
@@ -57,7 +57,7 @@ impl Footer {
         (footer, bytes)
     }
 
-    /// The length of the file that ends with this footer.
+    /// The length of a file that ends with this footer.
     pub(crate) fn file_bytes(&self) -> u64 {
         let index_bytes = u64::from(self.index_entries) * INDEX_ENTRY_BYTES;
         self.index_offset.saturating_add(index_bytes).saturating_add(FOOTER_BYTES as u64)
@@ -79,7 +79,7 @@ impl Footer {
         bytes
     }
 
-    /// Reads the footer of a file of `file_len` bytes; `None`: there is none to be trusted.
+    /// Reads the footer of a file of `file_len` bytes; `None`: there is no trustworthy one.
     pub(crate) fn read(file: &dyn VfsFile, file_len: u64, header: &SegmentHeader) -> Result<Option<Self>> {
         let Some(offset) = file_len.checked_sub(FOOTER_BYTES as u64) else { return Ok(None) };
         if offset <= SEGMENT_HEADER_BYTES {
@@ -107,7 +107,7 @@ impl Footer {
         let fits = reader.u32()? == crc
             && first_id == header.first_id
             && next_id > first_id
-            // Each frame has an event at least, and each entry of the index is a frame.
+            // Each frame has at least one event, and each entry of the index is a frame.
             && (u64::from(index_entries).max(1)..=next_id - first_id).contains(&frames)
             && timestamp_ms >= first_timestamp_ms
             && frames_end > SEGMENT_HEADER_BYTES

@@ -1,13 +1,13 @@
-//! The first page of a segment: whose it is and which ids follow.
+//! The first page of a segment: its store and its first id.
 //!
 //! ```text
 //! 0 magic "LGST-EVT" | 8 format u16 | 10 zero u16 | 12 store id 16 bytes | 28 first id u64 | 36 salt u64 | 44 crc32c u32
 //! 48 begun u64 | 56 crc32c u32 of bytes 0..56 | zeros to 4096
 //! ```
-//! Begun is what the wall clock showed, in ms: a witness beside the events' timestamps, which never go back. Where it does not
-//! verify, as in segments of before, it is not known.
+//! `begun` is the wall time in ms: a witness besides the events' timestamps, which never go back. If its checksum is wrong, as
+//! in segments of earlier versions, it is unknown.
 //!
-//! It is durable before the file gets its name: a segment without a header is damaged.
+//! The header is durable before the file gets its name: a segment without a header is damaged.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use ledgerstone_vfs::{OpenHow, Vfs, VfsFile};
 
 use crate::{Error, Result};
 
-/// Frames start behind the header's page.
+/// Frames start after the header's page.
 pub(crate) const SEGMENT_HEADER_BYTES: u64 = PAGE_BYTES;
 const MAGIC: &[u8; 8] = b"LGST-EVT";
 const FORMAT: u16 = 1;
@@ -28,15 +28,15 @@ pub(crate) const ALL_FIELD_BYTES: usize = 60;
 pub(crate) struct SegmentHeader {
     pub(crate) store_id: StoreId,
     pub(crate) first_id: u64,
-    /// Goes into every checksum of the segment.
+    /// Part of every checksum of the segment.
     pub(crate) salt: u64,
-    /// What the wall clock showed when the segment was begun, in ms; 0 where that is not known.
+    /// The wall time when the segment was begun, in ms; 0 if unknown.
     pub(crate) begun_ms: u64,
 }
 
 impl SegmentHeader {
-    /// A header for a new segment. The salt differs between stores, segments, and histories that part at a timestamp, and
-    /// is the same whenever the same history is written again, so that a simulation replays byte for byte.
+    /// A header for a new segment. The salt differs between stores, segments, and histories that diverge at a timestamp. It is
+    /// the same whenever the same history is written again, so that a simulation replays byte for byte.
     pub(crate) fn new(store_id: StoreId, first_id: u64, timestamp_ms: u64) -> Self {
         let (low, high) = store_id.as_bytes().split_at(8);
         let salt = [low, high].into_iter().fold(mix(first_id) ^ mix(!timestamp_ms), |salt, half| {
@@ -45,7 +45,7 @@ impl SegmentHeader {
         Self { store_id, first_id, salt, begun_ms: 0 }
     }
 
-    /// The same, begun when the wall clock showed that.
+    /// The same, begun at this wall time.
     pub(crate) const fn begun_at(self, begun_ms: u64) -> Self {
         Self { begun_ms, ..self }
     }
@@ -68,14 +68,14 @@ impl SegmentHeader {
         page
     }
 
-    /// Reads the header of `file`. `Ok(None)`: there is none that verifies.
+    /// Reads the header of `file`. `Ok(None)`: none verifies.
     pub(crate) fn read(file: &dyn VfsFile) -> Result<Option<Self>> {
         let mut bytes = [0; ALL_FIELD_BYTES];
         let read = file.read_full_at(&mut bytes, 0)?;
         Self::decode(bytes.get(..read).unwrap_or_default(), file.path())
     }
 
-    /// The header of the file at `path` and the file's length; `None` when it is no segment.
+    /// The header and the length of the file at `path`; `None` when it is no segment.
     pub(crate) fn at(vfs: &dyn Vfs, path: &Path) -> Result<Option<(Self, u64)>> {
         let file = vfs.open(path, OpenHow::Read)?;
         let len = file.len()?;
@@ -87,7 +87,7 @@ impl SegmentHeader {
         if reader.array() != Some(*MAGIC) {
             return Ok(None);
         }
-        // A newer format may look different from here on, its checksum included.
+        // A newer format may differ from here on, including its checksum.
         match reader.u16() {
             None => return Ok(None),
             Some(FORMAT) => {}

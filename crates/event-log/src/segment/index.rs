@@ -1,28 +1,29 @@
 //! The sparse index of a segment: where a reader starts for an id or a timestamp.
 //!
-//! It divides the frames into blocks: small ones, such as appends of single events leave, share a block of about
-//! [`STRIDE_BYTES`], any other is a block of its own. A read takes whole blocks, so one bounded read finds any event. Entries ascend strictly; the first one is the segment's first frame.
+//! It divides the frames into blocks: small frames, as appends of single events make, share a block of about [`STRIDE_BYTES`];
+//! any other frame is a block by itself. A read takes whole blocks, so one bounded read finds any event. Entries ascend
+//! strictly; the first one is the segment's first frame.
 
 use ledgerstone_format::ByteReader;
 
 use super::header::SEGMENT_HEADER_BYTES;
 use crate::frame::FrameFacts;
 
-/// Blocks start at least this far apart, unless the events of a frame take as much.
+/// Blocks start at least this far apart, unless the events of a frame take that much.
 const STRIDE_BYTES: u64 = 2 * 1024;
 /// Bytes of one entry in a sealed segment: id u64, offset u64, timestamp u64.
 pub(crate) const INDEX_ENTRY_BYTES: u64 = 24;
 
-/// The start of a block: the first event of a frame. As the end of an index: where the next frame's event would be.
+/// The start of a block: the first event of a frame. As the end of an index: the place of the next frame's event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct IndexEntry {
     pub(crate) id: u64,
     pub(crate) offset: u64,
-    /// Of that event; at the end of an index, of the last event.
+    /// The timestamp of that event; at the end of an index, of the last event.
     pub(crate) timestamp_ms: u64,
 }
 
-/// A run of whole blocks to read at once.
+/// Consecutive whole blocks, for one read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) first_id: u64,
@@ -33,12 +34,12 @@ pub(crate) struct Span {
     pub(crate) end_offset: u64,
 }
 
-/// Where to look for a timestamp.
+/// Where to search for a timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TimeSearch {
     /// This event is the first at or after it.
     Id(u64),
-    /// It is in this block, or it is the first event behind it.
+    /// It is in this block, or it is the first event after it.
     Block(Span),
 }
 
@@ -58,7 +59,7 @@ impl SegmentIndex {
         Self { entries: Vec::new(), end, frames: 0, last_frame_is_block: false }
     }
 
-    /// Adds the frame behind the last one.
+    /// Adds the frame after the last one.
     pub(crate) fn push(&mut self, frame: &FrameFacts) {
         let large = frame.raw_bytes >= STRIDE_BYTES;
         let apart = self.entries.last().is_none_or(|last| frame.offset.saturating_sub(last.offset) >= STRIDE_BYTES);
@@ -87,7 +88,7 @@ impl SegmentIndex {
         &self.entries
     }
 
-    /// The block that holds `id`, and those behind it up to `limit_bytes` that hold ids below `end_id`.
+    /// The block that holds `id`, and those after it up to `limit_bytes` that hold ids below `end_id`.
     pub(crate) fn span_from(&self, id: u64, end_id: u64, limit_bytes: u64) -> Option<Span> {
         let first = self.block_of(id)?;
         let start = *self.entries.get(first)?;
@@ -128,8 +129,8 @@ impl SegmentIndex {
         Some(TimeSearch::Block(span(*self.entries.get(block)?, self.entry(later))))
     }
 
-    /// Where the block would be if all held the same number of events, and from there in steps that double: in a large log each
-    /// entry that a search looks at is in memory that no cache has, and most frames are alike.
+    /// Starts where the block would be if all blocks held equally many events, and moves from there in doubling steps: in a
+    /// large log each entry that a search reads is a cache miss, and most frames are similar.
     fn block_of(&self, id: u64) -> Option<usize> {
         let first_id = self.entries.first()?.id;
         if id < first_id || id >= self.end.id {
@@ -155,14 +156,14 @@ impl SegmentIndex {
         self.entries.get(block).copied().unwrap_or(self.end)
     }
 
-    /// The entries as a sealed segment stores them.
+    /// The entries as stored in a sealed segment.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let fields = self.entries.iter().flat_map(|entry| [entry.id, entry.offset, entry.timestamp_ms]);
         fields.flat_map(u64::to_le_bytes).collect()
     }
 
-    /// The entries in `bytes`, added to those before them; `None` when they cannot follow. Whoever gives them piece by piece takes
-    /// no more memory than there is of a sound index.
+    /// Appends the entries in `bytes` to those before them; `None` when they cannot follow. A caller that decodes piece by
+    /// piece takes no more memory than the sound part of an index.
     pub(crate) fn decode_piece(entries: &mut Vec<IndexEntry>, first_id: u64, bytes: &[u8]) -> Option<()> {
         let mut reader = ByteReader::new(bytes);
         while reader.remaining() > 0 {
@@ -191,7 +192,7 @@ impl IndexEntry {
     }
 }
 
-/// Which of `count` equal parts of `whole` the place `part` is in; the first one where that cannot be told.
+/// Which of `count` equal parts of `whole` contains the position `part`; the first one if that is undefined.
 fn proportion(part: u64, whole: u64, count: usize) -> usize {
     let place = part.checked_mul(count as u64).map_or(0, |product| product / whole.max(1));
     usize::try_from(place).unwrap_or(usize::MAX).min(count.saturating_sub(1))

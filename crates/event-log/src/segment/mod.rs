@@ -1,6 +1,6 @@
 //! One segment file: a header page, frames, and once sealed a sparse index and a footer.
 //!
-//! A segment's place in the log is its first id, which its name and its header both carry.
+//! A segment's place in the log is its first id, which is in its name and in its header.
 
 pub(crate) mod footer;
 pub(crate) mod header;
@@ -22,7 +22,7 @@ use footer::Footer;
 use header::SegmentHeader;
 use index::{IndexEntry, SegmentIndex};
 
-/// What the log knows about one of its segments. Replaced, not changed, when the segment is sealed or cut.
+/// What the log knows about a segment. Replaced, not changed, when the segment is sealed or cut.
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub(crate) path: PathBuf,
@@ -33,9 +33,9 @@ pub(crate) struct Segment {
 /// Where the index of a segment is.
 #[derive(Debug)]
 pub(crate) enum Body {
-    /// In the file, described by a verified footer; loaded when somebody reads.
+    /// In the file, described by a verified footer; loaded when a reader needs it.
     Sealed(Footer),
-    /// In memory: the active segment, and one whose footer was damaged and which was scanned instead.
+    /// In memory: for the active segment, and for one that was scanned because its footer was damaged.
     Indexed(RwLock<SegmentIndex>),
 }
 
@@ -52,7 +52,7 @@ impl Segment {
         }
     }
 
-    /// The length of its file as far as it is known without asking: exact unless the footer was damaged.
+    /// The length of its file as known without a system call: exact unless the footer was damaged.
     pub(crate) fn known_bytes(&self) -> u64 {
         match &self.body {
             Body::Sealed(footer) => footer.file_bytes(),
@@ -60,7 +60,7 @@ impl Segment {
         }
     }
 
-    /// The end of its frames: the id after its last event, the offset behind its last frame, the last timestamp.
+    /// The end of its frames: the id after its last event, the offset after its last frame, the last timestamp.
     pub(crate) fn end(&self) -> IndexEntry {
         match &self.body {
             Body::Sealed(footer) => footer.end,
@@ -77,7 +77,7 @@ pub(crate) fn segment_name(first_id: u64) -> String {
     format!("{PREFIX}{first_id:020}{SUFFIX}")
 }
 
-/// The first id in a segment's name; `None` for every other file.
+/// The first id in a segment's name; `None` for any other file.
 pub(crate) fn parse_segment_name(name: &OsStr) -> Option<u64> {
     let digits = name.to_str()?.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
     let canonical = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());

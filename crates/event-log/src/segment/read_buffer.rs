@@ -1,18 +1,17 @@
-//! The memory that blocks are read into: one for each thread, used again for each read, so that a read neither asks for
-//! memory nor clears it.
+//! The memory for reading blocks: one buffer per thread, reused for each read, so that a read neither allocates nor clears memory.
 
 use std::{cell::Cell, ops::Deref};
 
-/// What a single large event has taken beyond this is given back.
+/// Memory beyond this, needed by a single large event, is freed.
 const KEPT_BYTES: usize = 512 * 1024;
-/// A block begins with a line of the processor's cache: the kernel copies a page there a twentieth faster than beside it.
+/// A block begins at a cache line of the processor: the kernel copies a page there a twentieth faster.
 const LINE_BYTES: usize = 64;
 
 thread_local! {
     static BUFFER: Cell<ReadBuffer> = const { Cell::new(ReadBuffer::new()) };
 }
 
-/// Bytes of a block, and the memory that they take.
+/// The bytes of a block, and their memory.
 #[derive(Debug)]
 pub(crate) struct ReadBuffer {
     memory: Vec<u8>,
@@ -25,7 +24,7 @@ impl ReadBuffer {
         Self { memory: Vec::new(), start: 0, len: 0 }
     }
 
-    /// Becomes `len` bytes, whose content is anything; `None` when there is no memory for so many.
+    /// Resizes it to `len` bytes of undefined content; `None` when there is no memory for them.
     pub(crate) fn resize(&mut self, len: usize) -> Option<&mut [u8]> {
         let taken = len.saturating_add(LINE_BYTES);
         if self.memory.len() < taken {
@@ -45,7 +44,7 @@ impl Deref for ReadBuffer {
     }
 }
 
-/// Runs `read` with this thread's buffer, whose content is anything. A reading inside of a reading has one of its own.
+/// Runs `read` with this thread's buffer, whose content is undefined. A nested read gets a separate buffer.
 pub(crate) fn with_read_buffer<R>(read: impl FnOnce(&mut ReadBuffer) -> R) -> R {
     let mut buffer = BUFFER.replace(ReadBuffer::new());
     let result = read(&mut buffer);

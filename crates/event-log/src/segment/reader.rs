@@ -1,4 +1,4 @@
-//! Reads blocks of one segment through a handle of its own, and verifies every frame on the way.
+//! Reads blocks of one segment through a separate handle, and verifies every frame it returns.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::{
     frame::{FRAME_ALIGNMENT, Frame, Place},
 };
 
-/// Longer than any block: one frame of the largest event, or small ones up to the next entry, and what is read ahead.
+/// Longer than any block: one frame of the largest event, or small ones up to the next entry, plus what is read ahead.
 const MAX_BLOCK_BYTES: usize = (1 << 30) + (64 << 20);
 
 /// A segment, opened for reading.
@@ -25,12 +25,12 @@ const MAX_BLOCK_BYTES: usize = (1 << 30) + (64 << 20);
 pub(crate) struct SegmentReader {
     segment: Arc<Segment>,
     file: Arc<dyn VfsFile>,
-    /// The index of a sealed segment; that of any other is the segment's own.
+    /// The index of a sealed segment; any other segment has its index in memory.
     stored_index: Option<SegmentIndex>,
 }
 
 impl SegmentReader {
-    /// Opens the file of `segment` and loads its index if that is stored in it.
+    /// Opens the file of `segment` and loads its index if the file stores it.
     pub(crate) fn open(vfs: &dyn Vfs, segment: Arc<Segment>) -> Result<Self> {
         let file = vfs.open(&segment.path, OpenHow::Read)?;
         let stored_index = match &segment.body {
@@ -44,13 +44,13 @@ impl SegmentReader {
         &self.segment
     }
 
-    /// Memory that its stored index takes.
+    /// The memory of its stored index.
     pub(crate) fn index_bytes(&self) -> u64 {
         let entries = self.stored_index.as_ref().map_or(0, |index| index.entries().len());
         INDEX_ENTRY_BYTES.saturating_mul(entries as u64)
     }
 
-    /// Asks the index. The active segment's is locked meanwhile: no I/O in `ask`.
+    /// Calls `ask` with the index. The active segment's index is locked during the call: no I/O in `ask`.
     pub(crate) fn with_index<R>(&self, ask: impl FnOnce(&SegmentIndex) -> Option<R>) -> Option<R> {
         match (&self.stored_index, &self.segment.body) {
             (Some(index), _) => ask(index),
@@ -59,7 +59,7 @@ impl SegmentReader {
         }
     }
 
-    /// Replaces `buffer` by the bytes of `span`, in one read.
+    /// Fills `buffer` with the bytes of `span`, in one read.
     pub(crate) fn load(&self, span: Span, buffer: &mut ReadBuffer) -> Result<()> {
         let len = span.end_offset.saturating_sub(span.offset);
         let len = usize::try_from(len).ok().filter(|len| *len <= MAX_BLOCK_BYTES);
@@ -68,7 +68,7 @@ impl SegmentReader {
         let buffer = buffer.resize(len).ok_or_else(no_memory)?;
         let read = self.file.read_full_at(buffer, span.offset)?;
         let missing = buffer.get_mut(read..).unwrap_or_default();
-        // A last frame is whole without its padding.
+        // The last frame may lack its padding.
         if missing.len() as u64 >= FRAME_ALIGNMENT {
             return Err(self.corrupt(span.offset, "the file ends within its frames"));
         }
@@ -114,8 +114,8 @@ impl SegmentReader {
     }
 }
 
-/// The index of a segment with that footer. Where the stored one is damaged, or has just been taken away because the log goes on, the
-/// frames are read: the footer was verified, so they must reach its end.
+/// The index of a segment with this footer. If the stored one is damaged, or has just been removed because the log continues,
+/// the frames are read: the footer was verified, so they must reach its end.
 pub(super) fn stored_index(file: &dyn VfsFile, header: &SegmentHeader, footer: &Footer) -> Result<SegmentIndex> {
     if let Some(index) = footer.read_index(file, header)? {
         return Ok(index);

@@ -1,5 +1,5 @@
-//! The segments that were read last, opened: a handle and, for a sealed one, its index. The handles are bounded together with
-//! those of the whole process, the indexes here.
+//! The most recently read segments, open: a handle and, for a sealed one, its index. The process bounds the handles, this cache
+//! the indexes.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -12,17 +12,16 @@ use parking_lot::Mutex;
 use super::{Segment, reader::SegmentReader};
 use crate::Result;
 
-/// Memory for stored indexes: 24 bytes for about 4 KiB of frames, so that 10 GiB of segments stay at hand. One index is kept
-/// whatever its size.
+/// Memory for stored indexes: 24 bytes per about 4 KiB of frames, so that 10 GiB of segments fit. One index is kept whatever its size.
 const MAX_INDEX_BYTES: u64 = 64 << 20;
 
-/// Opened segments by their first ids.
+/// Open segments by their first ids.
 #[derive(Debug)]
 pub(crate) struct ReaderCache {
     shared: Arc<Shared>,
 }
 
-/// What the process may have closed.
+/// The readers that the process may close.
 #[derive(Debug, Default)]
 struct Shared {
     opened: Mutex<Opened>,
@@ -37,7 +36,7 @@ struct Opened {
 #[derive(Debug)]
 struct Used {
     reader: Arc<SegmentReader>,
-    /// By the numbers of the process.
+    /// The number of its last use in the process.
     at: u64,
 }
 
@@ -82,12 +81,12 @@ impl ReaderCache {
         self.shared.opened.lock().find(segment)
     }
 
-    /// Closes the handle on a segment that goes away, once nobody is using it: an open file keeps its space.
+    /// Closes the handle of a segment that is being removed, once no reader uses it: an open file keeps its space.
     pub(crate) fn forget(&self, first_id: u64) {
         self.shared.opened.lock().remove(first_id);
     }
 
-    /// Closes all handles that nobody is using.
+    /// Closes all handles that no reader uses.
     pub(crate) fn clear(&self) {
         *self.shared.opened.lock() = Opened::default();
     }
@@ -96,7 +95,7 @@ impl ReaderCache {
 impl Opened {
     fn find(&mut self, segment: &Arc<Segment>) -> Option<Arc<SegmentReader>> {
         let used = self.readers.get_mut(&segment.first_id())?;
-        // What was opened while this segment was still the active one is of no more use.
+        // A reader opened while this segment was still the active one is outdated.
         if !Arc::ptr_eq(used.reader.segment(), segment) {
             return None;
         }
@@ -116,7 +115,7 @@ impl Opened {
         self.readers.insert(first_id, Used { reader, at: use_number() });
     }
 
-    /// When the one that was used longest ago was used, and its first id.
+    /// The number of the least recent use, and its first id.
     fn oldest(&self) -> Option<(u64, u64)> {
         self.readers.iter().map(|(first_id, used)| (used.at, *first_id)).min()
     }

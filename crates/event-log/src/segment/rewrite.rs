@@ -1,5 +1,5 @@
-//! A segment's file made anew, up to a place: written aside, flushed, put in place by one rename. What is kept is never written
-//! over, and a crash leaves the old file or the new one.
+//! Rewrites a segment's file up to an offset: writes it aside, flushes it, puts it in place by one rename. Kept bytes are never
+//! overwritten, and a crash leaves the old file or the new one.
 
 use std::path::Path;
 
@@ -8,11 +8,11 @@ use ledgerstone_vfs::{Aside, OpenHow, Vfs, VfsFile};
 use super::Segment;
 use crate::{Error, Result};
 
-/// Bytes copied at once.
+/// Bytes per copy.
 const COPY_BYTES: u64 = 256 * 1024;
 
 impl Segment {
-    /// Keeps of the file what is below `end_offset`, and puts `bytes` behind that.
+    /// Keeps the bytes of the file below `end_offset`, and puts `bytes` after them.
     pub(crate) fn rewrite(&self, vfs: &dyn Vfs, dir: &Path, end_offset: u64, bytes: &[u8]) -> Result<()> {
         Aside::fill_and_place(vfs, &self.path, |file| {
             copy(&*vfs.open(&self.path, OpenHow::Read)?, file, end_offset)?;

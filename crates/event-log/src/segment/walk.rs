@@ -1,4 +1,4 @@
-//! Reads the frames of a segment one after another without an index: at opening, and where an index is damaged.
+//! Reads the frames of a segment one after another without an index: at opening, and when an index is damaged.
 //!
 //! A frame follows the one before it at the next 8-aligned offset, or on the next page if a flush lay between them.
 
@@ -13,13 +13,13 @@ use crate::{
     frame::{FRAME_HEADER_BYTES, FRAME_HEADER_LEN, Frame, FrameFacts, FrameHeader, Place, verifies_before_zeros},
 };
 
-/// Bytes read at once.
+/// Bytes per read.
 const WINDOW_BYTES: u64 = 256 * 1024;
-/// How far behind the end a witness is looked for: beyond the largest event and what is written between two flushes. A file that is
-/// longer than that (sparse ones can be terabytes) is damaged, not torn.
+/// How far after the end a witness is searched: more than the largest event and the bytes between two flushes. A longer file
+/// (sparse ones can be terabytes) is damaged, not torn.
 const SEARCH_BYTES: u64 = 2 << 30;
 
-/// The two offsets at which the frame behind `end` may be.
+/// The two possible offsets of the frame after `end`.
 pub(crate) fn candidates(end: u64) -> impl Iterator<Item = u64> {
     let page = align_up(end, PAGE_BYTES);
     [Some(end), (page != end).then_some(page)].into_iter().flatten()
@@ -36,7 +36,7 @@ pub(crate) fn walk(file: &dyn VfsFile, header: &SegmentHeader, timestamp_ms: u64
     walk_upto(file, header, timestamp_ms, u64::MAX)
 }
 
-/// The same, no further than to a frame that ends at `end_offset`: more may be appended meanwhile.
+/// The same, but only up to a frame that ends at `end_offset`: more may be appended during the walk.
 pub(crate) fn walk_upto(
     file: &dyn VfsFile,
     header: &SegmentHeader,
@@ -65,12 +65,12 @@ pub(crate) fn walk_upto(
 }
 
 impl Walked {
-    /// Whether something behind the end proves that the event missing there had been flushed: then it is damage, otherwise
-    /// a torn tail. Frames of one unflushed batch prove nothing: a device may have stored any of them.
+    /// Whether anything after the end proves that the event missing there had been flushed: then it is damage, otherwise a torn
+    /// tail. Frames of one unflushed batch prove nothing: a device may have stored any of them.
     pub(crate) fn is_promised_further(&self, file: &dyn VfsFile, header: &SegmentHeader) -> Result<bool> {
         let (end, file_len) = (self.index.end(), file.len()?);
         let read = |buffer: &mut [u8], offset| {
-            // Cut since its length was taken: what is not there is no frame.
+            // The file was cut after its length was taken: missing bytes are no frame.
             let len = file.read_full_at(buffer, offset)?;
             buffer.get_mut(len..).unwrap_or_default().fill(0);
             Ok::<_, Error>(())
@@ -89,8 +89,8 @@ impl Walked {
         Ok(is_promised || searched < file_len)
     }
 
-    /// Whether a frame begins right behind the end that will verify once zeros follow it: what opening leaves of the page there
-    /// stays as it is, and the file that grows behind it reads as zeros until more is written.
+    /// Whether a frame begins right after the end that will verify once zeros follow it: opening leaves the rest of the page
+    /// unchanged, and the growing file after it reads as zeros until more is written.
     pub(crate) fn would_come_back(&self, file: &dyn VfsFile, header: &SegmentHeader) -> Result<bool> {
         let mut window = Window::new(file)?;
         let end = self.index.end();
@@ -99,7 +99,7 @@ impl Walked {
         Ok(verifies_before_zeros(bytes, end.id, Place { salt: header.salt, offset: end.offset }))
     }
 
-    /// The damage at the end of what could be read.
+    /// The damage at the end of the readable part.
     pub(crate) fn damage(&self, file: &dyn VfsFile) -> Result<Error> {
         let mut window = Window::new(file)?;
         let end = self.index.end().offset;
@@ -109,7 +109,7 @@ impl Walked {
         Ok(window.corrupt(offset, "a frame does not verify"))
     }
 
-    /// Bytes behind the last frame, if any of them is not zero: what a torn write left.
+    /// The number of bytes after the last frame, if any of them is not zero: the rest of a torn write.
     pub(crate) fn torn_bytes(&self, file: &dyn VfsFile) -> Result<u64> {
         let mut window = Window::new(file)?;
         let mut offset = self.index.end().offset;
@@ -125,7 +125,7 @@ impl Walked {
     }
 }
 
-/// A part of a file in memory, moved by what is asked of it.
+/// A window of a file in memory, moved as requested.
 #[derive(Debug)]
 struct Window<'f> {
     file: &'f dyn VfsFile,
@@ -146,7 +146,7 @@ impl<'f> Window<'f> {
             let wanted = len.max(WINDOW_BYTES).min(self.file_len - offset);
             let Ok(wanted) = usize::try_from(wanted) else { return Ok(None) };
             self.buffer.clear();
-            // By what a frame claims: not to be had is an error, not the end of the process.
+            // The frame claims this size: a failed allocation is an error and must not end the process.
             self.buffer.try_reserve(wanted).map_err(|_| FileError::no_memory("pread", self.file.path()))?;
             self.buffer.resize(wanted, 0);
             self.start = offset;

@@ -1,5 +1,5 @@
-//! The one segment that grows. Keeps the page rule: no page that holds flushed frames is written again, so a torn page can
-//! only hold what nobody was promised.
+//! The active segment. Keeps the page rule: no page that holds flushed frames is written again, so a torn page holds only bytes
+//! that were never promised.
 
 use std::{path::Path, sync::Arc};
 
@@ -27,14 +27,14 @@ pub(crate) struct SegmentWriter {
     segment: Arc<Segment>,
     end_offset: u64,
     file_len: u64,
-    /// The page of `end_offset` may hold flushed frames: the next frame starts behind it.
+    /// The page of `end_offset` may hold flushed frames: the next frame starts after it.
     page_is_flushed: bool,
     dirty: bool,
 }
 
 impl SegmentWriter {
-    /// Makes a segment without frames; `last_ms` is the timestamp of the last event before it. Written
-    /// aside, flushed, renamed, folder flushed: who finds the name finds the header, and both before the first frame.
+    /// Makes a segment without frames; `last_ms` is the timestamp of the last event before it. It is written aside, flushed and
+    /// renamed, and the folder flushed: a file with the name has its header, and both exist before the first frame.
     pub(crate) fn create(vfs: &dyn Vfs, dir: &Path, header: SegmentHeader, last_ms: u64) -> Result<Self, WriteFailure> {
         let path = dir.join(segment_name(header.first_id));
         Aside::fill_and_place(vfs, &path, |file| {
@@ -55,23 +55,23 @@ impl SegmentWriter {
         })
     }
 
-    /// Goes on with a segment that was scanned: cuts what lies behind its frames, in whole pages, and flushes it, since
-    /// what was read may have been in memory only.
+    /// Continues a scanned segment: cuts the bytes after its frames, in whole pages, and flushes it, since the scanned bytes
+    /// may have been in memory only.
     pub(crate) fn reopen(vfs: &dyn Vfs, segment: Arc<Segment>) -> Result<Self, WriteFailure> {
         let mut writer = Self::reopen_flushed(vfs, segment)?;
         writer.restore()?;
         Ok(writer)
     }
 
-    /// The same for a segment of which nothing needs to be cut, and everything was flushed.
+    /// The same for a segment that needs no cut and was flushed.
     pub(crate) fn reopen_flushed(vfs: &dyn Vfs, segment: Arc<Segment>) -> Result<Self, WriteFailure> {
         let file = vfs.open(&segment.path, OpenHow::ReadWrite)?;
         let (end_offset, file_len) = (segment.end().offset, file.len()?);
         Ok(Self { file, segment, end_offset, file_len, page_is_flushed: true, dirty: false })
     }
 
-    /// Goes on with a segment that has a footer: that is cut off, in whole pages, and the cut is flushed before anything is
-    /// written there, or frames could be followed by the footer of those before them.
+    /// Continues a segment that has a footer: the footer is cut off, in whole pages, and the cut is flushed before anything is
+    /// written there. Otherwise new frames could be followed by the footer of earlier ones.
     pub(crate) fn go_on(vfs: &dyn Vfs, closed: &Segment) -> Result<Self, WriteFailure> {
         let file = vfs.open(&closed.path, OpenHow::Read)?;
         let (path, header) = (closed.path.clone(), closed.header);
@@ -96,14 +96,14 @@ impl SegmentWriter {
         self.end_offset == SEGMENT_HEADER_BYTES
     }
 
-    /// Where the next frame may go.
+    /// Where the next frame may begin.
     pub(crate) fn next_place(&self) -> Place {
         let offset = if self.page_is_flushed { align_up(self.end_offset, PAGE_BYTES) } else { self.end_offset };
         Place { salt: self.segment.header.salt, offset }
     }
 
-    /// Writes frames that were encoded for where they go, [`Self::next_place`] or a little behind, in one write; then its index
-    /// may be asked for them.
+    /// Writes frames that were encoded for their places, [`Self::next_place`] or a little after, in one write; then adds them
+    /// to the index.
     pub(crate) fn write(&mut self, bytes: &[u8], frames: &[FrameFacts]) -> Result<(), WriteFailure> {
         let (Some(first), Some(last)) = (frames.first(), frames.last()) else { return Ok(()) };
         self.file.write_all_at(bytes, first.offset)?;
@@ -120,7 +120,7 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// One flush, if there is anything to flush.
+    /// Flushes once, if there is anything to flush.
     pub(crate) fn sync(&mut self) -> Result<(), WriteFailure> {
         if self.dirty {
             self.file.sync_data().map_err(WriteFailure::flush)?;
@@ -131,14 +131,14 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// What was written is worth something only where the next opening finds it. Otherwise a failure that poisons.
+    /// Written events count only where the next opening finds them. Otherwise a failure that poisons.
     pub(crate) fn check_in_place(&self) -> Result<(), WriteFailure> {
         self.file.check_in_place().map_err(WriteFailure::flush)
     }
 
-    /// Cuts what a failed write left behind the last whole frame, and flushes. Cutting within a page makes the file system
-    /// write that page, so a page with flushed frames keeps its left-overs: recovery has seen to it that they never verify,
-    /// whatever the file grows to.
+    /// Cuts what a failed write left after the last whole frame, and flushes. Cutting within a page makes the file system write
+    /// that page, so a page with flushed frames keeps its left-over bytes: recovery makes sure that they never verify, however
+    /// the file grows.
     pub(crate) fn restore(&mut self) -> Result<(), WriteFailure> {
         let keep = if self.page_is_flushed { align_up(self.end_offset, PAGE_BYTES) } else { self.end_offset };
         let len = self.file.len()?;
@@ -150,7 +150,7 @@ impl SegmentWriter {
         self.sync()
     }
 
-    /// Flushes the frames, writes index and footer on a fresh page, flushes again. On failure the segment stays active.
+    /// Flushes the frames, writes index and footer on a fresh page, flushes again. After a failure the segment stays active.
     pub(crate) fn seal(&mut self) -> Result<Arc<Segment>, WriteFailure> {
         self.sync()?;
         let Body::Indexed(index) = &self.segment.body else { return Ok(Arc::clone(&self.segment)) };

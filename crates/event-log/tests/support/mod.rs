@@ -1,4 +1,4 @@
-//! What the tests share: a log on a simulated disk, and events whose bytes follow from their id.
+//! Shared by the tests: a log on a simulated disk, and events whose bytes follow from their id.
 #![allow(dead_code, reason = "each test file uses a part")]
 #![allow(unreachable_pub, reason = "a module of each test")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -42,7 +42,7 @@ pub fn open(disk: &SimDisk, options: EventLogOptions, truncate_from: Option<u64>
     scan_of(disk)?.open(options, truncate_from)
 }
 
-/// An event whose bytes nobody else has: 8 bytes of its id, then a pattern.
+/// An event with unique bytes: 8 bytes of its id, then a pattern.
 pub fn event(id: u64, len: usize) -> Event {
     let bytes = id.to_le_bytes().into_iter().cycle().zip(0_u8..=255).map(|(id, n)| id ^ n);
     let bytes = bytes.cycle().take(len).collect();
@@ -54,7 +54,7 @@ pub fn append(log: &EventLog, events: &[Event]) -> Result<()> {
     log.append(&mut events.iter().map(|(timestamp_ms, bytes)| EventIn { timestamp_ms: *timestamp_ms, bytes }), first_id)
 }
 
-/// Appends events `next..next + count` of `len` bytes each; what was appended.
+/// Appends events `next..next + count` of `len` bytes each; returns them.
 pub fn append_made(log: &EventLog, count: u64, len: usize) -> Vec<Event> {
     let next = log.next_event_id();
     let events: Vec<Event> = (next..next + count).map(|id| event(id, len)).collect();
@@ -99,7 +99,7 @@ pub fn segments(disk: &SimDisk) -> Vec<PathBuf> {
     disk.list().into_iter().filter(|path| path.starts_with(dir())).collect()
 }
 
-/// The seeds to run: half of them known, half of them fresh, or those that the environment names.
+/// The seeds to run: half of them known, half of them fresh, or those named by the environment.
 pub fn seeds(default_count: u64) -> impl Iterator<Item = u64> {
     Seeds::new(default_count / 2, default_count - default_count / 2).iter()
 }
@@ -114,7 +114,7 @@ impl Numbers {
     }
 }
 
-/// Where the frames in the file of an active segment begin, and how long they are.
+/// Where the frames in the file of an active segment begin, and their lengths.
 pub fn frames(file: &[u8]) -> Vec<(usize, usize)> {
     let (mut at, mut found) = (4_096, Vec::new());
     while at + 44 <= file.len() {

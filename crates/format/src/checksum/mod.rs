@@ -10,7 +10,7 @@ pub fn crc32c(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes)
 }
 
-/// The checksum of what `crc` covers followed by `bytes`.
+/// The checksum of the concatenation: the bytes that `crc` covers, then `bytes`.
 pub fn crc32c_append(crc: u32, bytes: &[u8]) -> u32 {
     crc32c::crc32c_append(crc, bytes)
 }

@@ -1,34 +1,34 @@
-//! Looks through a stretch of a file for parts that carry their own checksum, whose places nobody knows. One pass verifies them
-//! all, however many there seem to be and however they overlap: the work depends on the length of the stretch alone, never on
-//! what somebody has stored there.
+//! Searches a stretch of a file for parts that carry their own checksum and whose places are unknown. One pass verifies all of
+//! them, however many there seem to be and however they overlap: the work depends on the length of the stretch alone, never on
+//! its contents.
 //!
-//! A part is verified without going over its bytes again: with `R(p)` the running checksum of the stretch up to `p`, a part over
-//! `a..b` that starts from `seed` has the checksum `crc` exactly when `R(b) = crc ^ shift(seed ^ R(a), b - a)`, all not inverted.
-//! So what a beginning claims is turned into what `R` must be at its end, and compared when the pass comes there.
+//! A part is verified without reading its bytes again. Let `R(p)` be the running checksum of the stretch up to `p`. A part over
+//! `a..b` that starts from `seed` has the checksum `crc` exactly when `R(b) = crc ^ shift(seed ^ R(a), b - a)`, all not
+//! inverted. So the claim at the beginning of a part gives the value that `R` must have at its end, and the pass compares them there.
 
 use std::{cmp::Reverse, collections::BinaryHeap, ops::ControlFlow, ops::Range};
 
 use super::{crc32c_append, shift::shift};
 
-/// Read at once.
+/// Bytes per read.
 const WINDOW_BYTES: usize = if cfg!(test) { 4096 } else { 1 << 20 };
-/// Claims that wait for their ends. Where more seem to begin, the pass is made again for the rest of them.
+/// Claims that wait for their ends. If more parts seem to begin, another pass looks for the rest.
 const WAITING: usize = if cfg!(test) { 32 } else { 1 << 20 };
-/// Parts begin at multiples of it.
+/// Parts begin at multiples of this.
 const ALIGN: usize = 8;
 /// Bytes of a part that its checksum does not cover: its length and the checksum itself.
 const UNCOVERED: u64 = 8;
 
-/// What the beginning of a part says of it.
+/// What the head of a part claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// Bytes of the part, from its beginning on. The checksum covers them from the eighth on.
+    /// Length of the part in bytes, from its beginning. The checksum covers them from the eighth on.
     pub length: u32,
-    /// The checksum of what is taken to stand before the covered bytes.
+    /// The checksum of the bytes that are assumed before the covered ones.
     pub seed: u32,
     /// The checksum that the part carries.
     pub crc: u32,
-    /// What whoever made the claim is told again when it has proved true.
+    /// Passed back to the caller when the claim proves true.
     pub tag: u64,
 }
 
@@ -38,21 +38,21 @@ impl Claim {
     }
 }
 
-/// What a search has cost.
+/// The cost of a search.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SearchCost {
-    /// How often something was read.
+    /// Number of reads.
     pub reads: u64,
-    /// Bytes that were read; each was checksummed once.
+    /// Bytes read; each was checksummed once.
     pub bytes: u64,
 }
 
-/// End, beginning, the state expected at the end, tag. `Reverse` makes a heap of it that gives the nearest end.
+/// End, beginning, the state expected at the end, tag. `Reverse` makes the heap yield the nearest end.
 type Waiting = BinaryHeap<Reverse<(u64, u64, u32, u64)>>;
 
-/// Tells `found` where in `range` parts begin and end that verify, by their ends, until it breaks off. `read` fills a buffer with
-/// what stands at an offset. `claim` looks at the bytes from a place on, at least `head_bytes` of them, and says what a part that
-/// begins there would be; only such that end within `range` count.
+/// Calls `found` with each part in `range` that verifies, in order of their ends, until it breaks off. `read` fills a buffer
+/// with the bytes at an offset. `claim` looks at the bytes from a place on, at least `head_bytes` of them, and says what part
+/// would begin there; only parts that end within `range` count.
 pub fn search_sealed<E>(
     range: Range<u64>,
     head_bytes: usize,
@@ -79,7 +79,7 @@ pub fn search_sealed<E>(
                 let claim = buffer.get(place * ALIGN..).and_then(|bytes| claim(at, bytes));
                 let Some(claim) = claim.filter(|claim| claim.fits(at, head_bytes, range.end)) else { continue };
                 if pass.is_full() {
-                    // What is kept is followed to its end; the next pass begins here.
+                    // Claims already kept are followed to their ends; the next pass begins here.
                     from = Some(at);
                     break;
                 }
@@ -88,7 +88,7 @@ pub fn search_sealed<E>(
                 }
                 pass.wait_for(at, claim);
             }
-            // The last places of a window are looked at again with what follows them.
+            // The last places of a window are looked at again together with the bytes after them.
             let next = if is_last { range.end } else { offset + (places * ALIGN) as u64 };
             if pass.go(next, offset, &buffer, &mut found).is_break() {
                 return Ok(cost);
@@ -108,13 +108,13 @@ struct Pass {
 }
 
 impl Pass {
-    /// Whether no further claim can be kept, for want of memory too.
+    /// Whether no further claim can be kept, also for lack of memory.
     fn is_full(&mut self) -> bool {
         let waiting = self.waiting.len();
         waiting == WAITING || (waiting > 0 && self.waiting.try_reserve(1).is_err())
     }
 
-    /// Goes on to `upto`, stopping at each end that is waited for. `buffer` holds what stands from `offset` on.
+    /// Advances to `upto`, stopping at each end that a claim waits for. `buffer` holds the bytes from `offset` on.
     fn go(
         &mut self,
         upto: u64,
@@ -142,7 +142,7 @@ impl Pass {
         self.at = self.at.max(upto);
     }
 
-    /// A part begins at `begin`, and the pass stands where its checksum begins.
+    /// A part begins at `begin`; the pass is where its checksum begins.
     fn wait_for(&mut self, begin: u64, claim: Claim) {
         let covered = claim.length.saturating_sub(8);
         let expected = !claim.crc ^ shift(!claim.seed ^ self.state, covered);
@@ -160,7 +160,7 @@ mod tests {
     const HEAD_BYTES: usize = 16;
     const SEED: u32 = 0x1234_5678;
 
-    /// `length u32 | crc u32 | 7 u64 | …`: a part as the files have them, seeded with its length.
+    /// `length u32 | crc u32 | 7 u64 | …`: a part as in the files, seeded with its length.
     fn claim_at(bytes: &[u8]) -> Option<Claim> {
         let (length, crc) = (bytes[..4].try_into().unwrap(), bytes[4..8].try_into().unwrap());
         let is_head = bytes[8..16] == 7_u64.to_le_bytes();
@@ -231,10 +231,10 @@ mod tests {
             let (found, _) = search(&file, 0..40_000);
             let expected: Vec<_> = parts.iter().map(|(at, len)| *at as u64..(*at + *len) as u64).collect();
             assert_eq!(found, expected, "seed {seed}");
-            // A flipped bit anywhere in a part, and it is none.
+            // A flipped bit anywhere in a part makes it invalid.
             file[12_000] ^= 1 << (seed % 8);
             assert_eq!(search(&file, 0..40_000).0.len(), parts.len() - 1);
-            // One that reaches beyond the end of the stretch does not count.
+            // A part that reaches beyond the end of the stretch does not count.
             assert_eq!(search(&file, 16..37_015).0, [512..552, 20_000..20_016]);
         }
     }

@@ -1,5 +1,5 @@
-//! What zeros behind some bytes make of their checksum: multiplication by a power of x modulo the polynomial. With it the checksum
-//! of a part follows from those of two beginnings.
+//! How zeros after some bytes change their checksum: multiplication by a power of x modulo the polynomial. With it the checksum
+//! of a part follows from those of two prefixes.
 
 /// The polynomial of CRC-32C, its lowest coefficient in the highest bit.
 const POLYNOMIAL: u32 = 0x82F6_3B78;
@@ -18,7 +18,7 @@ const fn multiply(left: u32, mut right: u32) -> u32 {
     product
 }
 
-/// For each byte of a length the factors for its 256 values.
+/// For each byte of a length, the factors for its 256 values.
 static FACTORS: [[u32; 256]; 4] = {
     // x^8: a byte of zeros.
     let mut step = ONE >> 8;
@@ -42,7 +42,7 @@ static FACTORS: [[u32; 256]; 4] = {
     factors
 };
 
-/// The state `state` of a checksum (not inverted) behind `len` bytes of zeros.
+/// The checksum state `state` (not inverted) after `len` bytes of zeros.
 pub(super) fn shift(state: u32, len: u32) -> u32 {
     let mut shifted = state;
     for (factors, byte) in FACTORS.iter().zip(len.to_le_bytes()) {

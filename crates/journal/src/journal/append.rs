@@ -1,4 +1,4 @@
-//! A commit's way in: a place is reserved where failing is still allowed, then the frame is queued.
+//! How a commit enters the journal: a place is reserved while failing is still allowed, then the frame is queued.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -11,35 +11,35 @@ use crate::{
     pending_frames::Room, prepared_file::Pool,
 };
 
-/// How long a commit waits for a file on a device that does not keep up.
+/// How long a commit waits for a file on a slow device.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// What a copy of the tail takes beside header and frames: a page for what frees space, and what pages are not filled here and there.
+/// What a copy of the tail needs beside header and frames: a page for a frame that frees space, and the unfilled parts of pages.
 const COPY_PAGES: u64 = 4;
-/// How often it looks at the clock meanwhile.
+/// How often it checks the clock during the wait.
 const GLANCE: Duration = Duration::from_millis(20);
 
 /// What [`Journal::append`] made.
 #[derive(Clone, Debug)]
 pub struct Appended {
-    /// The frame, in memory for as long as somebody refers to it.
+    /// The frame, in memory for as long as something refers to it.
     pub frame: Frame,
-    /// Behind the frame.
+    /// The place after the frame.
     pub position: Position,
 }
 
-/// Where the journal ends in memory.
+/// The end of the journal in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct End {
     /// The last seq appended, 0 before the first.
     pub seq: u64,
-    /// Behind its frame; `None` if this journal never had a frame.
+    /// The place after its frame; `None` if this journal never had a frame.
     pub position: Option<Position>,
 }
 
 impl Journal {
-    /// The same as [`reserve`](Self::reserve), for a frame that may not take the last room: some is left for those that seal,
-    /// or free space on a full device. Where no spare can be had there is left as much as a recovery will need, which gives up the
-    /// rest of the file for a copy of its tail.
+    /// As [`reserve`](Self::reserve), for a frame that may not take the last room: some is left for frames that seal, or free
+    /// space on a full device. If no spare can be prepared, as much is left as a recovery needs, which gives up the rest of the
+    /// file for a copy of its tail.
     pub fn reserve_and_leave_room(&self, frame_len: u64) -> Result<()> {
         let mut bytes = frame_len.saturating_add(self.options.left_room_bytes());
         let is_short = self.is_short.load(Ordering::Relaxed);
@@ -49,16 +49,16 @@ impl Journal {
         }
         let outcome = self.reserve(bytes);
         if is_short && matches!(outcome, Err(Error::NoSpace(_))) {
-            // What is durable needs no copy, once a later frame tells so.
+            // Durable frames need no copy, once a later frame records that they are durable.
             self.marks.want_durable(self.group.lock().last_seq());
             self.timing.write_now();
         }
         outcome
     }
 
-    /// Makes sure that a frame of `frame_len` bytes has a place, preparing a file here if none is ready. By the gate's
+    /// Makes sure that a frame of `frame_len` bytes has a place, preparing a file here if none is ready. Called by the gate's
     /// owner, before [`append`](Self::append). [`Error::NoSpace`] also while an earlier commit still waits for space;
-    /// [`Error::NotInTime`] when the device has not made a file within five seconds and the piece of it that was under way.
+    /// [`Error::NotInTime`] when the device has not made a file within five seconds plus the piece that was under way.
     pub fn reserve(&self, frame_len: u64) -> Result<()> {
         self.check_open()?;
         if self.starved.load(Ordering::Acquire)
@@ -103,7 +103,7 @@ impl Journal {
         }
     }
 
-    /// Begins a frame, as [`FrameBuilder::new`], in memory that it shares with others. By the gate's owner.
+    /// Begins a frame, as [`FrameBuilder::new`], in memory shared with other frames. Called by the gate's owner.
     pub fn frame<'a, E>(&self, kind: FrameKind, frame_bytes: u64, events: E) -> Result<FrameBuilder>
     where
         E: Iterator<Item = &'a [u8]> + Clone,
@@ -112,7 +112,7 @@ impl Journal {
         FrameBuilder::new_in(memory, kind, events)
     }
 
-    /// Gives a frame its place and queues it. Under the caller's commit lock, after [`reserve`](Self::reserve) of its
+    /// Gives a frame its place and queues it. Called under the caller's commit lock, after [`reserve`](Self::reserve) of its
     /// length; then it cannot fail. A breach of that is a defect: it poisons the store and nothing is appended.
     pub fn append(&self, builder: FrameBuilder, stamp: Stamp) -> Result<Appended> {
         let mut group = self.group.lock();
@@ -124,14 +124,14 @@ impl Journal {
             Err(what) => {
                 drop(group);
                 self.poison.set(Error::Internal(what));
-                // Announced by the thread: the caller holds a lock.
+                // The thread announces it: the caller holds a lock.
                 self.timing.write_now();
                 Err(Error::Internal(what))
             }
         }
     }
 
-    /// Calls the journal thread, soon, for what was appended. After [`append`](Self::append), outside the commit lock.
+    /// Wakes the journal thread, soon, for what was appended. Called after [`append`](Self::append), outside the commit lock.
     pub fn after_append(&self) {
         match self.pending_bytes.load(Ordering::Acquire) {
             0 => {}
@@ -140,7 +140,7 @@ impl Journal {
         }
     }
 
-    /// Where the journal ends, what is pending included.
+    /// The end of the journal, pending frames included.
     pub fn end(&self) -> End {
         let group = self.group.lock();
         End { seq: group.last_seq(), position: group.position() }

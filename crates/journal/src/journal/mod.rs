@@ -1,7 +1,7 @@
-//! The journal of one open store: where commits are appended, waited for and taken to the disk.
+//! The journal of one open store: commits are appended, awaited and written to disk here.
 //!
 //! Lock order: the caller's gate, the caller's commit lock, then the group; the I/O mutex, then the group. The group and the
-//! pool are innermost. Nobody waits for the I/O mutex while holding a commit lock. Listeners are called outside of all.
+//! pool are innermost. No thread waits for the I/O mutex while it holds a commit lock. Listeners are called outside all locks.
 
 mod append;
 mod shrinking;
@@ -40,7 +40,7 @@ use crate::{
 pub use append::{Appended, End};
 pub use waiting::Led;
 
-/// How long a write that failed for lack of space is left alone.
+/// How long after a lack of space a write is tried again.
 pub(crate) const SPACE_RETRY: Duration = Duration::from_millis(50);
 
 /// A write-ahead journal, shared as `Arc<Journal>`.
@@ -53,17 +53,17 @@ pub struct Journal {
     poison_announced: AtomicBool,
     pub(crate) group: Mutex<PendingFrames>,
     pending_bytes: AtomicU64,
-    /// How often a group with frames in it was taken, by whomever.
+    /// How often a non-empty group was taken, by any thread.
     groups_taken: AtomicU64,
     io: Mutex<Io>,
-    /// Held while spares are written and flushed: never taken on the way of a reader.
+    /// Held while spares are written and flushed; readers never take it.
     pub(crate) pool: Mutex<Pool>,
     pool_figures: Mutex<PoolFigures>,
-    /// What the figures say of it, for each commit to look at.
+    /// The flag of the pool's figures, for each commit to check.
     is_short: AtomicBool,
     marks: Watermarks,
     pub(crate) timing: GroupTiming,
-    /// Why writing waits for space, while it does.
+    /// The error while writing waits for space.
     no_space: Mutex<Option<FileError>>,
     starved: AtomicBool,
     listeners: Listeners,
@@ -72,7 +72,7 @@ pub struct Journal {
     closed: AtomicBool,
 }
 
-/// What a journal is made from: by `create` of nothing, by recovery of what it found.
+/// The parts of a journal: `create` starts from nothing, recovery from what it found.
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) vfs: Arc<dyn Vfs>,
@@ -117,7 +117,7 @@ impl Journal {
         })
     }
 
-    /// A journal for a new store: no frames yet. [`Error::Corrupt`] when a journal is there already.
+    /// A journal for a new store, without frames. [`Error::Corrupt`] when a journal exists already.
     pub fn create(
         vfs: Arc<dyn Vfs>,
         clock: Arc<dyn Clock>,
@@ -170,17 +170,17 @@ impl Journal {
         self.no_space.lock().clone()
     }
 
-    /// Whether something applied waits for space.
+    /// Whether applied commits wait for space.
     pub fn is_starved(&self) -> bool {
         self.starved.load(Ordering::Acquire)
     }
 
-    /// Tells `listener` of every advance from now on.
+    /// Calls `listener` on every advance from now on.
     pub fn add_listener(&self, listener: Arc<dyn Listener>) -> ListenerId {
         self.listeners.add(listener)
     }
 
-    /// A call that has begun already may still come.
+    /// A call that has already begun may still arrive.
     pub fn remove_listener(&self, id: ListenerId) {
         self.listeners.remove(id);
     }
@@ -197,7 +197,8 @@ impl Journal {
         self.thread.lock().is_some()
     }
 
-    /// Wakes whoever waits, once, after the store was poisoned. Whoever sets the shared [`Poison`] calls it, holding no lock.
+    /// Wakes all waiters, once, after the store was poisoned. The part that sets the shared [`Poison`] calls it, without
+    /// holding a lock.
     pub fn announce_poison(&self) {
         if self.poison.get().is_some() && !self.poison_announced.swap(true, Ordering::AcqRel) {
             self.timing.write_now();
@@ -223,7 +224,7 @@ impl Journal {
         if self.closed.load(Ordering::Acquire) { Err(Error::Closed) } else { Ok(()) }
     }
 
-    /// A failure of an operation on files: the fatal ones poison.
+    /// The result of an operation on files: fatal failures poison.
     fn judge<T>(&self, outcome: std::result::Result<T, Failure>) -> Result<T> {
         match outcome {
             Ok(value) => Ok(value),
@@ -235,8 +236,8 @@ impl Journal {
         }
     }
 
-    /// Everything that touches the disk for commits. Whatever fails or panics in here has poisoned the store before the
-    /// mutex is released; listeners are called after that.
+    /// Everything that touches the disk for commits. A failure or panic in here has poisoned the store before the mutex is
+    /// released; listeners are called after that.
     fn round(&self, mut io: MutexGuard<'_, Io>, flushing: Flushing) -> Result<Round> {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             self.poison.check()?;

@@ -1,8 +1,8 @@
-//! What a closed journal leaves on the disk: where it ended, and no more.
+//! What a closed journal leaves on disk: its end, and no more.
 //!
-//! Every frame is in the checkpoint, so a recovery needs the place behind the last one and nothing else. That place is the end of the
-//! newest file; or, where that is too large, the head of a file without frames that continues it. A crash between any two steps
-//! leaves files that open, and what fails leaves files that are larger than need be.
+//! Every frame is in the checkpoint, so a recovery needs only the place after the last one. That is the end of the newest file
+//! or, if that is too large, the head of a file without frames that continues it. A crash between any two steps leaves files
+//! that open; a failure leaves files that are larger than necessary.
 
 use ledgerstone_format::{PAGE_BYTES, align_up};
 use ledgerstone_vfs::{Aside, OpenHow, Vfs};
@@ -19,9 +19,9 @@ use crate::{
 };
 
 impl Journal {
-    /// Gives back what only an open journal needs: it then takes no more than its first file did, whatever it has been. After
-    /// [`close`](Self::close) without an error, when the checkpoint has every frame. What cannot be given back stays, which harms
-    /// nobody and is no error; a failed flush is one, and poison: names that come after it may never be stored (I5).
+    /// Frees what only an open journal needs: afterwards it takes no more than its first file did. Called after
+    /// [`close`](Self::close) without an error, when the checkpoint has every frame. Space that cannot be freed stays, which is
+    /// harmless and no error; a failed flush is one, and poison: names that come after it may never be stored (I5).
     pub fn shrink(&self) -> Result<()> {
         self.give_up_spares();
         if self.options.keep_bytes > 0 {
@@ -31,13 +31,13 @@ impl Journal {
             let pool = self.pool.lock();
             (pool.vfs(), pool.next_number())
         };
-        // No handle may hold a file that goes.
+        // No handle may keep a removed file.
         self.io.lock().let_go();
         let mut group = self.group.lock();
         let origin = group.origin_mut();
         origin.current = None;
         let shrunk = self.shrink_newest(&*vfs, origin, next_number);
-        // The newest file is all that a recovery needs. No flush: should an older one come back, it is as old as before.
+        // The newest file is all that a recovery needs. No flush: an older one that comes back is as old as before.
         let older = origin.files.len().saturating_sub(1);
         for file in origin.files.drain(..older) {
             let _ = vfs.remove_file(&journal_path(&self.dir, file.number));
@@ -60,7 +60,7 @@ impl Journal {
         let _ = remove_unfinished(&*pool.vfs(), &self.dir);
     }
 
-    /// Cuts the newest file behind its last frame, in whole pages; where that leaves too much, begins another one.
+    /// Cuts the newest file after its last frame, to whole pages; if that leaves too much, begins another one.
     fn shrink_newest(&self, vfs: &dyn Vfs, origin: &mut Origin, next_number: u64) -> std::result::Result<(), Failure> {
         let Some(newest) = origin.files.last_mut() else { return Ok(()) };
         let position = origin.position.filter(|position| position.file == newest.number);
@@ -69,7 +69,7 @@ impl Journal {
             return self.begin_anew(vfs, origin, next_number);
         }
         if len < newest.capacity {
-            // Needs no flush: what lies behind the last frame means nothing, whether it is still there or not.
+            // Needs no flush: the bytes after the last frame mean nothing, whether they remain or not.
             let file = vfs.open(&journal_path(&self.dir, newest.number), OpenHow::ReadWrite);
             file.and_then(|file| file.set_len(len)).map_err(Failure::refused)?;
             newest.capacity = len;
@@ -77,8 +77,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Makes a file without frames that continues the journal: it is flushed, has its name, and the folder is flushed, before any
-    /// other goes.
+    /// Makes a file without frames that continues the journal: it is flushed and named, and the folder flushed, before any
+    /// other file is removed.
     fn begin_anew(&self, vfs: &dyn Vfs, origin: &mut Origin, number: u64) -> std::result::Result<(), Failure> {
         let (store_id, first_seq, previous_crc) = (origin.store_id, origin.last_seq + 1, origin.last_crc);
         let mut header = FileHeader { store_id, number, first_seq, salt: 0, previous_crc };
@@ -92,7 +92,7 @@ impl Journal {
         let named =
             flushed.and_then(|()| aside.put_in_place(vfs, &journal_path(&self.dir, number)).map_err(Failure::refused));
         named.inspect_err(|_| {
-            // Best effort, as the next opening does the same.
+            // Best effort: the next opening does the same.
             let _ = vfs.remove_file(&unfinished);
         })?;
         vfs.sync_dir(&self.dir).map_err(Failure::of_flush)?;

@@ -1,4 +1,4 @@
-//! The journal's own work: rounds, spares, files that are needed no more, figures, the end.
+//! The journal's upkeep: rounds, spares, files that are no longer needed, figures, the end.
 
 use std::sync::atomic::Ordering;
 
@@ -6,12 +6,12 @@ use super::Journal;
 use crate::{JournalStats, Result, file_name::journal_path, prepared_file::Pool, writer::Flushing};
 
 impl Journal {
-    /// One round of the thread's work: what is pending is written, and flushed if somebody wants it; then, if there is no
-    /// spare, a piece of one is prepared, also while commits keep coming: rounds that only wrote would be of a frame or two
-    /// each and leave the committer to prepare its file. False: there was nothing to do, or it waits for space.
+    /// One round of the thread's work. Writes what is pending, and flushes it if a caller waits. Then, if there is no spare,
+    /// prepares a piece of one, also while commits keep coming: otherwise rounds would write only a frame or two each, and the
+    /// committer would have to prepare its file. False: there was nothing to do, or it waits for space.
     pub fn step(&self) -> Result<bool> {
         let round = self.round(self.io.lock(), Flushing::IfWanted)?;
-        // What space there is belongs to the commits that wait for it.
+        // Free space goes first to the commits that wait for it.
         if round.no_space.is_some() {
             return Ok(round.progress);
         }
@@ -41,8 +41,8 @@ impl Journal {
         self.pool.lock().is_low()
     }
 
-    /// Gives up the files that end at or below `upto_seq`: they become spares or are removed (I7). `upto_seq` must be
-    /// durable elsewhere, and no backup may need what is at or below it.
+    /// Gives up the files that end at or below `upto_seq`: they become spares or are removed (I7). `upto_seq` must be durable
+    /// elsewhere, and no backup may need anything at or below it.
     pub fn recycle(&self, upto_seq: u64) -> Result<()> {
         self.check_open()?;
         let released = self.group.lock().release(upto_seq, self.marks.durable(), self.options.keep_bytes);
@@ -64,7 +64,7 @@ impl Journal {
         Ok(())
     }
 
-    /// A moment's figures. Takes no lock that is held while the device works.
+    /// The current figures. Takes no lock that is held during device I/O.
     pub fn stats(&self) -> JournalStats {
         let mut stats = JournalStats::default();
         self.counters.fill(&mut stats);
@@ -81,15 +81,15 @@ impl Journal {
         stats
     }
 
-    /// Has the statistics show the pool as it is now.
+    /// Copies the current state of the pool into the statistics.
     pub(super) fn show(&self, pool: &Pool) {
         let figures = pool.figures();
         self.is_short.store(figures.is_short, Ordering::Relaxed);
         *self.pool_figures.lock() = figures;
     }
 
-    /// Writes and flushes what is pending, ends the thread and refuses everything from then on. Once poisoned, or when
-    /// space is lacking, it ends the thread too and says why not everything was kept.
+    /// Writes and flushes what is pending, ends the thread and refuses everything afterwards. When poisoned or out of space it
+    /// ends the thread too, and says why not everything was kept.
     pub fn close(&self) -> Result<()> {
         if self.closed.load(Ordering::Acquire) {
             return self.poison.check();

@@ -1,4 +1,4 @@
-//! Waiting for a level, and doing the work on the waiter's own thread where that is quicker.
+//! Waiting for a level, and doing the work on the waiter's thread where that is faster.
 
 use ledgerstone_format::Durability;
 
@@ -10,12 +10,12 @@ use crate::{Error, Result, writer::Flushing};
 pub enum Led {
     /// The seq is durable.
     Done,
-    /// Somebody else is at it, or space is lacking; the journal thread has been called.
+    /// Another thread is doing it, or space is lacking; the journal thread was woken.
     Busy,
 }
 
 impl Journal {
-    /// Somebody waits for `seq` to reach `level`: the thread is called at once.
+    /// A caller waits for `seq` to reach `level`: wakes the thread at once.
     pub fn want(&self, level: Durability, seq: u64) {
         if self.marks.reached(level, seq) {
             return;
@@ -26,8 +26,8 @@ impl Journal {
         self.timing.write_now();
     }
 
-    /// Waits until `seq` has reached `level`, doing the work on this thread if nobody else is at it. While space is
-    /// lacking it waits for that too.
+    /// Waits until `seq` has reached `level`; does the work on this thread if no other thread is doing it. Also waits while
+    /// space is lacking.
     pub fn wait(&self, level: Durability, seq: u64) -> Result<()> {
         if level == Durability::Durable && !self.marks.reached(level, seq) {
             self.marks.want_durable(seq);
@@ -45,7 +45,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Makes `seq` durable on this thread. Unlike in [`wait`](Self::wait) lack of space is an answer: [`Error::NoSpace`].
+    /// Makes `seq` durable on this thread. Unlike [`wait`](Self::wait), returns [`Error::NoSpace`] when space is lacking.
     pub fn flush_to(&self, seq: u64) -> Result<()> {
         if self.marks.reached(Durability::Durable, seq) {
             return Ok(());
@@ -60,7 +60,7 @@ impl Journal {
         }
     }
 
-    /// Makes `seq` durable on this thread if nobody else is at it; never blocks for the I/O mutex.
+    /// Makes `seq` durable on this thread if no other thread is doing it; never blocks for the I/O mutex.
     pub fn try_lead(&self, seq: u64) -> Result<Led> {
         if self.marks.reached(Durability::Durable, seq) {
             return Ok(Led::Done);
@@ -77,15 +77,15 @@ impl Journal {
         Ok(Led::Busy)
     }
 
-    /// Whether the device flushes fast enough to lead on a thread that has other things to do. False until measured.
+    /// Whether the device flushes fast enough for a thread with other work to lead. False until measured.
     pub fn flush_is_fast(&self) -> bool {
         self.counters.flush_is_fast()
     }
 
-    /// For the exit of the process: all that is pending is Written when this returns. Waits for at most one flush.
+    /// For the exit of the process: everything pending is Written when this returns. Waits for at most one flush.
     pub fn hand_over(&self) {
         if self.check_open().is_ok() {
-            // A failure has poisoned the store, and there is nobody left to tell.
+            // A failure has poisoned the store, and no caller is left to hear of it.
             let _ = self.round(self.io.lock(), Flushing::Never);
         }
     }

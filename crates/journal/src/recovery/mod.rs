@@ -1,8 +1,8 @@
-//! Reads the journal after an ending of any kind, and tells a torn tail from damage. Changes nothing (I10).
+//! Reads the journal after any kind of ending, and distinguishes a torn tail from damage. Changes nothing (I10).
 //!
-//! The walk begins behind the last frame that LMDB has, follows the chain of checksums from file to file, and ends at the
-//! first frame that is not there. What lies behind that break decides: if anything shows that the missing frame was durable,
-//! the journal is damaged; otherwise it was never promised.
+//! The scan begins after the last frame that LMDB has, follows the chain of checksums from file to file, and ends at the first
+//! missing frame. What follows that break decides: if anything shows that the missing frame was durable, the journal is
+//! damaged; otherwise the frame was never promised.
 
 mod torn_tail;
 
@@ -23,61 +23,61 @@ use crate::{
     reader::FileReader,
 };
 
-/// A place in the journal just behind a frame, with that frame's checksum.
+/// A place in the journal just after a frame, with that frame's checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The file's number.
     pub file: u64,
-    /// The first byte behind the frame.
+    /// The first byte after the frame.
     pub offset: u64,
     /// The checksum of the frame.
     pub crc: u32,
 }
 
-/// What others vouch for: LMDB, the mark of a clean close, the end of the event log.
+/// What other files prove: LMDB, the mark of a clean close, the end of the event log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Promise {
     /// The journal reaches at least this seq.
     pub seq: u64,
     /// The journal's next event id is at least this.
     pub next_event_id: u64,
-    /// The journal was closed at `seq`, and nothing was appended since: nothing needs to be looked for behind it.
+    /// The journal was closed at `seq`, and nothing was appended since: no need to search after it.
     pub is_end: bool,
 }
 
-/// Where to begin reading.
+/// Where to start reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScanFrom {
     /// The last seq that need not be read.
     pub applied_seq: u64,
     /// The event id that follows it.
     pub next_event_id: u64,
-    /// Behind the frame of `applied_seq`. `None`: the journal begins at `applied_seq + 1` (a store that never flushed a
-    /// frame, so `applied_seq` is 0 unless it was restored).
+    /// The place after the frame of `applied_seq`. `None`: the journal begins at `applied_seq + 1` (a store that never flushed
+    /// a frame, so `applied_seq` is 0 unless it was restored).
     pub position: Option<Position>,
-    /// What must be there.
+    /// What must exist.
     pub promised: Promise,
 }
 
-/// What the journal holds. Nothing has been changed yet; [`open`](Scan::open) does that.
+/// The content of the journal. Nothing has been changed yet; [`open`](Scan::open) does that.
 #[derive(Debug)]
 pub struct Scan {
-    /// The frames behind `applied_seq`, in order.
+    /// The frames after `applied_seq`, in order.
     pub frames: Vec<Frame>,
-    /// The last seq there is.
+    /// The last seq found.
     pub last_seq: u64,
     /// The event id that follows the last event.
     pub next_event_id: u64,
     /// When the last of `frames` was committed; 0 without frames.
     pub last_timestamp_ms: u64,
-    /// How many bytes behind the last frame belong to a torn tail.
+    /// How many bytes after the last frame belong to a torn tail.
     pub bytes_cut: u64,
-    /// Up to which seq the journal is known to have been durable.
+    /// The seq up to which the journal is known to be durable.
     pub durable_upto: u64,
     pub(crate) found: Found,
 }
 
-/// What [`Scan::open`] needs to know.
+/// The state for [`Scan::open`].
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) vfs: Arc<dyn Vfs>,
@@ -86,10 +86,10 @@ pub(crate) struct Found {
     pub(crate) folder: Folder,
     pub(crate) position: Option<Position>,
     pub(crate) last_crc: u32,
-    /// The frames that nobody has seen durable, and the checksum of the frame before them.
+    /// The frames not known to be durable, and the checksum of the frame before them.
     pub(crate) tail: Vec<Frame>,
     pub(crate) crc_before_tail: u32,
-    /// The file that continues the journal where the one of the position is gone: it stays, also without frames.
+    /// The file that continues the journal if the file of the position is gone: it stays, even without frames.
     pub(crate) anchor: Option<u64>,
 }
 
@@ -113,7 +113,7 @@ pub fn scan(vfs: Arc<dyn Vfs>, dir: &Path, store_id: StoreId, from: ScanFrom) ->
     Ok(Scan { frames, last_seq, next_event_id, last_timestamp_ms, bytes_cut, durable_upto, found })
 }
 
-/// Whether any file in use holds a frame that verifies: then a store was made here, whatever else is missing.
+/// Whether any file in use holds a valid frame: then a store was made here, whatever else is missing.
 pub fn holds_frames(vfs: &dyn Vfs, dir: &Path) -> Result<bool> {
     for file in Folder::read(vfs, dir)?.in_use {
         let mut reader = FileReader::open(vfs, &file.path)?;
@@ -124,7 +124,7 @@ pub fn holds_frames(vfs: &dyn Vfs, dir: &Path) -> Result<bool> {
     Ok(false)
 }
 
-/// Removes what was being made and never got its name.
+/// Removes files in the making.
 pub(crate) fn remove_unfinished(vfs: &dyn Vfs, dir: &Path) -> Result<()> {
     for name in [UNFINISHED_SPARE, UNFINISHED_TAIL] {
         remove_leftovers(vfs, &dir.join(name))?;
@@ -229,7 +229,7 @@ impl<'a> Walk<'a> {
         self.folder.in_use.get(index).map(|file| (index, file))
     }
 
-    /// Follows the chain to the first frame that is not there.
+    /// Follows the chain to the first missing frame.
     fn go(&mut self) -> Result<()> {
         loop {
             if let Some((index, next)) = self.next_file() {
@@ -250,7 +250,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The next frame of the chain: right behind the last one, or at the next page.
+    /// The next frame of the chain: right after the last one, or at the next page.
     fn next_frame(&mut self) -> Result<Option<(u64, Frame)>> {
         let Some((index, reader)) = &mut self.current else { return Ok(None) };
         let salt = self.folder.in_use.get(*index).map_or(0, |file| file.header.salt);
@@ -260,7 +260,7 @@ impl<'a> Walk<'a> {
                 Some(frame) if frame.seq() == self.next_seq && is_chained(frame.previous_crc(), self.crc) => {
                     return Ok(Some((offset, frame)));
                 }
-                // Nobody writes these places twice: two histories have met, or the position is not this file's.
+                // These places are never written twice: two histories have met, or the position belongs to another file.
                 Some(frame) if frame.seq() <= self.next_seq => {
                     let what = format!("the chain is broken: seq={} expected={}", frame.seq(), self.next_seq);
                     return Err(damaged(&reader.path(), offset, what));
@@ -297,7 +297,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Whether what names `previous_crc` follows the frame with the checksum `crc`.
+/// Whether a frame that names `previous_crc` follows the frame with the checksum `crc`.
 fn is_chained(previous_crc: u32, crc: u32) -> bool {
     previous_crc == crc || planted(PlantedFault::ChainUnchecked)
 }

@@ -1,7 +1,7 @@
-//! Tells a torn tail from damage: looks behind the first frame that is not there for anything that shows it was durable (I6).
+//! Distinguishes a torn tail from damage: searches after the first missing frame for anything that shows it was durable (I6).
 //!
-//! Witnesses are what others promise, a later file (begun only when everything before it was durable, I4), a later frame
-//! that had seen the missing one durable, and such frames in a file that lost its header.
+//! Witnesses are the promises of other files, a later file (begun only when everything before it was durable, I4), a later
+//! frame that had seen the missing one durable, and such frames in a file that lost its header.
 
 use std::ops::ControlFlow;
 
@@ -17,7 +17,7 @@ use crate::{
 };
 
 impl Walk<'_> {
-    /// Decides what the break is. Torn tail: how many bytes of it there are.
+    /// Judges the break. For a torn tail, returns its length in bytes.
     pub(super) fn judge_break(&mut self) -> Result<u64> {
         let missing = self.next_seq;
         let (path, offset) = match &self.current {
@@ -56,7 +56,7 @@ impl Walk<'_> {
         Ok(end.unwrap_or(offset).saturating_sub(offset))
     }
 
-    /// Looks for frames in the rest of the file, in one pass. `Err`: where one stands that shows the missing one was durable.
+    /// Searches the rest of the file for frames, in one pass. `Err`: the offset of one that shows the missing one was durable.
     /// `Ok`: where the torn tail ends.
     fn read_rest(&mut self) -> Result<std::result::Result<u64, u64>> {
         let (missing, crc, from, next_event_id) = (self.next_seq, self.crc, self.offset, self.next_event_id);
@@ -64,7 +64,7 @@ impl Walk<'_> {
         let salt = self.folder.in_use.get(*index).map_or(0, |file| file.header.salt);
         let (mut torn_end, mut whole_end) = (from, from);
         let mut witness = None;
-        // So many frames and events fit in between, each with a head or a length at least.
+        // At most this many frames and events fit in between: each has at least a head or a length.
         let comes_later = |at: u64, head: &FrameHead| {
             let (frames, events) = ((at - from) / HEAD_BYTES as u64, (at - from) / 4);
             head.seq.checked_sub(missing).is_some_and(|ahead| ahead <= frames)
@@ -90,9 +90,9 @@ impl Walk<'_> {
         Ok(witness.map_or(Ok(torn_end.max(whole_end)), Err))
     }
 
-    /// Whether a file that looks like a spare continues the journal with frames that were durable, so that only its header
-    /// was lost. Without the header's salt nothing verifies: what stands there must be chained to a frame that is there, and on from
-    /// frame to frame, up to one that saw the missing seq durable. Anything less is met by chance in what users store.
+    /// Whether a file that looks like a spare continues the journal with durable frames, so that only its header was lost.
+    /// Without the header's salt nothing verifies: its frames must be chained to a known frame, and from frame to frame, up to
+    /// one that saw the missing seq durable. A shorter chain can occur by chance in user data.
     fn is_hidden_continuation(&self, spare: &SpareFound) -> Result<bool> {
         let mut reader = FileReader::open(self.vfs, &spare.path)?;
         let Some(first) = reader.head_at(FRAMES_START)? else { return Ok(false) };
@@ -107,8 +107,8 @@ impl Walk<'_> {
         Ok(false)
     }
 
-    /// The checksum before the frame `seq`, if that is the missing one or was read. A file may begin with copies of the last frames, which
-    /// have other checksums than the frames that they are copies of.
+    /// The checksum before the frame `seq`, if that is the missing one or was read. A file may begin with copies of the last
+    /// frames, whose checksums differ from the originals'.
     fn crc_before(&self, seq: u64) -> Option<u32> {
         if seq == self.next_seq {
             return Some(self.crc);
@@ -117,7 +117,7 @@ impl Walk<'_> {
     }
 }
 
-/// What stands at `offset`, or on the page behind, with the structure of the frame `seq` that follows the checksum `crc`.
+/// The frame `seq` at `offset` or on the next page, by structure only, if it follows the checksum `crc`.
 fn next_chained(reader: &mut FileReader, offset: u64, seq: u64, crc: u32) -> Result<Option<(u64, FrameHead)>> {
     for at in [offset, align_up(offset, PAGE_BYTES)] {
         if let Some(head) = reader.head_at(at)?

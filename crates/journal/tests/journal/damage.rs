@@ -1,5 +1,5 @@
-//! Every truncation and a flip at every byte of a small journal: the right data or a typed error, never a panic, and never
-//! the silent loss of what a later frame saw durable.
+//! Every truncation of a small journal, and a flip at every byte: correct data or a typed error, never a panic, and never the
+//! silent loss of a frame that a later frame saw durable.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -28,7 +28,7 @@ fn five_durable_commits() -> Rig {
     rig
 }
 
-/// The answer must be right, and reach `at_least`, or be a typed error; whether it was one.
+/// The answer must be correct and reach `at_least`, or be a typed error; returns whether it was an error.
 fn check_answer(rig: &Rig, at_least: u64, context: &str) -> bool {
     match rig.scan() {
         Ok(scan) => {
@@ -61,7 +61,7 @@ fn a_flip_at_any_byte_is_noticed_or_harmless() {
             assert!(rig.disk.flip(&path, offset, mask));
         }
     }
-    // Of two headers and of the four frames with a witness, every byte.
+    // Every byte of two headers and of the four frames with a witness.
     assert_eq!(corrupt, 2 * 58 + 4 * rig.commits[0].build().encoded_len());
     rig.check(&rig.scan().unwrap(), 5).unwrap();
 }
@@ -85,7 +85,7 @@ fn a_truncation_at_any_length_is_noticed_or_leaves_a_right_prefix() {
     for (path, bytes) in journal_files(&rig) {
         for len in (0..bytes.len()).filter(|len| len % 4096 <= 256 || len % 97 == 0) {
             rig.disk.write_file(&path, &bytes[..len]);
-            // What is cut off takes its witnesses along, but a file that follows is one.
+            // A cut removes its witnesses too, but a following file is one.
             let witnessed = if path.ends_with(format!("journal-{:020}.wal", 2)) { 3 } else { 5 };
             check_answer(&rig, witnessed, &format!("{} cut at {len}", path.display()));
             if len % 8 == 0 {
@@ -114,7 +114,7 @@ fn garbage_in_any_sector_is_noticed_or_leaves_a_right_prefix() {
     }
 }
 
-/// The salt is in the header: without it no frame of the file verifies, yet they are there.
+/// The salt is in the header: without it no frame of the file verifies, although they exist.
 #[test]
 fn a_lost_header_does_not_hide_durable_frames() {
     for (from, to, fill) in [(0, 58, 0), (0, 512, 0xff), (0, 8, 0)] {
@@ -134,8 +134,9 @@ fn a_lost_header_does_not_hide_durable_frames() {
     }
 }
 
-/// Bug: after two kills, a bit in the header of the newest file was a torn tail, and commits that had been durable were gone. Mechanism: that file begins
-/// with copies of the last frames, so it was not found to continue those that are there. Fix: it may continue any frame that was read.
+/// Bug: after two kills, a flipped bit in the header of the newest file was judged a torn tail, and commits that had been
+/// durable were lost. Mechanism: that file begins with copies of the last frames, so it did not seem to continue the known
+/// ones. Fix: it may continue any frame that was read.
 #[test]
 fn a_lost_header_does_not_hide_durable_frames_behind_copies() {
     let mut rig = Rig::with(3, SMALLEST);

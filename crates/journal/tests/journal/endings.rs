@@ -45,7 +45,7 @@ fn a_killed_process_loses_nothing_that_was_written() {
     rig.move_to(rig.disk.crash(), bare);
     rig.reopen(7).unwrap();
     assert_eq!(rig.commits.len(), 7, "what was only applied is gone");
-    // What the page cache showed was copied and flushed before anything was served.
+    // Bytes of the page cache were copied and flushed before anything was served.
     rig.move_to(rig.disk.power_cut(), bare);
     rig.reopen(7).unwrap();
 }
@@ -68,8 +68,8 @@ fn frames_nobody_saw_durable_move_into_a_file_of_their_own() {
     let scan = rig.scan().unwrap();
     rig.check(&scan, 6).unwrap();
     assert_eq!(scan.durable_upto, 6, "a copy vouches for itself");
-    // Bug: each opening after a kill copied the last frame once more. Mechanism: a frame told only of those before it. Fix: in a copy it
-    // tells of itself, since the file has its name only when all in it is durable.
+    // Bug: each opening after a kill copied the last frame once more. Mechanism: a frame proved only those before it. Fix: a
+    // copy also proves itself, since the file has its name only when everything in it is durable.
     rig.reopen(6).unwrap();
     assert_eq!((rig.journal.stats().files, rig.disk.counts().syncs), (2, 0));
 }
@@ -104,14 +104,14 @@ fn a_torn_tail_is_cut_and_counted() {
     let scan = rig.scan().unwrap();
     assert_eq!((scan.last_seq, scan.bytes_cut), (3, 8192 + 2 * frame_len - end.offset));
     rig.reopen(3).unwrap();
-    // The cut is final: what stood behind it never comes back.
+    // The cut is final: the bytes after it never come back.
     rig.append_many(4).unwrap();
     rig.durable().unwrap();
     rig.move_to(rig.disk.power_cut(), bare);
     rig.reopen(7).unwrap();
 }
 
-/// Under its own number it would still be in use when the next file takes its place in the chain.
+/// With its old number it would still be in use when the next file takes its place in the chain.
 #[test]
 fn a_file_without_a_frame_that_counts_becomes_a_spare() {
     let mut rig = Rig::new(1);
@@ -212,7 +212,7 @@ fn files_in_the_making_are_removed_and_others_left() {
     rig.reopen(2).unwrap();
 }
 
-/// A header that does not verify may be a torn one of ours, or a file that somebody has put there: only the first is a spare.
+/// A header that does not verify may be a torn one of ours, or a foreign file: only the first is a spare.
 #[test]
 fn a_file_that_only_has_the_name_of_a_journal_file_is_not_used() {
     let foreign = format!("{DIR}/journal-00000000000000000098.wal");
@@ -243,7 +243,7 @@ fn scanning_changes_nothing() {
     assert_eq!(rig.disk.operations(), operations);
 }
 
-/// Ids are assigned with the seqs (I3): a frame that chains and does not continue the ids is no torn tail.
+/// Ids are assigned with the seqs (I3): a frame that chains but does not continue the ids is no torn tail.
 #[test]
 fn a_gap_in_the_event_ids_is_damage() {
     let mut rig = Rig::new(1);
@@ -262,7 +262,7 @@ fn waiting_for_what_was_never_appended_is_refused() {
     rig.durable().unwrap();
 }
 
-/// The gate's owner assigns contiguous seqs and reserves first (I3); whoever breaks that stops the store, not the data.
+/// The gate's owner assigns contiguous seqs and reserves first (I3); an owner that breaks that stops the store and loses no data.
 #[test]
 fn an_append_out_of_turn_poisons_and_is_not_written() {
     let mut rig = Rig::new(1);

@@ -1,5 +1,5 @@
-//! Each call on the disk fails once, in every way: what was acknowledged stays, what was not is never acknowledged later,
-//! and the error says what happened.
+//! Each call on the disk fails once, in every way: acknowledged commits stay, others are never acknowledged later, and the
+//! error says what happened.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ fn bare(disk: &SimDisk) -> Arc<dyn Vfs> {
     Arc::new(disk.clone())
 }
 
-/// Durable commits over several files, with a checkpoint between; stops at the first refusal. The last acknowledged seq.
+/// Durable commits over several files, with a checkpoint in between; stops at the first refusal. Returns the last acknowledged seq.
 fn script(rig: &mut Rig) -> Result<u64, (u64, Error)> {
     for n in 1..=12 {
         let acknowledged = rig.journal.durable();
@@ -89,7 +89,7 @@ fn a_failed_flush_is_never_repeated() {
     }
 }
 
-/// I5: EIO and a failed rename stop the store; what only lacked space, or never began, does not.
+/// I5: EIO and a failed rename stop the store; a lack of space, or a call that never began, does not.
 #[test]
 fn what_poisons_and_what_is_merely_refused() {
     for (op, fault, poisons) in [
@@ -105,7 +105,7 @@ fn what_poisons_and_what_is_merely_refused() {
         (SimOp::Create, Fault::NoSpace, false),
     ] {
         let mut rig = Rig::new(1);
-        // A device without room has none for a smaller file either.
+        // A full device has no space for a smaller file either.
         match fault {
             Fault::NoSpace => rig.disk.fail_from("journal", op, 1, fault),
             _ => rig.disk.fail_nth(op, 1, fault),
@@ -162,7 +162,7 @@ fn a_failed_read_is_an_error_and_not_the_end_of_the_journal() {
     }
 }
 
-/// Opening that fails anywhere has changed nothing that matters: the next attempt finds the same.
+/// A failed opening has changed nothing that matters: the next attempt finds the same.
 #[test]
 fn every_call_of_an_opening_may_fail() {
     for op in [SimOp::Write, SimOp::Sync, SimOp::Rename, SimOp::SyncDir, SimOp::Create, SimOp::Open, SimOp::Remove] {

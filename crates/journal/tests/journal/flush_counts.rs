@@ -1,4 +1,4 @@
-//! What a commit costs, counted: flushes and writes, never time.
+//! The cost of a commit, counted: flushes and writes, never time.
 
 use std::sync::Arc;
 
@@ -93,7 +93,7 @@ fn a_group_over_two_files_flushes_the_one_it_leaves() {
     assert_eq!((rig.journal.stats().flushes, rig.journal.stats().files), (2, 2));
 }
 
-/// Pages that were flushed are never written again: a torn sector cannot touch what was acknowledged.
+/// Flushed pages are never written again: a torn sector cannot touch acknowledged frames.
 #[test]
 fn every_group_begins_on_a_fresh_page() {
     let mut rig = Rig::with(1, roomy());
@@ -107,7 +107,7 @@ fn every_group_begins_on_a_fresh_page() {
     assert_eq!(rig.journal.stats().bytes_written, 6 * 4096, "header page and five groups");
 }
 
-/// Keeps what it is told.
+/// Keeps the reports that it gets.
 #[derive(Default)]
 struct Groups(Mutex<Vec<WrittenGroup>>);
 
@@ -141,7 +141,7 @@ fn each_group_is_told_once_with_what_it_is_and_a_flush_alone_is_none() {
     }
 }
 
-/// Bug: commits were acknowledged for ever into a file that no path led to any more.
+/// Bug: commits were acknowledged for ever into a file whose path led elsewhere.
 #[test]
 fn a_group_in_a_file_that_is_gone_is_not_told_and_poisons() {
     let mut rig = Rig::with(1, roomy());

@@ -1,10 +1,10 @@
-//! Frames of a future that a power cut took away, met again by what comes in its place.
+//! Frames of a future that a power cut removed, found again among the frames that replace it.
 //!
 //! Bug: a sound store was refused for ever, "the chain is broken" or "a durable frame is missing".
-//! Mechanism: a file was begun, and of it pages arrived without the header. Begun again at the same times it got the same salt, so
-//! the old frames verified among the new ones; or its first frame was there and something a user had stored looked like the
-//! head of a frame that had seen it durable.
-//! Fix: salts are random for each opening; behind a lost header frames count that are chained one to the other.
+//! Mechanism: a file was begun, and its pages arrived without the header. Begun again at the same times it got the same salt,
+//! so the old frames verified among the new ones; or its first frame existed and user data looked like the head of a frame that
+//! had seen it durable.
+//! Fix: salts are random for each opening; after a lost header only frames that are chained to each other count.
 use std::path::PathBuf;
 
 use ledgerstone_journal::{FrameKind, OpKind};
@@ -13,7 +13,7 @@ use crate::rig::{Commit, DIR, Rig};
 
 const PAGE: usize = 4096;
 
-/// A journal of one durable commit, and the file that the next opening begins, with commits written one to a page and not flushed.
+/// A journal with one durable commit, and the file that the next opening begins, with one unflushed commit per page.
 fn begun(commits: &[Commit]) -> (Rig, PathBuf, Vec<u8>) {
     let mut rig = Rig::new(1);
     rig.append_many(1).unwrap();
@@ -38,7 +38,7 @@ fn go_on(rig: &mut Rig) {
 
 #[test]
 fn frames_of_a_lost_future_never_verify_among_those_that_come_in_their_place() {
-    // Whichever of its pages arrived, and however far the new ones reach; the clock stands still all the time.
+    // Whichever of its pages arrived, and however far the new ones reach; the clock does not advance.
     for arrived in 1..8_usize {
         for written in 1..3 {
             let future: Vec<_> = (2..5).map(|n| Commit::numbered(n, 100)).collect();
@@ -60,7 +60,7 @@ fn frames_of_a_lost_future_never_verify_among_those_that_come_in_their_place() {
     }
 }
 
-/// The head of a frame as somebody may have stored it, who need not mean harm.
+/// User data that looks like the head of a frame, not necessarily on purpose.
 fn looks_like_a_head() -> Vec<u8> {
     let (length, kind, seq, durable_upto) = (56_u32, 1_u8, 1_u64 << 40, 1_u64 << 39);
     let mut head = [0; 56];

@@ -1,4 +1,4 @@
-//! Random commits and random use against a `Vec`, shrunk by proptest when they differ.
+//! Random commits and random use compared with a `Vec`, shrunk by proptest when they differ.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ enum Step {
     PowerCut,
 }
 
-/// All zeros, all ones, or anything: told by one byte, since generating each costs more than the test.
+/// All zeros, all ones, or anything, decided by one byte: generating each byte would cost more than the test.
 fn bytes(max: usize) -> impl Strategy<Value = Vec<u8>> {
     (0..max, any::<u8>()).prop_map(|(len, of)| match of {
         0..40 => vec![0; len],

@@ -1,4 +1,4 @@
-//! Files that recovery needs no more (I7), spares, and sizes.
+//! Files that recovery no longer needs (I7), spares, and sizes.
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
@@ -88,7 +88,7 @@ fn only_two_spares_are_kept_and_those_the_largest() {
     assert_eq!(stats.bytes, 96 << 10);
 }
 
-/// Each file that is taken over costs a rename and a flush of the folder, while commits wait for the same device.
+/// Each adopted file costs a rename and a flush of the folder, while commits wait for the same device.
 #[test]
 fn files_that_would_not_stay_spares_are_removed_without_a_flush() {
     let mut rig = Rig::new(1);
@@ -105,7 +105,7 @@ fn files_that_would_not_stay_spares_are_removed_without_a_flush() {
     assert_eq!((count("rename"), count("fsync"), count("unlink")), (2, 2, given_up - 2), "{trace:?}");
 }
 
-/// Otherwise a commit's flush would have to write what the preparation left to it, and a name without content could show.
+/// Otherwise a commit's flush would have to write the rest of the preparation, and a name without content could appear.
 #[test]
 fn a_spare_is_flushed_before_it_has_its_name_and_the_folder_after() {
     let rig = Rig::new(1);
@@ -115,7 +115,7 @@ fn a_spare_is_flushed_before_it_has_its_name_and_the_folder_after() {
     assert_eq!(calls, ["open", "pwrite", "fdatasync", "rename", "fsync", "open"]);
 }
 
-/// A large file is prepared piece by piece: a commit that comes meanwhile waits for one piece at most.
+/// A large file is prepared piece by piece: a commit in between waits for one piece at most.
 #[test]
 fn commits_are_written_between_the_pieces_of_a_spare() {
     let options = JournalOptions { first_file_bytes: 4 << 20, max_file_bytes: 4 << 20, ..small_files() };

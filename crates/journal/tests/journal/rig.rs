@@ -1,4 +1,4 @@
-//! A journal on a simulated disk together with what it should hold: the commits in a `Vec`, and what LMDB would know.
+//! A journal on a simulated disk together with its expected content: the commits in a `Vec`, and the state of LMDB.
 
 use std::{path::Path, sync::Arc};
 
@@ -35,7 +35,7 @@ pub(crate) struct Commit {
 }
 
 impl Commit {
-    /// One event and one put, told apart by `n`.
+    /// One event and one put, which differ by `n`.
     pub(crate) fn numbered(n: u64, value_len: usize) -> Self {
         let event = format!("event {n}").into_bytes();
         let ops = vec![(OpKind::Put, 3, n.to_be_bytes().to_vec(), vec![n.to_le_bytes()[0]; value_len])];
@@ -84,7 +84,7 @@ pub(crate) struct Rig {
     pub(crate) poison: Arc<Poison>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) commits: Vec<Commit>,
-    /// What LMDB knows.
+    /// The state of LMDB.
     pub(crate) from: ScanFrom,
 }
 
@@ -97,7 +97,7 @@ impl Rig {
         Self::over(SimDisk::new(seed), options, |disk| Arc::new(disk.clone()))
     }
 
-    /// Over a disk seen through something that `wrap` puts around it.
+    /// Over a disk wrapped by `wrap`.
     pub(crate) fn over(disk: SimDisk, options: JournalOptions, wrap: impl Fn(&SimDisk) -> Arc<dyn Vfs>) -> Self {
         let vfs = wrap(&disk);
         let clock = SimClock::new(1_700_000_000_000);
@@ -136,7 +136,7 @@ impl Rig {
         Ok(())
     }
 
-    /// Appends as a store does: room is left for what frees space.
+    /// Appends as a store does: leaves room for frames that free space.
     pub(crate) fn append_and_leave_room(&mut self, commit: Commit) -> Result<()> {
         self.journal.reserve_and_leave_room(commit.build().encoded_len())?;
         self.append(commit)
@@ -154,7 +154,7 @@ impl Rig {
         self.journal.wait(Durability::Durable, self.next_seq() - 1)
     }
 
-    /// What the flusher does: the journal durable, then LMDB, then files given up.
+    /// As the flusher does: makes the journal durable, then LMDB, then gives up files.
     pub(crate) fn checkpoint(&mut self) -> Result<()> {
         let end = self.journal.end();
         self.journal.wait(Durability::Durable, end.seq)?;
@@ -168,7 +168,7 @@ impl Rig {
         self.journal.recycle(end.seq)
     }
 
-    /// Goes on with another disk, as the next process would see it.
+    /// Continues on another disk, as the next process would see it.
     pub(crate) fn move_to(&mut self, disk: SimDisk, wrap: impl Fn(&SimDisk) -> Arc<dyn Vfs>) {
         self.vfs = wrap(&disk);
         self.disk = disk;
@@ -178,7 +178,7 @@ impl Rig {
         scan(Arc::clone(&self.vfs), Path::new(DIR), store_id(), self.from)
     }
 
-    /// Scans and opens, comparing what is found with the model, which loses what was not found.
+    /// Scans and opens; compares the result with the model, which drops the commits that were not found.
     pub(crate) fn reopen(&mut self, at_least: u64) -> std::result::Result<(), RecoveryError> {
         let scan = self.scan().map_err(RecoveryError::Failed)?;
         self.check(&scan, at_least).map_err(RecoveryError::Wrong)?;
@@ -226,7 +226,7 @@ impl Rig {
 pub(crate) enum RecoveryError {
     /// An error was returned.
     Failed(Error),
-    /// It answered, and the answer is not right.
+    /// It answered, but incorrectly.
     Wrong(String),
 }
 

@@ -1,4 +1,4 @@
-//! A disk that does one thing wrong on purpose: the simulation counts only if it notices.
+//! A disk that does one thing wrong on purpose: the simulation is worth something only if it notices.
 
 use std::{
     ffi::OsString,
@@ -11,13 +11,13 @@ use std::{
 
 use ledgerstone_vfs::{FileLock, OpenHow, Result, Vfs, VfsFile, sim::SimDisk};
 
-/// What is left undone, in a way that a defect in the journal would.
+/// What it skips, as a defect in the journal would.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sabotage {
     Nothing,
-    /// Flushes of files in use say yes and do nothing: as if durable were published before the flush.
+    /// Flushes of files in use return success and do nothing: as if durable were published before the flush.
     NoFlush,
-    /// Only every third of those flushes is left out: as if the file being left were not flushed (I4).
+    /// Skips only every third of those flushes: as if a completed file were not flushed (I4).
     SomeFlushes,
     /// Files in the making are renamed into place without their flush.
     NoFlushOfSpares,

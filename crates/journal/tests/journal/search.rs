@@ -1,8 +1,9 @@
-//! What opening costs does not depend on what stands in the files: counted by what is read.
+//! The cost of opening does not depend on the content of the files: counted by what is read.
 //!
-//! Bug: the rest of a recycled file was searched with a mebibyte read anew for each head of an old frame, and each thing that looked
-//! like a head was checksummed over the length it claimed: 600 lone commits cost 2 s, crafted payloads minutes. Mechanism: effort
-//! was decided by content. Fix: one pass verifies all claims at once (`checksum/search.rs`); after a clean close there is none.
+//! Bug: the rest of a recycled file was searched with a mebibyte read anew for each head of an old frame, and everything that
+//! looked like a head was checksummed over the length it claimed: 600 lone commits cost 2 s, crafted payloads minutes.
+//! Mechanism: the content decided the work. Fix: one pass verifies all claims at once (`checksum/search.rs`); after a clean
+//! close there is none.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -31,7 +32,7 @@ fn newest_file(rig: &Rig) -> PathBuf {
     PathBuf::from(format!("{DIR}/journal-{:020}.wal", end.file))
 }
 
-/// What a scan reads, and how often.
+/// How much a scan reads, and how often.
 fn cost_of_scan(rig: &Rig) -> SimCounts {
     let before = rig.disk.counts();
     rig.scan().unwrap();
@@ -43,7 +44,7 @@ fn cost_of_scan(rig: &Rig) -> SimCounts {
     }
 }
 
-/// A file that has held a thousand lone commits, recycled, with a few new ones at its head.
+/// A recycled file that had a thousand lone commits, with a few new ones at its head.
 fn recycled() -> Rig {
     let mut rig = Rig::with(1, OPTIONS);
     for round in 0..3_u64 {
@@ -52,7 +53,7 @@ fn recycled() -> Rig {
             rig.durable().unwrap();
         }
         if round < 2 {
-            // Into the next file, so that this one is given up.
+            // This one goes into the next file, so that the first is given up.
             rig.append(Commit::numbered(rig.next_seq(), 6 << 20)).unwrap();
             rig.checkpoint().unwrap();
         }
@@ -79,7 +80,7 @@ fn after_a_clean_close_nothing_is_searched() {
     rig.move_to(rig.disk.crash(), bare);
     let cost = cost_of_scan(&rig);
     assert!(cost.bytes_read <= 64 << 10 && cost.reads <= 8, "{cost:?}");
-    // The mark vouches for its own seq alone: with one commit more the rest is looked at.
+    // The mark proves only its own seq: with one more commit the rest is searched.
     rig.reopen(rig.next_seq() - 1).unwrap();
     rig.append_many(1).unwrap();
     rig.durable().unwrap();
@@ -87,7 +88,7 @@ fn after_a_clean_close_nothing_is_searched() {
     assert!(cost_of_scan(&rig).bytes_read > FILE_BYTES / 2);
 }
 
-/// Heads of frames that would come next, one over the other, each with a length up to near the end of the file.
+/// Heads of frames that would come next, overlapping, each with a length up to near the end of the file.
 fn crafted(rig: &Rig) -> Vec<u8> {
     let file = rig.disk.read_file(newest_file(rig)).unwrap();
     let end = usize::try_from(rig.journal.end().position.unwrap().offset).unwrap().next_multiple_of(4096);
@@ -117,11 +118,11 @@ fn heads_that_claim_long_frames_cost_nothing_more_and_hide_no_witness() {
     let (path, bytes) = (newest_file(&rig), crafted(&rig));
     rig.move_to(rig.disk.crash(), bare);
     rig.disk.write_file(&path, &bytes);
-    // Once as the one frame that may stand behind the last, with the length that it claims, and once searched.
+    // Once as the frame that may follow the last one, with the length that it claims, and once in the search.
     let cost = cost_of_scan(&rig);
     assert!(cost.bytes_read <= 2 * FILE_BYTES + (2 << 20), "{cost:?}");
 
-    // The first frame is gone; the third one, which had seen it durable, stands among a hundred thousand forgeries.
+    // The first frame is gone; the third one, which had seen it durable, is among a hundred thousand forgeries.
     let mut damaged = bytes;
     damaged[4096 + 60] ^= 1;
     rig.disk.write_file(&path, &damaged);

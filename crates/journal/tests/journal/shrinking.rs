@@ -1,7 +1,7 @@
-//! What a closed journal leaves: no more than its first file took, whatever it has been, and after a crash at any step nothing is lost.
+//! What a closed journal leaves: no more than its first file took, whatever its size before; and a crash at any step loses nothing.
 //!
-//! Bug: after a clean close the journal kept its files and two spares, 192 MiB of a store that had been busy once. Mechanism: nothing gave
-//! them back. Fix: closing keeps the place behind the last frame alone.
+//! Bug: after a clean close the journal kept its files and two spares, 192 MiB of a store that had once been busy. Mechanism:
+//! nothing freed them. Fix: closing keeps only the place after the last frame.
 
 use std::sync::Arc;
 
@@ -18,11 +18,11 @@ fn bare(disk: &SimDisk) -> Arc<dyn Vfs> {
     Arc::new(disk.clone())
 }
 
-/// Such last values end within the first 16 KiB of a file, and behind that.
+/// Last values of this length end within the first 16 KiB of a file, and after that.
 const SHORT: usize = 12_000;
 const LONG: usize = 24_000;
 
-/// A journal of several files and spares, all of it in the checkpoint, closed. `last` is how long the last value is.
+/// A closed journal of several files and spares, all of it in the checkpoint. `last` is the length of the last value.
 fn closed(last: usize) -> Rig {
     let mut rig = Rig::new(1);
     for n in 1..=12 {
@@ -43,7 +43,7 @@ fn closed(last: usize) -> Rig {
     rig
 }
 
-/// Opens, writes on, and opens again.
+/// Opens, keeps writing, and opens again.
 fn goes_on(rig: &mut Rig) {
     rig.reopen(14).unwrap();
     rig.append_many(3).unwrap();
@@ -66,7 +66,7 @@ fn a_closed_journal_takes_no_more_than_its_first_file_and_goes_on() {
         assert!(rig.disk.used_bytes() <= small_files().first_file_bytes, "{last}: {:?}", rig.disk.list());
         assert_eq!(rig.disk.list().len(), 1);
         rig.move_to(rig.disk.power_cut(), bare);
-        // Opened and closed without a commit it stays as it is.
+        // Opening and closing it without a commit changes nothing.
         rig.from.promised.is_end = true;
         for _ in 0..3 {
             rig.reopen(14).unwrap();
@@ -136,7 +136,7 @@ fn what_fails_leaves_files_that_open() {
     }
 }
 
-/// The file that continues the journal is a witness: whoever removes it is found out.
+/// The file that continues the journal is a witness: its removal is detected.
 #[test]
 fn without_the_file_that_is_left_the_journal_is_damaged() {
     let mut rig = closed(LONG);

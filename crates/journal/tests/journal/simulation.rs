@@ -1,6 +1,6 @@
-//! A store's life on a simulated disk: random work, an ending at a random moment, recovery that may itself be interrupted,
-//! and the comparison with the model. One number replays a run: `LEDGERSTONE_SEED=n cargo test -p ledgerstone-journal one_seed`;
-//! half of the seeds are fresh in each run (see `Seeds`).
+//! A store's life on a simulated disk: random work, an ending at a random moment, recovery that may itself be interrupted, and
+//! a comparison with the model. One number replays a run: `LEDGERSTONE_SEED=n cargo test -p ledgerstone-journal one_seed`; half
+//! of the seeds are fresh in each run (see `Seeds`).
 
 use std::sync::Arc;
 
@@ -18,10 +18,10 @@ use crate::{
 
 /// Known and fresh ones.
 const SEEDS: (u64, u64) = (500, 500);
-/// Within so many a planted fault is found.
+/// A planted fault must be found within this many seeds.
 const PLANTED_SEEDS: u64 = 1000;
 
-/// Deterministic, and ours: its sequence never changes with a dependency.
+/// Deterministic and separate, so that no dependency changes its sequence.
 pub(crate) struct Dice(u64);
 
 impl Dice {
@@ -41,7 +41,7 @@ impl Dice {
     }
 }
 
-/// What a run has seen, so that a test can tell that it was not idle.
+/// What a run has seen, so that a test can check that it was not idle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Seen {
     cuts: u64,
@@ -62,7 +62,7 @@ struct Life {
     seen: Seen,
 }
 
-/// Runs one seed. `Err` tells what was wrong.
+/// Runs one seed. `Err` says what was wrong.
 pub(crate) fn run(seed: u64, sabotage: Sabotage) -> Result<Seen, String> {
     let wrap = |disk: &SimDisk| Arc::new(Saboteur::new(disk, sabotage)) as Arc<dyn Vfs>;
     let rig = Rig::over(SimDisk::new(seed), small_files(), wrap);
@@ -148,7 +148,7 @@ impl Life {
             return Err("durable before written".into());
         }
         let mut acknowledged = durable;
-        // After a failed flush of the folder the file system stores no name any more, and says nothing: only a new mount heals.
+        // After a failed flush of the folder the file system stores no names any more, without an error: only a new mount heals.
         let folder_lost = matches!(rig.poison.get(), Some(Error::Io(error)) if error.syscall == "fsync");
         let mut disk = if rig.disk.is_cut() || folder_lost || self.dice.one_in(2) {
             self.seen.cuts += 1;
@@ -167,7 +167,7 @@ impl Life {
             acknowledged = if is_lost { durable } else { rig.journal.written().max(durable) };
             if is_lost { rig.disk.power_cut() } else { rig.disk.crash() }
         };
-        // Recovery must see what is acknowledged at each attempt, however the ones before it ended.
+        // Each attempt of recovery must find what is acknowledged, however the earlier ones ended.
         loop {
             let sabotage = self.sabotage;
             rig.move_to(disk, |disk| Arc::new(Saboteur::new(disk, sabotage)));
@@ -183,7 +183,7 @@ impl Life {
                 Ok(()) => break,
                 Err(RecoveryError::Failed(_)) if rig.disk.is_cut() => {
                     self.seen.interrupted_recoveries += 1;
-                    // Now the power is gone too.
+                    // Now the power is cut too.
                     acknowledged = durable;
                     disk = rig.disk.power_cut();
                 }
@@ -191,12 +191,12 @@ impl Life {
                 Err(RecoveryError::Wrong(wrong)) => return Err(wrong),
             }
         }
-        // A cut that came too late for this recovery is still to come.
+        // A cut that was planned too late for this recovery is still to come.
         Ok(())
     }
 }
 
-/// A clean close gives back what it can, whatever comes in between.
+/// A clean close frees what it can, whatever interrupts it.
 fn shrink(rig: &mut Rig, dice: &mut Dice, seen: &mut Seen) -> Result<(), String> {
     if dice.one_in(3) {
         rig.disk.cut_after(dice.below(8));
@@ -267,7 +267,7 @@ fn one_seed() {
     }
 }
 
-/// A simulation counts only if it finds what is planted.
+/// A simulation is worth something only if it finds planted faults.
 #[test]
 fn each_planted_fault_is_found() {
     for sabotage in [

@@ -36,7 +36,7 @@ fn a_commit_without_a_place_is_refused_and_the_next_one_succeeds_with_space() {
     rig.reopen(acknowledged + 30).unwrap();
 }
 
-/// Copy-on-write file systems need space to overwrite: the group is repeated whole at the same place.
+/// Copy-on-write file systems need space to overwrite: the whole group is written again at the same place.
 #[test]
 fn a_write_that_finds_no_space_is_repeated_whole_at_the_same_place() {
     let mut rig = Rig::new(1);
@@ -83,7 +83,7 @@ fn closing_without_space_says_so_and_keeps_what_was_durable() {
     rig.reopen(3).unwrap();
 }
 
-/// A device that fails the flush for lack of space has failed the flush.
+/// A device that fails a flush for lack of space has failed the flush.
 #[test]
 fn a_flush_that_fails_for_lack_of_space_is_poison() {
     let mut rig = Rig::new(1);
@@ -100,8 +100,8 @@ fn a_file_that_was_not_finished_gives_its_space_back() {
     assert_eq!(rig.disk.list().len(), 0, "{DIR}: {:?}", rig.disk.list());
 }
 
-/// Bug: a small device was full because the next journal file was made in full. Fix: where that finds no room the file is as large as
-/// the frame needs.
+/// Bug: a small device was full because the next journal file was made in full size. Fix: if there is no room for that, the
+/// file is as large as the frame needs.
 #[test]
 fn a_file_is_as_small_as_the_device_wants_it() {
     let mut rig = Rig::new(1);
@@ -109,7 +109,7 @@ fn a_file_is_as_small_as_the_device_wants_it() {
     rig.append(Commit::numbered(1, 1)).unwrap();
     rig.durable().unwrap();
     assert_eq!(rig.journal.stats().bytes, 8192);
-    // Such a file is no spare when it is given up.
+    // Such a file becomes no spare when it is given up.
     rig.disk.set_capacity(None);
     while rig.journal.step().unwrap() {}
     rig.append_many(100).unwrap();
@@ -117,8 +117,9 @@ fn a_file_is_as_small_as_the_device_wants_it() {
     assert!(rig.disk.list().iter().all(|path| rig.disk.read_file(path).unwrap().len() >= 16 << 10));
 }
 
-/// Bug: a store that was killed on a full device did not open, and the attempt ate what was left. Mechanism: the tail is copied into a
-/// new file of full size. Fix: the file it is copied from gives up its rest, of which commits leave enough, and the copy is as small as can be.
+/// Bug: a store that was killed on a full device did not open, and the attempt used up the remaining space. Mechanism: the tail
+/// is copied to a new file of full size. Fix: the file that it is copied from gives up its rest, of which commits leave enough,
+/// and the copy is as small as possible.
 #[test]
 fn whatever_little_room_there_is_a_killed_journal_opens_and_leaves_nothing_when_it_does_not() {
     let mut opened_without_any = 0;
@@ -130,7 +131,7 @@ fn whatever_little_room_there_is_a_killed_journal_opens_and_leaves_nothing_when_
             while rig.journal.step().unwrap() {}
             rig.disk.set_capacity(Some(rig.disk.used_bytes() + free));
             while rig.journal.step().unwrap() {}
-            // Applied and written, never flushed: as much tail as is let in.
+            // Applied and written, never flushed: as much tail as may enter.
             let mut tries = 0;
             while tries < 2 {
                 match rig.append_and_leave_room(Commit::numbered(rig.next_seq(), usize::try_from(last).unwrap())) {
@@ -152,8 +153,8 @@ fn whatever_little_room_there_is_a_killed_journal_opens_and_leaves_nothing_when_
                 }
                 Err(error) => panic!("free={free} last={last}: {error:?} {files:?}"),
             }
-            // Bug: killed again it opened only where there were two pages more. Mechanism: the last frame of the copy had no witness and
-            // was copied once more. Fix: a copy vouches for itself.
+            // Bug: killed again it opened only with two more pages. Mechanism: the last frame of the copy had no witness and
+            // was copied once more. Fix: a copy proves itself.
             for again in 0..2 {
                 rig.move_to(rig.disk.crash(), |disk: &SimDisk| Arc::new(disk.clone()) as Arc<dyn Vfs>);
                 rig.reopen(written).unwrap_or_else(|error| panic!("free={free} last={last} again={again}: {error:?}"));
@@ -164,8 +165,8 @@ fn whatever_little_room_there_is_a_killed_journal_opens_and_leaves_nothing_when_
     assert_eq!(opened_without_any, 2);
 }
 
-/// Bug: a small device was full because the next journal file was made in full. Mechanism: room was noticed only when there was none left.
-/// Fix: a file takes a quarter of what is left, unless a frame needs more.
+/// Bug: a small device was full because the next journal file was made in full size. Mechanism: a lack of room was noticed only
+/// when none was left. Fix: a file takes a quarter of the remaining space, unless a frame needs more.
 #[test]
 fn a_file_takes_no_more_than_its_share_of_the_room() {
     let options = JournalOptions { first_file_bytes: 16 << 10, max_file_bytes: 1 << 20, ..small_files() };

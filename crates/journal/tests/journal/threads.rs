@@ -1,4 +1,4 @@
-//! With the journal thread and others beside it. Nothing here waits for time to pass: flushes are held by the test.
+//! With the journal thread and other threads. Nothing here waits for time to pass: the test holds the flushes.
 
 use std::{
     path::Path,
@@ -32,7 +32,7 @@ impl Listener for Calls {
 }
 
 impl Calls {
-    /// Waits until `done`, which is looked at after every call.
+    /// Waits until `done`, which is checked after every call.
     fn wait_until(&self, mut done: impl FnMut() -> bool) {
         let mut count = self.count.lock();
         while !done() {
@@ -134,7 +134,7 @@ fn a_poison_from_elsewhere_is_announced_and_ends_the_thread() {
     assert!(matches!(rig.journal.close(), Err(Error::Poisoned(_))));
 }
 
-/// Asked again before publishing (I5): a flush that ends after the store was poisoned acknowledges nothing.
+/// Checked again before publishing (I5): a flush that ends after the store was poisoned acknowledges nothing.
 #[test]
 fn a_poison_from_elsewhere_during_a_flush_keeps_it_from_being_acknowledged() {
     let (mut rig, _calls) = roomy(1);

@@ -1,5 +1,5 @@
-//! Verification: every damaged byte of what is promised is told with its file and place, nothing else is, and what is given
-//! up meanwhile is not missed.
+//! Verification: every damaged byte of promised data is reported with its file and place, and nothing else is; files given up
+//! during the check are not missed.
 
 use std::{cell::Cell, path::Path, sync::Arc};
 
@@ -12,7 +12,7 @@ use crate::rig::{Commit, DIR, Rig, store_id};
 const SMALLEST: JournalOptions =
     JournalOptions { first_file_bytes: 16 << 10, max_file_bytes: 16 << 10, group_wake_bytes: 1 << 20, keep_bytes: 0 };
 
-/// Five commits, each a group of its own: three in the first file, two in the second. And a spare.
+/// Five commits, each a separate group: three in the first file, two in the second. And a spare.
 fn five_commits() -> Rig {
     let mut rig = Rig::with(3, SMALLEST);
     for n in 1..=5 {
@@ -48,7 +48,7 @@ fn a_sound_journal_is_counted_whole() {
     let bytes = (4096 + 2 * 4096 + frame_bytes) + (4096 + 4096 + frame_bytes);
     assert_eq!(verify_open(&rig, 0), (Vec::new(), Verified { files: 2, bytes, frames: 5 }));
     assert_eq!(verify_closed(&rig), []);
-    // What is not yet written is not looked for.
+    // Unwritten frames are not searched for.
     let mut rig = rig;
     rig.append(Commit::numbered(6, 40)).unwrap();
     assert_eq!(verify_open(&rig, 0).1.frames, 5);
@@ -129,7 +129,7 @@ fn a_file_that_is_gone_is_missing() {
     assert!(matches!(rig.scan(), Err(Error::Corrupt { .. })));
 }
 
-/// A file is renamed to be a spare while it is read: the checkpoint has what it held, so nothing is missing.
+/// A file is renamed to a spare while it is read: the checkpoint has its content, so nothing is missing.
 #[test]
 fn files_that_are_recycled_meanwhile_are_left_out() {
     let mut rig = Rig::with(3, SMALLEST);

@@ -1,7 +1,7 @@
-//! The rules of the locks, told as simply as they can be: for each stripe the list of all who have it or want it, in the order of
-//! their coming. Nothing is counted, nothing is kept ready; every question is answered by reading the lists.
+//! The rules of the locks in their simplest form: for each stripe the list of all that hold it or want it, in the order of
+//! arrival. Nothing is counted or cached; every question is answered by reading the lists.
 
-/// A stripe's number, and whether it is wanted alone. In ascending order, each stripe once.
+/// A stripe's number, and whether it is wanted exclusively. In ascending order, each stripe once.
 pub(crate) type Claims = Vec<(u32, bool)>;
 
 #[derive(Clone, Debug)]
@@ -14,9 +14,9 @@ struct Entry {
 #[derive(Clone, Debug, Default)]
 struct Task {
     claims: Claims,
-    /// How many of the claims it has.
+    /// How many of the claims are granted.
     has: usize,
-    /// The how-manieth it was to come.
+    /// Its number in the order of arrival.
     came: u64,
 }
 
@@ -43,8 +43,8 @@ impl Model {
         self.tasks[task] = Some(Task { claims, has, came: self.came });
     }
 
-    /// The promise, for sets: nobody has all that it asked for while somebody waits who came before and wants a stripe of it, unless
-    /// both only share what they have in common.
+    /// The promise, for sets: no set is granted completely while an earlier one waits for one of its stripes, unless both share
+    /// all stripes that they have in common.
     pub(crate) fn assert_nobody_was_overtaken(&self) {
         let conflict = |one: &Task, other: &Task| {
             one.claims.iter().any(|(stripe, alone)| {
@@ -60,7 +60,7 @@ impl Model {
         }
     }
 
-    /// Whether the task has all that it asked for.
+    /// Whether the task holds its whole set.
     pub(crate) fn is_granted(&self, task: usize) -> bool {
         self.tasks[task].as_ref().is_some_and(|task| task.has == task.claims.len())
     }
@@ -77,7 +77,7 @@ impl Model {
         (0..self.tasks.len()).filter(|task| self.is_waiting(*task)).count() as u64
     }
 
-    /// The task gives back what it has and wants nothing more.
+    /// The task releases what it holds and wants nothing more.
     pub(crate) fn end(&mut self, task: usize) {
         let Some(ended) = self.tasks[task].take() else { return };
         for (stripe, _) in ended.claims {
@@ -93,7 +93,7 @@ impl Model {
     }
 }
 
-/// First come first served: all before have it, and with those it can be shared.
+/// First come first served: all before it hold the stripe, and it can be shared with them.
 fn may_have(before: &[Entry], alone: bool) -> bool {
     before.iter().all(|entry| entry.has_it && !entry.alone && !alone)
 }

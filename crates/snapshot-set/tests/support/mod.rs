@@ -1,4 +1,4 @@
-//! What the tests share: a set on a simulated disk, and a model that knows nothing of how the set does it.
+//! Shared by the tests: a set on a simulated disk, and a model that does not know how the set works.
 #![allow(dead_code, reason = "each test file uses a part")]
 #![allow(unreachable_pub, reason = "a module of each test")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
@@ -31,7 +31,7 @@ pub fn open(disk: &SimDisk) -> Result<FileSnapshotSet> {
     FileSnapshotSet::open(&ground(disk), folder(), SnapshotSetOptions::default())
 }
 
-/// What a shard of that snapshot holds, in whole sectors: what is appended to it must not be in one with what was flushed.
+/// The content of a shard of this snapshot, in whole sectors: appended bytes must not share one with flushed bytes.
 pub fn content(ordinal: u64, shard: usize, version: usize) -> Vec<u8> {
     let mut bytes =
         format!("snapshot {ordinal} shard {shard} version {version}. ").into_bytes().repeat(20 + shard * 30);
@@ -90,11 +90,11 @@ impl Numbers {
 pub struct Known {
     pub kind: SnapshotType,
     pub shards: u32,
-    /// What each file holds at least, durably: of a full snapshot exactly.
+    /// The minimal durable content of each file: for a full snapshot the exact one.
     pub content: Vec<Vec<u8>>,
 }
 
-/// What there is after so many operations.
+/// The state after some operations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Model {
     pub snapshots: BTreeMap<u64, Known>,
@@ -158,7 +158,7 @@ impl Model {
         (!ended && self.snapshots[&newest].shards == shards).then_some(newest)
     }
 
-    /// The model after `op`, and which snapshot is to be published.
+    /// The model after `op`, and the snapshot to publish.
     pub fn after(&self, op: Op) -> (Self, Option<u64>) {
         let mut after = self.clone();
         match op {
@@ -203,7 +203,7 @@ impl Model {
     }
 }
 
-/// Does `op`, which publishes `published`.
+/// Carries out `op`, which publishes `published`.
 pub fn carry_out(disk: &SimDisk, set: &FileSnapshotSet, model: &Model, op: Op, published: Option<u64>) -> Result<()> {
     match op {
         Op::Make { kind, shards, reuse } => {
@@ -235,7 +235,7 @@ pub fn carry_out(disk: &SimDisk, set: &FileSnapshotSet, model: &Model, op: Op, p
     Ok(())
 }
 
-/// Holds an open set against the model.
+/// Compares an open set with the model.
 pub fn holds(disk: &SimDisk, set: &FileSnapshotSet, model: &Model) -> std::result::Result<(), String> {
     let list = set.list().map_err(|error| format!("list: {error}"))?;
     let found: Vec<_> = list.snapshots.iter().map(|info| (info.ordinal, info.kind)).collect();
@@ -266,7 +266,7 @@ pub fn holds(disk: &SimDisk, set: &FileSnapshotSet, model: &Model) -> std::resul
     Ok(())
 }
 
-/// The set as opening `disk` finds it: as one of `models`, whose place is given.
+/// Opens the set on `disk` and returns which of `models` it matches.
 pub fn reopened(disk: &SimDisk, models: &[&Model]) -> std::result::Result<(FileSnapshotSet, usize), String> {
     let set = open(disk).map_err(|error| format!("does not open: {error}"))?;
     let mut wrong = Vec::new();

@@ -1,5 +1,5 @@
-//! The files below one folder, by the folder's own handle: when it is renamed, and another one put at its path, nothing that is
-//! done here reaches the other one.
+//! The files below one folder, reached by the folder's own handle: when the folder is renamed and another one gets its path,
+//! nothing done here reaches the other one.
 
 use std::{
     ffi::OsString,
@@ -14,9 +14,9 @@ use crate::{FileError, FileLock, FileSystem, OpenHow, Result, Vfs, VfsFile};
 
 #[derive(Debug)]
 pub(super) struct AnchoredVfs {
-    /// As it is named by whoever uses it.
+    /// The path that the caller uses.
     path: PathBuf,
-    /// The same without links, and wherever the process goes.
+    /// The same without links, and independent of the process's working directory.
     real_path: PathBuf,
     folder: File,
     identity: Identity,
@@ -38,7 +38,7 @@ impl AnchoredVfs {
         }
     }
 
-    /// What is not found in a folder that is gone itself is told so: nothing will ever be found there.
+    /// If the folder itself is gone, a missing file becomes [`FileError::gone`]: nothing will ever be found there.
     fn told<T>(&self, outcome: Result<T>) -> Result<T> {
         match outcome {
             Err(error) if error.is_not_found() => self.check_in_place().and(Err(error)),
@@ -78,7 +78,7 @@ impl Vfs for AnchoredVfs {
         self.place(path)?.make_dir().map(drop)
     }
 
-    /// Folders of a store are on the device that it is on.
+    /// The folders of a store are on one device.
     fn free_bytes(&self, folder: &Path) -> Option<u64> {
         match folder.strip_prefix(&self.path) {
             Ok(_) => file_system::free_bytes_of(&self.folder),

@@ -1,4 +1,4 @@
-//! Asking the operating system what a folder is on. A folder of which nothing can be told is taken as local.
+//! Asks the operating system for the file system of a folder. A folder whose file system is unknown counts as local.
 
 use std::path::Path;
 
@@ -10,25 +10,25 @@ pub(super) fn file_system(path: &Path) -> FileSystem {
     asked(&folder).unwrap_or(FileSystem::Local)
 }
 
-/// What the device of `folder` has left for whoever is not its administrator.
+/// The bytes that the device of `folder` has free for unprivileged users.
 #[cfg(unix)]
 pub(super) fn free_bytes(folder: &Path) -> Option<u64> {
     rustix::fs::statvfs(folder).ok().map(|told| told.f_bavail.saturating_mul(told.f_frsize))
 }
 
-/// The same for a folder that is open.
+/// The same for an open folder.
 #[cfg(unix)]
 pub(super) fn free_bytes_of(folder: &std::fs::File) -> Option<u64> {
     rustix::fs::fstatvfs(folder).ok().map(|told| told.f_bavail.saturating_mul(told.f_frsize))
 }
 
-/// Windows is not asked: files are made as large as is wanted, and smaller where that fails.
+/// Windows is not asked: files are made as large as wanted, and smaller if that fails.
 #[cfg(not(unix))]
 pub(super) fn free_bytes(_folder: &Path) -> Option<u64> {
     None
 }
 
-/// By name where there is `/proc`, which tells more, else by number.
+/// By name where there is `/proc`, which is more precise, otherwise by number.
 #[cfg(target_os = "linux")]
 fn asked(folder: &Path) -> Option<FileSystem> {
     by_name(folder).or_else(|| by_number(folder))
@@ -36,7 +36,7 @@ fn asked(folder: &Path) -> Option<FileSystem> {
 
 #[cfg(target_os = "linux")]
 fn by_number(folder: &Path) -> Option<FileSystem> {
-    // The kernel's numbers have 32 bits, whatever the type of the field.
+    // The kernel's numbers have 32 bits, whatever the field's type.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "as the comment says")]
     let number = rustix::fs::statfs(folder).ok()?.f_type as u32;
     Some(super::magic::name_of(number).map_or(FileSystem::Local, FileSystem::of_kind))
@@ -49,7 +49,7 @@ fn by_name(folder: &Path) -> Option<FileSystem> {
 
     use super::mount_table::{kind_of, mount_of};
 
-    // Only a name: neither the right to read the folder is needed nor a server asked for it.
+    // Opens only the name: needs no right to read the folder and asks no server.
     let named = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(folder).ok()?;
     let fdinfo = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", named.as_raw_fd())).ok()?;
     let mountinfo = std::fs::read("/proc/self/mountinfo").ok()?;
@@ -68,7 +68,7 @@ fn asked(folder: &Path) -> Option<FileSystem> {
     Some(FileSystem::of_kind(&kind))
 }
 
-/// A mapped drive's real name is that of the share, so one look at the resolved path tells both.
+/// A mapped drive's real name is that of the share, so one look at the resolved path covers both.
 #[cfg(windows)]
 fn asked(folder: &Path) -> Option<FileSystem> {
     use std::path::{Component, Prefix};
@@ -98,7 +98,7 @@ mod tests {
         for folder in ["/", "/tmp", "/dev/shm", "/proc"].map(Path::new) {
             let (name, number) = (by_name(folder), by_number(folder));
             assert!(number.is_some());
-            // Behind FUSE a name tells more.
+            // Behind FUSE the name is more precise.
             let is_fuse = number == Some(crate::FileSystem::of_kind("fuse"));
             assert!(name.is_none() || name == number || is_fuse, "{}", folder.display());
         }

@@ -1,6 +1,6 @@
-//! File handles kept in reserve. The engine opens files and folders in the middle of its work (a journal file that is due, a
-//! folder to be flushed); that must not fail because the rest of the process has used up its handles. What is kept open for
-//! later only gives way first, and fills the reserve again.
+//! File handles in reserve. The engine opens files and folders in the middle of its work (the next journal file, a folder to
+//! flush); that must not fail because the rest of the process has used up the handles. Handles that are only cached are closed
+//! first, and refill the reserve.
 
 use std::{
     fs::{File, OpenOptions},
@@ -10,12 +10,12 @@ use std::{
 
 use crate::{error::is_out_of_handles, handle_budget::give_way};
 
-/// What the process keeps in any case.
+/// The reserve that the process always keeps.
 const RESERVED: usize = 8;
-/// So many more for each store or log that is open: what it may come to need, over what it has open already.
+/// The reserve for each open store or log: handles that it may need beyond those it has open.
 const RESERVED_FOR_EACH: usize = 4;
 
-/// So many must be left for a store or log to be opened: what opening takes, and some for whoever else is in the process.
+/// Free handles needed to open a store or log: those of the opening, and some for the rest of the process.
 const NEEDED_TO_OPEN: usize = 16;
 
 static RESERVE: Mutex<Reserve> = Mutex::new(Reserve { files: Vec::new(), shares: 0 });
@@ -27,7 +27,7 @@ struct Reserve {
 }
 
 impl Reserve {
-    /// Opens and closes until it has what it should, as far as handles are to be had.
+    /// Opens and closes handles until the reserve has its size, as far as handles are available.
     fn fill(&mut self) -> io::Result<()> {
         let wanted = RESERVED + RESERVED_FOR_EACH * self.shares;
         self.files.truncate(wanted);
@@ -50,18 +50,18 @@ fn reserve() -> MutexGuard<'static, Reserve> {
     RESERVE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The part of the reserve that belongs to a store or log, until it is dropped.
+/// The share of a store or log in the reserve, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Share(());
 
 impl Share {
-    /// Fails for want of handles: what could not go on working had better not begin.
+    /// Fails if handles are short: a store that could not continue should not start.
     pub(super) fn take() -> io::Result<Self> {
         let mut reserve = reserve();
         reserve.shares += 1;
         let needed = RESERVED + RESERVED_FOR_EACH * reserve.shares + NEEDED_TO_OPEN;
         let filled = reserve.fill_to(needed);
-        // What is too much is closed again.
+        // Surplus handles are closed again.
         let share = filled.and_then(|()| reserve.fill());
         drop(reserve);
         let taken = Self(());
@@ -73,12 +73,12 @@ impl Drop for Share {
     fn drop(&mut self) {
         let mut reserve = reserve();
         reserve.shares = reserve.shares.saturating_sub(1);
-        // What cannot be had now is tried again at the next opening.
+        // Handles missing now are tried again at the next opening.
         let _ = reserve.fill();
     }
 }
 
-/// Calls what opens a file, at the cost of a handle that is only kept, or else a reserved one, when there is no other.
+/// Calls `open`, which opens a file. If no handle is free, it closes a cached one, or else a reserved one, for it.
 pub(super) fn with_reserve<T>(mut open: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     let mut outcome = open();
     while let Err(error) = &outcome {

@@ -1,4 +1,4 @@
-//! Which file it is that is open, whatever bears its name by now. Only Unix lets an open file lose its name.
+//! Which file is open, whatever has its name by now. Only on Unix can an open file lose its name.
 
 use std::{
     fs::{File, Metadata},
@@ -22,7 +22,8 @@ impl Identity {
         Self { device: metadata.dev(), inode: metadata.ino() }
     }
 
-    /// Whether `real_path` leads to it. Where that cannot be told (the rights to look there are gone), having a name is enough.
+    /// Checks that `real_path` leads to it. If that cannot be checked (the rights to look there are gone), it is enough that
+    /// the file has a name.
     pub(super) fn check_at(self, real_path: &Path, path: &Path, file: &File) -> Result<()> {
         use std::{io::ErrorKind, os::unix::fs::MetadataExt};
 

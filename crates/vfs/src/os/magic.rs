@@ -1,5 +1,5 @@
-//! Linux's numbers for kinds of file systems (`f_type` of `statfs`, `linux/magic.h`), of those that others share: for where there is
-//! no `/proc` that says the name. A number tells less: everything behind FUSE has the same.
+//! Linux's numbers for types of file systems (`f_type` of `statfs`, `linux/magic.h`), only of shared ones: for systems without
+//! `/proc`, which has the names. A number is less precise: everything behind FUSE has the same.
 
 /// Number and name, by number.
 const NUMBERS: [(u32, &str); 19] = [
@@ -24,7 +24,7 @@ const NUMBERS: [(u32, &str); 19] = [
     (0xff53_4d42, "cifs"),
 ];
 
-/// The name of a kind that others share, by its number; `None` for all others.
+/// The name of a shared type by its number; `None` for all others.
 pub(super) fn name_of(number: u32) -> Option<&'static str> {
     NUMBERS.iter().find(|(known, _)| *known == number).map(|(_, name)| *name)
 }

@@ -40,7 +40,7 @@ pub struct OsVfs;
 struct OsFile {
     file: File,
     path: PathBuf,
-    /// Without links, where that is known.
+    /// Without links, if it can be resolved.
     real_path: PathBuf,
     identity: Identity,
     direct: DirectHandle,
@@ -57,22 +57,22 @@ impl OsFile {
 #[derive(Debug)]
 struct OsLock {
     file: File,
-    /// Whoever has a store or log open has the lock of its file.
+    /// An open store or log holds the lock of its file, and with it a share of the reserve.
     _share: Option<Share>,
 }
 
 impl FileLock for OsLock {}
 
 impl Drop for OsLock {
-    /// Closing is not enough: a process that another thread is just forking holds a copy of the handle until it becomes
-    /// another program, and with it the lock.
+    /// Closing is not enough: a process that another thread is forking holds a copy of the handle, and with it the lock, until
+    /// it executes another program.
     fn drop(&mut self) {
-        // If it fails, closing is what is left.
+        // If it fails, closing has to do.
         let _ = self.file.unlock();
     }
 }
 
-/// Where a file system has no locks of this kind, the file `LOCK` is what is left.
+/// Where a file system has no locks of folders, the file `LOCK` has to do.
 #[derive(Debug)]
 struct NoLock;
 
@@ -98,7 +98,7 @@ fn locked(file: File, share: Option<Share>, path: &Path) -> Result<Option<Box<dy
 #[cfg(unix)]
 fn lock_folder(folder: File, path: &Path) -> Result<Option<Box<dyn FileLock>>> {
     match locked(folder, None, path) {
-        // Network file systems may lock only what was opened for writing, or nothing.
+        // Network file systems may lock only files that were opened for writing, or nothing.
         Err(error) if !matches!(error.source.kind(), io::ErrorKind::Interrupted) => Ok(Some(Box::new(NoLock))),
         outcome => outcome,
     }
@@ -234,7 +234,7 @@ impl VfsFile for OsFile {
     fn write_all_direct_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         let direct = |rest: &[u8], offset| self.direct.write_at(&self.file, &self.path, rest, offset);
         let done = retry_interrupted(|| direct(bytes, offset)).map_err(failed("pwrite", &self.path))?;
-        // What could not go that way, if anything, goes the ordinary one.
+        // The bytes that could not be written that way are written the ordinary way.
         self.write_all_at(bytes.get(done..).unwrap_or_default(), offset.saturating_add(done as u64))
     }
 
@@ -242,8 +242,8 @@ impl VfsFile for OsFile {
         self.file.set_len(len).map_err(failed("ftruncate", &self.path))
     }
 
-    /// `fdatasync` on Linux, `FlushFileBuffers` on Windows. On macOS std issues `F_FULLFSYNC` for both of its flushes, which is
-    /// what a flush to the device takes there; a file system that does not know it fails the flush, nothing weaker is tried.
+    /// `fdatasync` on Linux, `FlushFileBuffers` on Windows. On macOS std issues `F_FULLFSYNC` for both of its flushes, which a
+    /// flush to the device needs there; a file system that does not know it fails the flush, and nothing weaker is tried.
     fn sync_data(&self) -> Result<()> {
         self.file.sync_data().map_err(failed("fdatasync", &self.path))
     }

@@ -1,13 +1,13 @@
-//! Linux's table of mounts, `/proc/self/mountinfo`: which file system a mount is of. A file names its mount by a number in
-//! `/proc/self/fdinfo`, so nothing is guessed from paths: mounts over mounts, bind mounts and subvolumes are told apart.
+//! Linux's table of mounts, `/proc/self/mountinfo`: the file system of each mount. `/proc/self/fdinfo` gives the number of a
+//! file's mount, so nothing is guessed from paths: mounts over mounts, bind mounts and subvolumes are distinguished.
 
-/// The number of the mount that an open file is on, out of its `fdinfo`.
+/// The number of an open file's mount, from its `fdinfo`.
 pub(super) fn mount_of(fdinfo: &str) -> Option<u64> {
     fdinfo.lines().find_map(|line| line.strip_prefix("mnt_id:")).and_then(|number| number.trim().parse().ok())
 }
 
-/// The kind of file system of the mount with this number. A line is
-/// `36 35 98:0 /root /mount/point options optional-fields - kind source super-options`.
+/// The type of file system of the mount with this number. A line is `36 35 98:0 /root /mount/point options optional-fields -
+/// kind source super-options`.
 pub(super) fn kind_of(mountinfo: &str, mount: u64) -> Option<&str> {
     mountinfo.lines().find_map(|line| {
         let (place, what) = line.split_once(" - ")?;

@@ -1,8 +1,8 @@
-//! Decides which writes bypass the page cache (`O_DIRECT`): those that are flushed right after. The device gets the bytes from the caller's
-//! memory in one request, where the cache would copy them, mark page after page and collect them again.
+//! Decides which writes bypass the page cache (`O_DIRECT`): those that are flushed right after. The device gets the bytes from
+//! the caller's memory in one request, where the cache would copy them, mark each page and collect them again.
 //!
-//! Correctness does not depend on it. A flush of the ordinary handle covers these writes and reads of it see them. A write that cannot
-//! bypass the cache (another system, a file system that refuses it, memory that is not aligned) goes through it.
+//! Correctness does not depend on it. A flush of the ordinary handle covers these writes, and its reads see them. A write that
+//! cannot bypass the cache (another system, a file system that refuses it, unaligned memory) goes through it.
 
 use std::{
     fs::File,
@@ -16,10 +16,10 @@ use std::{
 
 use super::positioned;
 
-/// What memory, offset and length are multiples of, in bytes. Devices with larger blocks refuse, and are left alone.
+/// Memory, offset and length are multiples of this, in bytes. Devices with larger blocks refuse, and get ordinary writes.
 const ALIGN: usize = 4096;
 
-/// A second handle of a file, opened when it is first wanted.
+/// A second handle of a file, opened at its first use.
 #[derive(Debug)]
 pub(super) struct DirectHandle {
     opened: OnceLock<Option<File>>,
@@ -31,7 +31,7 @@ impl DirectHandle {
         Self { opened: OnceLock::new(), refused: AtomicBool::new(!is_writable) }
     }
 
-    /// Writes at `offset` of `file`, which was opened under `path`. How many bytes went this way, 0 if none can.
+    /// Writes at `offset` of `file`, which was opened under `path`. Returns how many bytes went this way, 0 if none can.
     pub(super) fn write_at(&self, file: &File, path: &Path, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let is_aligned = bytes.as_ptr().align_offset(ALIGN) == 0
             && bytes.len().is_multiple_of(ALIGN)
@@ -50,7 +50,7 @@ impl DirectHandle {
     }
 }
 
-/// `None` where the file system does not offer it, and if something else bears the name by now.
+/// `None` where the file system does not offer it, and if something else has the name by now.
 #[cfg(target_os = "linux")]
 fn open(file: &File, path: &Path) -> Option<File> {
     use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt};
@@ -58,7 +58,7 @@ fn open(file: &File, path: &Path) -> Option<File> {
     use super::identity::Identity;
 
     let flags = libc::O_DIRECT | libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    // Not from the reserve: it is for what cannot be done without.
+    // Not from the reserve: that is for indispensable handles.
     let direct = OpenOptions::new().write(true).custom_flags(flags).open(path).ok()?;
     let (ours, opened) = (file.metadata().ok()?, direct.metadata().ok()?);
     (Identity::of(&ours) == Identity::of(&opened)).then_some(direct)

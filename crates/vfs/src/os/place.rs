@@ -1,8 +1,8 @@
-//! A name in a folder, as the calls of Unix take it: relative to a folder that is held open, or to where the process is. Every
-//! file and folder of the engine is opened, made, renamed and removed here.
+//! A name in a folder, as the Unix calls take it: relative to an open folder, or to the working directory. Every file and
+//! folder of the engine is opened, made, renamed and removed here.
 //!
-//! No last name is followed if it is a link, nothing but a regular file is opened, and opening waits for nobody (a queue without
-//! another end). What is made is the owner's alone, and closed in child processes.
+//! The last name is never followed if it is a link, only regular files are opened, and opening never waits (as for a queue
+//! without another end). New files belong to the owner alone, and are closed in child processes.
 
 use std::{
     ffi::OsString,
@@ -34,7 +34,7 @@ enum Base<'a> {
     Opened(OwnedFd),
 }
 
-/// Where a name is.
+/// The place of a name.
 #[derive(Debug)]
 pub(super) struct Place<'a> {
     base: Base<'a>,
@@ -43,18 +43,18 @@ pub(super) struct Place<'a> {
     path: &'a Path,
 }
 
-/// A call that failed on a path.
+/// An error for a failed call on a path.
 fn failed<'a>(syscall: &'static str, path: &'a Path) -> impl Fn(Errno) -> FileError + 'a {
     move |errno| FileError::new(syscall, path, errno.into())
 }
 
 impl<'a> Place<'a> {
-    /// What the path leads to, its last name unfollowed.
+    /// Any path; its last name is not followed if it is a link.
     pub(super) const fn anywhere(path: &'a Path) -> Self {
         Self { base: Base::Anywhere, name: path, path }
     }
 
-    /// What `names` lead to below an open folder; none of them is followed if it is a link.
+    /// `names` below an open folder; none of them is followed if it is a link.
     pub(super) fn below(folder: &'a File, names: &'a Path, path: &'a Path) -> Result<Self> {
         let mut components = names.components();
         let Some(last) = components.next_back() else {
@@ -81,7 +81,7 @@ impl<'a> Place<'a> {
         opened.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
     }
 
-    /// What bears the name, if that is known.
+    /// The type of what has the name, if known.
     fn kind(&self) -> Option<FileType> {
         let stat = rustix::fs::statat(self.at(), self.name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         Some(FileType::from_raw_mode(stat.st_mode))
@@ -96,7 +96,7 @@ impl<'a> Place<'a> {
         })
     }
 
-    /// Opens a file for its lock, and makes it if it is missing.
+    /// Opens a file to lock it; makes it if it is missing.
     pub(super) fn open_lock(&self) -> Result<File> {
         self.open_file(OFlags::RDWR.union(OFlags::CREATE))
     }
@@ -122,7 +122,7 @@ impl<'a> Place<'a> {
         FileError::foreign(self.path, name_of(found), "a regular file")
     }
 
-    /// Opens a folder. A link is followed only outside of an open folder.
+    /// Opens a folder. Follows a link only outside an open folder.
     fn open_folder(&self) -> Result<OwnedFd> {
         let is_anywhere = matches!(self.base, Base::Anywhere);
         let flags = if is_anywhere { FOLDER_FLAGS } else { FOLDER_FLAGS.union(OFlags::NOFOLLOW) };
@@ -151,11 +151,11 @@ impl<'a> Place<'a> {
         Ok(names)
     }
 
-    /// Makes a folder; whether it was missing.
+    /// Makes a folder; returns whether it was missing.
     pub(super) fn make_dir(&self) -> Result<bool> {
         match rustix::fs::mkdirat(self.at(), self.name, FOLDER_MODE) {
             Ok(()) => Ok(true),
-            // Below an open folder a link does not count as the folder that it leads to.
+            // Below an open folder a link does not count as the folder it leads to.
             Err(Errno::EXIST) if matches!(self.base, Base::Anywhere) && self.path.is_dir() => Ok(false),
             Err(Errno::EXIST) if !matches!(self.base, Base::Anywhere) => self.open_folder().map(|_| false),
             Err(errno) => Err(failed("mkdir", self.path)(errno)),
@@ -193,7 +193,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// One name, which leads neither up nor elsewhere.
+/// One name that leads neither up nor elsewhere.
 fn plain<'a>(component: Component<'a>, path: &Path) -> Result<&'a Path> {
     match component {
         Component::Normal(name) => Ok(Path::new(name)),

@@ -1,4 +1,4 @@
-//! A name in a folder where there are only paths (Windows): links and whatever else is no regular file are told by what was opened.
+//! A name in a folder where there are only paths (Windows): after opening, links and everything else but regular files are recognised.
 
 use std::{
     ffi::OsString,
@@ -10,7 +10,7 @@ use std::{
 use super::handles::with_reserve;
 use crate::{FileError, OpenHow, Result};
 
-/// Where a name is.
+/// The place of a name.
 #[derive(Debug)]
 pub(super) struct Place<'a> {
     path: &'a Path,
@@ -45,7 +45,7 @@ impl<'a> Place<'a> {
         #[cfg(windows)]
         {
             use std::os::windows::fs::OpenOptionsExt;
-            /// A link is opened itself, not what it leads to.
+            /// Opens a link itself, not its target.
             const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x0020_0000;
             options.custom_flags(FILE_FLAG_OPEN_REPARSE_POINT);
         }

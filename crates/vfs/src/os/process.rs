@@ -1,18 +1,18 @@
-//! What tells this process from others with the same id: another container's, or one that came later.
+//! Distinguishes this process from others with the same id: one in another container, or a later one.
 
-/// When this process began, in ticks since the machine did; 0 where that is not to be had.
+/// When this process began, in ticks since the start of the machine; 0 if unknown.
 #[cfg(target_os = "linux")]
 pub(crate) fn process_birth() -> u64 {
     std::fs::read_to_string("/proc/self/stat").ok().and_then(|stat| birth_in(&stat)).unwrap_or(0)
 }
 
-/// Elsewhere ids are enough.
+/// On other systems ids are enough.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn process_birth() -> u64 {
     0
 }
 
-/// The 22nd field. The second is a name in parentheses, with anything in it.
+/// The 22nd field. The second is a name in parentheses that may contain anything.
 #[cfg(target_os = "linux")]
 fn birth_in(stat: &str) -> Option<u64> {
     let (_, behind_name) = stat.rsplit_once(") ")?;

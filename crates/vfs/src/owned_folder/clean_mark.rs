@@ -1,4 +1,4 @@
-//! The file `CLEAN`, which a clean close leaves and the first write after it takes away.
+//! The file `CLEAN`, which a clean close leaves and the first later write removes.
 
 use std::{
     path::PathBuf,
@@ -14,12 +14,12 @@ use crate::{FileError, Result, read_small_file, write_atomically};
 pub(super) const MARK_NAME: &str = "CLEAN";
 
 impl OwnedFolder<'_> {
-    /// Where the mark is.
+    /// Its path.
     pub fn clean_mark_path(&self) -> PathBuf {
         self.path.join(MARK_NAME)
     }
 
-    /// The mark of the store or log with this id. `None` when there is none, or none that can be believed: one witness less, never an
+    /// The mark of the store or log with this id. `None` when there is none, or an invalid one: one witness less, never an
     /// error.
     ///
     /// # Errors
@@ -32,7 +32,7 @@ impl OwnedFolder<'_> {
         })
     }
 
-    /// What the mark is in a folder without an identity; `None` when nothing has its name.
+    /// What the mark is in a folder without an identity; `None` when no file has its name.
     ///
     /// # Errors
     /// [`FileError`].
@@ -41,7 +41,7 @@ impl OwnedFolder<'_> {
         Ok(head.map(|head| if CleanMark::is_head(self.kind, &head) { Remains::Data } else { Remains::Foreign }))
     }
 
-    /// Whether there is a mark that nobody has written so. That loses nothing, but the disk has changed what was written.
+    /// Whether there is a mark with bytes that we never wrote. Nothing is lost by that, but the disk has changed what was written.
     ///
     /// # Errors
     /// [`FileError`].
@@ -50,7 +50,7 @@ impl OwnedFolder<'_> {
         Ok(record.is_some_and(|record| matches!(CleanMark::decode(self.kind, &record), Unsealed::Damaged)))
     }
 
-    /// Leaves the mark, durably.
+    /// Writes the mark, durably.
     ///
     /// # Errors
     /// [`FileError`].
@@ -59,27 +59,27 @@ impl OwnedFolder<'_> {
     }
 }
 
-/// The mark of the last clean close, as far as this process knows: it is there until the first write.
+/// The mark of the last clean close, as far as this process knows: it exists until the first write.
 #[derive(Debug)]
 pub struct LastMark {
     is_there: AtomicBool,
-    /// Whether it was believed when the folder was opened.
+    /// Whether the opening of the folder accepted it.
     is_believed: bool,
     removing: Mutex<()>,
 }
 
-/// The mark is still there, or nobody knows whether its removal will become durable.
+/// The mark still exists, or it is unknown whether its removal will become durable.
 #[derive(Debug)]
 pub struct NotForgotten {
-    /// Why.
+    /// The cause.
     pub error: FileError,
-    /// A flush has failed. It is never repeated (I5): the next one would succeed and store nothing.
+    /// A flush failed. It is never repeated (I5): the next one would succeed and store nothing.
     pub is_fatal: bool,
 }
 
 impl LastMark {
-    /// What an opening has found, and whether it was believed. A file of that name that is not believed is taken away all the same: another
-    /// version of this package may believe it.
+    /// The mark that an opening found, and whether it was accepted. A file of that name that was not accepted is removed all
+    /// the same: another version of this package may accept it.
     ///
     /// # Errors
     /// [`FileError`].
@@ -88,20 +88,20 @@ impl LastMark {
         Ok(Self { is_there: AtomicBool::new(is_there), is_believed, removing: Mutex::default() })
     }
 
-    /// That of a folder that was never closed.
+    /// The state of a folder that was never closed.
     pub const fn none() -> Self {
         Self { is_there: AtomicBool::new(false), is_believed: false, removing: Mutex::new(()) }
     }
 
-    /// Whether nothing was written since, so that closing need not leave another.
+    /// Whether nothing was written since, so that closing need not leave another mark.
     pub fn still_stands(&self) -> bool {
         self.is_believed && self.is_there.load(Ordering::Acquire)
     }
 
-    /// Takes the mark away, durably, before the first write that it does not know of.
+    /// Removes the mark, durably, before the first write that it does not cover.
     ///
     /// # Errors
-    /// [`NotForgotten`]: then nothing may be written.
+    /// [`NotForgotten`]: then no write is allowed.
     pub fn forget(&self, folder: OwnedFolder<'_>) -> std::result::Result<(), NotForgotten> {
         if !self.is_there.load(Ordering::Acquire) {
             return Ok(());

@@ -1,5 +1,5 @@
-//! The file `IDENTITY`. It is written aside as the first step of making a store or a log and gets its name as the last, so a folder that has
-//! it is complete, and in one that has it aside the files are known to be of that attempt.
+//! The file `IDENTITY`. It is written aside in the first step of making a store or a log, and renamed in the last. So a folder
+//! that has it is complete, and in a folder that has it aside all files belong to that attempt.
 
 use std::path::{Path, PathBuf};
 
@@ -9,26 +9,26 @@ use super::{FolderError, OwnedFolder};
 use crate::{Aside, FileError, Result, asides_of, read_small_file};
 
 pub(super) const IDENTITY_NAME: &str = "IDENTITY";
-/// What is read of a record, in bytes: room for the longer ones of later versions, whose version is to be told.
+/// Bytes read of a record: room for longer ones of later versions, so that their version can be reported.
 pub(super) const RECORD_BYTES: usize = 4096;
-/// What is found where a file is in the way.
+/// Found where a foreign file is in the way.
 pub(super) const NOT_MADE_HERE: &str = "a file that was not made here";
 
 impl OwnedFolder<'_> {
-    /// Where the identity is.
+    /// Its path.
     pub fn identity_path(&self) -> PathBuf {
         self.path.join(IDENTITY_NAME)
     }
 
-    /// Whose the folder is; `None` when there is no such file.
+    /// The identity of the folder; `None` when there is no such file.
     ///
     /// # Errors
-    /// [`FolderError::Damaged`], [`FolderError::Version`], [`FolderError::File`] also for somebody else's file.
+    /// [`FolderError::Damaged`], [`FolderError::Version`], [`FolderError::File`] also for a foreign file.
     pub fn identity(&self) -> Result<Option<Identity>, FolderError> {
         self.identity_at(&self.identity_path())
     }
 
-    /// What an attempt to make the store or log has prepared, and where that is.
+    /// The identity that an attempt to make the store or log has prepared, and its path.
     pub(super) fn prepared(&self) -> Result<Option<(Identity, PathBuf)>, FolderError> {
         for path in asides_of(self.vfs, &self.identity_path())? {
             match self.identity_at(&path) {
@@ -61,7 +61,7 @@ impl OwnedFolder<'_> {
         }
     }
 
-    /// Writes an identity aside, durably: what is made in the folder from then on is known to be of that store or log. Where it is.
+    /// Writes an identity aside, durably: whatever is made in the folder afterwards belongs to that store or log. Returns its path.
     ///
     /// # Errors
     /// [`FileError`].
@@ -73,7 +73,7 @@ impl OwnedFolder<'_> {
         Ok(aside.path().to_path_buf())
     }
 
-    /// Gives what was prepared its name, durably: the store or log exists.
+    /// Renames the prepared identity to its name, durably: the store or log exists.
     ///
     /// # Errors
     /// [`FileError`].

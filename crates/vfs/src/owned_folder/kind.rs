@@ -1,5 +1,5 @@
-//! What a folder is: a store or an event log on its own. Both have a file `IDENTITY`, finished or in the making, that says so. One folder
-//! is never both, and the folders within a store are never a log or a store themselves.
+//! The kind of a folder: a store or an event log on its own. Both have a file `IDENTITY`, finished or in the making, that says
+//! so. One folder is never both, and the folders within a store are never a log or a store themselves.
 
 use std::path::Path;
 
@@ -8,14 +8,14 @@ use ledgerstone_format::FolderKind;
 use super::{OwnedFolder, identity::IDENTITY_NAME};
 use crate::{FileError, Result, Vfs, asides_of, read_small_file};
 
-/// The folders within a store, and what is said of each when it is taken for something else.
+/// The folders within a store, and the message for each that is opened as something else.
 const PARTS: [(&str, &str); 3] = [
     ("events", "the folder `events` of a store"),
     ("journal", "the folder `journal` of a store"),
     ("state", "the folder `state` of a store"),
 ];
 
-/// What `folder` is; `None`: neither, as far as can be told.
+/// The kind of `folder`; `None`: neither, as far as can be seen.
 ///
 /// # Errors
 /// [`FileError`].
@@ -39,7 +39,7 @@ pub fn kind_of(vfs: &dyn Vfs, folder: &Path) -> Result<Option<FolderKind>> {
 }
 
 impl OwnedFolder<'_> {
-    /// Refuses a folder that is of the other kind, and says how to open it.
+    /// Refuses a folder of the other kind, and says how to open it.
     ///
     /// # Errors
     /// A foreign [`FileError`].
@@ -56,7 +56,7 @@ impl OwnedFolder<'_> {
         Err(FileError::foreign(self.path, found, expected))
     }
 
-    /// Refuses a folder that a store has made for itself. `around`: the files around the folder too.
+    /// Refuses a folder inside a store. `around`: the file system around the folder.
     ///
     /// # Errors
     /// A foreign [`FileError`].
@@ -65,7 +65,7 @@ impl OwnedFolder<'_> {
         let name = folder.file_name().and_then(|name| name.to_str());
         let part = PARTS.iter().find(|(part, _)| Some(*part) == name);
         let (Some((_, found)), Some(outer)) = (part, folder.parent()) else { return Ok(()) };
-        // Where nothing can be told of the folder around, it is none of ours.
+        // If the surrounding folder cannot be examined, it is no store of ours.
         if !matches!(kind_of(around, outer), Ok(Some(FolderKind::Store))) {
             return Ok(());
         }

@@ -1,13 +1,13 @@
-//! One owner of a folder at a time. The folder itself is locked, since its files are reached through it, and so is its file `LOCK`: for systems
-//! where folders have no lock (Windows), and for programs that look there.
+//! One owner of a folder at a time. The folder itself is locked, since its files are reached through it, and so is its file
+//! `LOCK`: for systems whose folders have no lock (Windows), and for programs that look at that file.
 
 use std::{fmt, path::Path};
 
 use crate::{Clock, FileLock, OpenHow, Result, Vfs, os::process_birth, read_small_file};
 
-/// The file that is locked beside the folder. Empty.
+/// The file that is locked in addition to the folder. Empty.
 pub const LOCK_NAME: &str = "LOCK";
-/// A hint at who has the lock: process id, time in milliseconds, version of this package and when the process began, each on a line.
+/// A hint at the owner: process id, time in milliseconds, version of this package and start of the process, each on a line.
 pub const OWNER_NAME: &str = "LOCK.owner";
 const OWNER_BYTES: usize = 128;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -19,19 +19,19 @@ pub struct FolderLock {
     file: Option<Box<dyn FileLock>>,
 }
 
-/// Somebody has the folder: who, as far as that was said.
+/// Another owner has the folder. Says which, as far as known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Taken {
     /// Another process, with this id.
     Elsewhere(Option<u32>),
-    /// This process: another owner, or a copy of this package with native code of its own, which knows nothing of this one.
+    /// This process: another owner, or a copy of this package with separate native code, which does not know ours.
     Here,
-    /// This process, by a copy of this package of this version, which is not ours.
+    /// This process: a copy of this package, of this version, that is not ours.
     ByVersion(String),
 }
 
 impl FolderLock {
-    /// Locks the folder, without making anything in it where folders can be locked. `Err` within: somebody else has it.
+    /// Locks the folder, without making anything in it where folders can be locked. Inner `Err`: another owner has it.
     pub fn take(vfs: &dyn Vfs, folder: &Path) -> Result<std::result::Result<Self, Taken>> {
         let Some(lock) = vfs.try_lock_folder(folder)? else { return Ok(Err(Taken::in_folder(vfs, folder))) };
         let is_exclusive = lock.is_exclusive();
@@ -46,11 +46,11 @@ impl FolderLock {
         Ok(if self.file.is_some() { Ok(self) } else { Err(Taken::in_folder(vfs, folder)) })
     }
 
-    /// Takes the file `LOCK` too, and says in `LOCK.owner` who that is. For a folder that was found to be ours.
+    /// Also takes the file `LOCK`, and writes the owner to `LOCK.owner`. For a folder that was found to be ours.
     pub fn announce(self, vfs: &dyn Vfs, clock: &dyn Clock, folder: &Path) -> Result<std::result::Result<Self, Taken>> {
         let locked = self.with_file(vfs, folder)?;
         if locked.is_ok() {
-            // For whoever is refused. Nothing depends on it: a lack of room or of rights leaves the old hint, or none.
+            // For a process that is refused. Nothing depends on it: without space or rights the old hint stays, or none.
             let _ = leave_hint(vfs, &folder.join(OWNER_NAME), clock.wall_ms());
         }
         Ok(locked)
@@ -58,12 +58,12 @@ impl FolderLock {
 }
 
 impl Taken {
-    /// The process that has it.
+    /// The process id of the owner.
     pub fn pid(&self) -> Option<u32> {
         if let Self::Elsewhere(pid) = self { *pid } else { Some(std::process::id()) }
     }
 
-    /// Which version of this package was needed, and which has it.
+    /// The version of this package that was needed, and the one that has it.
     pub fn versions(&self) -> Option<(&str, &str)> {
         if let Self::ByVersion(actual) = self { Some((VERSION, actual)) } else { None }
     }
@@ -77,7 +77,7 @@ impl Taken {
         let mut lines = hint.lines().map(str::trim);
         let pid = lines.next().and_then(|pid| pid.parse().ok());
         let (version, birth) = (lines.nth(1), lines.next().and_then(|birth| birth.parse().ok()));
-        // Another container's process may have the same id.
+        // A process in another container may have the same id.
         let is_here = pid == Some(std::process::id()) && birth == Some(process_birth());
         match version {
             Some(VERSION) if is_here => Self::Here,
@@ -104,7 +104,7 @@ impl fmt::Display for Taken {
     }
 }
 
-/// Writes the hint into a file that is new, or holds one.
+/// Writes the hint to a file that is new or holds a hint.
 fn leave_hint(vfs: &dyn Vfs, path: &Path, wall_ms: u64) -> Result<()> {
     let hint = format!("{}\n{wall_ms}\n{VERSION}\n{}\n", std::process::id(), process_birth());
     let file = match vfs.open(path, OpenHow::ReadWrite) {
@@ -122,7 +122,7 @@ fn leave_hint(vfs: &dyn Vfs, path: &Path, wall_ms: u64) -> Result<()> {
     file.write_all_at(hint.as_bytes(), 0)
 }
 
-/// Whether a file holds a hint of any version, perhaps one that was cut short: then it has zeros.
+/// Whether a file holds a hint of any version. One that was cut short contains zeros.
 fn is_hint(found: &[u8]) -> bool {
     let is_number = |line: &[u8]| line.iter().all(|byte| byte.is_ascii_digit() || *byte == 0);
     let is_version = |line: &[u8]| {

@@ -1,8 +1,8 @@
-//! A folder that one process owns: a store's, or that of an event log on its own. Both are taken, named and left in the same way.
+//! A folder that one process owns: that of a store, or of an event log on its own. Both are taken, named and left in the same way.
 //!
 //! ```text
 //! (the folder), LOCK   one owner at a time
-//! LOCK.owner           a hint at who that is, for a process that is refused
+//! LOCK.owner           a hint at the owner, for a process that is refused
 //! IDENTITY             makes the folder a store or a log; prepared first, named last
 //! CLEAN                everything was flushed when the owner left
 //! ```
@@ -45,8 +45,8 @@ impl<'a> OwnedFolder<'a> {
         Self { vfs, path, kind: FolderKind::Log }
     }
 
-    /// Refuses a file system that other machines share, unless it is allowed: they see neither the lock nor what is mapped into memory,
-    /// and a flush need not reach a device. Asked before anything is made or locked there.
+    /// Refuses a file system that other machines share, unless it is allowed: they see neither the lock nor what is mapped into
+    /// memory, and a flush need not reach a device. Checked before anything is made or locked there.
     ///
     /// # Errors
     /// [`FolderError::Network`].
@@ -67,7 +67,7 @@ impl<'a> OwnedFolder<'a> {
         FolderLock::take(self.vfs, self.path)?.map_err(|by| self.taken(by))
     }
 
-    /// Takes the file `LOCK` too and leaves the hint, once the folder is known to be ours or nobody's.
+    /// Also takes the file `LOCK` and writes the hint, once the folder is known to be ours or unowned.
     ///
     /// # Errors
     /// [`FolderError::Taken`].
@@ -79,7 +79,7 @@ impl<'a> OwnedFolder<'a> {
         FolderError::Taken { path: self.path.to_path_buf(), by }
     }
 
-    /// Flushes the name of the folder: an attempt to make it may have died, or failed, before it did so.
+    /// Flushes the name of the folder: an earlier attempt to make it may have ended before it did so.
     ///
     /// # Errors
     /// [`crate::FileError`].
@@ -88,7 +88,7 @@ impl<'a> OwnedFolder<'a> {
     }
 }
 
-/// The id of a store or a log that is made.
+/// A new id for a store or a log.
 pub fn random_id(vfs: &dyn Vfs) -> StoreId {
     let mut bytes = [0; 16];
     for half in bytes.chunks_exact_mut(8) {
@@ -104,7 +104,7 @@ mod tests {
     use super::random_id;
     use crate::{OsVfs, sim::SimDisk};
 
-    /// The id of a log did not come from where all chance comes from, so no simulation could repeat it.
+    /// The id of a log did not come from the common source of randomness, so no simulation could repeat it.
     #[test]
     fn an_id_is_as_random_as_the_disk_says() {
         let ids: BTreeSet<String> = (0..100).map(|_| random_id(&OsVfs).to_string()).collect();

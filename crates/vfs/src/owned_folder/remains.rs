@@ -1,5 +1,6 @@
-//! A folder without an identity: an attempt to make a store or a log that was cut short, one that has lost its identity, or somebody else's
-//! files. The identity is prepared, durably, before anything else is made, so what is found tells which. Nothing is changed here.
+//! A folder without an identity: an interrupted attempt to make a store or a log, one that has lost its identity, or a folder
+//! of foreign files. The identity is prepared, durably, before anything else is made, so the files found show which it is.
+//! Nothing is changed here.
 
 use std::path::PathBuf;
 
@@ -8,25 +9,25 @@ use ledgerstone_format::{FolderKind, Identity};
 use super::{FolderError, OwnedFolder, identity::NOT_MADE_HERE};
 use crate::{FileError, Result, read_small_file};
 
-/// What a file is that is found in a folder without an identity.
+/// What a file is in a folder without an identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remains {
-    /// It could hold data, or only a finished store or log has it.
+    /// It may hold data, or only a finished store or log has it.
     Data,
-    /// It holds no data: of the attempt that has prepared the identity.
+    /// It holds no data: it belongs to the attempt that prepared the identity.
     HalfMade,
-    /// Not ours, and in the way of a file of ours.
+    /// A foreign file that has the name of one of ours.
     Foreign,
-    /// Nothing that we look at.
+    /// A file that does not concern us.
     Unknown,
 }
 
-/// An attempt that can be finished.
+/// An interrupted attempt that can be finished.
 #[derive(Debug)]
 pub struct Unfinished {
-    /// Whose it is.
+    /// Its identity.
     pub identity: Identity,
-    /// Where the identity is in the making.
+    /// The path of the prepared identity.
     pub prepared: PathBuf,
 }
 
@@ -34,11 +35,11 @@ pub struct Unfinished {
 pub const SET_MANIFEST: (&str, &[u8; 8]) = ("MANIFEST", b"LGST-SSM");
 
 impl OwnedFolder<'_> {
-    /// Looks at all that is found by `look` in a folder without an identity, which is given the identity that was prepared there. `None`:
-    /// there is nothing of ours.
+    /// Judges all that `look` finds in a folder without an identity; `look` is given the identity that was prepared there.
+    /// `None`: nothing of ours is there.
     ///
     /// # Errors
-    /// [`FolderError::Damaged`] for data, a foreign [`FileError`] for what is in the way.
+    /// [`FolderError::Damaged`] for data, a foreign [`FileError`] for a foreign file.
     pub fn judge_unfinished<E: From<FolderError> + From<FileError>>(
         &self,
         look: impl FnOnce(Option<&Identity>) -> Result<Vec<(Remains, PathBuf)>, E>,
@@ -60,7 +61,7 @@ impl OwnedFolder<'_> {
             };
             return Err(FileError::foreign(path, NOT_MADE_HERE, expected).into());
         }
-        // Without files nobody knows whether the identity was made durable: it is prepared anew.
+        // Without files it is unknown whether the identity was made durable: it is prepared anew.
         let has_files = found.iter().any(|(remains, _)| *remains == Remains::HalfMade);
         Ok(prepared.filter(|_| has_files).map(|(identity, prepared)| Unfinished { identity, prepared }))
     }

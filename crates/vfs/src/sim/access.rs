@@ -1,4 +1,4 @@
-//! The simulated disk as the engine sees it: the same traits and the same errors as the real one.
+//! The simulated disk as the engine sees it: the same traits and errors as the real one.
 
 use std::{
     ffi::OsString,
@@ -78,14 +78,14 @@ fn open_existing(state: &mut State, path: &Path) -> Result<NodeId> {
         state.tree.file(node).ok_or(io::ErrorKind::IsADirectory)?;
         Ok(node)
     });
-    // What is no file is told as on a real disk.
+    // Anything but a regular file gives the same error as on a real disk.
     opened.map_err(|error| match error.source.kind() {
         io::ErrorKind::IsADirectory => FileError::foreign(path, state.tree.kind_of(path), "a regular file"),
         _ => error,
     })
 }
 
-/// A file that is made.
+/// A file that is created.
 fn open_created(state: &mut State, path: &Path) -> Result<NodeId> {
     state.whole(&Call::on(SimOp::Create, "open", path), |state| {
         if state.tree.resolve(path).is_some() {
@@ -154,7 +154,7 @@ impl Vfs for SimDisk {
             let node = state.tree.resolve(path).ok_or(io::ErrorKind::NotFound)?;
             let folder = state.tree.folder(node).ok_or(io::ErrorKind::NotADirectory)?;
             let mut names: Vec<OsString> = folder.now.keys().cloned().collect();
-            // In no particular order, as on a real disk: nobody may lean on it.
+            // In random order, as on a real disk: no caller may rely on an order.
             for last in (1..names.len()).rev() {
                 let other = usize::try_from(state.random.below(last as u64 + 1)).unwrap_or_default();
                 names.swap(last, other);
@@ -251,7 +251,7 @@ impl SimFile {
         Call::on(op, syscall, &self.path)
     }
 
-    /// The file behind this handle. It lives as long as the handle does.
+    /// The file of this handle. It lives as long as the handle.
     fn with<T>(&self, state: &mut State, act: impl FnOnce(&mut Inode) -> T) -> io::Result<T> {
         state.tree.file_mut(self.node).map(act).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
@@ -371,13 +371,13 @@ impl VfsFile for SimFile {
     }
 }
 
-/// Fewer than `len`, yet not none.
+/// Fewer than `len`, but at least one.
 fn short(state: &mut State, len: usize) -> usize {
     let shorter = usize::try_from(state.random.below((len as u64).saturating_sub(1))).unwrap_or_default();
     len.min(shorter + 1)
 }
 
-/// None, all, or something between.
+/// None, all, or some of them.
 fn torn(state: &mut State, len: usize) -> usize {
     match state.random.below(3) {
         0 => 0,

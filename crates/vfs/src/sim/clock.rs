@@ -25,14 +25,14 @@ impl SimClock {
         Self { times: Arc::new(Mutex::new(times)) }
     }
 
-    /// Lets time pass, on the wall and monotonically.
+    /// Advances both the wall time and the monotonic time.
     pub fn advance(&self, by: Duration) {
         let mut times = self.times.lock();
         times.wall = times.wall.saturating_add(by);
         times.monotonic = times.monotonic.saturating_add(by);
     }
 
-    /// Sets the wall time, in either direction, as an administrator would. The monotonic time stays.
+    /// Sets the wall time, in either direction, as an administrator would. The monotonic time is unchanged.
     pub fn set_wall_ms(&self, wall_ms: u64) {
         self.times.lock().wall = Duration::from_millis(wall_ms);
     }

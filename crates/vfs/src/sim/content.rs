@@ -1,5 +1,5 @@
-//! The bytes of a file as shared pages: a copy costs a pointer for each page, and pages of zeros cost nothing.
-//! Invariant: what lies behind the length is zero.
+//! The bytes of a file as shared pages: a copy costs a pointer per page, and pages of zeros cost nothing. Invariant: the bytes
+//! behind the length are zero.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::indexing_slicing,
@@ -70,7 +70,7 @@ impl Content {
         self.len = len;
     }
 
-    /// The page of that number; `None` is a page of zeros.
+    /// The page with this number; `None` is a page of zeros.
     pub(super) fn page(&self, page: u64) -> Option<Arc<Page>> {
         self.pages.get(&page).cloned()
     }
@@ -94,7 +94,7 @@ impl Content {
     }
 }
 
-/// The sector of that number (counted in the file) out of the page that holds it.
+/// The sector with this number (counted in the file), from the page that holds it.
 pub(super) fn sector_of(page: Option<&Arc<Page>>, sector: u64) -> Sector {
     let mut bytes = [0; SECTOR_BYTES];
     if let Some(page) = page {
@@ -104,7 +104,7 @@ pub(super) fn sector_of(page: Option<&Arc<Page>>, sector: u64) -> Sector {
     bytes
 }
 
-/// Cuts `len` bytes at `offset` where pages end: page number, offset in that page, range within the `len` bytes.
+/// Splits `len` bytes at `offset` at page boundaries: page number, offset in that page, range within the `len` bytes.
 fn pieces(offset: u64, len: usize) -> impl Iterator<Item = (u64, usize, std::ops::Range<usize>)> {
     let mut done = 0;
     std::iter::from_fn(move || {

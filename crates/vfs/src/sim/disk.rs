@@ -1,4 +1,4 @@
-//! The simulated disk as a test holds it: its failures are ordered here, its files looked into, its end survived.
+//! The simulated disk as a test sees it: plans its failures, inspects its files, opens what a crash leaves.
 
 use std::{
     fmt,
@@ -17,12 +17,12 @@ use super::{
 };
 use crate::FileSystem;
 
-/// What may be found where a file should be. Nobody follows a link, so it leads nowhere.
+/// What may be found in place of a file. Links are never followed, so this one has no target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stranger {
     /// A symbolic link.
     Link,
-    /// A queue: whoever opens it carelessly waits for ever.
+    /// A queue: a careless opening of it waits for ever.
     Fifo,
     /// An empty folder.
     Folder,
@@ -38,13 +38,13 @@ impl Stranger {
     }
 }
 
-/// A file system in memory; clones are the same disk. Relative paths begin at its root, which always exists.
+/// A file system in memory; clones share the same disk. Relative paths begin at its root, which always exists.
 ///
 /// *Operations* are the calls that may change the disk: each kind of [`SimOp`] but `Read`, `Open` and `List`.
 #[derive(Clone)]
 pub struct SimDisk {
     pub(super) state: Arc<Mutex<State>>,
-    /// Told when a hold on flushes changes.
+    /// Notified when a hold on flushes changes.
     pub(super) changed: Arc<Condvar>,
 }
 
@@ -59,7 +59,7 @@ impl fmt::Debug for SimDisk {
 }
 
 impl SimDisk {
-    /// An empty disk. All that happens by chance follows from `seed`.
+    /// An empty disk. All randomness follows from `seed`.
     pub fn new(seed: u64) -> Self {
         Self::of(State::new(seed, Tree::new()))
     }
@@ -68,7 +68,7 @@ impl SimDisk {
         Self { state: Arc::new(Mutex::new(state)), changed: Arc::default() }
     }
 
-    /// Fails the `nth` call of that kind from now on (1: the next), once.
+    /// Fails the `nth` call of that kind from now on (1: the next one), once.
     pub fn fail_nth(&self, op: SimOp, nth: u64, fault: Fault) {
         self.fail_nth_named("", op, nth, fault);
     }
@@ -79,12 +79,12 @@ impl SimDisk {
         self.plan(name_prefix, op, nth, fault, false, Aftermath::default());
     }
 
-    /// As `fail_nth_named`, and every such call after it too, until `clear_faults`.
+    /// As `fail_nth_named`, and also fails every such call after it, until `clear_faults`.
     pub fn fail_from(&self, name_prefix: &str, op: SimOp, nth: u64, fault: Fault) {
         self.plan(name_prefix, op, nth, fault, true, Aftermath::default());
     }
 
-    /// As `fail_nth`, with more to come before anybody can do anything about it.
+    /// As `fail_nth`, followed by `aftermath` before the engine can react.
     pub fn fail_nth_and_more(&self, op: SimOp, nth: u64, fault: Fault, aftermath: Aftermath) {
         self.plan("", op, nth, fault, false, aftermath);
     }
@@ -94,13 +94,13 @@ impl SimDisk {
         self.state.lock().faults.plan(Planned { op, name_prefix, countdown: nth, fault, lasting, aftermath });
     }
 
-    /// Takes back every planned failure. What a failed flush has lost stays lost.
+    /// Cancels every planned failure. What a failed flush has lost stays lost.
     pub fn clear_faults(&self) {
         self.state.lock().faults.clear();
     }
 
-    /// Cuts the power in the middle of the operation that follows the next `operations` ones (0: in the next one). It may
-    /// happen, or not, or in part; it and every later call, reads too, fail with "power cut".
+    /// Cuts the power in the middle of the operation that follows the next `operations` ones (0: in the next one). That
+    /// operation happens in full, in part, or not at all; it and every later call, reads too, fail with "power cut".
     pub fn cut_after(&self, operations: u64) {
         let mut state = self.state.lock();
         state.cut_at = Some(state.operations.saturating_add(operations));
@@ -116,7 +116,7 @@ impl SimDisk {
         self.state.lock().cut
     }
 
-    /// How many operations were begun on this disk, failed ones included; not the one in which the power went.
+    /// How many operations were begun on this disk, failed ones included; not the one that the power cut hit.
     pub fn operations(&self) -> u64 {
         self.state.lock().operations
     }
@@ -126,7 +126,7 @@ impl SimDisk {
         self.state.lock().trace.hash
     }
 
-    /// Starts to record calls as text, for the eyes of somebody who replays a seed.
+    /// Starts to record calls as text, for a person who replays a seed.
     pub fn record_trace(&self) {
         self.state.lock().trace.lines.get_or_insert_default();
     }
@@ -136,7 +136,7 @@ impl SimDisk {
         self.state.lock().trace.lines.clone().unwrap_or_default()
     }
 
-    /// The disk as found after losing power at this moment: what was flushed, and by seed some of the rest (see the crate's
+    /// The disk as found after a power cut at this moment: all that was flushed, and some of the rest, chosen by the seed (see
     /// `sim/power_cut.rs`). No locks, no planned failures, counters at zero. This disk is not changed.
     #[must_use]
     pub fn power_cut(&self) -> Self {
@@ -144,14 +144,14 @@ impl SimDisk {
         Self::of(state.after_power_cut(state.next_seed()))
     }
 
-    /// As `power_cut`, with another chance for each `seed`: many outcomes of one moment.
+    /// As `power_cut`, with different choices for each `seed`: many outcomes of one moment.
     #[must_use]
     pub fn power_cut_seeded(&self, seed: u64) -> Self {
         Self::of(self.state.lock().after_power_cut(seed))
     }
 
-    /// The disk as found after the process was killed at this moment: everything written is there, flushed or as unflushed
-    /// as it was. No locks, no planned failures, counters at zero. This disk is not changed.
+    /// The disk as found after the process was killed at this moment: everything written exists, flushed or unflushed as
+    /// before. No locks, no planned failures, counters at zero. This disk is not changed.
     #[must_use]
     pub fn crash(&self) -> Self {
         let state = self.state.lock();
@@ -163,22 +163,22 @@ impl SimDisk {
         self.state.lock().capacity = bytes;
     }
 
-    /// Whether there is such a bound.
+    /// Whether the capacity is bounded.
     pub fn has_capacity(&self) -> bool {
         self.state.lock().capacity.is_some()
     }
 
-    /// Has every folder claim from now on to be on such a file system.
+    /// From now on every folder claims to be on this file system.
     pub fn set_file_system(&self, file_system: FileSystem) {
         self.state.lock().file_system = file_system;
     }
 
-    /// What all files take of the capacity.
+    /// The part of the capacity that all files take.
     pub fn used_bytes(&self) -> u64 {
         self.state.lock().tree.used_bytes()
     }
 
-    /// Flips the bits `mask` of one byte, on the device and in the page cache; `false` where there is no such byte.
+    /// Flips the bits `mask` of one byte, on the device and in the page cache; `false` if there is no such byte.
     pub fn flip(&self, path: impl AsRef<Path>, byte_offset: u64, mask: u8) -> bool {
         let mut state = self.state.lock();
         let id = state.tree.resolve(path.as_ref());
@@ -199,7 +199,7 @@ impl SimDisk {
         true
     }
 
-    /// A file's bytes as a read would show them; works without power too.
+    /// The bytes of a file as a read would return them; works without power too.
     pub fn read_file(&self, path: impl AsRef<Path>) -> Option<Vec<u8>> {
         let state = self.state.lock();
         let content = &state.tree.file(state.tree.resolve(path.as_ref())?)?.now;
@@ -208,7 +208,7 @@ impl SimDisk {
         Some(bytes)
     }
 
-    /// Puts a file there, durable with its name and folders: no operation, never fails.
+    /// Creates a file, durable with its name and folders: counts as no operation and never fails.
     ///
     /// # Panics
     /// When the path is the root, leads through a file, or names a folder.
@@ -219,7 +219,7 @@ impl SimDisk {
         assert!(done.is_some(), "no file can be put at {}", path.as_ref().display());
     }
 
-    /// Puts something that is no file in the place of what is at `path`, whose folder is there: durable, no operation, never fails.
+    /// Puts something that is no file in place of what is at `path`, whose folder exists: durable, counts as no operation and never fails.
     ///
     /// # Panics
     /// When the folder is missing.
@@ -228,12 +228,12 @@ impl SimDisk {
         assert!(done.is_some(), "nothing can be put at {}", path.as_ref().display());
     }
 
-    /// Every file (and stranger but a folder) with its absolute path, sorted.
+    /// Every file (and every stranger except folders) with its absolute path, sorted.
     pub fn list(&self) -> Vec<PathBuf> {
         self.state.lock().tree.list()
     }
 
-    /// What was asked of this disk since it was made.
+    /// The calls on this disk since it was made.
     pub fn counts(&self) -> SimCounts {
         self.state.lock().trace.counts
     }

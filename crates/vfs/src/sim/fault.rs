@@ -1,4 +1,4 @@
-//! Calls that are told to fail.
+//! Planned failures of calls.
 
 use std::{io, path::Path};
 
@@ -30,7 +30,7 @@ pub enum SimOp {
 }
 
 impl SimOp {
-    /// Whether it may change the disk. Only these are counted as operations, and only at these a power cut comes.
+    /// Whether it may change the disk. Only these count as operations, and only these can be hit by a power cut.
     pub(super) fn changes(self) -> bool {
         !matches!(self, Self::Read | Self::Open | Self::List)
     }
@@ -39,17 +39,17 @@ impl SimOp {
 /// How a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// EIO. A write may have stored a part of its bytes; a flush fails as with `SyncFails`; everything else has not happened.
+    /// EIO. A write may have stored a part of its bytes; a flush fails as with `SyncFails`; anything else did not happen.
     Io,
-    /// ENOSPC; nothing has happened, but a flush fails as with `SyncFails`. Reads are passed over.
+    /// ENOSPC; nothing happened, but a flush fails as with `SyncFails`. Does not apply to reads.
     NoSpace,
-    /// EMFILE from whatever opens a file or a folder, also to flush it; nothing has happened.
+    /// EMFILE from any call that opens a file or a folder, also to flush it; nothing happened.
     NoHandles,
-    /// No error, but fewer bytes written (or read) than asked for. Only writes and reads.
+    /// No error, but fewer bytes written (or read) than requested. Only for writes and reads.
     ShortWrite,
     /// EIO from a flush, and the kernel forgets that the pages were dirty: reads still show them, a later flush succeeds
     /// without storing them, a power cut loses or garbles them. After a failed folder flush no later one stores what was
-    /// pending, nor what came after it in that folder. Only flushes.
+    /// pending, nor what came after it in that folder. Only for flushes.
     SyncFails,
 }
 
@@ -77,7 +77,7 @@ pub(super) fn no_space() -> io::Error {
     os_error(28, 112)
 }
 
-/// What a write through a handle opened for reading gets.
+/// The error of a write through a handle opened for reading.
 pub(super) fn not_writable() -> io::Error {
     os_error(9, 5)
 }
@@ -86,35 +86,35 @@ fn os_error(unix: i32, windows: i32) -> io::Error {
     io::Error::from_raw_os_error(if cfg!(windows) { windows } else { unix })
 }
 
-/// What follows a call that failed, before the engine can do anything about it.
+/// What follows a failed call, before the engine can react.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Aftermath {
-    /// So many of the next calls that may change the disk fail too (EIO), flushes of folders excepted.
+    /// How many of the next calls that may change the disk fail too (EIO), except flushes of folders.
     pub more: u64,
-    /// Then the power goes: nothing that comes afterwards happens, not even in part.
+    /// Then the power is cut: nothing after that happens, not even in part.
     pub cut: bool,
 }
 
-/// The calls that are to fail.
+/// The planned failures.
 #[derive(Default)]
 pub(super) struct Faults {
     planned: Vec<Planned>,
-    /// A failure has begun that others follow.
+    /// The aftermath of a failure that has begun.
     under_way: Option<Aftermath>,
 }
 
-/// How a call fails.
+/// A failure of a call.
 pub(super) struct Struck {
     pub(super) fault: Fault,
-    /// The power goes with it.
+    /// The power is cut with it.
     pub(super) cut: bool,
 }
 
 pub(super) struct Planned {
     pub(super) op: SimOp,
-    /// What the file's name must begin with.
+    /// The prefix that the file's name must have.
     pub(super) name_prefix: String,
-    /// How many fitting calls are left, this one included.
+    /// How many matching calls are left, this one included.
     pub(super) countdown: u64,
     pub(super) fault: Fault,
     /// Whether all later calls fail too.
@@ -132,7 +132,7 @@ impl Faults {
         *self = Self::default();
     }
 
-    /// Counts a call; how it is to fail, if it is.
+    /// Counts a call; returns its failure, if one is planned for it.
     pub(super) fn strike(&mut self, op: SimOp, path: &Path) -> Option<Struck> {
         let begun = self.begin(op, path);
         if let Some((fault, aftermath)) = begun {
@@ -147,7 +147,7 @@ impl Faults {
         Some(struck)
     }
 
-    /// A planned failure whose turn has come.
+    /// A planned failure that is due.
     fn begin(&mut self, op: SimOp, path: &Path) -> Option<(Fault, Aftermath)> {
         let name = path.file_name().unwrap_or_default().as_encoded_bytes();
         let mut struck = None;

@@ -1,4 +1,4 @@
-//! Flushes that take as long as a test wants: what happens while one runs can then be shown without timing.
+//! Flushes that take as long as a test wants, to show without timing what happens while one runs.
 
 use std::{path::Path, time::Duration};
 
@@ -6,8 +6,8 @@ use parking_lot::MutexGuard;
 
 use super::{disk::SimDisk, state::State};
 
-/// Keeps `sync_data` calls waiting, from [`SimDisk::hold_syncs`] until it is dropped. A flush that waited stores what was
-/// written before it began, and nothing of what came while it waited.
+/// Blocks `sync_data` calls, from [`SimDisk::hold_syncs`] until it is dropped. A blocked flush stores what was written before
+/// it began, and nothing that was written while it waited.
 #[derive(Debug)]
 pub struct HeldSyncs {
     disk: SimDisk,
@@ -20,14 +20,14 @@ pub(super) struct Hold {
 }
 
 impl SimDisk {
-    /// Keeps `sync_data` on files opened under names beginning with `name_prefix` waiting. A second hold replaces the first.
+    /// Blocks `sync_data` on files opened under names beginning with `name_prefix`. A second hold replaces the first.
     #[must_use = "dropping it lets the flushes go"]
     pub fn hold_syncs(&self, name_prefix: &str) -> HeldSyncs {
         self.state.lock().hold = Some(Hold { name_prefix: name_prefix.to_owned(), waiting: 0, passes: 0 });
         HeldSyncs { disk: self.clone() }
     }
 
-    /// Waits while a hold says so; the disk is free for other calls meanwhile.
+    /// Waits while a hold blocks it; other calls can use the disk during the wait.
     pub(super) fn wait_in_sync(&self, state: &mut MutexGuard<State>, path: &Path) {
         let name = path.file_name().unwrap_or_default().as_encoded_bytes();
         match &mut state.hold {
@@ -47,7 +47,7 @@ impl SimDisk {
 }
 
 impl HeldSyncs {
-    /// Blocks until that many flushes wait. `false`: they did not come within ten seconds.
+    /// Blocks until this many flushes wait. `false`: they did not come within ten seconds.
     #[must_use]
     pub fn wait_for(&self, flushes: u64) -> bool {
         let mut state = self.disk.state.lock();
@@ -60,7 +60,7 @@ impl HeldSyncs {
         self.disk.state.lock().hold.as_ref().map_or(0, |hold| hold.waiting)
     }
 
-    /// Lets one flush go, one that waits or else the next that comes.
+    /// Releases one flush: a waiting one, or else the next that comes.
     pub fn pass_one(&self) {
         if let Some(hold) = &mut self.disk.state.lock().hold {
             hold.passes += 1;

@@ -1,33 +1,32 @@
-//! What befell the calls on a disk: a simulation that tells how often each kind of call met each kind of trouble cannot
-//! become dull unnoticed.
+//! The mishaps of the calls on a disk: a simulation that counts each mishap of each kind of call shows when it no longer causes one.
 
 use super::{
     disk::SimDisk,
     fault::{Fault, SimOp},
 };
 
-/// What happened to a call.
+/// The mishap of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mishap {
-    /// The power went in the middle of it.
+    /// The power was cut in the middle of it.
     PowerCut,
-    /// It failed as it was told to.
+    /// It failed as planned.
     Failed(Fault),
-    /// The disk had no room for all of it.
+    /// The disk did not have room for all of it.
     NoRoom,
 }
 
-/// A call that something happened to.
+/// A call with a mishap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Incident {
-    /// What was called.
+    /// The call.
     pub op: SimOp,
-    /// What happened.
+    /// Its mishap.
     pub mishap: Mishap,
 }
 
 impl SimDisk {
-    /// What has happened since this was last asked.
+    /// The incidents since the last time this was called.
     pub fn take_incidents(&self) -> Vec<Incident> {
         std::mem::take(&mut self.state.lock().trace.incidents)
     }

@@ -1,4 +1,4 @@
-//! A file without its name: what the device holds, what reads show, and every change between the two, in order.
+//! A file without its name: the durable bytes, the bytes that reads show, and every change between the two, in order.
 //! Invariant: `now` is `durable` with all of `pending` and the `failed` sectors on top.
 
 use std::{collections::BTreeSet, ops::Range, sync::Arc};
@@ -12,14 +12,14 @@ pub(super) struct Inode {
     pub(super) pending: Vec<Change>,
     /// Sectors that a failed flush marked clean without storing them. Only a new write makes them dirty again.
     pub(super) failed: BTreeSet<u64>,
-    /// Whether a name leads here now.
+    /// Whether a name refers to it now.
     pub(super) linked: bool,
     pub(super) handles: u64,
     /// How many changes flushes have covered.
     pub(super) changes_stored: u64,
 }
 
-/// A change that no flush has covered.
+/// A change that no flush has covered yet.
 #[derive(Clone)]
 pub(super) struct Change {
     /// The length of the file after it.
@@ -29,10 +29,10 @@ pub(super) struct Change {
 
 #[derive(Clone)]
 pub(super) enum ChangeKind {
-    /// The sectors written, and the pages around them as they were afterwards: a device gets a sector as the page cache
-    /// has it, with every earlier write in it, never one write without those before it.
+    /// The sectors written, and their pages after the write: a device gets a sector as the page cache has it, with every
+    /// earlier write in it, never one write without those before it.
     Write { sectors: Range<u64>, pages: Vec<Option<Arc<Page>>> },
-    /// Only the length.
+    /// Only the length changed.
     Length,
 }
 
@@ -44,7 +44,7 @@ impl Change {
         }
     }
 
-    /// A sector that this change wrote, as it was afterwards.
+    /// A sector that this change wrote, with its content afterwards.
     pub(super) fn sector(&self, sector: u64) -> Sector {
         let ChangeKind::Write { sectors, pages } = &self.kind else { return [0; SECTOR_BYTES] };
         let index = (sector / SECTORS_PER_PAGE).saturating_sub(sectors.start / SECTORS_PER_PAGE);
@@ -54,7 +54,7 @@ impl Change {
 }
 
 impl Inode {
-    /// A file whose bytes are all on the device.
+    /// A file with all of its bytes on the device.
     pub(super) fn stored(content: Content) -> Self {
         Self { durable: content.clone(), now: content, ..Self::default() }
     }
@@ -82,7 +82,7 @@ impl Inode {
         self.changes_stored + self.pending.len() as u64
     }
 
-    /// A flush that worked, begun when `begun` changes had been made.
+    /// A successful flush that began after `begun` changes.
     pub(super) fn sync(&mut self, begun: u64) {
         let covered = usize::try_from(begun.saturating_sub(self.changes_stored)).unwrap_or(usize::MAX);
         for change in self.pending.drain(..covered.min(self.pending.len())) {
@@ -105,8 +105,8 @@ impl Inode {
         }
     }
 
-    /// A flush that failed as kernels fail: the pages still show what was written but count as clean, so that the next
-    /// flush reports success without storing them. The length is metadata and stays pending.
+    /// A flush that fails as in real kernels: the pages still show what was written but count as clean, so the next flush
+    /// reports success without storing them. The length is metadata and stays pending.
     pub(super) fn fail_sync(&mut self) {
         for change in &mut self.pending {
             self.failed.extend(change.sectors());

@@ -1,7 +1,7 @@
 //! The simulated disk: a file system in memory, driven by a seed, that keeps what is written apart from what is durable.
 //!
 //! A test runs the engine on a [`SimDisk`], stops it at any operation, and opens what [`SimDisk::power_cut`] or
-//! [`SimDisk::crash`] leaves. The same seed and the same calls give the same disk, byte for byte. [`SlowVfs`] makes any disk slow.
+//! [`SimDisk::crash`] returns. The same seed and the same calls give the same disk, byte for byte. [`SlowVfs`] makes any disk slow.
 
 mod access;
 mod clock;

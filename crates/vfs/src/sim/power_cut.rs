@@ -1,6 +1,5 @@
-//! What a disk holds after the power went: of everything unflushed, a part that the seed chooses.
-//! Invariant: a sector that no unflushed or failed write touched is exactly what the last flush left, and so is a folder
-//! without pending operations.
+//! The content of a disk after a power cut: of everything unflushed, a part that the seed chooses. Invariant: a sector that no
+//! unflushed or failed write touched is exactly what the last flush stored, and so is a folder without pending operations.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +34,7 @@ pub(super) fn tree_after(tree: &Tree, random: &mut Random) -> Tree {
     after
 }
 
-/// Of each folder's pending operations the first few, one with their halves in other folders.
+/// Keeps the first few of each folder's pending operations, each together with its parts in other folders.
 fn keep_name_ops(tree: &mut Tree, random: &mut Random) {
     let ops = std::mem::take(&mut tree.ops);
     let mut left: BTreeMap<NodeId, u64> = BTreeMap::new();
@@ -61,17 +60,17 @@ fn keep_name_ops(tree: &mut Tree, random: &mut Random) {
     }
 }
 
-/// How the unflushed changes of one file fare.
+/// What happens to the unflushed changes of one file.
 enum Fate {
     Nothing,
     Everything,
-    /// That many changes arrived, the next one in part.
+    /// The first changes arrived, and the next one in part.
     Prefix(usize),
-    /// Each write arrived or did not, whatever their order.
+    /// Each write arrived or not, in any order.
     Writes(Vec<bool>),
-    /// Each sector by itself.
+    /// Each sector separately.
     Sectors,
-    /// As `Sectors`, and the device was writing when the power went: some sectors hold neither old nor new.
+    /// As `Sectors`, and the device was writing at the power cut: some sectors hold neither old nor new bytes.
     Garbage,
 }
 
@@ -87,7 +86,7 @@ impl Fate {
         }
     }
 
-    /// How many of the changes of length arrived. They are metadata and keep their order.
+    /// How many of the length changes arrived. They are metadata and keep their order.
     fn lengths_kept(&self, changes: usize, random: &mut Random) -> usize {
         match self {
             Self::Nothing => 0,
@@ -98,7 +97,7 @@ impl Fate {
         }
     }
 
-    /// Which of the changes `touching` a sector (counted from 0, in order) is the last that arrived there.
+    /// The last of the changes `touching` a sector (counted from 0, in order) that arrived there.
     fn sector(&self, touching: &[usize], random: &mut Random) -> Arrived {
         let newest = |kept: &dyn Fn(usize) -> bool| touching.iter().rev().copied().find(|change| kept(*change));
         let change = match self {
@@ -123,11 +122,11 @@ impl Fate {
     }
 }
 
-/// What a sector holds.
+/// The content of a sector.
 enum Arrived {
-    /// What the last flush left.
+    /// As the last flush stored it.
     Old,
-    /// What it was after that change.
+    /// As it was after that change.
     Change(usize),
     /// Garbage, instead of that change.
     Garbage(usize),
@@ -176,8 +175,8 @@ fn content_after(inode: &Inode, random: &mut Random) -> Content {
     content
 }
 
-/// The first change that cut off the sector at `start` without arriving. Blocks that a cut freed are used again only once
-/// it is durable: what was written there afterwards cannot show without it.
+/// The first change that cut off the sector at `start` and did not arrive. Blocks that a cut freed are reused only once the cut
+/// is durable: bytes written there later cannot show without it.
 fn freed_later(inode: &Inode, lengths_kept: usize, start: u64) -> usize {
     let later = inode.pending.iter().skip(lengths_kept).position(|change| change.len <= start);
     later.map_or(usize::MAX, |position| lengths_kept + position)
@@ -213,7 +212,7 @@ fn garble(bytes: &mut Sector, random: &mut Random) {
     }
 }
 
-/// Zeros the bytes of the sector at `start` that lie behind the length `len`.
+/// Zeros the bytes of the sector at `start` that are behind the length `len`.
 fn zero_from(bytes: &mut Sector, start: u64, len: u64) {
     let from = usize::try_from(len.saturating_sub(start)).unwrap_or(usize::MAX);
     if let Some(tail) = bytes.get_mut(from..) {

@@ -1,4 +1,4 @@
-//! The simulation's only source of chance: splitmix64, so that one seed is one history.
+//! The simulation's only source of randomness: splitmix64, so that one seed gives one history.
 
 #[derive(Clone)]
 pub(super) struct Random(u64);
@@ -31,7 +31,7 @@ impl Random {
     }
 }
 
-/// `seed` and `value` as one number that looks like neither.
+/// Mixes `seed` and `value` into one number that resembles neither.
 pub(super) fn mix(seed: u64, value: u64) -> u64 {
     scramble(seed.rotate_left(23) ^ scramble(value.wrapping_add(0x9E37_79B9_7F4A_7C15)))
 }

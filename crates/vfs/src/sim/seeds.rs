@@ -1,16 +1,15 @@
-//! Which seeds a test runs: some that every run has, and some that none had before. A test whose seeds never change is learned by
-//! heart.
+//! The seeds that a test runs: known ones in every run, and fresh ones that no run had before. Fixed seeds alone soon find nothing new.
 //!
-//! Environment: `LEDGERSTONE_SEED=n` runs that one alone, `LEDGERSTONE_SEEDS` says how many of the known ones run and
-//! `LEDGERSTONE_FROM` from which on, `LEDGERSTONE_FRESH` how many fresh ones, `LEDGERSTONE_SEED_BASE` (u64) where these begin: from
-//! anywhere, unless it is set. It is printed.
+//! Environment: `LEDGERSTONE_SEED=n` runs only that seed. `LEDGERSTONE_SEEDS` is the number of known ones and
+//! `LEDGERSTONE_FROM` the first of them; `LEDGERSTONE_FRESH` is the number of fresh ones and `LEDGERSTONE_SEED_BASE` (u64) the
+//! first of them: a random one, unless it is set. It is printed.
 #![allow(clippy::panic, clippy::print_stdout, reason = "only tests ask, and what the environment says must be right")]
 
 use std::ops::Range;
 
 use crate::{OsVfs, Vfs};
 
-/// Fresh seeds begin below this: every tool can write them, and read them back.
+/// Fresh seeds begin below this, so that every tool can print and parse them.
 const FRESH_END: u64 = 1 << 48;
 
 /// The seeds of one test.
@@ -21,12 +20,12 @@ pub struct Seeds {
 }
 
 impl Seeds {
-    /// So many known and so many fresh ones, unless the environment says otherwise.
+    /// This many known and fresh seeds, unless the environment says otherwise.
     pub fn new(known: u64, fresh: u64) -> Self {
         Self::of_kind("", known, fresh)
     }
 
-    /// The same for tests with numbers of their own: `LEDGERSTONE_<kind>SEEDS` and `LEDGERSTONE_<kind>FRESH`.
+    /// The same for tests with separate variables: `LEDGERSTONE_<kind>SEEDS` and `LEDGERSTONE_<kind>FRESH`.
     pub fn of_kind(kind: &str, known: u64, fresh: u64) -> Self {
         if let Some(seed) = number("SEED") {
             return Self { known: seed..seed.saturating_add(1), fresh: 0..0 };
@@ -48,7 +47,7 @@ impl Seeds {
         (self.known.end - self.known.start) + (self.fresh.end - self.fresh.start)
     }
 
-    /// The one with that number, counted from 0.
+    /// The seed at this position, counted from 0.
     pub fn nth(&self, number: u64) -> Option<u64> {
         let known = self.known.end - self.known.start;
         let fresh = || self.fresh.start.saturating_add(number - known);
@@ -61,7 +60,7 @@ impl Seeds {
         self.known.clone().chain(self.fresh.clone())
     }
 
-    /// Whether the environment asked for a single one, which may be without what many meet.
+    /// Whether the environment asked for a single one, which may miss what most seeds meet.
     pub fn is_one(&self) -> bool {
         self.count() == 1
     }

@@ -1,5 +1,5 @@
-//! A disk that takes its time: another one beneath, each of whose flushes and writes is preceded by a sleep. It counts its
-//! flushes, so that a test can tell what is done while one is under way, and changes nothing else of what the disk does.
+//! A slow disk: it wraps another one and sleeps before each flush and write. It counts its flushes, so that a test can see what
+//! happens while one is under way, and changes nothing else.
 
 use std::{
     ffi::OsString,
@@ -53,7 +53,7 @@ impl SlowVfs {
         Self { inner, pace: Arc::new(pace) }
     }
 
-    /// The flushes so far. Between two calls that tell the same `begun`, above `ended`, a flush was under way all the time.
+    /// The flushes so far. If two calls return the same `begun`, above `ended`, a flush was under way all the time between them.
     pub fn flushes(&self) -> SlowFlushes {
         let ended = self.pace.ended.load(Ordering::SeqCst);
         SlowFlushes { begun: self.pace.begun.load(Ordering::SeqCst), ended }

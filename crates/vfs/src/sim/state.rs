@@ -1,4 +1,4 @@
-//! Everything a simulated disk is, behind the disk's one mutex.
+//! The whole state of a simulated disk, behind its one mutex.
 
 use std::{collections::BTreeSet, io};
 
@@ -19,24 +19,24 @@ pub(super) struct State {
     pub(super) tree: Tree,
     pub(super) faults: Faults,
     pub(super) trace: Trace,
-    /// Numbers that were asked for.
+    /// Random numbers that were drawn.
     pub(super) randoms: u64,
-    /// Calls that may change the disk, done since it was made.
+    /// Operations since the disk was made.
     pub(super) operations: u64,
-    /// At which number of operations the power goes.
+    /// The number of operations at which the power is cut.
     pub(super) cut_at: Option<u64>,
     pub(super) cut: bool,
     pub(super) capacity: Option<u64>,
     pub(super) locked: BTreeSet<NodeId>,
     pub(super) hold: Option<Hold>,
-    /// What every folder claims to be on.
+    /// The file system that every folder claims to be on.
     pub(super) file_system: FileSystem,
 }
 
-/// What becomes of a call.
+/// What happens to a call.
 pub(super) enum Step {
     Proceeds,
-    /// The power goes in the middle of it.
+    /// The power is cut in the middle of it.
     Dies,
     Fails(Fault),
 }
@@ -60,7 +60,7 @@ impl State {
         }
     }
 
-    /// The disk as found after a power cut, by `seed`.
+    /// The disk as found after a power cut, chosen by `seed`.
     pub(super) fn after_power_cut(&self, seed: u64) -> Self {
         let tree = power_cut::tree_after(&self.tree, &mut Random::new(mix(seed, 2)));
         Self { capacity: self.capacity, file_system: self.file_system.clone(), ..Self::new(seed, tree) }
@@ -82,12 +82,12 @@ impl State {
         Self { capacity: self.capacity, file_system: self.file_system.clone(), ..Self::new(seed, tree) }
     }
 
-    /// The seed of what comes after this moment.
+    /// The seed for the disk after this moment.
     pub(super) fn next_seed(&self) -> u64 {
         mix(self.seed, self.operations)
     }
 
-    /// A number that no disk before this one has given; what the disk does otherwise does not depend on it.
+    /// A number that no disk before this one has given; it does not influence the rest of the disk's behaviour.
     pub(super) fn next_random(&mut self) -> u64 {
         self.randoms += 1;
         mix(mix(self.seed, 3), self.randoms)
@@ -97,7 +97,7 @@ impl State {
         if self.cut { Err(call.failed(power_cut_error())) } else { Ok(()) }
     }
 
-    /// Counts and traces a call, and says what becomes of it.
+    /// Counts and traces a call, and decides what happens to it.
     pub(super) fn begin(&mut self, call: &Call) -> Result<Step> {
         self.check_power(call)?;
         self.trace.note(call);
@@ -118,14 +118,14 @@ impl State {
         Ok(Step::Fails(fault))
     }
 
-    /// A call that happens or does not, nothing between.
+    /// A call that happens as a whole or not at all.
     pub(super) fn whole<T>(&mut self, call: &Call, act: impl FnOnce(&mut Self) -> io::Result<T>) -> Result<T> {
         match self.begin(call)? {
             Step::Proceeds => act(self).map_err(|error| call.failed(error)),
             Step::Fails(fault) => Err(call.failed(fault.error())),
             Step::Dies => {
                 if self.random.one_in(2) {
-                    // The caller never learns how it went.
+                    // The caller never learns its outcome.
                     drop(act(self));
                 }
                 Err(call.failed(power_cut_error()))
@@ -133,7 +133,7 @@ impl State {
         }
     }
 
-    /// How many bytes a file of length `len` may grow by.
+    /// How many bytes the disk has left.
     pub(super) fn room(&self) -> u64 {
         self.capacity.map_or(u64::MAX, |capacity| capacity.saturating_sub(self.tree.used_bytes()))
     }

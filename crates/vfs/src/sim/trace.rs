@@ -1,4 +1,4 @@
-//! What was done to a disk: counts for tests that count, and a hash that tells two histories apart.
+//! The record of the calls on a disk: counts for tests that count, and a hash that distinguishes two histories.
 
 use std::{collections::BTreeMap, ffi::OsString, path::Path};
 
@@ -9,10 +9,10 @@ use super::{
     random::mix,
 };
 
-/// What was asked of a disk since it was made. Failed calls count.
+/// The calls on a disk since it was made. Failed calls count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SimCounts {
-    /// Calls of every kind that can be told to fail: the range for [`SimOp::Any`].
+    /// Calls of every kind that can be planned to fail: the range for [`SimOp::Any`].
     pub calls: u64,
     /// `read_at`.
     pub reads: u64,
@@ -38,11 +38,11 @@ pub(super) struct Trace {
     pub(super) hash: u64,
     pub(super) syncs_by_name: BTreeMap<OsString, u64>,
     pub(super) incidents: Vec<Incident>,
-    /// One line for each call, once asked for.
+    /// One line per call, if recording was started.
     pub(super) lines: Option<Vec<String>>,
 }
 
-/// A call as it is traced: on what, where, with which bytes.
+/// A traced call: path, offset, bytes.
 pub(super) struct Call<'a> {
     pub(super) op: SimOp,
     pub(super) syscall: &'static str,
@@ -88,7 +88,7 @@ impl Trace {
     }
 }
 
-/// Long runs of zeros, as prepared files are full of them, cost one comparison a page.
+/// Long runs of zeros, which prepared files contain, cost one comparison per page.
 fn hash_of(bytes: &[u8]) -> u64 {
     let mut hash = bytes.len() as u64;
     for (page, bytes) in bytes.chunks(PAGE_BYTES).enumerate() {

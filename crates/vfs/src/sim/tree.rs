@@ -1,5 +1,5 @@
-//! Names: folders, and the ordered list of name operations that no folder flush has covered.
-//! Invariant: a folder's `now` is its `durable` with every operation of the list on top, in order.
+//! Names: folders, and the ordered list of name operations that no folder flush has covered. Invariant: a folder's `now` is its
+//! `durable` with every operation of the list on top, in order.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,7 +17,7 @@ pub(super) const ROOT: NodeId = 0;
 pub(super) enum Node {
     File(Inode),
     Folder(Folder),
-    /// Neither: a link, a FIFO, by what the real disk calls it.
+    /// Neither a file nor a folder: a link or a FIFO, named as the real disk names it.
     Other(&'static str),
 }
 
@@ -31,15 +31,15 @@ pub(super) struct Folder {
 pub(super) struct NameChange {
     pub(super) folder: NodeId,
     pub(super) name: OsString,
-    /// What the name leads to afterwards.
+    /// The node that the name leads to afterwards.
     pub(super) node: Option<NodeId>,
 }
 
-/// All or nothing, also a rename from one folder into another, as journalling file systems do it.
+/// All or nothing, also a rename from one folder to another, as in journalling file systems.
 #[derive(Clone)]
 pub(super) struct NameOp {
     pub(super) changes: Vec<NameChange>,
-    /// A folder flush with this operation in it failed: no later one makes it durable.
+    /// A folder flush that contained this operation failed: no later one makes it durable.
     stuck: bool,
 }
 
@@ -102,7 +102,7 @@ impl Tree {
         }
     }
 
-    /// What is under a name and is no file.
+    /// The type of something that is no file.
     pub(super) fn kind_of(&self, path: &Path) -> &'static str {
         match self.resolve(path).and_then(|id| self.nodes.get(&id)) {
             Some(Node::Other(kind)) => kind,
@@ -110,7 +110,7 @@ impl Tree {
         }
     }
 
-    /// Puts a node in the place of whatever is at `path`, whose folder is there; durable.
+    /// Puts a node in place of whatever is at `path`, whose folder exists; durable.
     pub(super) fn put_node(&mut self, path: &Path, node: Node) -> Option<()> {
         let (folder, name) = self.locate(path).ok()?;
         let id = self.next_id;
@@ -122,7 +122,7 @@ impl Tree {
         Some(())
     }
 
-    /// Makes a node under a name that is free.
+    /// Creates a node under a free name.
     pub(super) fn create(&mut self, folder: NodeId, name: OsString, node: Node) -> NodeId {
         let id = self.next_id;
         self.next_id += 1;
@@ -173,7 +173,7 @@ impl Tree {
         self.ops.push(NameOp { changes, stuck: false });
     }
 
-    /// A folder flush that worked: its operations, and whatever they are one with in other folders, are durable.
+    /// A successful folder flush: its operations, and their parts in other folders, are durable.
     pub(super) fn sync_folder(&mut self, folder: NodeId) {
         let mut needed = BTreeSet::from([folder]);
         let mut selected: Vec<bool> = self.ops.iter().rev().map(|op| op.joins(&mut needed)).collect();
@@ -195,14 +195,14 @@ impl Tree {
         }
     }
 
-    /// A folder flush that failed: later ones succeed without making durable what was pending.
+    /// A failed folder flush: later ones succeed without making durable what was pending.
     pub(super) fn fail_sync_folder(&mut self, folder: NodeId) {
         for op in &mut self.ops {
             op.stuck |= op.changes.iter().any(|change| change.folder == folder);
         }
     }
 
-    /// Puts an operation on the device; the nodes whose durable names it took away.
+    /// Applies an operation to the device; returns the nodes that lost a durable name by it.
     pub(super) fn store(&mut self, op: &NameOp) -> Vec<NodeId> {
         let mut displaced = Vec::new();
         for NameChange { folder, name, node } in &op.changes {
@@ -213,7 +213,7 @@ impl Tree {
         displaced
     }
 
-    /// Frees a file that no name, present, durable or pending, and no handle leads to.
+    /// Frees a file to which no name, present, durable or pending, and no handle refers.
     pub(super) fn forget_unused(&mut self, id: NodeId) {
         let unused = self.file(id).is_some_and(|inode| !inode.linked && inode.handles == 0)
             && !self.ops.iter().flat_map(|op| &op.changes).any(|change| change.node == Some(id))
@@ -226,7 +226,7 @@ impl Tree {
         }
     }
 
-    /// Puts a file at `path`, durable with its name and folders; `None` where that cannot be.
+    /// Puts a file at `path`, durable with its name and folders; `None` if that is impossible.
     pub(super) fn put_durable(&mut self, path: &Path, content: Content) -> Option<()> {
         let mut path = names(path);
         let name = path.pop()?;
@@ -241,7 +241,7 @@ impl Tree {
         Some(())
     }
 
-    /// The node under that name, or else `new`; either way the name is durable.
+    /// The node with that name, or else `new`; either way the name is durable.
     fn put_durable_node(&mut self, folder: NodeId, name: OsString, new: Node) -> Option<NodeId> {
         let found = self.folder(folder)?.now.get(&name).copied();
         let id = found.unwrap_or(self.next_id);
@@ -255,7 +255,7 @@ impl Tree {
         Some(id)
     }
 
-    /// What all files take: each its length, whether written or a hole.
+    /// The size of all files: each with its length, whether written or a hole.
     pub(super) fn used_bytes(&self) -> u64 {
         let held = |node: &Node| match node {
             Node::File(inode) if inode.linked || inode.handles > 0 => inode.now.len(),
@@ -282,12 +282,12 @@ impl Tree {
 }
 
 impl NameOp {
-    /// The folders it changes names in.
+    /// The folders in which it changes names.
     pub(super) fn folders(&self) -> BTreeSet<NodeId> {
         self.changes.iter().map(|change| change.folder).collect()
     }
 
-    /// Whether it touches one of `folders`; then all of its folders are put among them.
+    /// Whether it touches one of `folders`; if so, adds all of its folders to them.
     fn joins(&self, folders: &mut BTreeSet<NodeId>) -> bool {
         let joins = self.changes.iter().any(|change| folders.contains(&change.folder));
         if joins {

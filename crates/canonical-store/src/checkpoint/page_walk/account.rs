@@ -1,17 +1,17 @@
-//! Which pages are in use and which are free: none may be both, none may be in use twice.
+//! Accounts for used and free pages: no page may be both, and none used twice.
 
 use std::iter;
 
-/// Free pages behind the file's end that are believed. LMDB gives back what it never wrote, at most as many pages as one
-/// transaction can hold (2^17), and takes them again first.
+/// The maximum number of accepted free pages after the file's end. LMDB frees pages that it never wrote, at most as many as one
+/// transaction can hold (2^17), and reuses them first.
 const MAX_UNWRITTEN: usize = 1 << 22;
 
-/// One bit for each page of the file.
+/// One bit per page of the file.
 #[derive(Debug)]
 struct PageSet(Vec<u64>);
 
 impl PageSet {
-    /// `None` when there is no memory for so many.
+    /// `None` when there is no memory for it.
     fn new(pages: u64) -> Option<Self> {
         let words = usize::try_from(pages.div_ceil(64)).ok()?;
         let mut set = Vec::new();
@@ -20,7 +20,7 @@ impl PageSet {
         Some(Self(set))
     }
 
-    /// Whether it is new.
+    /// Returns whether it is new.
     fn insert(&mut self, page: u64) -> bool {
         let word = usize::try_from(page / 64).ok().and_then(|index| self.0.get_mut(index));
         let bit = 1 << (page % 64);
@@ -32,16 +32,16 @@ impl PageSet {
     }
 }
 
-/// The pages that trees are made of.
+/// The pages of the trees.
 #[derive(Debug)]
 pub(super) struct UsedPages {
-    /// Pages that the file has in full, the two meta pages included.
+    /// The complete pages of the file, including the two meta pages.
     file_pages: u64,
     pages: PageSet,
 }
 
 impl UsedPages {
-    /// `None` when there is no memory for so many.
+    /// `None` when there is no memory for it.
     pub(super) fn new(file_pages: u64) -> Option<Self> {
         let mut pages = PageSet::new(file_pages)?;
         pages.insert(0);
@@ -49,7 +49,7 @@ impl UsedPages {
         Some(Self { file_pages, pages })
     }
 
-    /// `count` pages from `first` on are in use; why they cannot be.
+    /// Marks `count` pages from `first` on as used; the error says why they cannot be.
     pub(super) fn take(&mut self, first: u64, count: u64) -> Result<(), &'static str> {
         let end = first.saturating_add(count);
         if first < 2 || end > self.file_pages {
@@ -62,38 +62,38 @@ impl UsedPages {
         if is_new { Ok(()) } else { Err("a page is used twice") }
     }
 
-    /// Those that are free too.
+    /// The used pages that are also free.
     pub(super) fn also_free(&self, free: &FreePages) -> impl Iterator<Item = u64> {
         bits(self.pages.0.iter().zip(&free.pages.0).map(|(used, free)| used & free))
     }
 
-    /// Those that are neither in use nor free.
+    /// The pages that are neither used nor free.
     pub(super) fn strays(&self, free: &FreePages) -> impl Iterator<Item = u64> {
         let pages = bits(self.pages.0.iter().zip(&free.pages.0).map(|(used, free)| !(used | free)));
         pages.take_while(|page| *page < self.file_pages)
     }
 }
 
-/// The pages that LMDB may write over.
+/// The pages that LMDB may overwrite.
 #[derive(Debug)]
 pub(super) struct FreePages {
     file_pages: u64,
     last_page: u64,
     pages: PageSet,
     count: u64,
-    /// Those behind the file's end.
+    /// Those after the file's end.
     unwritten: Vec<u64>,
 }
 
 impl Default for FreePages {
-    /// None, of a file without any.
+    /// No free pages, for a file without any.
     fn default() -> Self {
         Self { file_pages: 0, last_page: 0, pages: PageSet(Vec::new()), count: 0, unwritten: Vec::new() }
     }
 }
 
 impl FreePages {
-    /// `None` when there is no memory for so many.
+    /// `None` when there is no memory for it.
     pub(super) fn new(file_pages: u64, last_page: u64) -> Option<Self> {
         let pages = PageSet::new(file_pages)?;
         Some(Self { file_pages, last_page, pages, count: 0, unwritten: Vec::new() })
@@ -103,7 +103,7 @@ impl FreePages {
         self.last_page
     }
 
-    /// A page is free; whether it can be.
+    /// Marks a page as free; returns whether it can be.
     pub(super) fn insert(&mut self, page: u64) -> bool {
         self.count += 1;
         if page < self.file_pages {
@@ -117,12 +117,12 @@ impl FreePages {
         is_kept
     }
 
-    /// How many there are.
+    /// The number of free pages.
     pub(super) fn count(&self) -> u64 {
         self.count
     }
 
-    /// Whether all pages are free that the file should have and does not.
+    /// Whether all pages that the file should have and does not are free.
     pub(super) fn reach_the_end(&mut self) -> bool {
         self.unwritten.sort_unstable();
         self.unwritten.iter().copied().eq(self.file_pages..self.last_page.saturating_add(1))

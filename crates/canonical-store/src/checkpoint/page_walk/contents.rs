@@ -1,4 +1,4 @@
-//! What the entries of each tree may be, and that they are what was written.
+//! Checks the entries of each tree: whether they are valid, and as they were written.
 
 use ledgerstone_format::ByteReader;
 
@@ -14,13 +14,13 @@ use crate::{
     verify::ProblemKind,
 };
 
-/// Why an entry is not what was written.
+/// Why an entry is not as it was written.
 pub(super) type Flaw = (ProblemKind, &'static str);
 
 const WRONG_PLACE: Flaw = (ProblemKind::Structure, "an entry is not of the kind that its tree has");
 const CHECKSUM: &str = "an entry does not have its checksum";
 
-/// Is shown a tree's entries: the beginning of each, its data in pieces, its end.
+/// Receives a tree's entries: the beginning of each, its data in pieces, its end.
 pub(super) trait Contents {
     fn begin(&mut self, key: &[u8], data: &Data<'_>);
     fn piece(&mut self, bytes: &[u8]);
@@ -30,17 +30,17 @@ pub(super) trait Contents {
 /// The tree of free pages: by transaction, the pages that it freed, their count first.
 pub(super) struct FreeLists {
     pub(super) pages: FreePages,
-    /// The newest transaction that freed any.
+    /// The newest transaction that freed any pages.
     pub(super) newest: u64,
-    /// The one whose state this is.
+    /// The transaction of the checked state.
     transaction: u64,
     list: List,
 }
 
-/// How far the list of one transaction has been read.
+/// The progress in the list of one transaction.
 #[derive(Default)]
 struct List {
-    /// What it has room for.
+    /// Its capacity.
     room: u64,
     count: Option<u64>,
     seen: u64,
@@ -56,7 +56,7 @@ impl FreeLists {
     fn id(&mut self, word: u64) -> Option<&'static str> {
         let Some(count) = self.list.count else {
             self.list.count = Some(word);
-            // LMDB reserves room that it may leave empty.
+            // LMDB reserves space that it may leave empty.
             return (word != self.list.room && word != 0).then_some("a list of free pages has a wrong length");
         };
         if self.list.seen == count {
@@ -73,7 +73,7 @@ impl FreeLists {
 
 impl Contents for FreeLists {
     fn begin(&mut self, key: &[u8], data: &Data<'_>) {
-        // Pages come as they lie in the file, so the last list is not the newest one.
+        // Pages come in the order of the file, so the last list is not the newest one.
         let transaction = key.try_into().map_or(0, u64::from_le_bytes);
         self.newest = self.newest.max(transaction);
         let len = match data {
@@ -159,7 +159,7 @@ impl Contents for State {
     }
 }
 
-/// The databases `catalog` and `meta`: small entries of which more is known than the checksum.
+/// The databases `catalog` and `meta`: small entries with more rules than the checksum.
 pub(super) struct Small {
     is_known: fn(&[u8], &[u8]) -> bool,
     key: Vec<u8>,
@@ -182,7 +182,7 @@ fn is_catalogue_entry(key: &[u8], bytes: &[u8]) -> bool {
 }
 
 fn is_meta_record(key: &[u8], bytes: &[u8]) -> bool {
-    // A record of a higher version is somebody else's to refuse.
+    // A record of a higher version is refused elsewhere.
     match key {
         META_KEY => !matches!(MetaRecord::decode(bytes), Ok(None)),
         UNFINISHED_KEY => !matches!(unfinished_flush::decode(bytes), Ok(None)),

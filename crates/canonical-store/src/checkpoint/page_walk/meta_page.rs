@@ -1,5 +1,5 @@
-//! One of the two meta pages at the head of LMDB's file, as far as it can be judged by itself. LMDB writes them without a
-//! checksum and believes them: a flipped bit in one sends it to pages that mean something else.
+//! One of the two meta pages at the head of LMDB's file, as far as it can be judged alone. LMDB writes them without a checksum
+//! and trusts them: a flipped bit in one sends it to wrong pages.
 
 use ledgerstone_format::ByteReader;
 use ledgerstone_vfs::VfsFile;
@@ -9,15 +9,15 @@ use super::{Finding, PAGE_HEADER_BYTES, TREE_RECORD_BYTES, TreeRecord};
 const MAGIC: u32 = 0xBEEF_C0DE;
 const VERSION: u32 = 1;
 const META_FLAG: u16 = 0x08;
-/// What the tree of free pages is: keys are numbers.
+/// The flags of the tree of free pages: keys are numbers.
 const FREE_FLAGS: u16 = 0x08;
-/// A machine's smallest pages, and the largest that LMDB takes.
+/// The smallest page size of a machine, and the largest that LMDB supports.
 const PAGE_BYTES: std::ops::RangeInclusive<u64> = 4_096..=32_768;
 
-/// A state is no larger: the walk has two bits of memory for each page, a gibibyte then.
+/// The largest accepted file: the walk has two bits of memory per page, a gibibyte then.
 const MAX_FILE_BYTES: u64 = 16 << 40;
 
-/// The bytes of a page that are looked at: its header and the meta record.
+/// The bytes of a page that are read: its header and the meta record.
 pub(crate) const META_BYTES: usize = PAGE_HEADER_BYTES + 24 + 2 * TREE_RECORD_BYTES + 16;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,14 +25,14 @@ pub(crate) struct MetaPage {
     pub(crate) page_bytes: u64,
     pub(crate) free: TreeRecord,
     pub(crate) main: TreeRecord,
-    /// The highest page that was ever in use.
+    /// The highest page that was ever used.
     pub(crate) last_page: u64,
     pub(crate) transaction: u64,
 }
 
 impl MetaPage {
-    /// The fields of `MDB_meta` on a 64-bit machine: magic, version, address, map size, two tree records (the first one's
-    /// first field is the page size), last page, transaction. `None` when they cannot be right.
+    /// The fields of `MDB_meta` on a 64-bit machine: magic, version, address, map size, two tree records (the first one's first
+    /// field is the page size), last page, transaction. `None` when they cannot be right.
     pub(crate) fn read(bytes: &[u8], number: u64) -> Option<Self> {
         let mut reader = ByteReader::new(bytes);
         let is_ours = reader.u64()? == number && reader.u16()? == 0 && reader.u16()? == META_FLAG;
@@ -51,12 +51,12 @@ impl MetaPage {
         is_sensible.then_some(Self { page_bytes, free, main, last_page, transaction })
     }
 
-    /// Which of the two it is: they are written in turns.
+    /// Which of the two it is: they are written alternately.
     pub(crate) fn number(&self) -> u64 {
         self.transaction % 2
     }
 
-    /// Whether two pages can stand together: transactions alternate between them, and the file never shrinks.
+    /// Whether the two pages are consistent: transactions alternate between them, and the file never shrinks.
     pub(crate) fn are_neighbours(first: &Self, second: &Self) -> bool {
         let (even, odd) = (first.transaction, second.transaction);
         if first.page_bytes != second.page_bytes {
@@ -70,7 +70,7 @@ impl MetaPage {
     }
 }
 
-/// Both meta pages of a file, or which of them cannot be right: where, and why.
+/// Both meta pages of a file; or where an invalid one is, and why it is invalid.
 pub(crate) fn meta_pages(file: &dyn VfsFile) -> Result<[MetaPage; 2], Finding> {
     let read = |number: u64, offset: u64| {
         let mut bytes = [0; META_BYTES];

@@ -1,8 +1,8 @@
-//! A walk over the pages of LMDB's file that asks LMDB nothing. LMDB's pages have no checksums and LMDB believes them: it follows
-//! numbers, offsets and sizes wherever they lead, through a map, and changes pages by them. The walk reads the file instead, and
-//! accepts only what LMDB writes.
+//! A walk over the pages of LMDB's file without LMDB. LMDB's pages have no checksums and LMDB trusts them: it follows numbers,
+//! offsets and sizes wherever they lead, through a map, and changes pages by them. The walk reads the file instead, and accepts
+//! only what LMDB writes.
 //!
-//! Not looked at are bytes that mean nothing: free pages, the free space within pages, what lies behind a value on its last page.
+//! Bytes without meaning are not checked: free pages, the free space within pages, the bytes after a value on its last page.
 
 mod account;
 mod contents;
@@ -29,7 +29,7 @@ use crate::verify::{ProblemKind, Report};
 /// The databases that the first transaction makes, sorted.
 const DATABASES: [&str; 3] = ["catalog", "meta", "state"];
 
-/// What is wrong, and where in the file.
+/// A fault, and its place in the file.
 #[derive(Debug)]
 pub(super) enum Finding {
     Damage { kind: ProblemKind, offset: u64, what: &'static str },
@@ -55,20 +55,20 @@ pub(super) struct PageWalk<'a> {
     file: &'a dyn VfsFile,
     meta: &'a MetaPage,
     sizes: Sizes,
-    /// Pages that the file has in full and the meta page knows of.
+    /// The complete pages of the file that the meta page covers.
     file_pages: u64,
     used: UsedPages,
     free: FreePages,
     tell: &'a mut dyn FnMut(Finding),
     cancelled: &'a dyn Fn() -> bool,
-    /// How much was told.
+    /// The number of reported faults.
     found: u64,
-    /// How much was read.
+    /// Bytes read.
     bytes: u64,
 }
 
 impl<'a> PageWalk<'a> {
-    /// `file_bytes` is the file's length. `None` when there is no memory to account for its pages, which is told.
+    /// `file_bytes` is the file's length. Reports a fault and returns `None` when there is no memory to account for its pages.
     pub(super) fn new(
         file: &'a dyn VfsFile,
         file_bytes: u64,
@@ -86,8 +86,8 @@ impl<'a> PageWalk<'a> {
         Some(Self { file, meta, sizes, file_pages, used, free, tell, cancelled, found: 0, bytes: 0 })
     }
 
-    /// What must be right before LMDB maps the file: everything but `state`, the larger part. `None` when the databases cannot
-    /// be told, or when there are none yet.
+    /// Checks what must be right before LMDB maps the file: everything but `state`, the larger part. `None` when the databases
+    /// cannot be found, or when there are none yet.
     pub(super) fn all_but_state(&mut self) -> Option<Databases> {
         self.free_pages();
         let databases = self.names()?;
@@ -101,7 +101,7 @@ impl<'a> PageWalk<'a> {
         Some(databases)
     }
 
-    /// The rest: `state`, and that every page is in use or free. Entries of all databases.
+    /// Checks the rest: `state`, and that every page is used or free. Returns the entries of all databases.
     pub(super) fn state(&mut self, databases: &Databases) -> u64 {
         let counted = self.tree(&databases.state, KeyOrder::Bytes, &mut State::default());
         self.contradictions();
@@ -112,7 +112,7 @@ impl<'a> PageWalk<'a> {
         counted.entries + databases.catalog.counts.entries + databases.meta.counts.entries
     }
 
-    /// How much was read.
+    /// Bytes read.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -123,7 +123,7 @@ impl<'a> PageWalk<'a> {
         self.tree(&self.meta.free, KeyOrder::Numbers, &mut lists);
         let newest = lists.newest;
         self.free = lists.pages;
-        // Every transaction replaces the root, and so frees the one before.
+        // Every transaction replaces the root, and so frees the previous one.
         if transaction > 1 && newest != transaction {
             self.damaged(self.meta.number(), "a meta page does not fit the list of free pages");
         }
@@ -154,7 +154,7 @@ impl<'a> PageWalk<'a> {
         }
     }
 
-    /// Tells of pages that are in use by the trees that were walked, and free.
+    /// Reports pages that are free and used by the checked trees.
     pub(super) fn contradictions(&mut self) {
         let pages: Vec<u64> = self.used.also_free(&self.free).take(Report::MAX_PROBLEMS).collect();
         for page in pages {
@@ -166,12 +166,12 @@ impl<'a> PageWalk<'a> {
         (self.cancelled)()
     }
 
-    /// Reads whole pages; tells it when they are not to be had.
+    /// Reads whole pages; reports a fault when that fails.
     fn read(&mut self, first: u64, count: u64, bytes: &mut Vec<u8>) -> bool {
         let offset = first.saturating_mul(self.meta.page_bytes);
         let len = usize::try_from(count.saturating_mul(self.meta.page_bytes)).unwrap_or(usize::MAX);
         bytes.clear();
-        // By what a page claims: not to be had is told, not the end of the process.
+        // The page claims this size: a failed allocation is a fault to report and must not end the process.
         if bytes.try_reserve(len).is_err() {
             self.found += 1;
             (self.tell)(Finding::Unreadable { offset, error: FileError::no_memory("pread", self.file.path()) });

@@ -1,5 +1,5 @@
-//! A page of one of LMDB's trees, taken apart without trust. Accepts exactly what LMDB writes: its entries lie one behind the
-//! other from `upper` to the page's end. LMDB moves bytes by these offsets and sizes when it changes a page.
+//! Parses an untrusted page of one of LMDB's trees. Accepts exactly what LMDB writes: its entries are consecutive from `upper`
+//! to the page's end. LMDB moves bytes by these offsets and sizes when it changes a page.
 
 use ledgerstone_format::ByteReader;
 
@@ -7,13 +7,13 @@ pub(crate) const PAGE_HEADER_BYTES: usize = 16;
 pub(crate) const BRANCH: u16 = 0x01;
 pub(crate) const LEAF: u16 = 0x02;
 const OVERFLOW: u16 = 0x04;
-/// The node's data is the number of the page where its data begins.
+/// The node's data is the number of the page where the value begins.
 const DATA_IS_ELSEWHERE: u16 = 0x01;
 /// The node's data is the record of a tree.
 const DATA_IS_A_TREE: u16 = 0x02;
 pub(crate) const NODE_HEADER_BYTES: usize = 8;
 
-/// What a page of a tree is.
+/// The kind of a tree's page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Branch,
@@ -26,25 +26,25 @@ pub(super) struct Node<'a> {
     pub(super) data: Data<'a>,
 }
 
-/// What a node has beside its key.
+/// The data of a node.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Data<'a> {
     Child(u64),
     Here(&'a [u8]),
     /// The record of a tree.
     Tree(&'a [u8]),
-    /// On pages of its own.
+    /// On separate pages.
     Elsewhere {
         page: u64,
         len: usize,
     },
 }
 
-/// The sizes that LMDB derives from a page's.
+/// The sizes that LMDB derives from the page size.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sizes {
     pub(super) page: usize,
-    /// A node with its data; a larger one has its data elsewhere.
+    /// The largest node that contains its data; a larger one has its data elsewhere.
     node: usize,
     pub(super) key: usize,
 }
@@ -57,7 +57,7 @@ impl Sizes {
     }
 }
 
-/// Number and flags; what is left of a page's header is behind them.
+/// Checks number and flags; the rest of the page's header follows.
 fn header(page: &[u8], number: u64, flags: u16) -> Result<ByteReader<'_>, &'static str> {
     let mut reader = ByteReader::new(page);
     match (reader.u64(), reader.u16(), reader.u16()) {
@@ -94,7 +94,7 @@ pub(super) fn nodes(page: &[u8], number: u64, kind: Kind, sizes: Sizes) -> Resul
     if end == Some(page.len()) { Ok(nodes) } else { Err("the entries of a page overlap or leave gaps") }
 }
 
-/// Two halves of a size or a page number, flags, key size, key, data; and how long it is, padding included.
+/// Two halves of a size or a page number, flags, key size, key, data; and its length, padding included.
 fn node(page: &[u8], offset: usize, kind: Kind, sizes: Sizes) -> Option<(Node<'_>, usize)> {
     let mut reader = ByteReader::new(page.get(offset..)?);
     let (low, high) = (reader.u16()?, reader.u16()?);
@@ -117,7 +117,7 @@ fn node(page: &[u8], offset: usize, kind: Kind, sizes: Sizes) -> Option<(Node<'_
     (key_len <= sizes.key && bytes <= sizes.node).then_some((Node { key, data }, bytes.next_multiple_of(2)))
 }
 
-/// How many pages the run has that begins with `page`.
+/// The number of pages in the run that begins with `page`.
 pub(super) fn overflow_pages(page: &[u8], number: u64) -> Result<u64, &'static str> {
     let mut reader = header(page, number, OVERFLOW)?;
     reader.u32().map(u64::from).ok_or("a page is too short")

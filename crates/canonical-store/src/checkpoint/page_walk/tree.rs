@@ -1,4 +1,4 @@
-//! The walk down one tree. Total over any bytes: a page is visited once, a tree is no deeper than its record says.
+//! The walk down one tree. Total over any bytes: a page is visited once, and a tree is no deeper than its record says.
 
 use std::cmp::Ordering;
 
@@ -7,9 +7,9 @@ use super::{
     page::{self, Kind, PAGE_HEADER_BYTES},
 };
 
-/// Pages between two that are needed which are read along with them.
+/// Two needed pages with at most this many between them are read together.
 const GAP_PAGES: u64 = 8;
-/// Read at once, at most.
+/// The maximum bytes per read.
 const RUN_BYTES: u64 = 256 * 1024;
 
 /// How the keys of a tree are compared.
@@ -31,7 +31,7 @@ impl KeyOrder {
     }
 }
 
-/// A page below a branch page, with the keys that bound its own.
+/// A page below a branch page, with the keys that bound its keys.
 #[derive(Clone, Copy, Debug)]
 struct Child<'a> {
     page: u64,
@@ -41,7 +41,7 @@ struct Child<'a> {
     to: Option<&'a [u8]>,
 }
 
-/// One tree's walk.
+/// The walk of one tree.
 struct Pass<'a> {
     order: KeyOrder,
     contents: &'a mut dyn Contents,
@@ -49,7 +49,7 @@ struct Pass<'a> {
 }
 
 impl PageWalk<'_> {
-    /// Walks a tree and shows its entries to `contents`. What is wrong is told; how much was found is returned.
+    /// Walks a tree and passes its entries to `contents`. Reports faults; returns what it counted.
     pub(super) fn tree(&mut self, tree: &TreeRecord, order: KeyOrder, contents: &mut dyn Contents) -> Counts {
         let found_before = self.found;
         let mut pass = Pass { order, contents, counted: Counts::default() };
@@ -61,7 +61,7 @@ impl PageWalk<'_> {
         pass.counted
     }
 
-    /// Visits the pages named by the page `parent`, in the order in which they lie in the file.
+    /// Visits the pages named by the page `parent`, in the order of the file.
     fn level(&mut self, pass: &mut Pass<'_>, mut children: Vec<Child<'_>>, depth: u16, parent: u64) {
         children.retain(|child| match self.used.take(child.page, 1) {
             Ok(()) => true,
@@ -137,7 +137,7 @@ impl PageWalk<'_> {
         }
     }
 
-    /// Shows data that has pages of its own, a part at a time; whether it could be read.
+    /// Passes on data that is on separate pages, piece by piece; returns whether it could be read.
     fn elsewhere(&mut self, pass: &mut Pass<'_>, first: u64, len: usize) -> Result<bool, &'static str> {
         let page_bytes = self.meta.page_bytes;
         let needed = (len as u64).saturating_add(PAGE_HEADER_BYTES as u64).div_ceil(page_bytes);
@@ -169,7 +169,7 @@ impl PageWalk<'_> {
     }
 }
 
-/// Whether keys ascend within their bounds. The first key of a branch page is left out: it would be its lower bound.
+/// Whether keys ascend within their bounds. The first key of a branch page is ignored: it would be its lower bound.
 fn are_in_order(nodes: &[Node<'_>], order: KeyOrder, kind: Kind, child: &Child<'_>) -> bool {
     let is_first_left_out = kind == Kind::Branch;
     if is_first_left_out && nodes.first().is_some_and(|node| !node.key.is_empty()) {

@@ -1,19 +1,19 @@
-//! LMDB's record of one tree, 48 bytes: in a meta page for its own two trees, as an entry of the main tree for a database.
+//! LMDB's record of one tree, 48 bytes: in a meta page for LMDB's two trees, as an entry of the main tree for a database.
 
 use ledgerstone_format::ByteReader;
 
 pub(crate) const TREE_RECORD_BYTES: usize = 48;
 /// No root: the tree is empty.
 const NO_PAGE: u64 = u64::MAX;
-/// LMDB's cursors have room for so many pages, and an insertion may add a level.
+/// LMDB's cursors have room for this many pages, and an insertion may add a level.
 const MAX_DEPTH: u16 = 31;
 
-/// What a tree says of itself.
+/// A tree's record of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TreeRecord {
-    /// The page size in the record of the free pages, 0 in the others.
+    /// The page size in the record of the free pages, 0 in other records.
     pub(crate) pad: u32,
-    /// Of what sort its keys are.
+    /// The kind of its keys.
     pub(crate) flags: u16,
     pub(crate) depth: u16,
     pub(crate) counts: Counts,
@@ -21,7 +21,7 @@ pub(crate) struct TreeRecord {
     pub(crate) root: Option<u64>,
 }
 
-/// How much is in a tree.
+/// The counts of a tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) branch_pages: u64,

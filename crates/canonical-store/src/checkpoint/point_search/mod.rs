@@ -1,6 +1,6 @@
-//! Searches one key in the pages that LMDB has mapped. LMDB's own search waits for memory at each key that it compares. This one needs no
-//! cursor, and as soon as it knows the leaf it prefetches all that it may compare there. Where a page is not what LMDB writes, or a value is
-//! on other pages, LMDB answers.
+//! Searches one key in the pages that LMDB has mapped. LMDB's search waits for memory at each key that it compares. This one
+//! needs no cursor, and as soon as it knows the leaf it prefetches everything that it may compare there. For a page that LMDB
+//! does not write like this, or a value on other pages, LMDB answers.
 
 use super::{
     Place,
@@ -9,15 +9,15 @@ use super::{
 };
 use crate::cache_line::fetch;
 
-/// So many entries of a leaf are asked for, spread over it.
+/// The number of a leaf's entries to prefetch, spread over it.
 const ASKED_FOR: usize = 32;
 
-/// What a search has come to.
+/// The result of a search.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Search<'a> {
     Found(&'a [u8]),
     Missing,
-    /// LMDB is to say.
+    /// The caller must ask LMDB.
     Unknown,
 }
 
@@ -46,7 +46,7 @@ pub(super) fn find_at<'a>(tree: &'a MappedTree, key: &[u8], place: Place) -> Opt
     if found == key { data(&leaf, place.node) } else { None }
 }
 
-/// What stands behind a key; `None` also where it has pages of its own.
+/// The value of an entry; `None` also if it is on separate pages.
 fn data<'a>(leaf: &Nodes<'a>, place: usize) -> Option<&'a [u8]> {
     let node = leaf.node(place)?;
     let (low, high, flags) = (u16_at(node, 0)?, u16_at(node, 2)?, u16_at(node, 4)?);

@@ -1,4 +1,4 @@
-//! The search against LMDB, over trees of any depth, and over pages that were changed.
+//! Compares the search with LMDB, over trees of any depth and over modified pages.
 
 use std::{collections::BTreeMap, env::temp_dir, path::PathBuf};
 
@@ -15,7 +15,7 @@ use super::{
 
 type Bytewise = Database<'static, Bytes, Bytes>;
 
-/// An LMDB of its own in a folder of its own.
+/// A separate LMDB in a separate folder.
 struct Rig {
     dir: PathBuf,
     env: Env,
@@ -47,13 +47,13 @@ impl Rig {
         write.commit().unwrap();
     }
 
-    /// Shows the search, which lasts as long as the call.
+    /// Calls `look` with the search, which lasts as long as the call.
     #[allow(unsafe_code, reason = "the record is where LMDB has it")]
     fn search<R>(&self, look: impl FnOnce(&MappedTree) -> R) -> R {
         let read = self.env.read_txn().unwrap();
         let record = self.names.get(&read, b"tree").unwrap().unwrap();
         let pages = self.env.info().last_page_number as u64 + 1;
-        // SAFETY: the transaction ends behind the call.
+        // SAFETY: the transaction ends after the call.
         assert!(unsafe { MappedTree::new(record, 2 * PAGE_BYTES, pages) }.is_none());
         // SAFETY: the same.
         look(&unsafe { MappedTree::new(record, PAGE_BYTES, pages) }.unwrap())
@@ -67,7 +67,7 @@ impl Drop for Rig {
     }
 }
 
-/// Keys of 1 to 63 bytes that have much in common, with values of up to 500 bytes and a few of several pages.
+/// Keys of 1 to 63 bytes with long common prefixes, values of up to 500 bytes, and a few values of several pages.
 fn entries(count: u32) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let entry = |n: u32| {
         let mixed = n.wrapping_mul(0x9e37_79b1);
@@ -92,7 +92,7 @@ fn it_finds_what_lmdb_finds_and_nothing_else() {
             for (key, value) in &entries {
                 let expected = if value.len() > PAGE_BYTES { Search::Unknown } else { Search::Found(value) };
                 assert_eq!(find(search, key), expected);
-                // The nearest keys on either side, which may exist themselves.
+                // The nearest keys on either side, which may exist too.
                 let mut above = key.clone();
                 above.push(0);
                 let (last, head) = key.split_last().unwrap();
@@ -130,7 +130,7 @@ fn keys_looked_up_together_are_where_each_is_found() {
             let missing: Vec<_> = keys.iter().map(|key| [*key, &[0]].concat()).collect();
             let missing: Vec<_> = missing.iter().filter(|key| !entries.contains_key(*key)).map(Vec::as_slice).collect();
             assert!(places_of(tree, &missing).iter().all(Option::is_none));
-            // A place where another key stands says nothing, nor one that there is not.
+            // The place of another key gives no answer, nor does one that does not exist.
             let first = places[0].unwrap();
             let others = [Place { node: 9999, ..first }, Place { page: tree.pages, ..first }];
             assert!(others.iter().all(|place| find_at(tree, keys[0], *place).is_none()));
@@ -146,7 +146,7 @@ fn it_ends_with_pages_of_any_content() {
     rig.put(&entries);
     #[allow(clippy::disallowed_methods, reason = "a copy of the file")]
     let file = std::fs::read(rig.dir.join("data.mdb")).unwrap();
-    // At pages of memory, as in a map.
+    // Aligned to pages, as in a map.
     let mut room = vec![0_u8; file.len() + PAGE_BYTES];
     let start = room.as_ptr().align_offset(PAGE_BYTES);
     let map = &mut room[start..start + file.len()];
@@ -161,7 +161,7 @@ fn it_ends_with_pages_of_any_content() {
         map.copy_from_slice(&file);
         for _ in 0..=round % 40 {
             let page = next(map.len() / PAGE_BYTES) * PAGE_BYTES;
-            // Most often where it tells: in the header and the offsets.
+            // Most often where it matters: in the header and the offsets.
             let at = page + if next(4) == 0 { next(PAGE_BYTES) } else { next(100) };
             map[at] = next(256).to_le_bytes()[0];
         }

@@ -1,4 +1,4 @@
-//! A bound on what waits to be flushed: writers stall, get an error that says why, and go on when there is room.
+//! A bound on unflushed bytes: writers stall, get an error that says why, and continue when there is room.
 
 use std::{thread, time::Duration};
 
@@ -33,7 +33,7 @@ fn a_stalled_writer_is_told_after_its_patience_and_let_in_when_there_is_room() {
         }
         let error = stalled.join().unwrap().unwrap_err();
         assert_eq!(error.code(), "ERR_BACKPRESSURE");
-        // Who has not asked to stall is let in.
+        // A writer that did not ask to stall enters.
         let owner = Owner::new();
         rig.store.begin(owner, Stall::No).unwrap();
         rig.store.abort(owner);
@@ -51,9 +51,9 @@ fn a_stalled_writer_is_told_after_its_patience_and_let_in_when_there_is_room() {
     rig.close().0.unwrap();
 }
 
-/// Bug: beside a snapshot a stalled writer slept for its whole patience although there was room. Mechanism: when it looked
-/// the flusher still held the delta that it had just flushed, which counted as held by readers; letting go of it woke nobody.
-/// Fix: the flusher lets go first and then wakes; a waiter looks anew at what is held before it sleeps. Here time stands
+/// Bug: beside a snapshot a stalled writer slept for its whole patience although there was room. Mechanism: when it checked,
+/// the flusher still held the delta that it had just flushed, which counted as held by readers; its release woke no writer.
+/// Fix: the flusher releases it first and then wakes; a waiter counts anew what is held before it sleeps. Here time stands
 /// still: with the bug this test takes minutes.
 #[test]
 fn a_producer_without_end_keeps_memory_bounded_also_beside_a_long_reader() {
@@ -66,7 +66,7 @@ fn a_producer_without_end_keeps_memory_bounded_also_beside_a_long_reader() {
         rig.store.commit(owner, GateEntry::Held, set.bytes(), &rig.slots).unwrap();
         let stats = rig.store.stats();
         most = most.max(stats.delta_bytes);
-        // Twice the size of a flush, and the transaction that was let in last.
+        // Twice the size of a flush, plus the last transaction that entered.
         assert!(stats.delta_bytes < 2 * FLUSH_BYTES + 20_000, "{number}: {}", stats.delta_bytes);
         assert!(stats.delta_bytes + stats.pinned_bytes < 4 * FLUSH_BYTES + 20_000, "{number}: {}", stats.pinned_bytes);
     }

@@ -1,4 +1,4 @@
-//! Trims, seals and pauses where devices fail, fill up or lose power, and where threads race.
+//! Trims, seals and pauses while devices fail, fill up or lose power, and while threads race.
 
 use std::{
     ops::ControlFlow,
@@ -62,8 +62,8 @@ fn reopen(rig: &Rig, disk: &SimDisk) -> Arc<Store> {
     open_simulated(disk, &rig.clock, Path::new("/store"), &options()).unwrap()
 }
 
-/// Bug: events that came after a trim beyond the end could not be read once they were flushed, nor after opening again.
-/// Mechanism: the event log was told what had been asked for, not how far the trim went. Fix: a trim tells the oldest event.
+/// Bug: events after a trim beyond the end could not be read once they were flushed, nor after opening again. Mechanism: the
+/// event log got the requested id, not the one that the trim reached. Fix: a trim returns the oldest event.
 #[test]
 fn a_trim_beyond_the_end_keeps_what_comes_after_it() {
     let rig = several_segments();
@@ -78,8 +78,8 @@ fn a_trim_beyond_the_end_keeps_what_comes_after_it() {
     assert_eq!((again.oldest_event_id(), ids(&again)), (13, vec![13]));
 }
 
-/// Bug: the first event of a time was one that had been trimmed. Mechanism: a generation in memory keeps its events until it
-/// is flushed, and was asked without regard to the oldest. Fix: nothing below the oldest is told.
+/// Bug: the first event of a time was one that had been trimmed. Mechanism: a generation in memory keeps its events until it is
+/// flushed, and the search ignored the oldest event. Fix: nothing below the oldest event is returned.
 #[test]
 fn the_first_event_of_a_time_is_one_that_is_kept() {
     let rig = Rig::stepped();
@@ -109,8 +109,8 @@ fn retention_leaves_a_sealed_or_paused_store_alone() {
     assert!(store.oldest_event_id() > 1);
 }
 
-/// Bug: a store took commits after the event log had failed to remember a trim, until the next flush. Mechanism: the failure
-/// stopped the log alone. Fix: it stops the store.
+/// Bug: a store accepted commits after the event log had failed to record a trim, until the next flush. Mechanism: the failure
+/// stopped only the log. Fix: it stops the store.
 #[test]
 fn a_horizon_file_that_fails_stops_the_store_and_one_without_room_does_not() {
     for (op, fault) in
@@ -241,13 +241,13 @@ fn nothing_is_applied_while_writers_of_four_threads_are_paused() {
     rig.close().0.unwrap();
 }
 
-/// What eight threads append, read while it is written and trimmed: each event once, in order, under its own bytes.
+/// The events of eight threads, read while they are written and trimmed: each once, in order, with the right bytes.
 #[test]
 fn eight_threads_append_and_every_event_is_read_once_in_order_while_a_ninth_trims() {
     const EVENTS: u64 = 400;
     let (disk, clock) = (SimDisk::new(5), SimClock::new(1_000));
     let store = open_simulated_with_threads(&disk, &clock, Path::new("/store"), &options()).unwrap();
-    // Events below are read by both readers, and may go.
+    // Both readers have read the events below, so they may be trimmed.
     let read = [AtomicU64::new(1), AtomicU64::new(1)];
     let seen = thread::scope(|scope| {
         for writer in 0..8_u64 {

@@ -1,5 +1,5 @@
-//! One flipped bit in every byte of a small store's files: the right data or a documented error, never a panic, never a
-//! wrong value, and nothing is changed by an opening that was refused (I10).
+//! One flipped bit in every byte of a small store's files: correct data or a documented error, never a panic, never a wrong
+//! value, and a refused opening changes nothing (I10).
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -8,7 +8,7 @@ use ledgerstone_vfs::sim::{SimClock, SimDisk};
 
 use crate::failures::rig::Rig;
 
-/// What a process that died leaves: three commits flushed, and three more in the journal, each durable.
+/// The files of a process that died: three commits flushed, and three more in the journal, each durable.
 fn killed() -> SimDisk {
     let rig = Rig::stepped();
     rig.commits(3);
@@ -32,7 +32,7 @@ fn files(disk: &SimDisk) -> BTreeMap<PathBuf, Vec<u8>> {
     disk.list().into_iter().filter_map(named).filter(|(path, _)| !path.ends_with("LOCK.owner")).collect()
 }
 
-/// Opens the damaged store; with how many commits, if at all.
+/// Opens the damaged store; returns its number of commits.
 fn open(disk: &SimDisk) -> Result<u64, Error> {
     let before = files(disk);
     let opened = Rig::open(disk.clone(), SimClock::new(3_000), false);
@@ -45,7 +45,7 @@ fn open(disk: &SimDisk) -> Result<u64, Error> {
     };
     let applied = rig.store.marks().applied;
     rig.try_content(applied)?;
-    // What is there can be built on.
+    // The remaining data can be built on.
     rig.commits(1);
     rig.flush();
     rig.assert_content(applied + 1);
@@ -56,7 +56,8 @@ fn is_documented(error: &Error) -> bool {
     matches!(error.code(), "ERR_CORRUPT" | "ERR_FORMAT")
 }
 
-/// Flips a bit of every byte of the files whose path contains `name`, behind which only zeros stand no more than a page.
+/// Flips a bit of every byte of the files whose path contains `name`, up to 32 bytes after the last one that is not zero; in
+/// sectors of zeros, of every 64th byte.
 fn flip_all(disk: &SimDisk, name: &str, mut judge: impl FnMut(&PathBuf, usize, Result<u64, Error>)) {
     let mut flipped = 0;
     for (path, bytes) in files(disk) {
@@ -146,7 +147,7 @@ fn a_missing_file_is_damage_where_data_was_promised() {
     let mut missed = 0;
     for (disk, name) in [(killed(), "/journal/journal-0"), (killed(), "/events/"), (killed(), "/IDENTITY")] {
         for (path, bytes) in files(&disk) {
-            // A file that was prepared and never used is missed by nobody.
+            // A file that was prepared and never used is not needed.
             if !path.to_string_lossy().contains(name) || bytes.iter().all(|byte| *byte == 0) {
                 continue;
             }

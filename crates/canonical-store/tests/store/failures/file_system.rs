@@ -1,4 +1,4 @@
-//! A file system that other machines share is refused before anything is made there, unless it was allowed.
+//! A file system that other machines share is refused before anything is made there, unless the caller allows it.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! A commit costs one flush, and so do all that wait together.
+//! A commit costs one flush, and so do all commits that are awaited together.
 
 use ledgerstone_canonical_store::{GateEntry, Level, OpenOptions, Owner, open, testing::WriteSet};
 
@@ -43,7 +43,7 @@ fn commits_that_wait_together_cost_one_flush() {
         })
         .collect();
     assert!(turns.iter().all(|flushes| *flushes == 1), "{turns:?}");
-    // The flush of the state finds the journal durable: it needs no flush of it.
+    // The flush of the state finds the journal durable already: it does not flush it.
     let before = flushes();
     store.wait(Level::Flushed, store.marks().applied).unwrap();
     assert_eq!(flushes(), before);

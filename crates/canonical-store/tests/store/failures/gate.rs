@@ -1,4 +1,4 @@
-//! The gate at its end: closing waits for the one who is inside and turns everybody else away.
+//! The end of the gate: closing waits for the current owner and refuses everyone else.
 
 use std::{sync::Arc, thread};
 
@@ -6,8 +6,8 @@ use ledgerstone_canonical_store::{GateEntry, Owner, Stall, testing};
 
 use crate::failures::rig::{Rig, code};
 
-/// Bug: closing ended a store under a transaction that was open. Mechanism: it waited once for the gate's condition, which
-/// a writer that leaves the queue signals too. Fix: it waits until the token is back.
+/// Bug: closing ended a store under an open transaction. Mechanism: it waited once for the gate's condition variable, which a
+/// writer that leaves the queue signals too. Fix: it waits until the token is released.
 #[test]
 fn closing_turns_waiting_writers_away_and_lets_the_one_inside_finish() {
     let rig = Rig::threaded();
@@ -20,7 +20,7 @@ fn closing_turns_waiting_writers_away_and_lets_the_one_inside_finish() {
         }
         let closing = scope.spawn(|| testing::close_threaded(&store));
         assert_eq!(code(waiting.join().unwrap()), "ERR_CLOSED");
-        // Time enough for a closing that does not wait; one that does is never caught here.
+        // Enough time for a closing that does not wait; one that waits is never caught here.
         for _ in 0..20_000 {
             assert!(!closing.is_finished(), "the store was closed under an open transaction");
             thread::yield_now();

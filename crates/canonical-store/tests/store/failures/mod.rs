@@ -1,5 +1,5 @@
-//! What the store does when something fails: it says so with the documented code, reads go on, nothing acknowledged is
-//! lost, and it heals as the error table promises.
+//! The store under failures: it reports the documented code, reads continue, nothing acknowledged is lost, and it heals as the
+//! error table promises.
 
 mod backpressure;
 mod control;

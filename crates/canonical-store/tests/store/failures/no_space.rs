@@ -1,4 +1,4 @@
-//! A full device: writes are refused or wait, reads go on, and it heals by itself once there is room.
+//! A full device: writes are refused or wait, reads continue, and it heals by itself once there is room.
 
 use ledgerstone_canonical_store::{
     GateEntry, Level, Owner,
@@ -19,7 +19,7 @@ fn without_room_for_a_journal_file_commits_are_refused_whole() {
             Ok(seq) => applied = seq,
             Err(error) => break error,
         }
-        // Each on a page of its own: the file is full soon.
+        // Each on a separate page: the file is full soon.
         step_journal(&rig.store).unwrap();
         assert!(applied < 1_000);
     };
@@ -41,7 +41,7 @@ fn a_journal_write_that_found_no_room_is_repeated_whole() {
     rig.disk.fail_from("journal-0", SimOp::Write, 1, Fault::NoSpace);
     rig.commits(2);
     rig.store.want(Level::Durable, 4);
-    // Beside the write that waits there are spares to prepare.
+    // Besides the write that waits there are spares to prepare.
     while step_journal(&rig.store).unwrap() {}
     assert_eq!((rig.store.marks().written, rig.store.marks().durable), (2, 2));
     assert_eq!(code(rig.commit()), "ERR_NO_SPACE");
@@ -74,7 +74,7 @@ fn a_flush_that_finds_no_room_waits_for_it() {
         rig.flush();
         rig.disk.fail_from(name, op, 1, Fault::NoSpace);
         if op == SimOp::SetLen {
-            // What a short write left is cut off again, and that too finds no room.
+            // The rest of a short write is cut off again, and that finds no room either.
             rig.disk.set_capacity(Some(rig.disk.used_bytes() + 60));
         }
         rig.commits(4);
@@ -96,15 +96,15 @@ fn a_flush_that_finds_no_room_waits_for_it() {
     }
 }
 
-/// Bug: `no_space` stayed set until the next flush when it was clearing a dropped collection that had found no room.
-/// Mechanism: only a published flush reset it. Fix: so does background work that was done.
+/// Bug: `no_space` stayed set until the next flush after the clearing of a dropped collection had found no room. Mechanism:
+/// only a published flush reset it. Fix: so does finished background work.
 #[test]
 fn background_work_that_found_no_room_heals_too() {
     let rig = Rig::stepped();
     let slots = [rig.store.collection("old", "utf8", "json").unwrap()];
     let put = WriteSet::default().put(0, b"key", b"value");
     rig.store.commit(Owner::new(), GateEntry::Blind, put.bytes(), &slots).unwrap();
-    // What is made and dropped between two flushes leaves nothing to clear.
+    // A collection that is made and dropped between two flushes leaves nothing to clear.
     rig.flush();
     let drop = WriteSet::default().drop_collection(0);
     rig.store.commit(Owner::new(), GateEntry::Blind, drop.bytes(), &slots).unwrap();
@@ -127,7 +127,7 @@ fn a_store_without_room_closes_and_keeps_everything_that_the_journal_has() {
         let clock = rig.clock.clone();
         let (closed, disk) = rig.close();
         closed.unwrap();
-        // What could not be flushed is in the journal, and that is durable.
+        // The unflushed commits are in the journal, durably.
         Rig::open(disk.power_cut(), clock, false).unwrap().assert_content(2);
     }
     let rig = Rig::threaded();
@@ -142,8 +142,8 @@ fn a_store_without_room_closes_and_keeps_everything_that_the_journal_has() {
     Rig::open(disk, clock, false).unwrap().assert_content(1);
 }
 
-/// Bug: a full device stopped a store for good when a journal file could not be renamed after a flush. Mechanism: every
-/// failure of recycling was poison. Fix: lack of space only leaves the file where it is.
+/// Bug: a full device stopped a store for good when a journal file could not be renamed after a flush. Mechanism: every failure
+/// of recycling was poison. Fix: after a lack of space the file just stays.
 #[test]
 fn recycling_without_room_for_a_name_is_put_off() {
     let rig = Rig::stepped();

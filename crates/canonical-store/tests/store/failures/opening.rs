@@ -1,8 +1,8 @@
-//! An opening that fails, at whichever call, leaves nothing behind and opens the next time; and a store that was killed on a full
-//! device opens, whatever little room is left, and trims.
+//! An opening that fails at any call leaves nothing behind, and the next one succeeds; a store that was killed on a full device
+//! opens, however little room is left, and trims.
 //!
-//! Bug: the copy of the journal's tail stayed in the folder and ate what a full device had left. Mechanism: it was removed by the next
-//! opening only. Fix: the code that makes a file aside removes it when it fails.
+//! Bug: the copy of the journal's tail stayed in the folder and used up the remaining space of a full device. Mechanism: only
+//! the next opening removed it. Fix: the code that makes a file aside removes it when it fails.
 
 use std::{ffi::OsStr, path::Path};
 
@@ -14,7 +14,7 @@ use ledgerstone_vfs::sim::{Fault, SimClock, SimDisk, SimOp};
 
 use crate::failures::rig::Rig;
 
-/// A disk as a killed process left it: some commits in the checkpoint, some in the journal alone, the newest not flushed.
+/// The disk of a killed process: some commits in the checkpoint, some only in the journal, the newest not flushed.
 fn killed() -> (SimDisk, SimClock, u64) {
     let rig = Rig::stepped();
     rig.commits(5);
@@ -26,13 +26,13 @@ fn killed() -> (SimDisk, SimClock, u64) {
     (rig.disk.crash(), rig.clock.clone(), 11)
 }
 
-/// What was being made, in whichever folder. The identity is prepared so that a store that is being made can be told from others' files.
+/// Files in the making, in any folder. The identity is prepared so that a store in the making can be distinguished from foreign files.
 fn unfinished(disk: &SimDisk) -> Vec<std::path::PathBuf> {
     let is_unfinished = |path: &Path| path.extension() == Some(OsStr::new("tmp")) && !path.ends_with("IDENTITY.tmp");
     disk.list().into_iter().filter(|path| is_unfinished(path)).collect()
 }
 
-/// Lets the n-th call of an opening fail, for each n. How many there were.
+/// Fails the n-th call of an opening, for each n. Returns the number of calls.
 fn fail_each_call(base: &SimDisk, clock: &SimClock, commits: u64) -> u64 {
     let mut failed = 0;
     for fault in [Fault::Io, Fault::NoSpace] {
@@ -44,7 +44,7 @@ fn fail_each_call(base: &SimDisk, clock: &SimClock, commits: u64) -> u64 {
             let calls = disk.counts().calls - before;
             disk.clear_faults();
             match opened {
-                // Its threads made the call, or nobody did.
+                // The engine's threads made the call, or nothing did.
                 Ok(rig) => {
                     rig.assert_content(commits);
                     let _ = rig.close();
@@ -99,8 +99,8 @@ fn whatever_little_room_there_is_a_killed_store_opens_reads_trims_and_goes_on() 
         let (disk, clock) = (rig.disk.crash(), rig.clock.clone());
         let again = Rig::open(disk, clock, false).unwrap_or_else(|error| panic!("free={free}: {error}"));
         again.assert_content(commits);
-        // Bug: killed once more it did not open. Mechanism: the copy's last frame was copied again, which needs two pages. Fix: a copy
-        // vouches for itself.
+        // Bug: killed once more it did not open. Mechanism: the copy's last frame was copied again, which needs two pages. Fix:
+        // a copy proves itself.
         let (disk, clock) = (again.disk.crash(), again.clock.clone());
         let again = Rig::open(disk, clock, false).unwrap_or_else(|error| panic!("again, free={free}: {error}"));
         again.assert_content(commits);
@@ -118,7 +118,7 @@ fn whatever_little_room_there_is_a_killed_store_opens_reads_trims_and_goes_on() 
     }
 }
 
-/// What a call costs: flushes of files, flushes of folders, bytes read.
+/// The cost of a call: flushes of files, flushes of folders, bytes read.
 fn cost<T>(disk: &SimDisk, call: impl FnOnce() -> T) -> ([u64; 3], T) {
     let before = disk.counts();
     let done = call();
@@ -132,7 +132,7 @@ fn journal_bytes(disk: &SimDisk) -> u64 {
     files.map(|path| disk.read_file(path).unwrap().len() as u64).sum()
 }
 
-/// A store with so many commits, over the same ten keys, each on pages of its own, closed.
+/// A closed store with this many commits, over the same ten keys, each on separate pages.
 fn closed(commits: u64) -> Rig {
     let rig = Rig::stepped();
     for number in 1..=commits {
@@ -147,8 +147,8 @@ fn closed(commits: u64) -> Rig {
     rig
 }
 
-/// Bug: every other opening of a cleanly closed store searched a recycled journal file, flushed the newest segment and read it through.
-/// Mechanism: the journal kept its files, and only a full segment got a footer. Fix: closing leaves where both end.
+/// Bug: every second opening of a cleanly closed store searched a recycled journal file, flushed the newest segment and read it
+/// through. Mechanism: the journal kept its files, and only a full segment got a footer. Fix: closing records both ends.
 #[test]
 fn opening_a_cleanly_closed_store_flushes_nothing_and_reads_as_much_whatever_its_history() {
     let mut costs = Vec::new();
@@ -161,7 +161,7 @@ fn opening_a_cleanly_closed_store_flushes_nothing_and_reads_as_much_whatever_its
         let (cost, rig) = cost(&disk, || Rig::open(disk.clone(), clock, false).unwrap());
         assert_eq!(rig.store.marks().flushed, commits);
         costs.push(cost);
-        // Opened and closed without a commit it costs nothing either, but for the spare that its engine has prepared meanwhile.
+        // Opening and closing without a commit costs nothing either, except the spare that its engine has prepared by then.
         while rig.store.step().unwrap() {}
         let (closing, (outcome, disk)) = self::cost(&disk, || rig.close());
         outcome.unwrap();
@@ -170,11 +170,11 @@ fn opening_a_cleanly_closed_store_flushes_nothing_and_reads_as_much_whatever_its
     }
     let [small, large] = [costs[0], costs[1]];
     assert_eq!((&small[..2], &large[..2]), (&[0, 0][..], &[0, 0][..]), "{costs:?}");
-    // A header and a footer of each segment more.
+    // A header and a footer for each additional segment.
     assert!(large[2] <= small[2] + 1_000 && large[2] <= 8 << 10, "{costs:?}");
 }
 
-/// The reason of each is told in `Ground::make`; the parent is flushed twice, as it is not known who has made the folder.
+/// The reason of each is in `Ground::make`; the parent is flushed twice, because it is unknown which attempt made the folder.
 #[test]
 fn making_a_store_costs_so_many_flushes() {
     let disk = SimDisk::new(3);

@@ -1,5 +1,5 @@
-//! A failure in the middle of writing stops the store: everybody who waits and every later write learns why, reads go on,
-//! and opening again shows every durable commit.
+//! A failure in the middle of writing stops the store: every waiting caller and every later write gets the reason, reads
+//! continue, and opening again shows every durable commit.
 
 use std::{
     sync::{
@@ -69,7 +69,7 @@ fn everybody_learns_of_the_first_failure_and_opening_again_heals() {
         let clock = rig.clock.clone();
         let (closed, disk) = rig.close();
         assert_poisoned(closed, "ERR_IO");
-        // The lock is free, and so is the power to go: on the same machine, and after it started again.
+        // The lock is free; checked after a power cut and on the same machine.
         for disk in [disk.power_cut(), disk] {
             let again = Rig::open(disk, clock.clone(), false).unwrap();
             let applied = again.store.marks().applied;
@@ -82,9 +82,9 @@ fn everybody_learns_of_the_first_failure_and_opening_again_heals() {
     }
 }
 
-/// Bug: after the event log's flush failed with ENOSPC the store took writes that nobody would ever flush.
-/// Mechanism: the log poisons itself for a failed flush of any code, the store took ENOSPC for a passing lack of room and
-/// tried again; the second attempt's failure was then believed to be known already.
+/// Bug: after the event log's flush failed with ENOSPC the store accepted writes that would never be flushed.
+/// Mechanism: the log poisons itself for a failed flush of any code; the store treated ENOSPC as a passing lack of room and
+/// tried again; it then assumed that the second attempt's failure was known already.
 /// Fix: a failed flush of the log is never retried, and a part that poisoned itself poisons the store.
 #[test]
 fn a_log_that_cannot_be_flushed_for_lack_of_space_stops_the_store() {
@@ -112,7 +112,7 @@ fn a_panic_in_the_flusher_is_a_failure_like_any_other() {
         assert!(told.contains("panicked") && told.contains("planned"), "{told}");
         assert_poisoned(handle.commit(Owner::new(), GateEntry::Blind, set.bytes(), &[]), "ERR_IO");
         assert_eq!(handle.next_event_id(), 2);
-        // Nobody joins a store that has stopped; the last handle frees it.
+        // No handle can join a stopped store; the last handle releases it.
         assert_poisoned(open(dir.path(), &options), "ERR_IO");
         assert_poisoned(handle.close(), "ERR_IO");
         let again = open(dir.path(), &options).unwrap();
@@ -122,8 +122,8 @@ fn a_panic_in_the_flusher_is_a_failure_like_any_other() {
     }
 }
 
-/// Every call of the write path that can leave something half done, also those that only a busy store makes: a spare being
-/// prepared, a file being recycled, a segment being sealed and the next one begun.
+/// Every call of the write path that can leave something half done, including those that only a busy store makes: preparing a
+/// spare, recycling a file, sealing a segment and beginning the next.
 const BUSY_PLACES: [(&str, SimOp, Fault); 16] = [
     ("journal-0", SimOp::Write, Fault::Io),
     ("journal-0", SimOp::Sync, Fault::SyncFails),
@@ -195,8 +195,8 @@ fn each_failing_call_of_a_busy_store_stops_it_and_nothing_is_flushed_again() {
     }
 }
 
-/// Bug: a folder flush that had failed was tried again by the next commit, which then went on. Mechanism: removing the mark of
-/// a clean close before the first write told a failed flush of the folder as a refused commit. Fix: it is poison.
+/// Bug: a failed folder flush was tried again by the next commit, which then continued. Mechanism: removing the mark of a clean
+/// close before the first write reported a failed flush of the folder as a refused commit. Fix: it is poison.
 #[test]
 fn a_clean_mark_that_cannot_be_taken_away_durably_stops_the_store() {
     let rig = Rig::stepped();
@@ -217,8 +217,8 @@ fn a_clean_mark_that_cannot_be_taken_away_durably_stops_the_store() {
     Rig::open(disk.power_cut(), clock, false).unwrap().assert_content(2);
 }
 
-/// Bug: a flush that was under way when writing failed elsewhere was acknowledged, and a dropped collection went on being
-/// cleared. Mechanism: the flusher asked for the failure only when it began. Fix: it asks again before it touches the
+/// Bug: a flush that was under way when writing failed elsewhere was acknowledged, and clearing of a dropped collection
+/// continued. Mechanism: the flusher checked for the failure only when it began. Fix: it checks again before it writes the
 /// checkpoint, before it publishes, and before each chore.
 #[test]
 fn a_flush_under_way_is_not_acknowledged_after_a_failure_elsewhere() {
@@ -270,12 +270,12 @@ fn a_panic_in_the_journal_thread_is_a_failure_like_any_other() {
     while first.failure().is_none() {
         thread::yield_now();
     }
-    // Whoever waits for what is not done yet, and every later write.
+    // Every caller that waits for unfinished work gets the error, and every later write.
     assert_poisoned(commit(), "ERR_IO");
     assert_poisoned(second.begin(Owner::new(), Stall::Yes), "ERR_IO");
     assert_poisoned(first.wait(Level::Flushed, seq), "ERR_IO");
     assert_eq!(first.next_event_id(), 3, "reads go on");
-    // Nobody joins until the last handle is closed, which tells of it and frees everything.
+    // No handle can join until the last one is closed, which reports the failure and releases everything.
     assert_poisoned(open(dir.path(), &options), "ERR_IO");
     first.close().unwrap();
     assert_poisoned(open(dir.path(), &options), "ERR_IO");

@@ -8,7 +8,7 @@ use crate::support::TempDir;
 
 const STORE: &str = "LEDGERSTONE_TEST_LOCKED_STORE";
 
-/// In the child: tries to open the store and tells how that went.
+/// In the child: tries to open the store and prints the result.
 #[test]
 fn the_other_process() {
     let Some(path) = std::env::var_os(STORE) else { return };

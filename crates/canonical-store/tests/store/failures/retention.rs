@@ -1,9 +1,9 @@
-//! Retention by age in a store: wrong clocks, and stores that are idle.
+//! Retention by age in a store, with wrong clocks and in idle stores.
 //!
-//! Bug: one commit under a clock that was a month ahead kept all events for a month; a clock that jumped while the store was open
-//! took them all; in an idle store nothing grew old. Mechanism: timestamps never go back, and were the only witness; retention was
-//! looked at by flushes alone. Fix: segments say when they were begun, a jump is held against the monotonic clock, and the flusher
-//! looks now and then.
+//! Bug: one commit under a clock that was a month ahead kept all events for a month; a clock that jumped while the store was
+//! open removed them all; in an idle store no event expired. Mechanism: timestamps never go back, and were the only witness;
+//! only flushes applied retention. Fix: segments record when they were begun, a jump is compared with the monotonic clock, and
+//! the flusher checks now and then.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -27,7 +27,7 @@ fn open(disk: &SimDisk, clock: &SimClock) -> Arc<Store> {
     open_simulated(disk, clock, Path::new("/store"), &OpenOptions { retention, ..options() }).unwrap()
 }
 
-/// Four segments' worth of events, flushed.
+/// Events for four segments, flushed.
 fn write(store: &Store) {
     for _ in 0..40 {
         let set = WriteSet::default().event(&[7; 8_000]);
@@ -60,7 +60,7 @@ fn one_commit_a_month_ahead_does_not_keep_everything() {
         assert!(kept(&store) >= 40, "day {day}: those of the day are");
     }
     assert_eq!(store.stats().event_lead_ms, 20 * DAY_MS);
-    // What the segments say is on disk.
+    // The times in the segments are on disk.
     drop(store);
     let again = open(&disk.crash(), &clock);
     clock.advance(DAY);

@@ -1,5 +1,5 @@
-//! A store on a simulated disk whose commit `n` puts `key n` and appends `event n`, so that its content follows from how
-//! many commits it has.
+//! A store on a simulated disk whose commit `n` puts `key n` and appends `event n`, so that its number of commits determines
+//! its content.
 
 use std::{path::Path, sync::Arc};
 
@@ -47,16 +47,16 @@ impl Rig {
         Ok(Self { disk, clock, store, slots, threads })
     }
 
-    /// Closes; the outcome, and the same disk to open again.
+    /// Closes; returns the outcome, and the same disk to open again.
     pub(crate) fn close(self) -> (Result<(), Error>, SimDisk) {
         let close = if self.threads { testing::close_threaded } else { testing::close_stepped };
         (close(&self.store), self.disk)
     }
 
-    /// The process dies and another one opens the store.
+    /// Kills the process and opens the store in another one.
     pub(crate) fn kill_and_reopen(self) -> Self {
         let disk = self.disk.crash();
-        // Closed, so that no thread outlives the test; nothing of that reaches the other disk.
+        // Closed, so that no thread outlives the test; that does not reach the other disk.
         if self.threads {
             let _ = testing::close_threaded(&self.store);
         }
@@ -76,18 +76,18 @@ impl Rig {
         }
     }
 
-    /// Without threads: until nothing is left to do.
+    /// Without threads: steps until nothing is left to do.
     pub(crate) fn flush(&self) {
         self.store.want(Level::Flushed, self.store.marks().applied);
         while self.store.step().unwrap() {}
     }
 
-    /// The content is what that many commits make.
+    /// The content after this many commits.
     pub(crate) fn assert_content(&self, commits: u64) {
         self.try_content(commits).unwrap();
     }
 
-    /// So many commits are applied; events may be out of reach for want of a handle.
+    /// This many commits are applied; events may be unreadable for lack of a handle.
     pub(crate) fn assert_known(&self, commits: u64) {
         let cache = self.store.new_read_cache();
         for number in 1..=commits {

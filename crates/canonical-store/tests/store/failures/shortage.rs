@@ -1,8 +1,8 @@
-//! The process is out of file handles for a while: what needs one waits or is refused, nothing is poisoned, and it heals.
+//! The process has no file handles for a while: operations that need one wait or are refused, nothing is poisoned, and it heals.
 //!
-//! Bug: EMFILE from the opening of a file or folder in the middle of the engine's work stopped the store for good.
-//! Mechanism: every failure but a full device was taken for a failing one. Fix: a shortage of what the process shares is told
-//! apart, and waited for like a full device.
+//! Bug: EMFILE from opening a file or folder in the middle of the engine's work stopped the store for good. Mechanism: every
+//! failure except a full device was treated as a failing device. Fix: a shortage of shared resources is distinguished, and
+//! waited for like a full device.
 
 use ledgerstone_canonical_store::{
     Level,
@@ -12,11 +12,11 @@ use ledgerstone_vfs::sim::{Fault, SimOp};
 
 use crate::failures::rig::Rig;
 
-/// Lives through enough commits for journal files, segments and checkpoints to be begun; the number of commits that were applied.
+/// Lives through enough commits to begin journal files, segments and checkpoints; returns the number of applied commits.
 fn live(rig: &Rig, rounds: u64) -> u64 {
     for round in 0..rounds {
         for _ in 0..12 {
-            // Refused when it needs a file that cannot be opened now.
+            // Refused if it needs a file that cannot be opened at present.
             let _ = rig.commit();
             step_journal(&rig.store).unwrap();
         }
@@ -33,7 +33,7 @@ fn live(rig: &Rig, rounds: u64) -> u64 {
     rig.store.marks().applied
 }
 
-/// Every name and every way of opening: the n-th fails, and then every one for a while.
+/// Every name and every way of opening: the n-th call fails, and then all of them for a while.
 #[test]
 fn no_opening_that_finds_no_handle_stops_the_store() {
     for op in [SimOp::Open, SimOp::Create, SimOp::SyncDir, SimOp::List] {

@@ -1,7 +1,6 @@
-//! A device that is a thousand times slower than now: 75 ms for a flush that takes 75 µs. The store is a real one, with its
-//! threads, LMDB and a folder; only its disk is slowed, and LMDB's commits with it. Memory stays within its bound, writers go
-//! in order and wait no longer than their limit, readers do not notice, nothing dead-locks. What is asserted are counts,
-//! never times.
+//! A device that is a thousand times slower: 75 ms for a flush that takes 75 µs. The store is a real one, with threads, LMDB
+//! and a folder; only its disk is slowed, and LMDB's commits with it. Memory stays within its bound, writers keep their order
+//! and wait no longer than their limit, readers do not notice, nothing deadlocks. Asserts counts, never times.
 
 use std::{
     cell::RefCell,
@@ -32,7 +31,7 @@ const FLUSH: Duration = Duration::from_millis(75);
 const MIB_WRITTEN: Duration = Duration::from_millis(5);
 const FLUSH_BYTES: u64 = 64 << 10;
 const WRITERS: usize = 4;
-/// What a transaction takes in memory, at the most.
+/// The memory of a transaction, at most, in bytes.
 const TRANSACTION_BYTES: u64 = 9_000;
 /// How long `Stall::Yes` waits.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -41,7 +40,7 @@ thread_local! {
     static LOOKS: RefCell<Vec<Duration>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The store's clock, which remembers for each thread what it was told.
+/// The store's clock, which records its answers to each thread.
 #[derive(Debug)]
 struct WatchedClock(Arc<dyn Clock>);
 
@@ -57,8 +56,8 @@ impl Clock for WatchedClock {
     }
 }
 
-/// Lets a writer in, and tells how often it was refused: at the first look at the clock that showed its limit to be over. With
-/// readers there may be one look more, since the error tells their age.
+/// Lets a writer enter; returns how often it was refused: at the first reading of the clock after its limit. With readers there
+/// may be one reading more, since the error contains their age.
 fn begin(store: &Store, owner: Owner, with_readers: bool) -> u64 {
     for refused in 0.. {
         LOOKS.take();
@@ -75,9 +74,9 @@ struct Slow {
     store: Arc<Store>,
     slots: Vec<Arc<CollectionRef>>,
     disk: SlowVfs,
-    /// Writers between being let in and the end of their commit.
+    /// Writers between entering and the end of their commit.
     inside: AtomicU64,
-    /// Reads that are done, and those of them during which a flush of the device was under way all the time.
+    /// Finished reads, and those of them during which a flush of the device was under way all the time.
     reads: Arc<[AtomicU64; 2]>,
     order: Mutex<Vec<u64>>,
     _dir: TempDir,
@@ -102,15 +101,15 @@ impl Slow {
         }
     }
 
-    /// LMDB does its own I/O: its commits are made slow by the flusher's stop behind each. And no flush ends before somebody has
-    /// read meanwhile.
+    /// LMDB does its I/O itself: a stop of the flusher after each of its commits makes them slow. And no flush ends before a
+    /// reader has read during it.
     fn slow_the_flusher(&self) {
         let (reads, at_start) = (Arc::clone(&self.reads), AtomicU64::new(0));
         self.store.probe_flushes(Some(Arc::new(move |stage| match stage {
             FlushStage::Frozen => at_start.store(reads[0].load(Ordering::Acquire), Ordering::Release),
             FlushStage::StateWritten(_) => {
                 thread::sleep(FLUSH);
-                // A read may have begun before the flush: not so the second one of a thread, nor two of two.
+                // A read may have begun before the flush, but not the second one of a thread, nor two of two threads.
                 while reads[0].load(Ordering::Acquire) < at_start.load(Ordering::Acquire) + 4 {
                     thread::yield_now();
                 }
@@ -119,7 +118,7 @@ impl Slow {
         })));
     }
 
-    /// Commits by the owner of the gate; its number.
+    /// Commits by the owner of the gate; returns its number.
     fn commit(&self, owner: Owner) -> u64 {
         self.inside.fetch_add(1, Ordering::AcqRel);
         let number = {
@@ -135,7 +134,7 @@ impl Slow {
         number
     }
 
-    /// A writer is let in below the bound; each of the others may have been let in beside it, and wait for the gate.
+    /// A writer enters below the bound; each of the others may have entered at the same time, and wait for the gate.
     fn assert_bound(&self) {
         let room = WRITERS as u64 * TRANSACTION_BYTES;
         let stats = self.store.stats();
@@ -144,7 +143,7 @@ impl Slow {
         assert!(all < 4 * FLUSH_BYTES + room, "{all} bytes in memory");
     }
 
-    /// Reads what is there in every way, again and again.
+    /// Reads all data in every way, again and again.
     fn read_until(&self, end: &AtomicBool) {
         let cache = self.store.new_read_cache();
         while !end.load(Ordering::Acquire) {
@@ -176,7 +175,7 @@ impl Slow {
     }
 }
 
-/// `scene`, which must come to an end.
+/// Runs `scene`, which must end.
 fn without_deadlock(scene: impl FnOnce() + Send + 'static) {
     let (done, ended) = mpsc::channel();
     let running = thread::Builder::new().spawn(move || {
@@ -254,8 +253,7 @@ fn on_a_slow_device_writers_go_in_order_within_the_bound_and_readers_do_not_noti
     });
 }
 
-/// Time is the test's here, and so fast that what is slow becomes too slow: a flush of the store takes longer than a writer has
-/// patience.
+/// The test controls the time here, and makes it so fast that a flush of the store takes longer than a writer's patience.
 #[test]
 fn on_a_device_that_is_too_slow_writers_are_refused_at_their_limit_and_go_on_later() {
     without_deadlock(|| {
@@ -266,7 +264,7 @@ fn on_a_device_that_is_too_slow_writers_are_refused_at_their_limit_and_go_on_lat
             scope.spawn(|| {
                 while !end.load(Ordering::Acquire) {
                     thread::sleep(Duration::from_millis(1));
-                    // Nor does time pass for the limits of the gate and of the journal's files, which are others.
+                    // Time does not pass for the other limits, of the gate and of the journal's files.
                     let only_room_is_awaited =
                         testing::waiting_writers(&slow.store) == 0 && slow.inside.load(Ordering::Acquire) == 0;
                     if only_room_is_awaited && slow.store.marks().crowded {

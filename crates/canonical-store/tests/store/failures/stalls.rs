@@ -1,6 +1,6 @@
-//! A device that stands still in the middle of a call, as one does that is a thousand times slower than now: readers of all
-//! kinds and the statistics go on, writers stop at the bound and wait no longer than their limit, and everything goes on in
-//! order when the device does. The simulated disk blocks the flush of one kind of file until the test lets it go.
+//! A device that stands still in the middle of a call, like one that is a thousand times slower: readers of all kinds and the
+//! statistics continue, writers stop at the bound and wait no longer than their limit, and everything continues in order when
+//! the device does. The simulated disk blocks the flush of one kind of file until the test releases it.
 
 use std::{
     sync::{
@@ -24,10 +24,10 @@ use crate::{
 };
 
 const FLUSH_BYTES: u64 = 64 << 10;
-/// Whose flush stands still.
+/// The files whose flush stands still.
 const FILES: [&str; 3] = ["journal-0", "events-", "twin.tmp"];
 
-/// What `work` comes to, which must not have to wait for the device.
+/// Returns the result of `work`, which must not wait for the device.
 fn at_once<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, result) = mpsc::channel();
     let _ = thread::Builder::new().spawn(move || done.send(work())).unwrap();
@@ -89,7 +89,7 @@ fn readers_and_statistics_go_on_while_a_flush_stands_still() {
         rig.store.want(Level::Flushed, 6);
         assert!(held.wait_for(1), "nothing of {file} is flushed");
         read_everything(&rig.store, 6);
-        // A write that nobody awaits asks the device for nothing.
+        // A write that no caller awaits needs nothing of the device.
         let store = Arc::clone(&rig.store);
         at_once("a commit", move || {
             let set = WriteSet::default().delete(0, b"nothing");
@@ -107,9 +107,9 @@ fn readers_and_statistics_go_on_while_a_flush_stands_still() {
     }
 }
 
-/// Bug: `stats()` stood still with the device, and with it the JavaScript thread. Mechanism: the journal's figures were read
-/// under the lock that is held while a spare file is written and flushed. Fix: the pool leaves its figures where they are
-/// read without it.
+/// Bug: `stats()` blocked with the device, and with it the JavaScript thread. Mechanism: the journal's figures were read under
+/// the lock that is held while a spare file is written and flushed. Fix: the pool copies its figures to where they are read
+/// without the lock.
 /// Bug: a commit that needed a file waited for the device without a limit. Fix: it gives up after five seconds.
 #[test]
 fn a_spare_that_is_being_prepared_stops_no_reader_and_a_commit_only_so_long() {
@@ -165,7 +165,7 @@ fn writers_stop_at_the_bound_and_at_their_limit_and_closing_ends_when_the_device
                     outcome
                 });
                 while !entered.load(Ordering::Acquire) {
-                    // Time passes only for who is crowded out, or the flusher would find a delta that is old.
+                    // Time advances only for a writer that is crowded out; otherwise the flusher would find an old delta.
                     if rig.store.marks().crowded {
                         clock.advance(Duration::from_millis(500));
                         rig.store.want(Level::Room, 0);
@@ -200,7 +200,7 @@ fn writers_stop_at_the_bound_and_at_their_limit_and_closing_ends_when_the_device
     }
 }
 
-/// Who waits for the gate while the device stands still is let in in the order of coming.
+/// Writers that wait for the gate while the device stands still enter in the order of arrival.
 #[test]
 fn transactions_that_waited_run_in_order() {
     let rig = Rig::threaded();
@@ -230,7 +230,7 @@ fn transactions_that_waited_run_in_order() {
     rig.close().0.unwrap();
 }
 
-/// LMDB does its own I/O: here the flusher stands still between two of its commits, and after the last.
+/// LMDB does its I/O itself: here the flusher stands still between two of its commits, and after the last.
 #[test]
 fn readers_go_on_while_lmdb_is_being_written() {
     let dir = TempDir::new("stalls");

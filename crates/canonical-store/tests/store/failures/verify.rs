@@ -1,5 +1,5 @@
-//! Verification of an open store on a simulated disk: every flip in what is promised is reported, with no exception for one that
-//! opening would meet; a store that stopped writing is verified all the same; closing ends what is under way.
+//! Verification of an open store on a simulated disk: every flip in promised data is reported, also one that opening would
+//! find; a store that stopped writing can still be verified; closing ends a verification under way.
 
 use std::{cell::Cell, sync::Arc};
 

@@ -1,7 +1,7 @@
 //! What a closed store leaves of its journal, on a real disk.
 //!
-//! Bug: a store that had been busy once kept up to 192 MiB of journal for ever. Mechanism: closing left files and spares where they
-//! were. Fix: it keeps the place behind the last frame alone.
+//! Bug: a store that had once been busy kept up to 192 MiB of journal for ever. Mechanism: closing left files and spares. Fix:
+//! it keeps only the place after the last frame.
 
 use std::{fs, path::Path};
 
@@ -17,7 +17,7 @@ fn options() -> OpenOptions {
     OpenOptions { create: true, event_codec: "json".into(), ..OpenOptions::default() }
 }
 
-/// So many commits of 256 KiB.
+/// This many commits of 256 KiB.
 fn write(store: &StoreHandle, commits: u64) {
     let state = [store.collection("state", "utf8", "json").unwrap()];
     let value = vec![7; 256 << 10];

@@ -1,7 +1,7 @@
-//! Bug: opening a folder without `IDENTITY` emptied its sub-folders `events`, `journal` and `state`, through links too, and made a
-//! new store of one that had only lost its identity; stale `*.tmp` names were emptied whatever they held.
-//! Mechanism: files were removed because of the folder they were in. Fix: what is removed has our name and our content, the identity
-//! is prepared before anything else so that a half-made store is known, and everything else is refused, or left alone.
+//! Bug: opening a folder without `IDENTITY` emptied its sub-folders `events`, `journal` and `state`, through links too, and
+//! made a new store of one that had only lost its identity; stale `*.tmp` names were emptied whatever they held.
+//! Mechanism: files were removed because of the folder they were in. Fix: only files with our name and our content are removed,
+//! the identity is prepared before anything else so that a half-made store is recognised, and everything else is refused, or left alone.
 
 use std::{
     collections::BTreeMap,
@@ -17,7 +17,7 @@ use crate::{
     support::TempDir,
 };
 
-/// Where somebody else's files may stand: in folders with our names, and under names of ours.
+/// Where foreign files may be: in folders with our names, and under names of ours.
 const NAMES: [&str; 24] = [
     "CLEAN",
     "IDENTITY",
@@ -50,7 +50,7 @@ fn content() -> impl Strategy<Value = Vec<u8>> {
         Just(b"the only copy".to_vec()),
         Just(vec![b'x'; 10_000]),
         proptest::collection::vec(1_u8.., 1..200),
-        // What begins like LMDB's meta page and goes on otherwise.
+        // Begins like LMDB's meta page and continues differently.
         Just([&[0; 16], 0xBEEF_C0DE_u32.to_le_bytes().as_slice(), &[7; 9_000]].concat()),
     ]
 }
@@ -61,7 +61,7 @@ fn foreign_files() -> impl Strategy<Value = BTreeMap<&'static str, Vec<u8>>> {
 
 fn lay_out(root: &Path, files: &BTreeMap<&str, Vec<u8>>) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
     for (name, bytes) in files {
-        // What begins with zeros under a name in the making counts as ours.
+        // A file in the making that begins with zeros counts as ours.
         let is_ours = name.contains(".tmp") && bytes[0] == 0;
         if !(is_ours || name.contains("data.mdb/") && files.contains_key("state/data.mdb")) {
             put(root, name, bytes);
@@ -93,7 +93,7 @@ proptest! {
         }
     }
 
-    /// Beside a store's own files, under names that it would take next.
+    /// Beside a store's files, under names that it would use next.
     #[test]
     fn no_store_harms_what_is_not_its_own(bytes in content().prop_filter("zeros are ours in the making", |bytes| bytes[0] != 0)) {
         let dir = TempDir::new("beside");
@@ -131,7 +131,7 @@ fn what_is_in_the_way_is_named() {
     }
 }
 
-/// Each part alone says that there was a store.
+/// Each part alone shows that there was a store.
 #[test]
 fn a_store_without_its_identity_is_damaged_and_not_emptied() {
     let parts: [&[&str]; 5] = [&["journal", "events"], &["journal"], &["events"], &["state"], &["state", "events"]];
@@ -193,7 +193,7 @@ fn no_link_below_a_store_is_followed() {
         let _ = fs::remove_file(&path);
         symlink(outside.path().join("thesis.tex"), &path).unwrap();
         let error = open(store_dir.path(), &OpenOptions::default()).unwrap_err();
-        // That a segment has no end that reaches the next one is noticed first.
+        // The first finding is that a segment does not reach the next one.
         if !name.ends_with("99.log") {
             assert_eq!(error.code(), "ERR_FORMAT", "{name}: {error}");
             assert!(error.to_string().contains(name), "{error}");

@@ -1,7 +1,7 @@
-//! Bug: a store went on by path: after its folder was renamed and another one put there it wrote into that one, and one whose folder was
-//! deleted acknowledged durable commits for ever. Mechanism: paths resolved anew by each call, and nobody looked. Fix: names are
-//! relative to the folder that was locked, and each group of commits asks once, before it is acknowledged, whether the path still
-//! leads to its file.
+//! Bug: a store followed paths: after its folder was renamed and another one put there it wrote into that one, and a store
+//! whose folder was deleted acknowledged durable commits for ever. Mechanism: each call resolved the path anew, without a
+//! check. Fix: names are relative to the locked folder, and each group of commits checks once, before it is acknowledged,
+//! whether the path still leads to its file.
 
 use std::{fs, path::Path};
 
@@ -22,7 +22,7 @@ fn opened(path: &Path) -> StoreHandle {
 fn assert_gone(store: &StoreHandle) {
     let error = commit(store, "ghost").unwrap_err();
     assert!(error.starts_with("ERR_POISONED"), "{error}");
-    // The journal's thread may be the first to notice, by a spare file that it cannot make in a folder that is deleted.
+    // The journal's thread may be the first to notice, by a spare file that it cannot make in a deleted folder.
     let notices = ["was removed, renamed or replaced while it was open", "journal-spare.tmp No such file"];
     assert!(notices.iter().any(|notice| error.contains(notice)), "{error}");
 }
@@ -88,7 +88,7 @@ fn the_loss_of_a_part_is_noticed_too() {
     }
 }
 
-/// A close that has nothing to write must not say that all is well.
+/// A close that has nothing to write must not report success.
 #[test]
 fn closing_an_idle_store_whose_folder_is_gone_fails() {
     let dir = TempDir::new("idle");
@@ -123,9 +123,9 @@ fn a_log_on_its_own_notices_it_as_well() {
     }
 }
 
-/// Bug: a store whose folder had made way for another one kept that one from being opened while it flushed (`ERR_IO`: the environment is
-/// open with other options). Mechanism: LMDB's environment ends with its last user, and that was waited for a second alone. Fix: it
-/// is waited for as long as for any other opening or closing, and then the answer is `ERR_BUSY`.
+/// Bug: a store whose folder was replaced by another one kept that one from being opened while it flushed (`ERR_IO`: the
+/// environment is open with other options). Mechanism: LMDB's environment ends with its last user, and the opening waited only
+/// a second for that. Fix: it waits as long as for any other opening or closing, and then returns `ERR_BUSY`.
 #[test]
 fn a_flush_that_lasts_keeps_nobody_from_opening_what_took_the_stores_place() {
     let dir = TempDir::new("lasting");
@@ -137,7 +137,7 @@ fn a_flush_that_lasts_keeps_nobody_from_opening_what_took_the_stores_place() {
     store.probe_flushes(Some(std::sync::Arc::new(move |stage| {
         if matches!(stage, FlushStage::StateWritten(_)) {
             let _ = begun.send(());
-            // Beyond what it was waited for.
+            // Longer than the earlier wait.
             let _ = is_answered.lock().unwrap().recv_timeout(std::time::Duration::from_millis(1_500));
         }
     })));

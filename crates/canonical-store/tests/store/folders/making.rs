@@ -1,4 +1,4 @@
-//! An attempt to make a store that is cut off anywhere, by a kill or a power cut, once and again, is finished by the next opening.
+//! An attempt to make a store that is interrupted anywhere, by a kill or a power cut, repeatedly, is finished by the next opening.
 
 use std::{fs, path::Path};
 
@@ -16,7 +16,7 @@ use crate::{
 
 fn attempt(disk: &SimDisk) -> Result<(), Error> {
     let store = open_simulated(disk, &SimClock::new(1_000), Path::new("/store"), &OpenOptions::default())?;
-    // Whether it closes well does not matter here.
+    // Whether it closes cleanly does not matter here.
     let _ = close_stepped(&store);
     Ok(())
 }
@@ -33,7 +33,7 @@ fn a_store_whose_making_was_cut_off_is_finished() {
                 break;
             }
             for after in [disk.crash(), disk.power_cut(), disk.power_cut_seeded(seed ^ 0x77)] {
-                // Cut off once more, at a place of its own.
+                // Cut off once more, at another place.
                 after.cut_after(cut * 7 % 23);
                 let _ = attempt(&after);
                 let last = if after.is_cut() { after.power_cut() } else { after.crash() };
@@ -46,8 +46,8 @@ fn a_store_whose_making_was_cut_off_is_finished() {
     assert!(finished > 1_000, "{finished}");
 }
 
-/// Bug: the commits of a store whose maker was killed at its last step were lost with the power: its identity was missing. Mechanism: the
-/// next process saw the identity's name, which nobody had flushed. Fix: an opening that no mark precedes flushes it first.
+/// Bug: a store's maker was killed at its last step, and a power cut then lost the store's commits: its identity was missing.
+/// Mechanism: the next process saw the identity's name, which was never flushed. Fix: an opening without a clean mark flushes it first.
 #[test]
 fn the_name_of_an_identity_that_nobody_flushed_is_flushed_before_anything_is_promised() {
     let (disk, clock) = (SimDisk::new(5), SimClock::new(1_000));
@@ -89,8 +89,8 @@ fn a_torn_state_of_a_half_made_store_is_made_anew() {
     }
 }
 
-/// Bug: an attempt whose identity was prepared under a later name, beside a file that is gone by now, was not finished: `ERR_CORRUPT`.
-/// Mechanism: names of files in the making were looked through up to the first free one. Fix: all of them are.
+/// Bug: an attempt whose identity was prepared under a later name, beside a file that is gone by now, was not finished:
+/// `ERR_CORRUPT`. Mechanism: names of files in the making were searched up to the first free one. Fix: all of them are.
 #[test]
 fn an_identity_in_the_making_is_found_behind_a_name_that_is_free() {
     let dir = TempDir::new("behind-a-gap");
@@ -106,7 +106,8 @@ fn an_identity_in_the_making_is_found_behind_a_name_that_is_free() {
     assert!(!dir.path().join("IDENTITY.tmp3").exists());
 }
 
-/// Killed anywhere in the making, finished by the next opening, committed to, and then without power: whether what was acknowledged is there.
+/// Killed anywhere in the making, finished by the next opening, committed to, and then without power: returns whether the
+/// acknowledged commits exist.
 fn keeps_what_is_acknowledged() -> bool {
     let open = |disk: &SimDisk| {
         open_simulated(disk, &SimClock::new(1_000), Path::new("/store"), &OpenOptions::default()).unwrap()
@@ -129,9 +130,9 @@ fn keeps_what_is_acknowledged() -> bool {
     })
 }
 
-/// Bug: a process died after it had given a name and before its folder was flushed; the next opening built on that name, and a power cut
-/// took it away with what had been acknowledged since. Mechanism: whoever gives a name flushes it, and nobody else. Fix: an opening
-/// flushes what it finds, unless the store was closed cleanly.
+/// Bug: a process died after it had named a file and before its folder was flushed; the next opening built on that name, and a
+/// power cut removed it together with what had been acknowledged since. Mechanism: only the giver of a name flushed it. Fix: an
+/// opening flushes what it finds, unless the store was closed cleanly.
 #[test]
 fn names_that_a_process_has_given_and_not_flushed_are_not_built_on() {
     assert!(keeps_what_is_acknowledged());

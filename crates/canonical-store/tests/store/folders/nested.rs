@@ -1,5 +1,6 @@
-//! Bug: an event log that was opened in the folder `events` of a store replaced the store's segment, and the store never opened again.
-//! Mechanism: one folder with two owners, neither of which asked whose it was. Fix: `IDENTITY` tells, also of the folder around.
+//! Bug: an event log that was opened in the folder `events` of a store replaced the store's segment, and the store never opened
+//! again. Mechanism: one folder with two owners, neither of which checked for the other. Fix: `IDENTITY` shows the owner, also
+//! that of the surrounding folder.
 
 use std::path::Path;
 
@@ -43,7 +44,7 @@ fn a_store_stays_whole_whatever_is_opened_in_its_folders() {
         let error = open_log(dir.path()).unwrap_err();
         assert_eq!(error.code(), "ERR_FORMAT", "{error}");
         assert!(error.to_string().contains("found a store"), "{error}");
-        // In a folder of its own there may be anything.
+        // In a separate folder there may be anything.
         open(&dir.path().join("sub"), &OpenOptions::default()).unwrap().close().unwrap();
         open_log(&dir.path().join("log")).unwrap().close().unwrap();
         if let Some(store) = store {

@@ -1,8 +1,8 @@
-//! What the folder of a store and that of a log on its own have in common, held for both: the identity, the mark of a clean close, and what
-//! a verification says of them.
+//! What the folders of a store and of a log on its own have in common, checked for both: the identity, the mark of a clean
+//! close, and how a verification reports them.
 //!
-//! Bug: the two had grown apart, each right where the other was wrong (each test says in what). Mechanism: the same files were written and read
-//! by two pieces of code. Fix: one (`vfs/src/owned_folder`, `format/src/{identity,clean_mark,sealed_record}.rs`).
+//! Bug: the two had diverged, each correct where the other was wrong (each test says where). Mechanism: two pieces of code
+//! wrote and read the same files. Fix: one (`vfs/src/owned_folder`, `format/src/{identity,clean_mark,sealed_record}.rs`).
 
 use std::{
     path::{Path, PathBuf},
@@ -125,14 +125,14 @@ fn closed(kind: FolderKind) -> SimDisk {
     disk
 }
 
-/// The record with more behind its fields, sound and of this version.
+/// The record with more bytes after its fields, sound and of this version.
 fn longer(record: &[u8], version: u16) -> Vec<u8> {
     let fields = [&record[10..record.len() - 4], &[7; 40]].concat();
     seal(*record.first_chunk().unwrap(), version, &fields)
 }
 
-/// A store took an identity whose magic was damaged for somebody else's file; it took one with more fields than it knows. A log took one of a
-/// later version that is longer for a damaged one.
+/// A store judged an identity with a damaged magic to be a foreign file, and accepted one with more fields than it knows. A log
+/// judged a longer one of a later version to be damaged.
 #[test]
 fn an_identity_is_sound_or_damaged_or_of_another_version_or_somebody_elses() {
     for kind in KINDS {
@@ -147,7 +147,7 @@ fn an_identity_is_sound_or_damaged_or_of_another_version_or_somebody_elses() {
         for at in 0..sound.len() {
             let mut damaged = sound.clone();
             damaged[at] ^= 0x40;
-            // One with a magic that is not the kind's is no longer known by it, and so is asked for its fields.
+            // A magic that is not this kind's does not identify it, so its fields are read.
             assert_eq!(outcome(&damaged).code, "ERR_CORRUPT", "{kind:?} {at}");
         }
         assert_eq!(outcome(&longer(&sound, 1)).code, "ERR_CORRUPT", "{kind:?}");
@@ -157,7 +157,7 @@ fn an_identity_is_sound_or_damaged_or_of_another_version_or_somebody_elses() {
     }
 }
 
-/// A log was poisoned by a removal that had not happened and by a shortage of handles that passed, before anything was written.
+/// A log was poisoned by a removal that had not happened, and by a passing shortage of handles, before anything was written.
 #[test]
 fn a_mark_that_cannot_be_taken_away_refuses_a_write_and_stops_nothing() {
     for kind in KINDS {
@@ -189,7 +189,7 @@ fn a_mark_whose_removal_may_not_become_durable_stops_all_writing() {
     }
 }
 
-/// A log left a mark that it did not believe where it was while it wrote, for another version to believe; a store left it there when it was
+/// A log kept a mark that it did not accept while it wrote, and another version could accept it; a store kept it when it was
 /// closed without a write.
 #[test]
 fn a_mark_that_is_not_believed_goes_before_the_first_write_and_is_replaced_by_closing() {
@@ -216,7 +216,7 @@ fn a_mark_that_is_not_believed_goes_before_the_first_write_and_is_replaced_by_cl
     }
 }
 
-/// A log's verification said nothing of a missing identity, of another one, or of a damaged mark.
+/// A log's verification did not report a missing identity, another log's identity, or a damaged mark.
 #[test]
 fn a_verification_tells_of_the_identity_and_of_the_mark() {
     for kind in KINDS {

@@ -1,6 +1,6 @@
-//! Bug: a sparse file of terabytes under a name of ours was allocated for (the process ended) or read to its end (for hours).
-//! Mechanism: lengths were believed before they were compared with anything. Fix: each has a maximum, or is followed only as far as
-//! what is found there is sound. Counted in bytes that are read and bytes that are asked for at once.
+//! Bug: for a sparse file of terabytes under a name of ours, its length was allocated (the process ended) or read to its end
+//! (for hours). Mechanism: lengths were used before they were compared with anything. Fix: each has a maximum, or the file is
+//! read only as far as its content is sound. Counted in bytes read and bytes allocated at once.
 
 use std::{
     ffi::OsString,
@@ -21,7 +21,7 @@ use ledgerstone_vfs::{FileLock, OpenHow, OsVfs, Result, SystemClock, Vfs, VfsFil
 use crate::{folders::tree::commit, support::TempDir};
 
 const HUGE: u64 = 8 << 40;
-/// What an opening may read of a file that is far too long: the search for a witness has its own bound.
+/// What an opening may read of a file that is far too long: the search for a witness has a separate bound.
 const READ_BYTES: u64 = (2 << 30) + (64 << 20);
 
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ struct Counts {
     largest: AtomicU64,
 }
 
-/// The real disk, and what is read from it.
+/// The real disk; counts what is read from it.
 #[derive(Clone, Debug, Default)]
 struct Counting(Arc<Counts>);
 
@@ -91,7 +91,7 @@ impl VfsFile for CountingFile {
     }
 }
 
-/// Each name of a store, made anew as a hole, or made longer by one.
+/// Each file of a store, replaced by a hole, or extended by one.
 #[test]
 fn a_file_of_terabytes_is_opened_or_refused_and_never_read_through() {
     let names = [
@@ -115,8 +115,8 @@ fn a_file_of_terabytes_is_opened_or_refused_and_never_read_through() {
             assert_bounded(name, keeps_content, Ended::Closed, HUGE);
         }
     }
-    // Without the mark of a clean close the rest of a file is looked through: of the journal's newest, and of a segment that is not longer
-    // than any can be.
+    // Without the mark of a clean close the rest of a file is searched: of the journal's newest, and of a segment that is not
+    // longer than possible.
     assert_bounded("journal/journal-00000000000000000001.wal", true, Ended::Killed, HUGE);
     assert_bounded("events/events-00000000000000000001.log", true, Ended::Killed, 1 << 40);
 }

@@ -1,4 +1,4 @@
-//! A folder's tree, to be compared.
+//! A folder's tree, for comparison.
 
 use std::{
     collections::BTreeMap,
@@ -36,7 +36,7 @@ pub(crate) fn put(root: &Path, name: &str, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
 }
 
-/// A durable commit with a key and an event; the error's code if it fails.
+/// A durable commit with a key and an event; returns the error's code if it fails.
 pub(crate) fn commit(store: &StoreHandle, key: &str) -> Result<u64, String> {
     let state = store.collection("state", "utf8", "json").unwrap();
     let writes = WriteSet::default().put(0, key.as_bytes(), b"1").event(key.as_bytes());

@@ -1,4 +1,4 @@
-//! A process that opens damaged files, so that a crash of LMDB is seen as one.
+//! A process that opens damaged files, so that a crash of LMDB is recognised.
 
 use std::{env, ops::Range, path::Path, process::Command};
 
@@ -15,7 +15,7 @@ use crate::{
 const ARGUMENT: &str = "LEDGERSTONE_PAGE_WALK_CHILD";
 pub(crate) const DATA_FILE: &str = "state/data.mdb";
 
-/// Damages the store in `folder` by each seed of the range, in another process; how many damaged files passed the walk.
+/// Damages the store in `folder` by each seed of the range, in another process; returns how many damaged files passed the walk.
 pub(crate) fn survivors(folder: &Path, seeds: &Range<u64>) -> u64 {
     let told = tell_child(format!("{}\n{}\n{}", folder.display(), seeds.start, seeds.end));
     told.lines().find_map(|line| line.strip_prefix("survivors ")).unwrap().parse().unwrap()
@@ -54,7 +54,7 @@ fn the_other_process() {
         if damaged == sound || !verify_state_file(&OsVfs, &probe).unwrap().is_ok() {
             return;
         }
-        // If this process dies, the last line tells by what.
+        // If this process dies, the last line shows the cause.
         println!("seed {seed}: {}", mutation::difference(&sound, damaged));
         let path = dir.path().join(format!("survivor-{seed}"));
         copy(folder, &path);
@@ -76,7 +76,7 @@ fn the_other_process() {
     assert!(parts.len() > 2 || survivors == 1, "what was not noticed one by one is noticed at once");
 }
 
-/// Reads everything, changes much, and reads again: only right data is good enough, since the walk has verified it all.
+/// Reads everything, changes much, and reads again: all data must be correct, since the walk has verified it.
 fn use_store(path: &Path, seed: u64, expected: &Expected) {
     let mut history = History::reopen(path, Random(seed), expected.clone());
     assert_eq!(history.read().unwrap(), history.expected, "seed {seed}");

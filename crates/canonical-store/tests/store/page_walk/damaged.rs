@@ -1,4 +1,4 @@
-//! What the walk accepts is harmless: LMDB reads and changes it without a crash, and all data is right.
+//! Files that the walk accepts are harmless: LMDB reads and changes them without a crash, and all data is correct.
 
 use std::path::{Path, PathBuf};
 
@@ -71,7 +71,7 @@ fn every_flipped_bit_of_a_small_file_is_noticed_or_harmless() {
     }
     println!("{noticed} of {} noticed", noticed + unnoticed);
     assert!(noticed > unnoticed / 4, "{noticed} {unnoticed}");
-    // All that was not noticed one by one, at once; but for the older meta page, which means nothing while the newer one is sound.
+    // All unnoticed changes at once, except in the older meta page, which has no meaning while the newer one is sound.
     let word = |page: usize, offset: usize| u64::from_le_bytes(sound[page * PAGE + offset..][..8].try_into().unwrap());
     let older = if word(0, 144) < word(1, 144) { 0 } else { PAGE };
     harmless[older..older + PAGE].copy_from_slice(&sound[older..older + PAGE]);
@@ -91,7 +91,7 @@ fn the_walk_ends_with_a_bounded_report_however_much_is_damaged() {
         let mut random = Random(seed);
         let mut damaged = sound.clone();
         for _ in 0..=random.below(12) {
-            // What is cut short is damaged no further.
+            // A truncated file is not damaged further.
             if damaged.len() == sound.len() {
                 damaged = mutation::apply(&damaged, &mut random);
             }

@@ -1,5 +1,5 @@
-//! Every number in a small file of LMDB's at its extremes, wherever a page can hold one: lengths, offsets, counts, page numbers. The walk
-//! ends, with a report, and takes no memory by what a page claims.
+//! Every number in a small file of LMDB at its extremes, wherever a page can have one: lengths, offsets, counts, page numbers.
+//! The walk ends with a report, and allocates nothing by what a page claims.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -14,10 +14,10 @@ use crate::{page_walk::child::DATA_FILE, page_walk::history::History, support::T
 
 const FILE: &str = "/data.mdb";
 const PAGE: usize = 4_096;
-/// Behind it on a page there are entries and free space.
+/// After it a page has entries and free space.
 const HEADER_BYTES: usize = 16;
 
-/// The extremes of a number of `bytes` bytes, of the file, and beside what it is.
+/// The extremes of a number of `bytes` bytes, those of the file, and the neighbours of its value.
 fn extremes(bytes: usize, now: u64, file_bytes: u64) -> Vec<u64> {
     let max = u64::MAX >> (64 - 8 * bytes);
     let pages = file_bytes / PAGE as u64;
@@ -44,7 +44,7 @@ fn word(file: &[u8], at: usize, bytes: usize) -> u64 {
     file[at..at + bytes].iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
-/// Flips what differs; doing it again takes it back.
+/// Flips the bits of `mask`; a second call undoes it.
 fn flip(disk: &SimDisk, at: usize, bytes: usize, mask: u64) {
     for (place, mask) in mask.to_le_bytes().into_iter().enumerate().take(bytes).filter(|(_, mask)| *mask != 0) {
         assert!(disk.flip(FILE, (at + place) as u64, mask));
@@ -71,7 +71,7 @@ fn every_number_of_a_page_at_its_extremes_ends_the_walk_with_a_report() {
     for bytes in [2, 4, 8] {
         for at in (0..file.len()).step_by(bytes) {
             let now = word(&file, at, bytes);
-            // What is neither set nor in a head is free space, mostly.
+            // Zeros outside a header are mostly free space.
             if now == 0 && at % PAGE >= HEADER_BYTES && at >= 2 * PAGE {
                 continue;
             }

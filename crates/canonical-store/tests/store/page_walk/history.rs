@@ -1,5 +1,5 @@
-//! A store with a random history: trees of several levels, values on separate pages, deletions, dropped collections,
-//! and many transactions; and what must be in it.
+//! A store with a random history (trees of several levels, values on separate pages, deletions, dropped collections, many
+//! transactions), and its expected content.
 
 use std::{collections::BTreeMap, ops::Bound, path::Path, sync::Arc};
 
@@ -30,10 +30,10 @@ impl Random {
 }
 
 type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
-/// What is in each collection.
+/// The content of each collection.
 pub(crate) type Expected = [Entries; 3];
 
-/// An open store and what is in it.
+/// An open store and its content.
 pub(crate) struct History {
     pub(crate) store: Arc<Store>,
     pub(crate) expected: Expected,
@@ -82,7 +82,7 @@ impl History {
         self.store.commit(Owner::new(), GateEntry::Blind, set.bytes(), &self.slots).unwrap();
     }
 
-    /// Commits a random number of random changes, one in 20 of them to an end of everything in a collection.
+    /// Commits a random number of random changes; then, one time in 20 each, drops or empties a collection.
     pub(crate) fn change(&mut self, most: usize) {
         let mut set = WriteSet::default();
         let deletes = self.random.below(4);
@@ -123,14 +123,14 @@ impl History {
         }
     }
 
-    /// Everything goes to LMDB.
+    /// Flushes everything to LMDB.
     pub(crate) fn flush(&self) {
         self.store.want(Level::Flushed, self.store.marks().applied);
         while self.store.step().unwrap() {}
         assert_eq!(self.store.marks().flushed, self.store.marks().applied);
     }
 
-    /// What is there, or the first error.
+    /// The stored data, or the first error.
     pub(crate) fn read(&self) -> Result<Expected> {
         let mut found = Expected::default();
         for (collection, entries) in self.slots.iter().zip(&mut found) {

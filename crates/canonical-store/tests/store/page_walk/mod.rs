@@ -1,4 +1,4 @@
-//! The walk over LMDB's pages: it accepts what LMDB writes, and what it accepts is harmless to LMDB.
+//! The walk over LMDB's pages accepts what LMDB writes, and files that it accepts are harmless to LMDB.
 
 mod child;
 mod damaged;

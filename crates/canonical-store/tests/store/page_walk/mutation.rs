@@ -1,4 +1,4 @@
-//! Damage to a file of pages: bits, numbers, whole pages; more of it where structure is.
+//! Damage to a file of pages: bits, numbers, whole pages; more of it in structures.
 
 use crate::page_walk::history::Random;
 
@@ -8,7 +8,7 @@ fn half(bytes: &[u8], at: usize) -> usize {
     bytes.get(at..at + 2).map_or(0, |half| usize::from(u16::from_le_bytes(half.try_into().unwrap())))
 }
 
-/// Somewhere in the structure of a page: its header, its offsets, or the header of one of its entries.
+/// An offset in the structure of a page: its header, its offsets, or the header of one of its entries.
 fn structural_offset(bytes: &[u8], page: usize, random: &mut Random) -> usize {
     let start = page * PAGE;
     let entries = half(bytes, start + 12).saturating_sub(16).min(PAGE - 16) / 2;
@@ -32,7 +32,7 @@ pub(crate) fn apply(sound: &[u8], random: &mut Random) -> Vec<u8> {
         1 => bytes[from..from + PAGE].fill(0),
         2 => bytes.copy_within(from..from + PAGE, to),
         3 => {
-            // A page of another place that says that it belongs here.
+            // A page of another place, with the number of this one.
             bytes.copy_within(from..from + PAGE, to);
             bytes[to..to + 8].copy_from_slice(&(other as u64).to_le_bytes());
         }
@@ -52,7 +52,7 @@ pub(crate) fn apply(sound: &[u8], random: &mut Random) -> Vec<u8> {
             bytes[at..at + 2].copy_from_slice(&word.to_le_bytes());
         }
         7 => bytes[from + random.index(PAGE)] ^= 1 << random.below(8),
-        // The meta pages are two among many.
+        // The meta pages are only two of many.
         8 => bytes[random.index(2) * PAGE + random.index(152)] ^= 1 << random.below(8),
         9 => {
             for _ in 0..4 {
@@ -65,7 +65,7 @@ pub(crate) fn apply(sound: &[u8], random: &mut Random) -> Vec<u8> {
     bytes
 }
 
-/// Where they differ.
+/// The places where they differ.
 pub(crate) fn difference(sound: &[u8], damaged: &[u8]) -> String {
     let mut offsets = sound.iter().zip(damaged).enumerate().filter(|(_, (left, right))| left != right);
     let first = offsets.next().map(|(offset, _)| (offset / PAGE, offset % PAGE));

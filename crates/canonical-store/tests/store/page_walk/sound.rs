@@ -1,4 +1,4 @@
-//! What LMDB writes is found sound.
+//! Files that LMDB writes are found sound.
 
 use std::{
     path::Path,
@@ -34,7 +34,7 @@ fn a_store_with_any_history_is_found_sound_open_and_closed() {
             let entries: usize = history.expected.iter().map(std::collections::BTreeMap::len).sum();
             assert!(report.checked.entries > entries as u64, "seed {seed} round {round}: {:?}", report.checked);
             pages += report.checked.bytes / 4_096;
-            // Old states that are looked at keep their pages from being taken again.
+            // Held old states keep their pages from being reused.
             if round % 3 == 0 {
                 snapshots.push(history.store.snapshot().unwrap());
             } else if round % 7 == 0 {
@@ -51,7 +51,7 @@ fn a_store_with_any_history_is_found_sound_open_and_closed() {
     assert!(pages > 2_000, "{pages}");
 }
 
-/// The last page that the newer meta page knows of, and how many pages the file has.
+/// The last page according to the newer meta page, and the number of pages in the file.
 fn last_page_and_length(path: &Path) -> (u64, u64) {
     let bytes = std::fs::read(path).unwrap();
     let word = |offset: usize| u64::from_le_bytes(bytes[offset..offset + 8].try_into().unwrap());
@@ -61,9 +61,9 @@ fn last_page_and_length(path: &Path) -> (u64, u64) {
 }
 
 /// Bug: a sound store was refused with `ERR_CORRUPT` after a flush that deleted much.
-/// Mechanism: a transaction may take pages at the file's end and give them back unused; LMDB counts them and never writes them,
-/// and the look before opening wanted the file to have every page that is counted.
-/// Fix: the file may be shorter by pages that the list of free pages has.
+/// Mechanism: a transaction may take pages at the file's end and free them unused; LMDB counts them and never writes them, and
+/// the check before opening required every counted page in the file.
+/// Fix: the file may be shorter by pages in the list of free pages.
 #[test]
 fn a_file_that_lacks_free_pages_at_its_end_is_sound() {
     let dir = TempDir::new("unwritten");

@@ -1,4 +1,4 @@
-//! What lives have met, by name: a simulation that has become dull says so.
+//! What lives have met, by name: shows when a simulation no longer meets something.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ impl Census {
         self.add(what, 1);
     }
 
-    /// What befell calls of the disk, once by the kind of call and once by what was going on.
+    /// The incidents of disk calls, once by the kind of call and once by the phase.
     pub(crate) fn befell(&mut self, incidents: &[Incident], phase: &str) {
         for Incident { op, mishap } in incidents {
             let what = match mishap {
@@ -53,7 +53,7 @@ impl Census {
         lines.join("\n")
     }
 
-    /// The floors, each for 10,000 lives, that these lives stay below by more than chance explains: four times the square root of a count.
+    /// The floors, each for 10,000 lives, that these lives miss by more than chance explains: four times the square root of a count.
     pub(crate) fn below(&self, floors: &[(&str, u64)], lives: u64) -> Vec<String> {
         let missed = floors.iter().filter_map(|(what, floor)| {
             let expected = floor * lives / 10_000;

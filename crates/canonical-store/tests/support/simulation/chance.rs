@@ -1,4 +1,4 @@
-//! The simulation's only source of chance: one seed is one history.
+//! The simulation's only source of randomness: one seed gives one history.
 
 #[derive(Debug)]
 pub(crate) struct Chance(u64);
@@ -32,7 +32,7 @@ impl Chance {
         &choices[usize::try_from(self.below(choices.len() as u64)).unwrap()]
     }
 
-    /// A key of a small alphabet: short, with edges, sometimes behind a long shared prefix.
+    /// A key of a small alphabet: short, with edge values, sometimes after a long shared prefix.
     pub(crate) fn key(&mut self) -> Vec<u8> {
         let mut key = if self.one_in(4) { b"a shared prefix\x00\xff".to_vec() } else { Vec::new() };
         for _ in 0..=self.below(3) {

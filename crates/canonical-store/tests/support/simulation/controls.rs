@@ -1,5 +1,5 @@
-//! What changes the store's condition: trims, seals, rotations, and what retention takes away by itself. Each is a commit of
-//! the history; what it gives back of the disk is compared with the segments' names.
+//! Changes of the store's condition: trims, seals, rotations, and the removals of retention. Each is a commit of the history;
+//! the freed space is compared with the segments' names.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -46,7 +46,7 @@ impl World {
         outcome
     }
 
-    /// What came of a change: in the history if it is one, and known when it may have failed.
+    /// The result of a change: in the history if it succeeded, and noted as possible if it failed.
     fn settle<T>(
         &mut self,
         outcome: Result<Controlled<T>, Error>,
@@ -80,7 +80,7 @@ impl World {
         }
     }
 
-    /// In the middle, from behind the end, what is only in memory, what was trimmed before, nothing at all.
+    /// In the middle, beyond the end, in memory only, already trimmed, nothing at all.
     fn trim(&mut self) -> Check {
         let (store, image) = (Arc::clone(&self.session().store), self.history.now());
         let next = image.next_event_id();
@@ -116,7 +116,7 @@ impl World {
         if self.chance.one_in(2) { self.step_journal().and_then(|()| self.free_trimmed()) } else { Ok(()) }
     }
 
-    /// Whoever trimmed gives the space back, once that is durable.
+    /// A trim frees the space once it is durable.
     pub(super) fn free_trimmed(&mut self) -> Check {
         let store = Arc::clone(&self.session().store);
         let marks = store.marks();
@@ -151,7 +151,7 @@ impl World {
         self.settle(outcome, image.sealed.is_some().then_some(Control::Unseal), &image).map(drop)
     }
 
-    /// A write to a sealed store was refused; often it is unsealed then, so that lives go on.
+    /// A write to a sealed store was refused; often unseals it, so that lives continue.
     pub(super) fn refused_by_seal(&mut self, error: &Error) -> Check {
         let sealed = self.history.now().sealed;
         let told = if let Error::Sealed { event_id } = error { Some(*event_id) } else { None };
@@ -160,7 +160,7 @@ impl World {
         if self.chance.one_in(3) { self.unseal() } else { Ok(()) }
     }
 
-    /// Closes the newest segment, where that waits for no flush.
+    /// Closes the newest segment, if that waits for no flush.
     pub(super) fn rotate(&mut self) -> Check {
         let Some(session) = &self.session else { return Ok(()) };
         let store = Arc::clone(&session.store);
@@ -178,7 +178,7 @@ impl World {
             Err(error) => return Err(error.into()),
             Ok(path) => path,
         };
-        // A file may be left that could not be removed; it counts no more.
+        // A file may remain that could not be removed; it no longer counts.
         let newest = first_ids.iter().rev().nth(1).filter(|_| image.oldest < next);
         let expected = newest.map(|first_id| segment_path(*first_id));
         ensure(closed == expected && first_ids.last() == Some(&next), || {
@@ -199,14 +199,14 @@ impl World {
         segments
     }
 
-    /// What retention will be judged by: nothing but the flusher changes it.
+    /// The input by which retention is judged: only the flusher changes it.
     pub(super) fn note_segments(&mut self) {
         if self.policy != RetentionPolicy::default() {
             self.segments_before = self.segments();
         }
     }
 
-    /// The flusher has trimmed what the policy allows to go, and no more.
+    /// Checks that the flusher has trimmed what the policy allows, and no more.
     pub(super) fn follow_retention(&mut self, store: &Store) -> Check {
         let (image, policy) = (self.history.now(), self.policy);
         let (marks, oldest) = (store.marks(), store.oldest_event_id());
@@ -233,7 +233,7 @@ impl World {
         Ok(())
     }
 
-    /// After a flush nothing is kept of segments whose events were all trimmed and are all in the checkpoint.
+    /// After a flush no segment remains whose events were all trimmed and are all in the checkpoint.
     pub(super) fn check_given_back(&mut self, flushed: &Image) -> Check {
         if self.faulty || self.disk.is_cut() || self.is_full {
             return Ok(());
@@ -246,7 +246,7 @@ impl World {
         })
     }
 
-    /// The store's condition is the history's.
+    /// Checks that the store's condition is the history's.
     pub(super) fn check_condition(&self) -> Check {
         let Some(session) = &self.session else { return Ok(()) };
         let (store, image) = (&session.store, self.history.now());
@@ -257,7 +257,7 @@ impl World {
         })
     }
 
-    /// What an opening brought back of trims and seals.
+    /// Counts which trims and seals an opening has recovered.
     pub(super) fn census_of_opening(&mut self, seq: u64, flushed: u64) {
         let (found, stored, known) = (self.history.at(seq), self.history.at(flushed), self.history.now());
         for (what, met) in [

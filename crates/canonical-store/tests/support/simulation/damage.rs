@@ -1,6 +1,5 @@
-//! Bits that rot between two openings. Looked at on copies, so that the life goes on undamaged: the opening, every reader
-//! and a further commit must show what is right or say `ERR_CORRUPT` or `ERR_FORMAT`. Nobody may show anything else, and an
-//! opening that is refused changes nothing (I6, I10).
+//! Bits that rot between two openings. Tested on copies, so that the life continues undamaged: the opening, every reader and a
+//! further commit must return correct data or `ERR_CORRUPT` or `ERR_FORMAT`, and a refused opening changes nothing (I6, I10).
 
 use std::{
     collections::BTreeMap,
@@ -26,13 +25,13 @@ fn is_told(error: &Error) -> bool {
     matches!(error.code(), "ERR_CORRUPT" | "ERR_FORMAT")
 }
 
-/// What an opening that is refused may not change: everything but the hint of who holds the lock.
+/// The files that a refused opening may not change: everything except the hint of the lock's owner.
 fn files_of(disk: &SimDisk) -> BTreeMap<PathBuf, Vec<u8>> {
     let paths = disk.list().into_iter().filter(|path| !path.ends_with("LOCK.owner") && !path.ends_with("LOCK"));
     paths.filter_map(|path| disk.read_file(&path).map(|bytes| (path, bytes))).collect()
 }
 
-/// What a flush up to `seq` that died half way leans on: the page of the journal that begins with the last frame up to there.
+/// What an interrupted flush up to `seq` depends on: the page of the journal that begins with the last frame up to there.
 fn last_group(files: &[(PathBuf, Vec<u8>)], seq: u64) -> Option<(PathBuf, u64)> {
     let journals = files.iter().filter(|(path, _)| path.extension().is_some_and(|extension| extension == "wal"));
     let pages = journals.flat_map(|(path, bytes)| {
@@ -51,7 +50,7 @@ fn slots(store: &Store) -> Result<Vec<Arc<CollectionRef>>, Error> {
 }
 
 impl World {
-    /// A byte of a file that holds something; mostly one that is not a zero.
+    /// A byte of a file with content; mostly one that is not zero.
     fn draw_place(&mut self, disk: &SimDisk) -> Option<(PathBuf, u64)> {
         let held: Vec<_> =
             files_of(disk).into_iter().filter(|(_, bytes)| bytes.iter().any(|byte| *byte != 0)).collect();
@@ -70,8 +69,8 @@ impl World {
         Some((path, if self.chance.one_in(8) { from as u64 } else { written as u64 }))
     }
 
-    /// The fewest commits that an opening may show when one bit has flipped in `file`: what later frames, the checkpoint
-    /// or the mark of a clean close vouch for. The last group has no witness.
+    /// The fewest commits that an opening may show after one bit has flipped in `file`: those that later frames, the checkpoint
+    /// or the mark of a clean close prove. The last group has no witness.
     fn vouched(&self, file: &Path) -> u64 {
         if self.closed_clean && !file.ends_with("CLEAN") {
             return self.written_floor;
@@ -109,8 +108,8 @@ impl World {
         Ok(())
     }
 
-    /// A link, a queue or a folder in the place of one of our files, or of one that is in the making: an opening is refused and changes
-    /// nothing, or needs nothing of it and leaves it alone. On a copy.
+    /// A link, a queue or a folder in place of one of our files, or of one in the making: an opening is refused and changes
+    /// nothing, or does not need the name and leaves it alone. On a copy.
     pub(super) fn look_at_strangers(&mut self) -> Check {
         let disk = self.disk.crash();
         let names =
@@ -152,7 +151,7 @@ impl World {
         self.census.one(if seq < self.written_floor { "flipped bit: a torn tail" } else { "flipped bit: harmless" });
         let (mut image, slots) = ((*self.history.at(seq)).clone(), slots(store)?);
         let (oldest, known) = (store.oldest_event_id(), self.history.now().oldest);
-        // Where the journal lost the trim the horizon file may still know of it.
+        // If the journal lost the trim, the horizon file may still have it.
         ensure((image.oldest..=known.min(image.next_event_id())).contains(&oldest), || {
             format!("the oldest event is {oldest}, expected {} to {known}", image.oldest)
         })?;
@@ -165,7 +164,7 @@ impl World {
         if self.is_told(seen)? {
             return Ok(());
         }
-        // What is shown can be built on.
+        // The data shown can be built on.
         let set = write_set(&[Change::Event(b"after the damage".to_vec())]);
         let unsealed = if image.sealed.is_some() { store.unseal().map(|done| done.seq) } else { Ok(seq) };
         let seq = match unsealed {
@@ -189,7 +188,7 @@ impl World {
         }
     }
 
-    /// Whether a reader told of the damage.
+    /// Whether a reader reported the damage.
     fn is_told(&mut self, seen: Check) -> Check<bool> {
         match seen {
             Ok(()) => Ok(false),

@@ -1,5 +1,5 @@
-//! Two histories of one store: a folder is copied, both copies are written to, and a journal file of the one ends up in the
-//! other, as a careless restore would have it. Every frame of that file verifies; only the chain tells.
+//! Two histories of one store: a folder is copied, both copies are written to, and a journal file of one ends up in the other,
+//! as after a careless restore. Every frame of that file verifies; only the chain shows it.
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,7 @@ fn journal_files(disk: &SimDisk) -> Vec<PathBuf> {
     disk.list().into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "wal")).collect()
 }
 
-/// What opening the mixture comes to. `None`: the two have no file of the same name and place that could be mistaken.
+/// The result of opening the mixture. `None`: the two have no file of the same name and place that could be confused.
 pub(crate) fn open_a_mixture(seed: u64) -> Option<Result<u64, Error>> {
     let mut chance = Chance::new(seed);
     let clock = SimClock::new(1_000);
@@ -40,7 +40,7 @@ pub(crate) fn open_a_mixture(seed: u64) -> Option<Result<u64, Error>> {
         write(&disk.crash(), &clock, &after, byte).unwrap()
     });
     let [ours, theirs] = histories;
-    // The first files may be from before the fork, and a whole history from the fork on is a history.
+    // The first files may be from before the fork, and a whole history since the fork is valid.
     let (our_files, their_files) = (journal_files(&ours), journal_files(&theirs));
     let mistaken = our_files.iter().rev().find(|path| their_files.contains(path))?;
     ours.write_file(mistaken, &theirs.read_file(mistaken)?);

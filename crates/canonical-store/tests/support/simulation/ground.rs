@@ -1,9 +1,9 @@
-//! What a life stands on: the simulated disk alone, with the checkpoint's twin, or beside it LMDB in a real folder.
+//! The environment of a life: the simulated disk alone, with the checkpoint's twin, or beside it LMDB in a real folder.
 //!
-//! LMDB cannot be cut on the simulated disk, but it flushes each transaction itself, and none of ours is under way while a
-//! call of the simulated disk is. So what LMDB's file holds when the simulated power goes is what a power cut leaves; and for
-//! a cut inside of LMDB's own commit, that is the file before it with any of the sectors that it wrote but for the two meta
-//! pages, which LMDB writes last. Each opening works in a fresh folder on a copy of that.
+//! LMDB cannot be cut on the simulated disk, but it flushes each transaction itself, and none of ours is under way during a
+//! call of the simulated disk. So the content of LMDB's file at the simulated power cut is what a power cut leaves. For a cut
+//! inside LMDB's commit, it is the file before it with any of the sectors that the commit wrote, except the two meta pages,
+//! which LMDB writes last. Each opening works in a fresh folder on a copy of that.
 
 use std::{
     fs,
@@ -20,11 +20,11 @@ const SECTOR: usize = 512;
 pub(crate) struct LmdbFolder {
     root: PathBuf,
     openings: u64,
-    /// What the device holds while nobody has it open.
+    /// The content of the device while the file is not open.
     image: Option<Vec<u8>>,
-    /// What it held when the last part of a flush began.
+    /// Its content when the last part of a flush began.
     before: Vec<u8>,
-    /// What it held when the power went, if it went.
+    /// Its content at the power cut, if there was one.
     left: Option<Vec<u8>>,
 }
 
@@ -40,10 +40,10 @@ impl LmdbFolder {
         self.root.join(self.openings.to_string())
     }
 
-    /// A folder with what the device holds.
+    /// A folder with the content of the device.
     pub(super) fn fresh(&mut self, is_made: bool) -> PathBuf {
         if !is_made {
-            // The store was never finished: making it clears what there is.
+            // The store was never finished: making it clears the folder.
             self.image = None;
         }
         let _ = fs::remove_dir_all(self.folder());
@@ -65,14 +65,14 @@ impl LmdbFolder {
         self.before = self.read().unwrap_or_default();
     }
 
-    /// The power went while no transaction was under way.
+    /// The power was cut while no transaction was under way.
     pub(super) fn power_went(&mut self) {
         if self.left.is_none() {
             self.left = self.read();
         }
     }
 
-    /// The power went in the middle of the transaction that has just ended. False when nothing was written in it.
+    /// The power was cut in the middle of the transaction that has just ended. False when nothing was written in it.
     pub(super) fn power_went_inside(&mut self, chance: &mut Chance) -> bool {
         let after = self.read().unwrap_or_default();
         let (mut left, mut torn) = (self.before.clone(), false);
@@ -96,7 +96,7 @@ impl LmdbFolder {
         false
     }
 
-    /// The opening is over: what it leaves is what the next one finds.
+    /// The opening is over: the next one finds what it leaves.
     pub(super) fn settle(&mut self) {
         self.image = self.left.take().or_else(|| self.read());
     }

@@ -1,4 +1,4 @@
-//! What the store must hold: one image for each commit, so that "some prefix of the commits" is one comparison.
+//! The expected content of the store: one image for each commit, so that "some prefix of the commits" is one comparison.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -39,28 +39,28 @@ pub(crate) fn write_set(changes: &[Change]) -> WriteSet {
 pub(crate) enum Control {
     Seal,
     Unseal,
-    /// The oldest event that is kept from then on.
+    /// The oldest event that is kept since then.
     Trim(u64),
 }
 
-/// An event: when, and what.
+/// An event: its time and its bytes.
 pub(crate) type Event = (u64, Arc<[u8]>);
 
-/// Everything there is after one commit.
+/// All data after one commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Image {
     pub(crate) seq: u64,
     pub(crate) timestamp_ms: u64,
-    /// By slot; `None`: there is no such collection.
+    /// By slot; `None`: the collection does not exist.
     pub(crate) collections: [Option<Entries>; NAMES.len()],
-    /// From the very first on, also those that were trimmed.
+    /// From the very first one on, including trimmed ones.
     pub(crate) events: Vec<Event>,
     pub(crate) oldest: u64,
     /// The newest event when the store was sealed, 0 for none.
     pub(crate) sealed: Option<u64>,
 }
 
-/// What a commit reports about itself.
+/// A commit's report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Counted {
     pub(crate) events: u32,
@@ -95,7 +95,7 @@ impl Image {
         names
     }
 
-    /// The first event at or after that time when all below `oldest` are gone; the next id when there is none.
+    /// The first event at or after this time when all below `oldest` are trimmed; without one the next id.
     pub(crate) fn first_event_at(&self, timestamp_ms: u64, oldest: u64) -> u64 {
         let found = self.events.partition_point(|(at, _)| *at < timestamp_ms) as u64 + 1;
         found.max(oldest).min(self.next_event_id())
@@ -155,7 +155,7 @@ impl Image {
 #[derive(Debug)]
 pub(crate) struct History {
     images: Vec<Arc<Image>>,
-    /// What was durable when each commit was made: its frame vouches for that.
+    /// What was durable when each commit was made: its frame proves that.
     durable: Vec<u64>,
 }
 
@@ -172,7 +172,7 @@ impl History {
         Arc::clone(self.images.last().unwrap())
     }
 
-    /// What it was after the commit `seq`.
+    /// The image after the commit `seq`.
     pub(crate) fn at(&self, seq: u64) -> Arc<Image> {
         Arc::clone(&self.images[usize::try_from(seq).unwrap()])
     }
@@ -193,7 +193,7 @@ impl History {
         self.images.push(Arc::new(before.then_control(control, before.timestamp_ms.max(wall_ms))));
     }
 
-    /// What came after `seq` was lost.
+    /// Everything after `seq` was lost.
     pub(crate) fn cut(&mut self, seq: u64) {
         self.images.truncate(usize::try_from(seq + 1).unwrap());
         self.durable.truncate(self.images.len());

@@ -1,5 +1,5 @@
 //! The whole store on a simulated disk, driven by a seed: openings, sessions, endings of every kind. After each opening the
-//! store must be what it was after some prefix of its commits, no shorter than what was acknowledged.
+//! store must equal the result of some prefix of its commits, no shorter than what was acknowledged.
 
 mod census;
 mod chance;
@@ -24,7 +24,7 @@ pub(crate) use fork::open_a_mixture;
 pub(crate) use world::COMPACT_FROM;
 use world::World;
 
-/// What a life stands on.
+/// The environment of a life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum On {
     /// The simulated disk, with the checkpoint's twin.
@@ -33,15 +33,15 @@ pub(crate) enum On {
     Lmdb,
 }
 
-/// What a life has come to.
+/// The outcome of a life.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
-    /// Over every call that any of its disks has seen.
+    /// A hash over every call on any of its disks.
     pub(crate) trace: u64,
     pub(crate) census: Census,
 }
 
-/// Lives the life of `seed`. `Err` says what was wrong.
+/// Runs the life of `seed`. `Err` says what was wrong.
 pub(crate) fn live(seed: u64, on: On) -> Result<Outcome, String> {
     let world = Arc::new(Mutex::new(World::new(seed, on)));
     let lived = sessions::live_in(&world);

@@ -1,4 +1,4 @@
-//! What readers do in a life: single keys, ranges, events, snapshots and cursors that are held while the store goes on.
+//! The readers of a life: single keys, ranges, events, snapshots, and cursors that are held while the store continues.
 
 use super::{
     history::{Entries, NAMES},
@@ -76,7 +76,7 @@ impl World {
         self.tolerate(outcome)
     }
 
-    /// Ranges that are read a page at a time while the store goes on.
+    /// Ranges that are read a page at a time while the store continues.
     pub(super) fn use_cursors(&mut self) -> Check {
         let image = self.history.now();
         let Self { session: Some(session), chance, .. } = self else { return Ok(()) };

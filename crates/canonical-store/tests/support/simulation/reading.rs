@@ -1,4 +1,4 @@
-//! Comparing what readers see with an image. Every reader is asked in every direction.
+//! Compares what readers see with an image. Every reader is used in every direction.
 
 use std::{
     collections::VecDeque,
@@ -18,14 +18,14 @@ use super::{
 /// Why a check ended early.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    /// A call failed; whether that may be is for the caller to say.
+    /// A call failed; the caller decides whether that may happen.
     Failed(Error),
-    /// What was seen is wrong.
+    /// The result is wrong.
     Wrong(String),
 }
 
 impl Stop {
-    /// Its words.
+    /// Its text.
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Failed(error) => format!("{}: {error}", error.code()),
@@ -46,10 +46,10 @@ pub(crate) fn ensure(holds: bool, what: impl FnOnce() -> String) -> Check {
     if holds { Ok(()) } else { Err(Stop::Wrong(what())) }
 }
 
-/// Where reads are made: the store as it is, or a snapshot of it.
+/// Where to read: the current store, or a snapshot of it.
 pub(crate) enum Source<'a> {
     Now(&'a Arc<Store>, &'a ReadCache),
-    /// The snapshot, and the oldest event that its store keeps now: a snapshot holds none back.
+    /// The snapshot, and the oldest event that its store keeps now: a snapshot holds no events back.
     Held(&'a Arc<Snapshot>, u64),
 }
 
@@ -102,10 +102,10 @@ pub(crate) fn everything(reverse: bool) -> KeyBounds {
     KeyBounds { lower: Bound::Unbounded, upper: Bound::Unbounded, reverse, limit: None }
 }
 
-/// What a range has still to show.
+/// The remaining entries of a range.
 pub(crate) type Left = VecDeque<(Vec<u8>, Vec<u8>)>;
 
-/// What a range must show.
+/// The expected entries of a range.
 pub(crate) fn expected(entries: &Entries, bounds: &KeyBounds) -> Left {
     let inside = |key: &Vec<u8>| {
         RangeBounds::<[u8]>::contains(
@@ -134,7 +134,7 @@ pub(crate) fn draw_bounds(chance: &mut Chance) -> KeyBounds {
     KeyBounds { lower, upper, reverse: chance.one_in(2), limit }
 }
 
-/// Fills one page of `room` entries and compares it; whether the range was shown whole.
+/// Fills one page of `room` entries and compares it; returns whether the range was shown completely.
 pub(crate) fn fill_page(cursor: &mut RangeCursor, left: &mut Left, mut room: u64) -> Check<bool> {
     let mut wrong = None;
     let done = cursor.fill(&mut |key, value| {
@@ -175,7 +175,7 @@ pub(crate) fn check_key(source: &Source<'_>, collection: &CollectionRef, entries
     ensure(seen.as_ref() == expected, || format!("get {key:?} showed {seen:?}, expected {expected:?}"))
 }
 
-/// What is kept of `from..to`, in both directions; a reader that begins below is told so.
+/// The kept part of `from..to`, in both directions; a reader that begins below gets an error.
 pub(crate) fn check_events(source: &Source<'_>, image: &Image, from: u64, to: u64) -> Check {
     let (oldest, to) = (source.oldest(image), to.min(image.next_event_id()));
     let ids = from.max(oldest)..to;
@@ -214,7 +214,7 @@ pub(crate) fn check_first_event_at(source: &Source<'_>, image: &Image, timestamp
     ensure(seen == expected, || format!("first event at {timestamp_ms}: {seen}, expected {expected}"))
 }
 
-/// Everything, through every reader.
+/// Checks everything, through every reader.
 pub(crate) fn check_all(
     source: &Source<'_>,
     slots: &[Arc<CollectionRef>],

@@ -20,7 +20,7 @@ const PART_OPERATIONS: u32 = 5;
 
 type Shared = Arc<Mutex<World>>;
 
-/// Lives it; a hash over every call that any of its disks has seen.
+/// Runs it; returns a hash over every call on any of its disks.
 pub(super) fn live_in(world: &Shared) -> Check<u64> {
     let sessions = 2 + world.lock().chance.below(5);
     let mut trace: u64 = 0;
@@ -46,12 +46,12 @@ fn options(retention: RetentionPolicy) -> OpenOptions {
     OpenOptions { flush_bytes: Some(64 << 10), segment_bytes: Some(64 << 10), retention, ..OpenOptions::default() }
 }
 
-/// Opens the store, through cuts, failing calls and full disks; the `last` opening is left alone.
+/// Opens the store, through cuts, failing calls and full disks; nothing disturbs the `last` opening.
 fn open(world: &Shared, last: bool) -> Check {
     let mut world = world.lock();
     let mut failed = 0;
     loop {
-        // Recovery from a recovery that failed, from one that failed, and so on.
+        // Recovery after a failed recovery, after another failed one, and so on.
         let often = if world.style.restless { 2 } else { 4 };
         if !last && world.chance.one_in(often) {
             world.plan_cut();
@@ -98,7 +98,7 @@ fn open(world: &Shared, last: bool) -> Check {
 }
 
 impl World {
-    /// Opens what is on `disk`.
+    /// Opens the store on `disk`.
     pub(super) fn open_store(&mut self, disk: &SimDisk, policy: RetentionPolicy) -> Result<Arc<Store>, Error> {
         let options = options(policy);
         match &mut self.lmdb {
@@ -110,7 +110,7 @@ impl World {
         }
     }
 
-    /// What the journal's files take; what power loss has left of a header may not be known as ours any more, and stays.
+    /// The size of the journal's files; one with a garbled header may not be recognised as ours, and stays.
     fn journal_bytes(&self) -> u64 {
         let (seen, journal) = (self.disk.crash(), Path::new(PATH).join("journal"));
         let files = self.disk.list().into_iter().filter(|path| path.starts_with(&journal));
@@ -118,7 +118,7 @@ impl World {
         ours.filter_map(|path| self.disk.read_file(path)).map(|bytes| bytes.len() as u64).sum()
     }
 
-    /// The machine or, where that is enough, the process starts again.
+    /// The machine restarts or, if that is enough, the process.
     fn recover_power_or_process(&mut self) {
         self.session = None;
         let is_killed = self.disk.is_cut() && self.is_kill;
@@ -133,7 +133,7 @@ impl World {
         }
     }
 
-    /// Between two openings a clock moves, were it by a nanosecond; another process begins its monotonic time anew.
+    /// Between two openings a clock advances, if only by a nanosecond; another process restarts its monotonic time.
     fn restart_clock(&mut self, openings: u64) {
         if self.chance.one_in(4) {
             self.clock = SimClock::new(ledgerstone_vfs::Clock::wall_ms(&self.clock));
@@ -163,7 +163,7 @@ impl World {
     }
 }
 
-/// A session: what users do, and in between the engine's steps.
+/// A session: actions of users, with the engine's steps in between.
 fn spend(world: &Shared) -> Check {
     let (store, actions) = {
         let mut guard = world.lock();
@@ -209,7 +209,7 @@ fn spend(world: &Shared) -> Check {
 }
 
 fn step_flusher(world: &Shared, store: &Store) -> Check {
-    // Not under the world's lock: the flush comes back to it at each stage.
+    // Not under the world's lock: the flush takes it at each stage.
     {
         let mut world = world.lock();
         world.note_segments();
@@ -230,10 +230,10 @@ fn step_flusher(world: &Shared, store: &Store) -> Check {
     ensure(hurt || waits || matches!(step, Step::Worked | Step::Idle(_)), || format!("a flush came to {step:?}"))
 }
 
-/// There is room again, in the same session: with nothing but its own steps the store takes writes again (I5).
+/// There is room again, in the same session: with its steps alone the store accepts writes again (I5).
 fn heal(world: &Shared, store: &Store) -> Check {
     world.lock().make_room();
-    // Until its next steps it may still say that there is none.
+    // Until its next steps it may still report that there is none.
     world.lock().is_full = true;
     for _ in 0..3 {
         world.lock().step_journal()?;
@@ -252,7 +252,7 @@ fn heal(world: &Shared, store: &Store) -> Check {
     Ok(())
 }
 
-/// How a session ends: closed, killed, or with the power.
+/// The end of a session: closed, killed, or power cut.
 fn end(world: &Shared, trace: &mut u64) -> Check {
     let mut guard = world.lock();
     let seldom = if guard.style.restless { 2 } else { 3 };
@@ -278,7 +278,7 @@ fn end(world: &Shared, trace: &mut u64) -> Check {
     if let Some(outcome) = outcome {
         guard.tell(|| format!("closed: {outcome:?} {:?}", store.marks()));
         match outcome {
-            // LMDB goes on after the power has gone, and whoever was told of it has gone too.
+            // LMDB continues after the power cut, and its acknowledgements are lost with the power.
             Ok(()) if guard.disk.is_cut() => guard.census.one("end: closed without power"),
             Ok(()) => {
                 let (marks, applied) = (store.marks(), guard.history.seq());

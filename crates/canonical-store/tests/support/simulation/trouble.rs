@@ -1,4 +1,4 @@
-//! What befalls a life from outside: clocks that jump, calls that fail, disks that fill up, power that goes.
+//! Trouble from outside: clocks that jump, calls that fail, disks that fill up, power cuts.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ impl World {
             return;
         }
         if self.chance.one_in(4) {
-            // The call that most depends on: the flush that a commit waits for.
+            // The most important call: the flush that a commit waits for.
             let nth = 1 + self.chance.below(3);
             self.tell(|| format!("plan: flush {nth} of a journal file fails"));
             self.disk.fail_nth_named("journal-0", SimOp::Sync, nth, Fault::SyncFails);
@@ -56,7 +56,7 @@ impl World {
             SimOp::Open | SimOp::List => &[Fault::Io],
             _ => &[Fault::Io, Fault::NoSpace],
         });
-        // Of the rare calls the first is as good as any; the others are many.
+        // Of the rare calls the first will do; the others are frequent.
         let rare = matches!(op, SimOp::Rename | SimOp::Create | SimOp::Remove | SimOp::SetLen | SimOp::List);
         let nth = 1 + self.chance.below(if rare { 2 } else { 8 });
         self.tell(|| format!("plan: call {nth} of {op:?} fails: {fault:?}"));
@@ -65,8 +65,8 @@ impl World {
         self.must_reboot |= matches!(op, SimOp::SyncDir | SimOp::Any) && fault != Fault::ShortWrite;
     }
 
-    /// Several troubles in one operation: a call fails, what is done about it fails too, and then it is over, for the machine or for
-    /// the process; or the process dies in the middle of it, with what the kernel has; or there is hardly any room left.
+    /// Several troubles in one operation: a call fails, the reaction to it fails too, and then the machine or the process ends;
+    /// or the process dies in the middle of it, with what the kernel has; or there is hardly any space left.
     pub(crate) fn plan_compact(&mut self) {
         let kind = self.chance.below(8);
         if kind == 0 {
@@ -119,7 +119,7 @@ impl World {
         }
     }
 
-    /// The disk has room for a little more, and then for nothing.
+    /// The disk has space for a little more, and then for nothing.
     pub(super) fn fill_up(&mut self) {
         if self.style.fills_up && !self.is_full {
             let left = self.chance.below(30_000);
@@ -138,12 +138,12 @@ impl World {
         }
     }
 
-    /// Whether somebody puts something in the place of a file.
+    /// Whether a foreign thing replaces a file.
     pub(super) fn meets_strangers(&mut self) -> bool {
         self.style.compact && self.lmdb.is_none() && !self.disk.is_cut() && !self.is_full && self.chance.one_in(3)
     }
 
-    /// Whether this is a life in which bits rot, and a moment to look.
+    /// Whether bits rot in this life, and now is a moment to check.
     pub(super) fn rots(&mut self) -> bool {
         let rots = self.style.rots || self.unfinished.is_some();
         rots && self.lmdb.is_none() && !self.disk.is_cut() && !self.is_full && self.chance.one_in(2)

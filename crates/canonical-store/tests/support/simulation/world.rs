@@ -1,5 +1,5 @@
-//! One simulated life of a store: the disk, the clock, the open store, what it promised, and what it must show. Whatever
-//! is done to it is drawn by chance; whatever it answers is checked at once.
+//! One simulated life of a store: the disk, the clock, the open store, its promises, and its expected content. Every action is
+//! drawn at random; every answer is checked at once.
 
 use std::sync::Arc;
 
@@ -30,13 +30,13 @@ pub(crate) struct Style {
     pub(super) large_values: bool,
     pub(super) large_events: bool,
     pub(super) retains: bool,
-    /// Openings are interrupted again and again, by several troubles at once, and closed cleanly all the more in between.
+    /// Openings are interrupted again and again, by several troubles at once, with more clean closes in between.
     pub(super) restless: bool,
     /// Several troubles come in one operation, and processes die in the middle of openings.
     pub(super) compact: bool,
 }
 
-/// An open store, and what only lives as long.
+/// An open store, and the state that lives as long.
 pub(crate) struct Session {
     pub(crate) store: Arc<Store>,
     pub(super) slots: Vec<Arc<CollectionRef>>,
@@ -44,9 +44,9 @@ pub(crate) struct Session {
     pub(super) snapshots: Vec<(Arc<Snapshot>, Arc<Image>)>,
     pub(super) cursors: Vec<(RangeCursor, Left)>,
     pub(super) marks: Marks,
-    /// Trims whose space nobody has asked for yet: the commit, the oldest event from then on.
+    /// Trims whose space was not freed yet: the commit, the oldest event since then.
     pub(super) trims: Vec<(u64, u64)>,
-    /// Flushes that the disk had seen when writing stopped for good.
+    /// The disk's number of flushes when writing stopped for good.
     pub(super) syncs_at_failure: Option<u64>,
 }
 
@@ -58,49 +58,49 @@ pub(crate) struct World {
     pub(crate) clock: SimClock,
     pub(crate) session: Option<Session>,
     pub(crate) history: History,
-    /// What must survive a killed process, and a power cut.
+    /// What must survive a kill, and a power cut.
     pub(crate) written_floor: u64,
     pub(crate) durable_floor: u64,
     pub(super) flushed_floor: u64,
-    /// The next opening begins an epoch not below this.
+    /// The next opening begins an epoch of at least this.
     epoch_floor: u64,
-    /// What the store may take away by itself, as it was last opened.
+    /// What the store may remove by itself, as it was last opened.
     pub(super) policy: RetentionPolicy,
     /// The segments before the last step of the flusher.
     pub(super) segments_before: Vec<Segment>,
-    /// How far the flush goes that has left parts of itself in the state, and no account of them.
+    /// How far an interrupted flush goes that has left parts in the state, without a meta record.
     pub(super) unfinished: Option<u64>,
     /// How far the frozen delta goes, while there is one.
     pub(super) frozen_seq: Option<u64>,
-    /// The mark of a clean close is there.
+    /// The mark of a clean close exists.
     pub(super) closed_clean: bool,
-    /// The flusher is at work.
+    /// The flusher is working.
     pub(super) in_flush: bool,
-    /// Nobody does anything any more but the engine.
+    /// Only the engine is still working.
     pub(super) is_closing: bool,
-    /// Calls of the disk were told to fail.
+    /// Failures of disk calls were planned.
     pub(crate) faulty: bool,
-    /// The disk has a bound.
+    /// The disk's capacity is bounded.
     pub(super) is_full: bool,
-    /// LMDB's file, if the state is there.
+    /// LMDB's file, if LMDB has the state.
     pub(super) lmdb: Option<LmdbFolder>,
     pub(crate) census: Census,
-    /// A flush of a folder may have failed: until the machine starts again nothing in it becomes durable, whatever is said.
+    /// A flush of a folder may have failed: until the machine restarts nothing in it becomes durable, whatever is reported.
     pub(crate) must_reboot: bool,
-    /// What ends as if without power is the process alone.
+    /// The end looks like a power cut, but only the process ended.
     pub(super) is_kill: bool,
-    /// What went wrong inside a flush.
+    /// A failure inside a flush.
     pub(crate) stopped: Option<Stop>,
     pub(super) owner: Owner,
     pub(super) serial: u64,
-    /// What was done, for the eyes of somebody who replays a seed.
+    /// The story, for a person who replays a seed.
     pub(crate) told: Vec<String>,
-    /// The story has the calls of the disk too; how many of this disk's it has.
+    /// The story includes the calls of the disk; the number of this disk's calls in it.
     tells_calls: bool,
     calls_told: usize,
 }
 
-/// Lives with these seeds are of the kind `compact`. None of the seeds that every run has is among them: what those mean stays.
+/// Lives with these seeds are `compact`. The known seeds are below, so that their meaning does not change.
 pub(crate) const COMPACT_FROM: u64 = 1 << 32;
 
 fn is_compact(seed: u64) -> bool {
@@ -118,7 +118,7 @@ impl World {
             large_values: chance.one_in(4),
             large_events: chance.one_in(6),
             retains: chance.one_in(3),
-            // Not drawn: what the other lives draw stays as it was.
+            // Not drawn, so that the draws of other lives do not change.
             restless: seed % 6 == 5 || is_compact(seed),
             compact: is_compact(seed),
         };
@@ -166,7 +166,7 @@ impl World {
         self.told.push(what());
     }
 
-    /// What was asked of the disk since the last time, in a story that tells of calls.
+    /// The disk's calls since the last time, in a story with calls.
     pub(super) fn tell_calls(&mut self) {
         if self.tells_calls {
             let calls = self.disk.trace();
@@ -175,7 +175,7 @@ impl World {
         }
     }
 
-    /// Goes on with what is left of the disk.
+    /// Continues on what is left of the disk.
     pub(super) fn move_to(&mut self, disk: SimDisk) {
         self.tell_calls();
         self.disk = disk;
@@ -185,7 +185,7 @@ impl World {
         }
     }
 
-    /// Begins to use a store that was opened.
+    /// Starts to use a store that was opened.
     pub(crate) fn adopt(&mut self, store: Arc<Store>) -> Check {
         let (marks, recovery) = (store.marks(), store.stats().recovery);
         let slots: Result<Vec<_>, Error> = NAMES
@@ -224,7 +224,7 @@ impl World {
         self.check_everything()
     }
 
-    /// Each flush has recorded the epoch that its delta was of; the next opening begins another.
+    /// Each flush has recorded the epoch of its delta; the next opening begins another.
     pub(super) fn end_epoch(&mut self, store: &Store) {
         let stats = store.stats();
         self.census.add("epoch: begun by a flush", stats.flush_runs);
@@ -233,13 +233,13 @@ impl World {
         }
     }
 
-    /// After the first failure nothing is flushed any more, let alone again (I5). `known`: the flushes until then.
+    /// After the first failure nothing is flushed any more, let alone repeated (I5). `known`: the flushes until then.
     pub(super) fn check_silence(&self, known: Option<u64>) -> Check {
         let syncs = self.disk.counts().syncs;
         ensure(known.is_none_or(|known| known == syncs), || format!("{syncs} flushes, {known:?} when writing stopped"))
     }
 
-    /// What befell the disk's calls since the last time.
+    /// The incidents of disk calls since the last time.
     pub(super) fn settle_incidents(&mut self, phase: &str) {
         self.census.befell(&self.disk.take_incidents(), phase);
         if let Some(lmdb) = self.lmdb.as_mut().filter(|_| self.disk.is_cut()) {
@@ -247,7 +247,7 @@ impl World {
         }
     }
 
-    /// Reads may fail where calls of the disk do; a shown value is right all the same.
+    /// Reads may fail when calls of the disk do; a value that is shown must still be correct.
     pub(super) fn tolerate(&self, outcome: Check) -> Check {
         match outcome {
             Err(Stop::Failed(error)) if error.code() == "ERR_IO" && (self.faulty || self.disk.is_cut()) => Ok(()),
@@ -255,7 +255,7 @@ impl World {
         }
     }
 
-    /// Whether a write may fail so.
+    /// Whether a write may fail with this error.
     pub(crate) fn may_fail(&self, error: &Error) -> bool {
         match error.code() {
             "ERR_IO" => self.faulty || self.disk.is_cut(),
@@ -272,7 +272,7 @@ impl World {
         self.session.as_mut().unwrap()
     }
 
-    /// Marks are in order and only grow; what they say was acknowledged. After a failure nothing is.
+    /// Marks are ordered and only grow; they acknowledge what they cover. After a failure nothing is acknowledged.
     pub(crate) fn observe(&mut self) -> Check {
         let Some(session) = &mut self.session else { return Ok(()) };
         let (now, before) = (session.store.marks(), session.marks);
@@ -292,7 +292,7 @@ impl World {
         self.census.add("acknowledged: flushed", now.flushed - before.flushed);
         self.written_floor = self.written_floor.max(now.written);
         self.durable_floor = self.durable_floor.max(now.durable);
-        // What LMDB does after the power has gone is not in the picture of it.
+        // LMDB's progress after the power cut is not in its saved image.
         if self.lmdb.is_none() || !self.disk.is_cut() {
             self.flushed_floor = self.flushed_floor.max(now.flushed);
         }
@@ -323,16 +323,16 @@ impl World {
         ensure(stats.event_count == next - image.oldest, || format!("event count: {}", stats.event_count))
     }
 
-    /// Between two stages of a flush: whatever a thread could do then.
+    /// Between two stages of a flush: anything that a thread could do then.
     pub(crate) fn inside_flush(&mut self, stage: FlushStage, store: &Store) {
         if stage == FlushStage::Begun {
-            // Retention comes next. An attempt that failed may have left segments that it finds.
+            // Retention comes next. A failed attempt may have left segments for it.
             self.note_segments();
             return;
         }
         self.tell(|| format!("flush: {stage:?}"));
         self.settle_incidents("in a flush");
-        // The delta was frozen before retention had its turn.
+        // The delta was frozen before retention ran.
         self.frozen_seq.get_or_insert(self.history.seq());
         let followed = self.follow_retention(store).and_then(|()| self.check_stage(stage, store.marks().durable));
         self.stopped = self.stopped.take().or(followed.err());
@@ -347,8 +347,8 @@ impl World {
         }
     }
 
-    /// The order of a flush: the journal is durable before the checkpoint is touched (I2), and everything of the frozen
-    /// delta is in the checkpoint before the view without it is published.
+    /// The order of a flush: the journal is durable before the checkpoint is written (I2), and everything of the frozen delta
+    /// is in the checkpoint before the view without it is published.
     fn check_stage(&mut self, stage: FlushStage, durable: u64) -> Check {
         let frozen = self.frozen_seq.unwrap_or_default();
         self.census.one(match stage {
@@ -376,7 +376,7 @@ impl World {
         Ok(())
     }
 
-    /// The power went while LMDB wrote the part that has just ended.
+    /// The power was cut while LMDB wrote the part that has just ended.
     fn cut_inside_lmdb(&mut self) {
         let Self { lmdb: Some(lmdb), chance, .. } = self else { return };
         if lmdb.power_went_inside(chance) {
@@ -386,7 +386,7 @@ impl World {
         }
     }
 
-    /// One thing that somebody does, the flusher's own work excepted.
+    /// One action of a user or the engine, except the flusher's work.
     pub(crate) fn act(&mut self) -> Check {
         match self.chance.below(100) {
             0..=32 => self.commit()?,

@@ -1,4 +1,4 @@
-//! Commits that a life makes, and writes that must be refused. Each commit is told from every other by its bytes.
+//! Commits that a life makes, and writes that must be refused. Each commit differs from all others by its bytes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,7 +24,7 @@ impl World {
         value
     }
 
-    /// No two commits are the same bytes: one that is lost and one that is made later must be told apart.
+    /// All commits differ: a lost one must be distinguishable from a later one.
     fn draw_changes(&mut self) -> Vec<Change> {
         let image = self.history.now();
         if self.chance.one_in(16) {
@@ -62,7 +62,7 @@ impl World {
         let (mut changes, image, owner) = (self.draw_changes(), self.history.now(), self.owner);
         let mut entry = GateEntry::Blind;
         if self.chance.one_in(3) {
-            // Waiting for room waits for real time.
+            // Waiting for room takes real time.
             let stall = if store.marks().crowded { Stall::No } else { Stall::Yes };
             match store.begin(owner, stall) {
                 Ok(next) => ensure(next == image.next_event_id(), || format!("begin gave the event id {next}"))?,
@@ -112,7 +112,7 @@ impl World {
         Ok(())
     }
 
-    /// A range is read and everything in it deleted, as `deleteRange` does.
+    /// Reads a range and deletes everything in it, as `deleteRange` does.
     fn delete_range(&mut self, changes: &mut Vec<Change>) -> Check {
         let image = self.history.now();
         let slot = usize::try_from(self.chance.below(NAMES.len() as u64)).unwrap();
@@ -135,7 +135,7 @@ impl World {
         Ok(())
     }
 
-    /// Writes that must be refused, whole.
+    /// Writes that must be refused as a whole.
     pub(super) fn refused(&mut self) -> Check {
         let store = Arc::clone(&self.session().store);
         let slots = self.session().slots.clone();

@@ -1,5 +1,5 @@
-//! How a store ends: it is closed, its opening fails at the last step, or its folder is no longer where it was. Everything is given back in
-//! each case.
+//! The end of a store: it is closed, its opening fails at the last step, or its folder is no longer in place. Everything is
+//! released in each case.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -9,18 +9,18 @@ use ledgerstone_vfs::FileError;
 use crate::{Error, Store, error::Result};
 
 impl Store {
-    /// An opening has failed at its last step: what it has started ends, and everything is given back.
+    /// Ends an opening that failed at its last step: everything that it started ends and is released.
     pub(crate) fn give_up_opening(&self) {
         self.coordinator.close();
-        // Nothing was appended, so there is nothing that could fail to be kept.
+        // Nothing was appended, so nothing can be lost.
         let _ = self.journal.close();
         self.closing.store(true, Ordering::Release);
         self.checkpoint.close();
         *self.lock.lock() = None;
     }
 
-    /// Ends everything, in this order: intake, verifications, flusher, journal, mark, checkpoint, lock. Everything is freed whatever
-    /// happens; the first failure is told.
+    /// Ends everything, in this order: intake, verifications, flusher, journal, mark, checkpoint, lock. Everything is released
+    /// in any case; the first failure is returned.
     pub(crate) fn shut_down(&self) -> Result<()> {
         self.gate.close(Duration::from_secs(5));
         self.verifications.end();
@@ -38,14 +38,14 @@ impl Store {
         outcome
     }
 
-    /// Whether the folder is still where the next opening looks for it. If not, writing has come to its end.
+    /// Checks that the folder is still where the next opening looks for it. If not, writing stops.
     pub(crate) fn check_in_place(&self) -> Result<()> {
         let checked = self.vfs.check_in_place();
         checked.map_err(|error| self.stop_writing(ledgerstone_journal::Error::Io(error)))
     }
 
-    /// Another folder is where this store's was: it writes no more, and gives LMDB's environment back, which there can be one of
-    /// for a path. Reading ends too.
+    /// Called when another folder is at this store's path: writing stops, and LMDB's environment, of which there can be only
+    /// one per path, is released. Reading ends too.
     pub(crate) fn give_way(&self) {
         self.stop_writing(ledgerstone_journal::Error::Io(FileError::gone(&self.path)));
         self.verifications.end();
@@ -64,7 +64,7 @@ impl Store {
         }
         self.journal.shrink()?;
         match self.log.rest().map_err(Error::from) {
-            // The next opening reads a segment through.
+            // The next opening reads the whole segment.
             Err(error) if error.can_heal() => {}
             done => done?,
         }
@@ -73,7 +73,7 @@ impl Store {
         }
         let mark = CleanMark { seq, next_event_id, closed_at_ms: 0 };
         match self.layout.folder(&*self.vfs).leave_clean_mark(self.identity.id, &mark) {
-            // Without room there is no mark: the next open looks closer, nothing is lost.
+            // Without space there is no mark: the next opening checks more, nothing is lost.
             Err(error) if error.can_heal() => Ok(()),
             done => Ok(done?),
         }
