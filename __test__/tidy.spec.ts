@@ -8,7 +8,7 @@ import { circleIn, type Import, importsOf, isInterfaceFile, loadedWith } from '.
 import { usesOf } from './support/rust-uses.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const GENERATED = ['native.d.ts', 'npm/**', 'package-lock.json', 'Cargo.lock', 'bench/results/**']
+const GENERATED = ['native.d.ts', 'npm/**', 'package-lock.json', 'Cargo.lock', 'fuzz/Cargo.lock', 'bench/results/**']
 const MAX_LINES = 400
 // In pieces, so that this file passes its own check.
 const BANNED = ['TO|DO', 'FIX|ME', 'to|do!', 'unim|plemented!', 'for |now', 'X|XX'].map((word) => word.replace('|', ''))
@@ -24,6 +24,7 @@ const ARROWS: Record<string, readonly string[]> = {
   'snapshot-set': ['vfs'],
   'block-store': ['vfs'],
   'canonical-store': ['write-coordinator', 'journal', 'event-log', 'lock-manager', 'snapshot-set', 'vfs'],
+  'fuzz-targets': ['canonical-store', 'journal', 'event-log', 'snapshot-set', 'vfs'],
   binding: ['canonical-store', 'event-log', 'lock-manager', 'snapshot-set', 'block-store'],
 }
 
@@ -212,7 +213,7 @@ test('nothing is put off', (t) => {
 
 test('every source file begins by saying what it is', (t) => {
   const silent = sources.filter((file) => {
-    if (!/^(src|bench|scripts|examples|crates\/[^/]+\/src)\/.*\.(ts|rs)$/.test(file)) return false
+    if (!/^(src|bench|scripts|examples|fuzz|crates\/[^/]+\/(src|examples))\/.*\.(ts|rs)$/.test(file)) return false
     return !/^(#!.*\n)?(\/\/|\/\*\*)/.test(text(file))
   })
   t.deepEqual(silent, [])
@@ -273,6 +274,12 @@ test('package, sources and workspace carry one version', (t) => {
   t.is(/VERSION = '(.+)'/.exec(text('src/internal/version.ts'))?.[1], manifest.version)
   t.is(manifest.dependencies, undefined, 'the package has no runtime dependencies')
   t.deepEqual(Object.keys(manifest.scripts).filter((name) => /^(pre|post)?install$/.test(name)), [], 'and no install scripts')
+})
+
+test('the fuzzer is built of the versions that the package is built of', (t) => {
+  const versions = (file: string): string[] => [...text(file).matchAll(/^name = "(.+)"\nversion = "(.+)"$/gm)].map(([, name, version]) => `${name} ${version}`)
+  const known = new Set(versions('Cargo.lock'))
+  t.deepEqual(versions('fuzz/Cargo.lock').filter((version) => !known.has(version)).map((version) => version.split(' ')[0]), ['ledgerstone-fuzz', 'libfuzzer-sys'])
 })
 
 test('the lock names no download addresses', (t) => {
