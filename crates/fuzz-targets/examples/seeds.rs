@@ -7,14 +7,11 @@ use std::{env, fs, io, path::Path};
 use ledgerstone_fuzz_targets::{TARGETS, find};
 
 fn main() -> io::Result<()> {
-    let [name, folder] = match env::args().skip(1).collect::<Vec<_>>().try_into() {
-        Ok(arguments) => arguments,
-        Err(_) => {
-            for target in TARGETS {
-                println!("{}\t{}", target.name, target.about);
-            }
-            return Ok(());
+    let Ok([name, folder]) = <[String; 2]>::try_from(env::args().skip(1).collect::<Vec<_>>()) else {
+        for target in TARGETS {
+            println!("{}\t{}", target.name, target.about);
         }
+        return Ok(());
     };
     let target = find(&name).ok_or_else(|| io::Error::other(format!("there is no target `{name}`")))?;
     fs::create_dir_all(&folder)?;
