@@ -25,6 +25,8 @@ use crate::{
 const DIR: &str = "/store";
 /// The simulated checkpoint. LMDB's file is the target `pages`; whether this one exists is no question of a format.
 const TWIN: &str = "twin";
+/// How far behind an integer a byte is changed.
+const NEAR_BYTES: usize = 100;
 /// What the sound store takes, opened twice.
 const SOUND_BYTES: u64 = 8 << 20;
 
@@ -151,7 +153,12 @@ impl Sound {
             }
             5 | 6 => {
                 for _ in 0..from.int_in_range(1..=8)? {
-                    let place = at(from, file.len())?;
+                    // Mostly behind an integer: what lies between parts is zeros.
+                    let place = if fields.is_empty() || from.ratio(1, 4)? {
+                        at(from, file.len())?
+                    } else {
+                        from.choose(fields)?.place.start + at(from, NEAR_BYTES)?
+                    };
                     if let Some(byte) = file.get_mut(place) {
                         *byte ^= from.arbitrary::<u8>()?;
                     }

@@ -8,7 +8,8 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use ledgerstone_fuzz_targets::{TARGETS, Target};
+use ledgerstone_format::{PlantedFault, plant};
+use ledgerstone_fuzz_targets::{TARGETS, Target, find};
 
 const VARIATIONS: usize = 1_000;
 
@@ -67,14 +68,19 @@ fn fails(target: &Target, input: &[u8]) -> bool {
     catch_unwind(AssertUnwindSafe(|| (target.run)(input))).is_err()
 }
 
-fn hold(name: &str) {
-    let target = ledgerstone_fuzz_targets::find(name).unwrap();
+/// The seeds of a target, then variations of them.
+fn inputs(target: &Target, variations: usize) -> Vec<Vec<u8>> {
     let seeds = (target.seeds)();
     assert!(seeds.len() >= 8, "{} seeds", seeds.len());
+    let mut random = Random(1);
+    let varied: Vec<_> = (0..variations).map(|n| vary(&seeds[n % seeds.len()], &mut random)).collect();
+    [seeds, varied].concat()
+}
+
+fn hold(name: &str) {
+    let target = find(name).unwrap();
     let given = std::env::var("LEDGERSTONE_FUZZ_VARIATIONS").map(|count| count.parse().unwrap());
-    let (variations, mut random) = (given.unwrap_or(VARIATIONS), Random(1));
-    let varied = (0..variations).map(|n| vary(&seeds[n % seeds.len()], &mut random)).collect::<Vec<_>>();
-    for (n, input) in seeds.iter().chain(&varied).enumerate() {
+    for (n, input) in inputs(&target, given.unwrap_or(VARIATIONS)).iter().enumerate() {
         if fails(&target, input) {
             let hex = input.iter().fold(String::new(), |mut hex, byte| {
                 let _ = write!(hex, "{byte:02x}");
@@ -83,6 +89,16 @@ fn hold(name: &str) {
             panic!("{name} does not hold for input {n} of {} bytes: {}", input.len(), hex.get(..4_000).unwrap_or(&hex));
         }
     }
+}
+
+/// A target that nothing can fail would tell nothing.
+#[test]
+fn a_planted_fault_is_found() {
+    let target = find("store").unwrap();
+    plant(Some(PlantedFault::ChecksumUnchecked));
+    let found = inputs(&target, 10 * VARIATIONS).iter().any(|input| fails(&target, input));
+    plant(None);
+    assert!(found);
 }
 
 #[test]
