@@ -1,6 +1,7 @@
 //! libFuzzer over the target that `LEDGERSTONE_FUZZ_TARGET` names. Started by `npm run fuzz`.
 
 #![no_main]
+#![allow(clippy::disallowed_methods, reason = "the macro of libFuzzer writes files")]
 
 use std::sync::OnceLock;
 
