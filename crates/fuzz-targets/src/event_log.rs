@@ -17,8 +17,21 @@ use crate::{
 
 const DIR: &str = "/log";
 const SMALL_FILES: [&str; 3] = ["IDENTITY", "CLEAN", "horizon"];
-/// Of an event that a frame claims to hold compressed: a file says how large it is. It is in memory in several copies.
-const CLAIMED_BYTES: u64 = 8 << 30;
+/// One byte of LZ4 stands for at most this many.
+const LZ4_RATIO: u64 = 255;
+/// An event that was decompressed is in memory so often: in its frame, in a page, in what is compared.
+const COPIES: u64 = 8;
+
+/// What the events of a segment may take that are compressed. Of LZ4 its length tells; of Zstandard a few bytes may stand for an event of a
+/// gibibyte, and the frame says so.
+fn decompressed_bytes(segment: &[u8]) -> u64 {
+    const FLAGS_AT: usize = 28;
+    const RAW_LEN_AT: usize = 32;
+    let number = |at: usize| segment.get(at..)?.first_chunk().map(|number| u32::from_le_bytes(*number));
+    let claims = (0..segment.len()).step_by(8).filter(|at| number(at + FLAGS_AT) == Some(2));
+    let zstd = claims.filter_map(|at| number(at + RAW_LEN_AT)).max().unwrap_or_default();
+    COPIES * (LZ4_RATIO * segment.len() as u64 + u64::from(zstd))
+}
 
 fn options(opening: Opening, compression: Compression) -> OwnedLogOptions {
     OwnedLogOptions {
@@ -96,7 +109,8 @@ pub(crate) fn files(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let small = SMALL_FILES.map(|name| (name.to_owned(), input.next_file()));
     let segments = [input.next_file(), input.last_file()].map(|file| (segment_name(&file), file));
-    in_memory_of(bytes.len(), CLAIMED_BYTES, || {
+    let decompressed_bytes = segments.iter().map(|(_, file)| decompressed_bytes(file)).sum();
+    in_memory_of(bytes.len(), decompressed_bytes, || {
         let disk = SimDisk::new(1);
         for (name, mut file) in small.into_iter().chain(segments).filter(|(_, file)| !file.is_empty()) {
             if input.is(RESEALED) {
