@@ -9,7 +9,7 @@ import { circleIn, type Import, importsOf, isInterfaceFile, loadedWith } from '.
 import { usesOf } from './support/rust-uses.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const GENERATED = ['native.d.ts', 'npm/**', 'package-lock.json', 'Cargo.lock', 'bench/results/**']
+const GENERATED = ['native.d.ts', 'npm/**', 'package-lock.json', 'Cargo.lock', 'fuzz/Cargo.lock', 'bench/results/**']
 const MAX_LINES = 400
 // In pieces, so that this file passes its own check.
 const BANNED = ['TO|DO', 'FIX|ME', 'to|do!', 'unim|plemented!', 'for |now', 'X|XX'].map((word) => word.replace('|', ''))
@@ -25,6 +25,7 @@ const ARROWS: Record<string, readonly string[]> = {
   'snapshot-set': ['vfs'],
   'block-store': ['vfs'],
   'canonical-store': ['write-coordinator', 'journal', 'event-log', 'lock-manager', 'snapshot-set', 'vfs'],
+  'fuzz-targets': ['canonical-store', 'journal', 'event-log', 'snapshot-set', 'vfs'],
   binding: ['canonical-store', 'event-log', 'lock-manager', 'snapshot-set', 'block-store'],
 }
 
@@ -41,7 +42,7 @@ const FLOORS: readonly Floor[] = [
 /** Those of the store. */
 const STORE_FLOORS: readonly Floor[] = [
   [['api/']],
-  [['key-space.ts', 'key-bounds.ts', 'key-ref.ts']],
+  [['key-space.ts', 'key-size.ts', 'key-bounds.ts', 'key-ref.ts']],
   [['reading/'], ['watching/']],
   [['running-transaction.ts', 'shared-store.ts']],
   [['store-handle.ts', 'held-lease.ts']],
@@ -245,7 +246,7 @@ test('nothing is put off', (t) => {
 
 test('every source file begins by saying what it is', (t) => {
   const silent = sources.filter((file) => {
-    if (!/^(src|bench|scripts|examples|crates\/[^/]+\/src)\/.*\.(ts|rs)$/.test(file)) return false
+    if (!/^(src|bench|scripts|examples|fuzz|crates\/[^/]+\/(src|examples))\/.*\.(ts|rs)$/.test(file)) return false
     return !/^(#!.*\n)?(\/\/|\/\*\*)/.test(text(file))
   })
   t.deepEqual(silent, [])
@@ -351,6 +352,17 @@ test('package, sources and workspace carry one version', (t) => {
     Object.keys(manifest.scripts).filter((name) => /^(pre|post)?install$/.test(name)),
     [],
     'and no install scripts',
+  )
+})
+
+test('the fuzzer is built of the versions that the package is built of', (t) => {
+  const versions = (file: string): string[] => [...text(file).matchAll(/^name = "(.+)"\nversion = "(.+)"$/gm)].map(([, name, version]) => `${name} ${version}`)
+  const known = new Set(versions('Cargo.lock'))
+  t.deepEqual(
+    versions('fuzz/Cargo.lock')
+      .filter((version) => !known.has(version))
+      .map((version) => version.split(' ')[0]),
+    ['ledgerstone-fuzz', 'libfuzzer-sys'],
   )
 })
 

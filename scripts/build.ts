@@ -31,7 +31,7 @@ if (await buildPackage()) writeStamp()
 if (values.programs && (await buildPrograms())) writeStamp()
 
 async function buildNative(profile: Profile): Promise<boolean> {
-  const hash = hashOf(['Cargo.toml', 'Cargo.lock', 'crates'], ['.rs', '.toml', '.lock', '.c', '.h'], ['tests', 'benches', 'target'])
+  const hash = hashOf(['Cargo.toml', 'Cargo.lock', 'crates'], ['.rs', '.toml', '.lock', '.c', '.h'], ['tests', 'benches', 'target', 'fuzz-targets'])
   const current = stamp.native?.hash === hash && binaryExists() && existsSync(join(root, 'native.d.ts'))
   if (current && (stamp.native?.profile === profile || profile === 'fast')) return false
   await needToolchain()

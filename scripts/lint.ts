@@ -10,10 +10,15 @@ type Check = () => Promise<string | undefined> // what is wrong, if something is
 
 const node = (packageName: string, bin: string, ...args: string[]): Check => program(process.execPath, tool(packageName, bin), ...args)
 
+/** A separate package, which is no member of the workspace. */
+const FUZZ = 'fuzz/Cargo.toml'
+
 const checks: Record<string, Check> = {
   build: program(process.execPath, 'scripts/run.mjs', 'build', '--profile', 'fast'),
   rustfmt: cargo('fmt', '--all', '--check'),
+  'rustfmt-fuzz': cargo('fmt', '--manifest-path', FUZZ, '--check'),
   clippy: cargo('clippy', '--workspace', '--all-targets', '--locked', '--quiet', '--', '-D', 'warnings'),
+  'clippy-fuzz': cargo('clippy', '--manifest-path', FUZZ, '--target-dir', 'target', '--locked', '--quiet', '--', '-D', 'warnings'),
   oxfmt: node('oxfmt', 'oxfmt', '--check'),
   oxlint: node('oxlint', 'oxlint', '--type-aware', '--deny-warnings'),
   types: node('typescript', 'tsc', '-p', 'tsconfig.json'),

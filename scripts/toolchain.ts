@@ -35,6 +35,14 @@ async function needCompiler(): Promise<void> {
   throw new Refusal(`there is no C compiler and linker (\`cc\`) in PATH: ${GET_CC}`)
 }
 
+/** libFuzzer is C++. */
+export async function needCxx(): Promise<void> {
+  const isNamed = Object.keys(process.env).some((name) => /^((HOST|TARGET)_)?CXX(_|$)/.test(name))
+  if (process.platform === 'win32') throw new Refusal('libFuzzer is run on Linux and macOS alone')
+  if (!isNamed && (await versionOf('c++')) === undefined)
+    throw new Refusal(`there is no C++ compiler (\`c++\`) in PATH: ${GET_CC.replace('dnf install gcc', 'dnf install gcc-c++')}`)
+}
+
 /** What a program says about itself; nothing when there is no such program. */
 async function versionOf(program: string): Promise<CommandResult | undefined> {
   try {

@@ -267,15 +267,7 @@ impl Error {
     }
 }
 
-impl From<FileError> for Error {
-    fn from(error: FileError) -> Self {
-        match error.as_foreign() {
-            Some((found, expected)) => Self::foreign(error.path, found, expected),
-            None if error.is_no_space() => Self::NoSpace(error),
-            None => Self::Io(error),
-        }
-    }
-}
+ledgerstone_vfs::from_file_error!(Error);
 
 impl From<FolderError> for Error {
     fn from(error: FolderError) -> Self {

@@ -10,6 +10,9 @@ use ledgerstone_vfs::{
 };
 pub use ledgerstone_write_coordinator::Step;
 
+#[cfg(feature = "planted-faults")]
+pub use crate::checkpoint::{StateRecord, read_record, reseal_pages, search_pages};
+
 use crate::{
     OpenOptions, Report, Store,
     checkpoint::{LmdbCheckpoint, TwinCheckpoint, verify_unopened},
@@ -192,6 +195,11 @@ pub fn verify_state_file(vfs: &dyn Vfs, path: &Path) -> Result<Report> {
     let mut report = Report::default();
     verify_unopened(vfs, path, &mut report, &|| false)?;
     Ok(report)
+}
+
+/// Looks at LMDB's file as an opening does before LMDB maps it.
+pub fn check_state_file(vfs: &dyn Vfs, path: &Path) -> Result<()> {
+    crate::checkpoint::check_data_file(vfs, path)
 }
 
 /// The integers of the file at `path` of a simulated store, for tests that set each to its extremes.

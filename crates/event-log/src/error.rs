@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use ledgerstone_vfs::{FileError, FolderError, Taken};
+use ledgerstone_vfs::{FileError, Taken};
 
 /// The result of every operation of the log.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -122,19 +122,6 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn foreign(path: impl Into<PathBuf>, found: &str, expected: &str) -> Self {
-        Self::Foreign { path: path.into(), found: found.to_owned(), expected: expected.to_owned() }
-    }
-
-    /// Whether it can pass by itself: the device was full, or the process lacked handles or memory.
-    pub fn can_heal(&self) -> bool {
-        match self {
-            Self::NoSpace(_) => true,
-            Self::Io(error) => error.is_shortage(),
-            _ => false,
-        }
-    }
-
     /// The stable code, `ERR_…`.
     pub const fn code(&self) -> &'static str {
         match self {
@@ -157,27 +144,8 @@ impl Error {
     }
 }
 
-impl From<FileError> for Error {
-    fn from(error: FileError) -> Self {
-        match error.as_foreign() {
-            Some((found, expected)) => Self::foreign(error.path, found, expected),
-            None if error.is_no_space() => Self::NoSpace(error),
-            None => Self::Io(error),
-        }
-    }
-}
-
-impl From<FolderError> for Error {
-    fn from(error: FolderError) -> Self {
-        match error {
-            FolderError::File(error) => error.into(),
-            FolderError::Network { path, kind } => Self::FileSystem { path, kind },
-            FolderError::Taken { path, by } => Self::Locked { path, by },
-            FolderError::Damaged { path, what } => Self::Corrupt { file: path, offset: 0, what: what.to_owned() },
-            FolderError::Version { path, found, supported } => Self::Format { file: path, found, supported },
-        }
-    }
-}
+ledgerstone_vfs::from_file_error!(Error);
+ledgerstone_vfs::from_folder_error!(Error);
 
 /// A failure on the write path, and whether it was a flush: a failed flush always poisons, whatever its code (I5).
 #[derive(Debug)]

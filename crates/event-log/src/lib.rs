@@ -52,7 +52,7 @@ mod verify;
 pub use error::{Error, Result};
 pub use event_log::{EventLog, EventLogOptions};
 #[cfg(feature = "planted-faults")]
-pub use fields::file_fields;
+pub use fields::{file_fields, reseal_file};
 pub use frame::EventIn;
 pub use iterate::Direction;
 pub use owned_log::{

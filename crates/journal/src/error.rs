@@ -70,14 +70,7 @@ pub enum Error {
     Closed,
 }
 
-impl From<FileError> for Error {
-    fn from(error: FileError) -> Self {
-        if let Some((found, expected)) = error.as_foreign() {
-            return Self::Foreign { path: error.path, found, expected };
-        }
-        if error.is_no_space() { Self::NoSpace(error) } else { Self::Io(error) }
-    }
-}
+ledgerstone_vfs::from_file_error!(Error);
 
 /// A failure of an operation that changes files, by its meaning for the store (I5).
 #[derive(Debug)]

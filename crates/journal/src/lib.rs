@@ -57,7 +57,7 @@ mod writer;
 
 pub use error::{Error, Result};
 #[cfg(feature = "planted-faults")]
-pub use fields::file_fields;
+pub use fields::{file_fields, reseal_file};
 pub use file_header::FORMAT;
 pub use folder::is_journal_file;
 pub use frame::{Frame, Op, OpKind, Ops};

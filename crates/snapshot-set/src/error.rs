@@ -95,21 +95,8 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn foreign(path: impl Into<PathBuf>, found: &str, expected: &str) -> Self {
-        Self::Foreign { path: path.into(), found: found.to_owned(), expected: expected.to_owned() }
-    }
-
     pub(crate) fn corrupt(file: impl Into<PathBuf>, what: impl Into<String>) -> Self {
         Self::Corrupt { file: file.into(), offset: 0, what: what.into() }
-    }
-
-    /// Whether it can pass by itself: the device was full, or the process lacked handles or memory.
-    pub fn can_heal(&self) -> bool {
-        match self {
-            Self::NoSpace(_) => true,
-            Self::Io(error) => error.is_shortage(),
-            _ => false,
-        }
     }
 
     /// The stable code, `ERR_…`.
@@ -131,12 +118,5 @@ impl Error {
     }
 }
 
-impl From<FileError> for Error {
-    fn from(error: FileError) -> Self {
-        match error.as_foreign() {
-            Some((found, expected)) => Self::foreign(error.path, found, expected),
-            None if error.is_no_space() => Self::NoSpace(error),
-            None => Self::Io(error),
-        }
-    }
-}
+ledgerstone_vfs::from_file_error!(Error);
+ledgerstone_vfs::from_folder_error!(Error);

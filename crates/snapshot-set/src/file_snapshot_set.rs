@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use ledgerstone_vfs::{Clock, FileSystem, FolderLock, OsVfs, SystemClock, Taken, Vfs, asides_of, read_small_file};
+use ledgerstone_vfs::{Clock, FolderLock, OsVfs, OwnedFolder, SystemClock, Vfs};
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
@@ -19,9 +19,6 @@ use crate::{
     set_state::{SetState, Trouble},
     snapshot_name::SnapshotType,
 };
-
-/// The folders within a store.
-const PARTS: [&str; 3] = ["events", "journal", "state"];
 
 /// The environment of a set.
 #[derive(Clone, Debug)]
@@ -105,23 +102,20 @@ impl FileSnapshotSet {
     /// log; [`Error::Corrupt`] for a damaged manifest; [`Error::Format`]; [`Error::FileSystem`]; [`Error::Io`], [`Error::NoSpace`].
     pub fn open(ground: &Ground, folder: &Path, options: SnapshotSetOptions) -> Result<Self> {
         let vfs = &ground.vfs;
-        match vfs.file_system(folder) {
-            FileSystem::Network { kind } if !options.allow_network_file_system => {
-                return Err(Error::FileSystem { path: folder.to_path_buf(), kind });
-            }
-            FileSystem::Network { .. } | FileSystem::Local => {}
-        }
+        let owned = OwnedFolder::of_snapshot_set(&**vfs, folder);
+        owned.check_file_system(options.allow_network_file_system)?;
         vfs.create_dir_all(folder)?;
-        check_not_part_of_store(&**vfs, folder)?;
+        owned.check_not_part_of_store(&**vfs)?;
         let anchored = vfs.anchored(folder)?.unwrap_or_else(|| Arc::clone(vfs));
         let folder = Folder { vfs: anchored, path: folder.to_path_buf() };
-        let lock = owned(FolderLock::take(&*folder.vfs, &folder.path)?, &folder)?;
-        check_not_a_store(&folder)?;
+        let owned = OwnedFolder::of_snapshot_set(&*folder.vfs, &folder.path);
+        let lock = owned.lock()?;
+        owned.check_kind()?;
         // Before anything is made: the manifest may be a foreign one.
         let is_new = Manifest::read(&*folder.vfs, &folder.path)?.is_none();
-        let lock = owned(lock.announce(&*folder.vfs, &*ground.clock, &folder.path)?, &folder)?;
+        let lock = owned.announce(lock, &*ground.clock)?;
         if is_new {
-            folder.vfs.sync_name(&folder.path)?;
+            owned.sync_name()?;
         }
         let state = RwLock::new(recover(&folder)?);
         let set = Self { folder, writer: Mutex::new(Some(lock)), state, closing: AtomicBool::new(false) };
@@ -235,41 +229,4 @@ fn is_folder_flush(error: &Error) -> bool {
         Error::Io(error) | Error::NoSpace(error) => error.syscall == "fsync",
         _ => false,
     }
-}
-
-fn owned(taken: Result<FolderLock, Taken>, folder: &Folder) -> Result<FolderLock> {
-    taken.map_err(|by| Error::Locked { path: folder.path.clone(), by })
-}
-
-/// Refuses the folder of a store or an event log: both have a file `IDENTITY`, finished or in the making.
-fn check_not_a_store(folder: &Folder) -> Result<()> {
-    if has_identity(&*folder.vfs, &folder.path)? {
-        return Err(Error::foreign(&folder.path, "a store or an event log", "the folder of a snapshot set"));
-    }
-    Ok(())
-}
-
-/// Refuses a folder inside a store.
-fn check_not_part_of_store(vfs: &dyn Vfs, folder: &Path) -> Result<()> {
-    let folder = vfs.real_path(folder);
-    let is_part = folder.file_name().and_then(|name| name.to_str()).is_some_and(|name| PARTS.contains(&name));
-    let Some(around) = folder.parent().filter(|_| is_part) else { return Ok(()) };
-    // If the surrounding folder cannot be examined, it is no store of ours.
-    if matches!(has_identity(vfs, around), Ok(true)) {
-        return Err(Error::foreign(folder, "a folder of a store", "a folder for a snapshot set alone"));
-    }
-    Ok(())
-}
-
-fn has_identity(vfs: &dyn Vfs, folder: &Path) -> Result<bool> {
-    const OURS: &[u8] = b"LGST-";
-    let identity = folder.join("IDENTITY");
-    for path in [identity.clone()].into_iter().chain(asides_of(vfs, &identity)?) {
-        match read_small_file(vfs, &path, OURS.len()) {
-            Ok(Some(head)) if head == OURS => return Ok(true),
-            Err(error) if error.as_foreign().is_none() => return Err(error.into()),
-            _ => {}
-        }
-    }
-    Ok(false)
 }

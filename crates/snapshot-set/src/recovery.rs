@@ -14,7 +14,6 @@ use crate::{
 /// Settles every step under way in `folder`, which is locked; returns the state of the set.
 pub(crate) fn recover(folder: &Folder) -> Result<SetState> {
     let found = Manifest::read(&*folder.vfs, &folder.path)?;
-    let names = folder.names()?;
     let has_manifest = found.is_some();
     if has_manifest {
         // A process may have died, or a call failed, after it named the manifest and before it flushed the name. What builds on
@@ -23,8 +22,10 @@ pub(crate) fn recover(folder: &Folder) -> Result<SetState> {
     }
     let before = found.unwrap_or_default();
     let mut state = SetState { manifest: before.clone(), ..SetState::default() };
-    adopt(folder, &names, &mut state.manifest, has_manifest)?;
     settle(folder, &mut state)?;
+    // Of what is left, so that the next opening finds the same.
+    let names = folder.names()?;
+    adopt(folder, &names, &mut state.manifest, has_manifest)?;
     if state.manifest != before {
         match state.manifest.write(&*folder.vfs, &folder.path) {
             // Without space the old manifest stays: it leads here again.
@@ -37,7 +38,7 @@ pub(crate) fn recover(folder: &Folder) -> Result<SetState> {
             state.damage.insert(*ordinal, damage);
         }
     }
-    state.foreign = state.foreign_of(folder.names()?);
+    state.foreign = state.foreign_of(names);
     Ok(state)
 }
 

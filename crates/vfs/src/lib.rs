@@ -5,6 +5,7 @@ mod aside;
 mod atomic_file;
 mod clock;
 mod error;
+mod error_macros;
 mod file;
 mod file_system;
 mod folders;
@@ -23,7 +24,7 @@ pub use file::{FileLock, OpenHow, Vfs, VfsFile};
 pub use file_system::FileSystem;
 pub use os::OsVfs;
 pub use owned_folder::{
-    FolderError, FolderLock, LOCK_NAME, LastMark, NotForgotten, OWNER_NAME, OwnedFolder, Remains, SET_MANIFEST, Taken,
-    Unfinished, kind_of, random_id,
+    FolderError, FolderLock, LOCK_NAME, LastMark, NotForgotten, OWNER_NAME, Occupied, OwnedFolder, Owner, Remains,
+    SET_MANIFEST, SnapshotSetOwner, Taken, Unfinished, kind_of, random_id,
 };
 pub use verification::{NotBegun, Plan, Verification, Verifications};

@@ -1,5 +1,7 @@
 //! The flushed state. Two implementations: LMDB, and a twin on the simulated disk with the same promises.
 
+#[cfg(all(feature = "sim", feature = "planted-faults"))]
+mod any_bytes;
 mod batch;
 mod close_on_exec;
 mod environment;
@@ -25,6 +27,8 @@ mod verify_file;
 
 use std::{fmt, ops::Bound, ops::ControlFlow, sync::Arc};
 
+#[cfg(all(feature = "sim", feature = "planted-faults"))]
+pub use any_bytes::{StateRecord, read_record, reseal_pages, search_pages};
 pub(crate) use batch::Batch;
 pub use batch::Part;
 pub(crate) use lmdb::LmdbCheckpoint;

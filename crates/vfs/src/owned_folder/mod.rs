@@ -1,10 +1,11 @@
-//! A folder that one process owns: that of a store, or of an event log on its own. Both are taken, named and left in the same way.
+//! A folder that one process owns: a store's, that of an event log on its own, or a snapshot set's. All are taken in the same way, and the
+//! first two are named and left in the same way.
 //!
 //! ```text
 //! (the folder), LOCK   one owner at a time
 //! LOCK.owner           a hint at the owner, for a process that is refused
 //! IDENTITY             makes the folder a store or a log; prepared first, named last
-//! CLEAN                everything was flushed when the owner left
+//! CLEAN                everything was flushed when the owner of a store or a log left
 //! ```
 //! Knows nothing of the other files.
 
@@ -13,6 +14,7 @@ mod error;
 mod identity;
 mod kind;
 mod lock;
+mod owner;
 mod remains;
 
 use std::path::Path;
@@ -24,14 +26,15 @@ pub use clean_mark::{LastMark, NotForgotten};
 pub use error::FolderError;
 pub use kind::kind_of;
 pub use lock::{FolderLock, LOCK_NAME, OWNER_NAME, Taken};
+pub use owner::{Occupied, Owner, SnapshotSetOwner};
 pub use remains::{Remains, SET_MANIFEST, Unfinished};
 
-/// A folder as its owner sees it.
+/// A folder as its owner sees it. One whose owner is a [`FolderKind`] has an identity and may have the mark of a clean close.
 #[derive(Clone, Copy, Debug)]
-pub struct OwnedFolder<'a> {
+pub struct OwnedFolder<'a, O = FolderKind> {
     vfs: &'a dyn Vfs,
     path: &'a Path,
-    kind: FolderKind,
+    kind: O,
 }
 
 impl<'a> OwnedFolder<'a> {
@@ -44,9 +47,18 @@ impl<'a> OwnedFolder<'a> {
     pub const fn of_log(vfs: &'a dyn Vfs, path: &'a Path) -> Self {
         Self { vfs, path, kind: FolderKind::Log }
     }
+}
 
-    /// Refuses a file system that other machines share, unless it is allowed: they see neither the lock nor what is mapped into
-    /// memory, and a flush need not reach a device. Checked before anything is made or locked there.
+impl<'a> OwnedFolder<'a, SnapshotSetOwner> {
+    /// That of a snapshot set.
+    pub const fn of_snapshot_set(vfs: &'a dyn Vfs, path: &'a Path) -> Self {
+        Self { vfs, path, kind: SnapshotSetOwner }
+    }
+}
+
+impl<O: Owner> OwnedFolder<'_, O> {
+    /// Refuses a file system that other machines share, unless it is allowed: they see neither the lock nor what is mapped into memory,
+    /// and a flush need not reach a device. Asked before anything is made or locked there.
     ///
     /// # Errors
     /// [`FolderError::Network`].

@@ -2,7 +2,7 @@
 //! again. Mechanism: one folder with two owners, neither of which checked for the other. Fix: `IDENTITY` shows the owner, also
 //! that of the surrounding folder.
 
-use std::path::Path;
+use std::{collections::BTreeSet, ffi::OsString, path::Path};
 
 use ledgerstone_canonical_store::{OpenOptions, open, verify_closed};
 use ledgerstone_event_log::{Ground, Opening, OwnedLog, OwnedLogOptions};
@@ -14,6 +14,15 @@ use crate::{
 
 fn open_log(path: &Path) -> Result<OwnedLog, ledgerstone_event_log::Error> {
     OwnedLog::open(&Ground::system(), path, OwnedLogOptions::default())
+}
+
+/// What is in a folder of a store, whose journal goes on preparing files while it is open.
+///
+/// Bug: on a busy machine a file was listed and then gone. Mechanism: what is being prepared was looked at, and gets another name at any
+/// moment. Fix: names alone are read, and those of the journal do not count while somebody gives them.
+fn names_in(path: &Path, is_open: bool) -> BTreeSet<OsString> {
+    let names = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name());
+    names.filter(|name| !is_open || !name.as_encoded_bytes().starts_with(b"journal-")).collect()
 }
 
 #[test]
@@ -30,7 +39,7 @@ fn a_store_stays_whole_whatever_is_opened_in_its_folders() {
             store.close().unwrap();
             None
         };
-        let files = |path: &Path| tree(path).into_keys().collect::<Vec<_>>();
+        let files = |path: &Path| names_in(path, store.is_some());
         for part in ["events", "journal", "state"] {
             let path = dir.path().join(part);
             let before = files(&path);
