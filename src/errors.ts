@@ -205,7 +205,7 @@ export class PausedError extends LedgerstoneError {
 }
 name(PausedError, 'PausedError')
 
-/** `ERR_TIMEOUT` (retryable): a pause did not begin in time; the store runs on. */
+/** `ERR_TIMEOUT` (retryable): a pause did not begin in time, or a coordinator did not take a write in time. The store and the coordinator run on. */
 export class TimeoutError extends LedgerstoneError {
   declare readonly code: 'ERR_TIMEOUT'
   /** How long this call has waited, in ms. */

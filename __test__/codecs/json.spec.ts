@@ -1,5 +1,6 @@
 // The json codec by itself: what it says, what it refuses, and what a schema adds.
 import test from 'ava'
+import { checkCodec } from '../../src/codecs/check-codec.ts'
 import { json, ValidationError, type StandardSchemaV1 } from '../../src/index.ts'
 
 interface Line {
@@ -28,6 +29,12 @@ test('values come back as JSON says them', (t) => {
   for (const value of [null, true, 0, -1.5, '', 'text', 'ü€𝄞', '\ud800', [], [1, [2]], {}, { a: { b: null } }]) {
     t.deepEqual(codec.decode(Buffer.from(codec.encode(value) as string, 'utf8')), value)
   }
+})
+
+test('a function that makes a codec is told from a codec', (t) => {
+  t.throws(() => checkCodec(json, 'value'), { code: 'ERR_INVALID_ARGUMENT', message: /has to be called: argument=`value`/ })
+  t.throws(() => checkCodec({}, 'value'), { code: 'ERR_INVALID_ARGUMENT', message: /^a codec has encode and decode: argument=`value`/ })
+  t.notThrows(() => checkCodec(json(), 'value'))
 })
 
 test('what JSON cannot say is refused', (t) => {

@@ -106,6 +106,10 @@ const scenes: Record<string, () => Promise<void> | void> = {
       setTimeout(() => void goOn(), 10)
     })
   },
+  'the event loop goes on after its end, with fake timers': async () => {
+    Object.assign(globalThis, { setImmediate: () => ({ unref: () => {} }) })
+    await scenes['the event loop goes on after its end']?.()
+  },
   'the pool is taken': async () => {
     const queue = join(path, 'queue')
     execFileSync('mkfifo', [queue])

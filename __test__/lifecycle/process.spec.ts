@@ -98,13 +98,16 @@ test.serial('the same in a worker thread', async (t) => {
   t.deepEqual(ended.reports.slice(-2), ['worker 0', `of the worker: ${COMMITS + 1} of ${COMMITS + 1}`])
 })
 
-test.serial('an event loop that goes on after its end flushes no more than before', async (t) => {
-  const ended = await runChild(SCENES, { args: ['the event loop goes on after its end', temporaryFolder(t)], limitMs: 60_000 })
-  t.deepEqual([ended.code, ended.hung, ended.stderr], [0, false, ''])
-  t.true(ended.reports.includes('0 flushes'), ended.reports.join(', '))
-  const { applied, durable } = atExit(ended)
-  t.is(durable, applied)
-})
+// Bug: behind the end of the event loop every commit was a flush, for good. Mechanism: that the loop goes on was to be told by an immediate, which was the fake of a test's timers. Fix: it
+// is that of the module.
+for (const scene of ['the event loop goes on after its end', 'the event loop goes on after its end, with fake timers'])
+  test.serial(`${scene}: no more flushes than before`, async (t) => {
+    const ended = await runChild(SCENES, { args: [scene, temporaryFolder(t)], limitMs: 60_000 })
+    t.deepEqual([ended.code, ended.hung, ended.stderr], [0, false, ''])
+    t.true(ended.reports.includes('0 flushes'), ended.reports.join(', '))
+    const { applied, durable } = atExit(ended)
+    t.is(durable, applied)
+  })
 
 function atExit(ended: Ended): { applied: number; durable: number; flushes: number } {
   return JSON.parse((ended.reports.at(-1) ?? '').slice('at exit: '.length)) as { applied: number; durable: number; flushes: number }

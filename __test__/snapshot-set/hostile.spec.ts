@@ -178,3 +178,20 @@ ofUnix('a folder that is moved away while it is open changes nothing in the one 
   await set.close()
   t.deepEqual(short((await openSet(t, moved)).snapshotsToRestore()), ['1 full'])
 })
+
+// Bug: a set was lost to whoever opened a store or an event log in its folder. Mechanism: what is in a folder without an identity was looked at for a store's files and a log's, not for a
+// set's; beside the new identity the set was refused. Fix: where a set has its manifest nothing else is made.
+test('no store and no event log is made in the folder of a set', async (t) => {
+  const path = setPath(t)
+  const set = await openSet(t, path)
+  await publish(set, 1)
+  await set.close()
+  const before = readdirSync(path)
+  for (const open_ of [() => open(path), () => EventLog.open(path)]) {
+    const error = await errorOf(open_)
+    t.is(error.code, 'ERR_FORMAT')
+    t.regex(error.message, /found a snapshot set/)
+  }
+  t.deepEqual(readdirSync(path), before)
+  t.deepEqual(short((await openSet(t, path)).snapshotsToRestore()), ['1 full'])
+})

@@ -95,9 +95,24 @@ test('ready deltas and flushers', (t) => {
     columns: [() => parquet('a', undefined as never), () => parquet('a', { columns: {} })],
     'columns.a': [() => parquet('a', { columns: { a: 'TEXT' as never } }), () => parquet('a', { columns: { a: 'toString' as never } })],
     row: [() => parquet('a', { columns: { a: 'INT32' }, row: 1 as never })],
-    endpoint: [() => http('ftp://a'), () => http('http://'), () => http(5 as never)],
-    method: [() => http('http://a', { method: '' })],
-    headers: [() => http('http://a', { headers: { a: 1 as never } }), () => http('http://a', { headers: 'a' as never })],
+    endpoint: [() => http('http://name:password@a'), () => http(new URL('http://name@a')), () => http('ftp://a'), () => http('http://'), () => http(5 as never)],
+    // Bug: what no request can be made of was sent five times, and called "no answer". Mechanism: only types were checked. Fix: what `fetch` refuses is refused at once.
+    method: [() => http('http://a', { method: '' }), () => http('http://a', { method: 'get' }), () => http('http://a', { method: 'A B' })],
+    headers: [
+      () => http('http://a', { headers: 'a' as never }),
+      () => http('http://a', { headers: new Headers({ a: 'b' }) as never }),
+      () => http('http://a', { headers: [] as never }),
+    ],
+    'headers.a': [
+      () => http('http://a', { headers: { a: 1 as never } }),
+      () => http('http://a', { headers: { a: 'b\nc: d' } }),
+      () => http('http://a', { headers: { a: '€' } }),
+    ],
+    'headers.a b': [() => http('http://a', { headers: { 'a b': 'c' } })],
+    // Bug: the endpoint got `application/json, text/csv`. Mechanism: `fetch` joins two spellings of a name. Fix: names in lower case only.
+    'headers.Content-Type': [() => http('http://a', { headers: { 'Content-Type': 'text/csv' } })],
+    'headers.idempotency-key': [() => http('http://a', { headers: { 'idempotency-key': 'mine' } })],
+    write: [() => mapDelta()().apply(undefined as never), () => mapDelta()().apply('key' as never)],
     batch: [() => http('http://a', { batch: 0 })],
     timeoutMs: [() => http('http://a', { timeoutMs: 0 })],
     attempts: [() => http('http://a', { attempts: 0 })],

@@ -66,6 +66,10 @@ test('a rough size is of the right order, and costs a bounded effort', (t) => {
   const of = (value: unknown): number => roughSize(value)
   t.is(of(new Uint8Array(1000)), 1016)
   t.is(of('x'.repeat(1000)), 2016)
+  t.is(of(new ArrayBuffer(1000)), 1016)
+  t.true(of(new Map(Array.from({ length: 1000 }, (_, n) => [n, 'x'.repeat(1000)]))) >= 2_000_000)
+  t.true(of(new Set(Array.from({ length: 1000 }, (_, n) => `${n}`.padEnd(1000)))) >= 2_000_000)
+  t.is(of(new Map()), 16)
   t.true(of(Array.from({ length: 100_000 }, (_, n) => n)) >= 100_000 * 8)
   const cycle: Record<string, unknown> = {}
   cycle['cycle'] = cycle

@@ -148,3 +148,24 @@ test('by default a request is a POST of at most 1,000 items, and is sent five ti
   await t.throwsAsync(http('http://a', { fetch, minDelayMs: 0 }).flushDelta(items, { start: 1, end: 1002 }, { signal }), { code: 'ERR_IO' })
   t.deepEqual(sent, ['POST application/json 1000', ...Array.from({ length: 5 }, () => 'POST application/json 1')])
 })
+
+// Bug: a batch that the endpoint had accepted ended the coordinator. Mechanism: its answer was let go by calling a method that answers of other makes do not have. Fix: what becomes
+// of an answer's body is nobody's concern; what is no answer at all is "no answer".
+test('answers of other makes', async (t) => {
+  const bodies: unknown[] = ['text', {}, null, undefined, { cancel: () => Promise.reject(new Error('locked')) }, { cancel: 5 }]
+  for (const body of bodies) {
+    const flusher = http<number>('http://a', { attempts: 1, fetch: async () => ({ ok: true, status: 200, body }) as never })
+    t.deepEqual(await flusher.flushDelta([1], { start: 1, end: 2 }, { signal }), { requests: 1, items: 1 })
+  }
+  for (const answer of [undefined, null]) {
+    const flusher = http<number>('http://a', { attempts: 1, fetch: async () => answer as never })
+    await t.throwsAsync(flusher.flushDelta([1], { start: 1, end: 2 }, { signal }), { code: 'ERR_IO', message: /no answer/ })
+  }
+})
+
+test('a request that takes too long says so', async (t) => {
+  const flusher = http<number>('http://a', { attempts: 1, timeoutMs: 5, fetch: () => new Promise(() => {}) })
+  const error = (await t.throwsAsync(flusher.flushDelta([1], { start: 1, end: 2 }, { signal }), { code: 'ERR_IO' })) as LedgerstoneError
+  t.like(error.cause, { code: 'ERR_TIMEOUT', waitedMs: 5 })
+  t.true(error.retryable)
+})

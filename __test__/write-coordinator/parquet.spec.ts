@@ -91,11 +91,11 @@ test('a value comes back as what it was, or is refused', async (t) => {
     ],
     TIMESTAMP: [
       [new Date(0), new Date(8.64e15), new Date(-8.64e15), new Date(-1), null],
-      [new Date(Number.NaN), 1, '2020-01-01', {}],
+      [new Date(Number.NaN), 1, '2020-01-01', {}, { [Symbol.toStringTag]: 'Date', valueOf: () => 1 }],
     ],
     JSON: [
-      [{ a: [1, 'b', null] }, 'text', 5, [1], true, null],
-      [1n, () => 1, Symbol('a'), { a: [2n ** 60n] }, cycle],
+      [{ a: [1, 'b', null] }, 'text', 5, [1], true, null, JSON.parse('{ "__proto__": { "a": 1 } }')],
+      [1n, () => 1, Symbol('a'), Number.NaN, { a: [2n ** 60n] }, cycle, { toJSON: () => undefined }],
     ],
   }
   for (const [type, [good, bad]] of Object.entries(values) as [ParquetType, (typeof values)[ParquetType]][]) {
@@ -135,4 +135,40 @@ test('nothing to store is no file, what fails leaves none, and what is there sta
   )
   t.deepEqual(await flusher.flushDelta([{ a: 2 }], { start: 2, end: 3 }, { signal }), { path: (path as string).replace('0042', '0044'), files: 2, rows: 2 })
   await flusher.flushStorage({ signal })
+})
+
+// Bug: a delta of items without rows was a file of nothing, or an error without a code. Mechanism: fields were read of whatever an item was. Fix: a row is an object, and what gives it may fail.
+test('an item without a row is refused with where it is', async (t) => {
+  const columns = { a: 'INT32' } as const
+  const fails = (): never => {
+    throw new Error('mine')
+  }
+  const bad: readonly [unknown, ((item: unknown) => never)?][] = [
+    [null],
+    [undefined],
+    [5],
+    ['text'],
+    [{}, fails],
+    [
+      {
+        get a() {
+          return fails()
+        },
+      },
+    ],
+  ]
+  for (const [item, row] of bad) {
+    const flusher = parquet(temporaryFolder(t), { columns, row })
+    await t.throwsAsync(flusher.flushDelta([{ a: 1 }, item].slice(row === undefined ? 0 : 1), { start: 5, end: 7 }, { signal }), {
+      code: 'ERR_CODEC',
+      message: /item [01] of the delta from epoch 5 has no row/,
+    })
+  }
+})
+
+// Bug: what was stored was not what had been checked. Mechanism: the writer was loaded between the two. Fix: it is loaded first.
+test('values are looked at and made bytes of in one turn; JSON is as `JSON.stringify` has it', async (t) => {
+  const flusher = parquet<{ a: unknown }>(temporaryFolder(t), { columns: { a: 'JSON' }, row: (item) => (void Promise.resolve().then(() => (item.a = 'changed')), item) })
+  const { path } = await flusher.flushDelta([{ a: 'a' }, { a: { toJSON: () => 'b' } }], { start: 1, end: 3 }, { signal })
+  t.deepEqual(await rowsIn(path as string), [{ a: 'a' }, { a: 'b' }])
 })

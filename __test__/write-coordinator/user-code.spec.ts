@@ -363,3 +363,46 @@ function abortable(): { signal: AbortSignal; abort: (reason: unknown) => void } 
   const controller = new AbortController()
   return { signal: controller.signal, abort: (reason) => controller.abort(reason) }
 }
+
+// Bug: a flusher that disposes its coordinator while that is closing hung for ever. Mechanism: disposing waited for the end of the closing, which waited for this very call. Fix: it
+// looks whether it is inside, as `close` does.
+test('a flusher that disposes its coordinator while that is closing is refused', async (t) => {
+  let code: string | undefined
+  const flusher = new MemoryFlusher({
+    async flushDelta() {
+      code = await coordinator[Symbol.asyncDispose]().then(
+        () => 'resolved',
+        (error: { code: string }) => error.code,
+      )
+      return []
+    },
+  })
+  const coordinator = numbers(flusher)
+  await coordinator.write(1)
+  await coordinator.close()
+  t.is(code, 'ERR_TRANSACTION_OPEN')
+  await coordinator[Symbol.asyncDispose]()
+})
+
+// Bug: a flusher was called again, and again, after closing had been given up. Mechanism: the look at the error's `retryable` ran the user's code, which gave it up; the signal had been looked
+// at before. Fix: it is looked at after.
+test('giving up from inside the error of a flusher ends its tries', async (t) => {
+  const controller = new AbortController()
+  let calls = 0
+  const flusher = new MemoryFlusher({
+    async flushDelta() {
+      calls++
+      throw Object.defineProperty(new Error('odd'), 'retryable', {
+        get() {
+          controller.abort(new Error('enough'))
+          return true
+        },
+      })
+    },
+  })
+  const coordinator = numbers(flusher, { retry: { attempts: 5, minDelayMs: 1, maxDelayMs: 1 } })
+  await coordinator.write(1)
+  await t.throwsAsync(coordinator.close({ signal: controller.signal }), { message: 'enough' })
+  for (let n = 0; n < 20; n++) await new Promise((resolve) => setTimeout(resolve, 2))
+  t.is(calls, 1)
+})

@@ -8,7 +8,12 @@ const MAX_NAME_BYTES = 255
 /** A codec of values or events. */
 export function checkCodec(codec: unknown, argument: string): asserts codec is Codec<unknown> {
   const { name, encode, decode } = (codec ?? {}) as Partial<Codec<unknown>>
-  if (typeof encode !== 'function' || typeof decode !== 'function') throw invalidArgument(argument, 'a codec has encode and decode')
+  if (typeof encode !== 'function' || typeof decode !== 'function') {
+    throw invalidArgument(
+      argument,
+      typeof codec === 'function' ? 'a codec has encode and decode; a function that makes one has to be called' : 'a codec has encode and decode',
+    )
+  }
   if (typeof name !== 'string' || name === '' || Buffer.byteLength(name, 'utf8') > MAX_NAME_BYTES || !isWellFormed(name)) {
     throw invalidArgument(argument, `a codec has a name of 1 to ${MAX_NAME_BYTES} bytes, without lone surrogates`)
   }

@@ -35,6 +35,12 @@ export function queueMicrotask(task: () => void): void {
 /** A promise of any realm, also where the global class was replaced. */
 export const isPromise: (value: unknown) => value is Promise<unknown> = types.isPromise
 
+/** Values of any realm, whatever they call themselves. */
+export const isDate: (value: unknown) => value is Date = types.isDate
+export const isMap: (value: unknown) => value is Map<unknown, unknown> = types.isMap
+export const isSet: (value: unknown) => value is Set<unknown> = types.isSet
+export const isAnyArrayBuffer: (value: unknown) => value is ArrayBufferLike = types.isAnyArrayBuffer
+
 /** An AbortSignal of any implementation: Node itself takes any object that looks like one. */
 export function isAbortSignal(value: unknown): value is AbortSignal {
   if (typeof value !== 'object' || value === null) return false

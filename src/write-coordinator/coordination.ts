@@ -151,6 +151,7 @@ export class Coordination<T extends CoordinatorTypes> implements Coordinating, F
 
   /** Disposing: a `close` has reported the outcome to its own caller. */
   async dispose(): Promise<void> {
+    this.#checkOutside()
     if (this.#closing === undefined) return this.close(undefined)
     await this.#closing.promise.catch(() => {})
   }

@@ -21,6 +21,7 @@ export class FlusherCalls<T extends CoordinatorTypes> {
   readonly #context: Context
   #controller: AbortController | undefined
   #endDelay: ((reason: unknown) => void) | undefined
+  #givenUp: { readonly reason: unknown } | undefined
 
   constructor(flusher: Flusher<T>, retry: RetryPlan, schedule: Schedule, context: Context) {
     this.#flusher = flusher
@@ -44,6 +45,7 @@ export class FlusherCalls<T extends CoordinatorTypes> {
 
   /** Aborts the running call's signal; the call is not repeated. */
   abort(reason: unknown): void {
+    this.#givenUp = { reason }
     this.#endDelay?.(reason)
     this.#controller?.abort(reason)
   }
@@ -51,18 +53,24 @@ export class FlusherCalls<T extends CoordinatorTypes> {
   async #call<R>(fn: (signal: AbortSignal) => Promise<R>): Promise<R> {
     const { attempts, minDelayMs, maxDelayMs } = this.#retry
     for (let attempt = 1; ; attempt++) {
+      if (this.#givenUp !== undefined) throw this.#givenUp.reason // by what ran between the end of a delay and here
       // A new signal for each call: its listeners go with it.
       const controller = new AbortController()
       this.#controller = controller
       try {
         return await this.#inside(() => fn(controller.signal))
       } catch (error) {
-        if (attempt >= attempts || controller.signal.aborted || !isRetryable(error)) throw error
+        if (attempt >= attempts || !isRetryable(error) || this.#hasGivenUp()) throw error
       } finally {
         this.#controller = undefined
       }
       await this.#delay(delayMs(attempt, minDelayMs, maxDelayMs))
     }
+  }
+
+  /** Asked after looking at the user's error, which may have given up everything. */
+  #hasGivenUp(): boolean {
+    return this.#givenUp !== undefined
   }
 
   #inside<R>(fn: () => Promise<R>): Promise<R> {

@@ -6,6 +6,7 @@ import { AbortController, clearTimeout, setTimeout, throwIfAborted, urlText } fr
 import { checkFunction, checkInteger, checkOptions } from '../internal/validate.ts'
 import { retry } from '../retry.ts'
 import type { EpochRange } from './coordinator-types.ts'
+import { timedOut } from './held-writes.ts'
 import { encodedText, type ItemsFlusher } from './items-flusher.ts'
 import { OneAtATime } from './one-at-a-time.ts'
 
@@ -32,9 +33,9 @@ export interface HttpAnswer {
 
 /** How {@link http} sends. */
 export interface HttpOptions<Item> {
-  /** The method of each request. @default 'POST' */
+  /** The method of each request; its requests have a body, so not `GET`. @default 'POST' */
   method?: string | undefined
-  /** Besides `content-type: application/json` and `idempotency-key`; names in lower case. @default none */
+  /** Besides `content-type: application/json` and `idempotency-key`, which cannot be set; names in lower case. @default none */
   headers?: Readonly<Record<string, string>> | undefined
   /** Items in a request at most, from 1. @default 1000 */
   batch?: number | undefined
@@ -84,8 +85,9 @@ export function http<Item = unknown>(endpoint: string | URL, options?: HttpOptio
   checkOptions(options, OPTIONS, 'options')
   const { method = 'POST', headers = {}, batch = 1_000, timeoutMs = 30_000, encode = (items: readonly Item[]) => JSON.stringify(items) } = options ?? {}
   const { attempts = 5, minDelayMs = 100, maxDelayMs = 10_000, fetch: send = globalThis.fetch } = options ?? {}
-  if (typeof method !== 'string' || method === '') throw invalidArgument('method', 'a string is needed')
-  for (const value of Object.values(checkedHeaders(headers))) if (typeof value !== 'string') throw invalidArgument('headers', 'strings are needed')
+  if (typeof method !== 'string' || !/^[a-z-]+$/i.test(method) || /^(get|head|connect|trace|track)$/i.test(method)) {
+    throw invalidArgument('method', 'a method whose request has a body is needed')
+  }
   checkInteger(batch, 1, 'batch')
   for (const [name, value, min] of [
     ['timeoutMs', timeoutMs, 1],
@@ -101,7 +103,7 @@ export function http<Item = unknown>(endpoint: string | URL, options?: HttpOptio
   return new Http({
     url: checkedUrl(endpoint),
     method,
-    headers: { 'content-type': 'application/json', ...headers },
+    headers: { 'content-type': 'application/json', ...checkedHeaders(headers) },
     batch,
     timeoutMs,
     attempts,
@@ -177,7 +179,8 @@ class Http<Item> implements ItemsFlusher<Item, HttpSnapshot> {
     let answer: HttpAnswer
     try {
       const request: HttpRequest = { method, headers: { ...headers, 'idempotency-key': key }, body, signal: limited.signal, redirect: 'manual' }
-      answer = await Promise.race([send(url, request), limited.aborted])
+      const { ok, status, body: unread } = await Promise.race([send(url, request), limited.aborted])
+      answer = { ok, status, body: unread ?? null }
     } catch (cause) {
       throwIfAborted(signal)
       throw notTaken(url, 'no answer', true, cause)
@@ -185,7 +188,7 @@ class Http<Item> implements ItemsFlusher<Item, HttpSnapshot> {
       limited.end()
     }
     const { ok, status, body: unread } = answer
-    unread?.cancel().catch(() => {}) // an unread body would keep the connection
+    void discard(unread)
     if (!ok) throw notTaken(url, `status=${status}`, status >= 500 || RETRYABLE_STATUS.has(status), undefined)
   }
 }
@@ -201,7 +204,7 @@ class LimitedSignal {
     this.#outer = outer
     this.#aborted.promise.catch(() => {})
     outer.addEventListener('abort', this.#abort)
-    this.#timer = setTimeout(this.#abort, timeoutMs)
+    this.#timer = setTimeout(() => this.#end(timedOut('the endpoint did not answer in time', timeoutMs)), timeoutMs)
   }
 
   get signal(): AbortSignal {
@@ -218,9 +221,20 @@ class LimitedSignal {
     this.#outer.removeEventListener('abort', this.#abort)
   }
 
-  readonly #abort = (): void => {
-    this.#controller.abort(this.#outer.reason)
-    this.#aborted.reject(this.#controller.signal.reason)
+  readonly #abort = (): void => this.#end(this.#outer.reason)
+
+  #end(reason: unknown): void {
+    this.#controller.abort(reason)
+    this.#aborted.reject(reason)
+  }
+}
+
+/** An answer that is not read would keep its connection. What becomes of it says nothing of the batch, which has its answer. */
+async function discard(body: HttpAnswer['body']): Promise<void> {
+  try {
+    await body?.cancel()
+  } catch {
+    // of another make, or read by whoever sent
   }
 }
 
@@ -241,11 +255,20 @@ function notTaken(url: string, why: string, retryable: boolean, cause: unknown):
 
 function checkedUrl(endpoint: unknown): string {
   const text = urlText(endpoint) ?? endpoint
-  if (typeof text === 'string' && /^https?:\/\//i.test(text) && URL.canParse(text)) return text
-  throw invalidArgument('endpoint', 'an http: or https: URL is needed')
+  if (typeof text !== 'string' || !/^https?:\/\//i.test(text) || !URL.canParse(text)) throw invalidArgument('endpoint', 'an http: or https: URL is needed')
+  const { username, password } = new URL(text)
+  if (username !== '' || password !== '') throw invalidArgument('endpoint', 'a name and a password cannot be in the URL; send them as the header `authorization`')
+  return text
 }
 
-function checkedHeaders(headers: unknown): object {
-  if (typeof headers === 'object' && headers !== null) return headers
-  throw invalidArgument('headers', 'an object is needed')
+/** A copy: what was checked is what is sent. Two spellings of a name would be sent as one header with both values. */
+function checkedHeaders(headers: unknown): Record<string, string> {
+  if (typeof headers !== 'object' || headers === null || Symbol.iterator in headers) throw invalidArgument('headers', 'an object with a string for each name is needed')
+  const entries: [string, unknown][] = Object.entries(headers)
+  for (const [name, value] of entries) {
+    if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)) throw invalidArgument(`headers.${name}`, 'the name of a header, in lower case, is needed')
+    if (name === 'idempotency-key') throw invalidArgument(`headers.${name}`, 'each request has its own')
+    if (typeof value !== 'string' || /[^\t -~\x80-\xff]/.test(value)) throw invalidArgument(`headers.${name}`, 'a string that a header can hold is needed')
+  }
+  return Object.fromEntries(entries) as Record<string, string>
 }

@@ -104,14 +104,25 @@ class JsonLines<Item> implements ItemsFlusher<Item, JsonLinesSnapshot> {
   async #open(): Promise<{ file: FileHandle; at: JsonLinesSnapshot }> {
     const newest = this.#snapshot
     if (newest !== undefined && newest.bytes < this.#maxBytes) {
-      const file = await reopenFile(newest.path)
-      if (file !== undefined && (await this.#isAsItWas(file, newest))) return { file, at: newest }
-      await file?.close()
+      const file = await this.#reopen(newest)
+      if (file !== undefined) return { file, at: newest }
     }
     const path = await this.#files.next()
     const file = await createFile(path)
     this.#isTorn = false
     return { file, at: (this.#snapshot = { path, bytes: 0, lines: newest?.lines ?? 0 }) }
+  }
+
+  /** The file, if it is as it was left. */
+  async #reopen(newest: JsonLinesSnapshot): Promise<FileHandle | undefined> {
+    const file = await reopenFile(newest.path)
+    let isKept = false
+    try {
+      isKept = file !== undefined && (await this.#isAsItWas(file, newest))
+      return isKept ? file : undefined
+    } finally {
+      if (!isKept) await file?.close()
+    }
   }
 
   /** Whether the file has not been changed since. Cuts off what a failed attempt has written. */

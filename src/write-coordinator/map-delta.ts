@@ -93,7 +93,9 @@ class KeptMap<K, V> implements MapDelta<K, V> {
     this.#sizeOf = sizeOf
   }
 
-  apply({ key, value }: MapWrite<K, V>): undefined {
+  apply(write: MapWrite<K, V>): undefined {
+    if (typeof write !== 'object' || write === null) throw invalidArgument('write', 'an object with `key` and `value` is needed')
+    const { key, value } = write
     const bytes = checkedSize(this.#sizeOf(key, value))
     const known = this.#sizes.get(key) ?? 0
     this.#entries.set(key, value)

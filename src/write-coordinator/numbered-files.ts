@@ -2,11 +2,13 @@
 // share a folder never use the same file, and an existing file is never written to. Only files of the same call are removed.
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { errorOf } from '../errors.ts'
 
 const DIGITS = 12
+/** One with more digits would not sort behind it. */
+const MAX_NUMBER = 10 ** DIGITS - 1
 const PRIVATE_FOLDER = 0o700
 const PRIVATE_FILE = 0o600
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants> // Windows has neither
@@ -31,6 +33,7 @@ export class NumberedFiles {
   /** The path of the next file. */
   async next(): Promise<string> {
     const last = this.#last ?? (await this.#begin())
+    if (last >= MAX_NUMBER) throw errorOf('ERR_LIMIT', `no number is left for a file: folder=${this.#folder}`, { limit: 'number', size: last + 1, max: MAX_NUMBER })
     this.#last = last + 1
     this.#mustSync = true
     return join(this.#folder, `${this.#name}-${String(this.#last).padStart(DIGITS, '0')}-${this.#mark}${this.#extension}`)
@@ -45,8 +48,7 @@ export class NumberedFiles {
 
   /** Makes the folder; returns the highest number in it. */
   async #begin(): Promise<number> {
-    const first = await tried('making a folder', mkdir(this.#folder, { recursive: true, mode: PRIVATE_FOLDER }))
-    if (first !== undefined) await syncAbove(this.#folder, first)
+    await makeFolders(this.#folder)
     const numbers = (await tried('reading a folder', readdir(this.#folder))).map((file) => this.#numberOf(file))
     return numbers.reduce((most, number) => Math.max(most, number), 0)
   }
@@ -100,11 +102,37 @@ function ioError(what: string, error: unknown): Error {
   return errorOf('ERR_IO', `${what} failed: syscall=${syscall} code=${code}`, known, error)
 }
 
-/** Makes the names of new folders durable, from `folder` up to the first one made: a folder's name is stored in the folder above it. */
-async function syncAbove(folder: string, first: string): Promise<void> {
+/**
+ * Makes the folder and those above it that are missing, each with a durable name before anything is made in it. One that is there may have been made by a process that
+ * died before it flushed the name, so the lowest that is there is flushed too.
+ */
+async function makeFolders(folder: string): Promise<void> {
   const above = dirname(folder)
-  await syncFolder(above)
-  if (folder.length > first.length) await syncAbove(above, first)
+  if (above === folder) return // a root
+  if (!(await isThere(folder))) {
+    await makeFolders(above)
+    await tried('making a folder', mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER })) // recursive: another process may have made it by now
+  }
+  await syncName(folder)
+}
+
+async function isThere(folder: string): Promise<boolean> {
+  try {
+    return (await stat(folder)).isDirectory()
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return false
+    throw ioError('looking at a folder', error)
+  }
+}
+
+/** Flushes the folder's name. Where the folder around it may not be read, or has no flush, the folder itself has to do. */
+async function syncName(folder: string): Promise<void> {
+  try {
+    await syncFolder(dirname(folder))
+  } catch (error) {
+    if (!['EACCES', 'EPERM', 'EINVAL', 'EROFS'].includes(((error as Error).cause as NodeJS.ErrnoException | undefined)?.code ?? '')) throw error
+    await syncFolder(folder)
+  }
 }
 
 async function syncFolder(folder: string): Promise<void> {

@@ -3,7 +3,7 @@
 import { rename, unlink } from 'node:fs/promises'
 import { errorOf, invalidArgument } from '../errors.ts'
 import { isWellFormed } from '../internal/bytes.ts'
-import { throwIfAborted } from '../internal/platform.ts'
+import { isDate, throwIfAborted } from '../internal/platform.ts'
 import { checkedPath, checkFunction, checkOptions } from '../internal/validate.ts'
 import type { EpochRange } from './coordinator-types.ts'
 import { checkedName } from './file-name.ts'
@@ -28,10 +28,11 @@ const STORED: Readonly<Record<ParquetType, (value: unknown) => unknown>> = {
   },
   DOUBLE: (value) => (typeof value === 'number' ? value : undefined),
   STRING: (value) => (typeof value === 'string' && isWellFormed(value) ? value : undefined),
-  TIMESTAMP: (value) => (Object.prototype.toString.call(value) === '[object Date]' && Number.isFinite(Number(value)) ? value : undefined),
+  TIMESTAMP: (value) => (isDate(value) && Number.isFinite(value.getTime()) ? value : undefined),
   JSON: (value) => {
     try {
-      return JSON.parse(JSON.stringify(value)) as unknown // a copy without getters and bigints: the writer would make numbers of those
+      // A copy without getters and bigints, of which the writer would make numbers, and without prototypes, so that it keeps a key `__proto__`. NaN would be null.
+      return (JSON.parse(JSON.stringify(value), withoutPrototype) as unknown) ?? undefined
     } catch {
       return undefined
     }
@@ -121,12 +122,13 @@ class Parquet<Item> implements ItemsFlusher<Item, ParquetSnapshot> {
   }
 
   async #flush(frozen: Iterable<Item>, epochs: EpochRange, signal: AbortSignal): Promise<ParquetSnapshot> {
+    const writer = await loadedWriter()
+    throwIfAborted(signal)
+    // From the look at the values to the bytes without a turn, in which somebody could change them.
     const columnData = this.#transposed(frozen, epochs)
     const rows = columnData[0]?.data.length ?? 0
     if (rows === 0) return this.#snapshot
-    const writer = await loadedWriter()
-    throwIfAborted(signal)
-    const path = await this.#store(new Uint8Array(writer.parquetWriteBuffer({ columnData })))
+    const path = await this.#store(bytesOf(writer, columnData))
     return (this.#snapshot = { path, files: this.#snapshot.files + 1, rows: this.#snapshot.rows + rows })
   }
 
@@ -134,19 +136,28 @@ class Parquet<Item> implements ItemsFlusher<Item, ParquetSnapshot> {
     const columns = this.#columns.map(([name, type]) => ({ name, type, data: [] as unknown[] }))
     let n = 0
     for (const item of items) {
-      const row = this.#row(item)
-      for (const { name, type, data } of columns) {
-        const value = row[name] ?? null
+      const what = `item ${n++} of the delta from epoch ${start}`
+      const values = this.#valuesOf(item, what)
+      for (const [at, { name, type, data }] of columns.entries()) {
+        const value = values[at] ?? null
         const stored = value === null ? null : STORED[type](value)
-        if (stored === undefined)
-          throw errorOf('ERR_CODEC', `a value does not fit its column: item ${n} of the delta from epoch ${start} column=${JSON.stringify(name)} type=${type}`, {
-            codec: 'parquet',
-          })
+        if (stored === undefined) throw unfit(`a value does not fit its column: ${what} column=${JSON.stringify(name)} type=${type}`)
         data.push(stored)
       }
-      n++
     }
     return columns
+  }
+
+  /** What an item has for each column. Runs the user's code. */
+  #valuesOf(item: Item, what: string): unknown[] {
+    let row: unknown
+    try {
+      row = this.#row(item)
+      if (typeof row === 'object' && row !== null) return this.#columns.map(([name]) => (row as Readonly<Record<string, unknown>>)[name])
+    } catch (cause) {
+      throw unfit(`${what} has no row`, cause)
+    }
+    throw unfit(`${what} has no row: an object is needed`)
   }
 
   async #store(bytes: Uint8Array): Promise<string> {
@@ -167,6 +178,22 @@ class Parquet<Item> implements ItemsFlusher<Item, ParquetSnapshot> {
     }
     return path
   }
+}
+
+function withoutPrototype(_: string, value: unknown): unknown {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (Object.setPrototypeOf(value, null) as unknown) : value
+}
+
+function bytesOf(writer: Writer, columnData: readonly Column[]): Uint8Array {
+  try {
+    return new Uint8Array(writer.parquetWriteBuffer({ columnData }))
+  } catch (cause) {
+    throw unfit('the delta cannot be encoded', cause)
+  }
+}
+
+function unfit(message: string, cause?: unknown): Error {
+  return errorOf('ERR_CODEC', message, { codec: 'parquet' }, cause)
 }
 
 async function loadedWriter(): Promise<Writer> {

@@ -1,4 +1,5 @@
 // Estimates the memory of a value, to bound what waits. Looks at a bounded number of parts, however large the value is.
+import { isAnyArrayBuffer, isMap, isSet } from '../internal/platform.ts'
 
 /** How many elements or fields of each part are measured; the others count as much as these. */
 const SAMPLE = 32
@@ -18,8 +19,11 @@ class Estimate {
     if (typeof value === 'string') return FLAT_BYTES + 2 * value.length
     if (typeof value !== 'object' || value === null) return FLAT_BYTES
     if (ArrayBuffer.isView(value)) return FLAT_BYTES + value.byteLength
+    if (isAnyArrayBuffer(value)) return FLAT_BYTES + value.byteLength
     if (++this.#parts > MAX_PARTS || depth >= MAX_DEPTH) return FLAT_BYTES
-    return FLAT_BYTES + (Array.isArray(value) ? this.#elements(value, depth) : this.#fields(value as Record<string, unknown>, depth))
+    if (Array.isArray(value)) return FLAT_BYTES + this.#elements(value, depth)
+    if (isMap(value) || isSet(value)) return FLAT_BYTES + this.#entries(value, depth)
+    return FLAT_BYTES + this.#fields(value as Record<string, unknown>, depth)
   }
 
   #elements(values: readonly unknown[], depth: number): number {
@@ -27,6 +31,17 @@ class Estimate {
     const count = Math.min(values.length, SAMPLE)
     for (let n = 0; n < count; n++) bytes += this.of(values[n], depth + 1)
     return count === 0 ? 0 : (bytes * values.length) / count
+  }
+
+  /** Of a set each element counts twice, as its iterator gives it as key and value. */
+  #entries(values: ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>, depth: number): number {
+    let bytes = 0
+    let count = 0
+    for (const [key, value] of values.entries()) {
+      if (++count > SAMPLE) break
+      bytes += this.of(key, depth + 1) + this.of(value, depth + 1)
+    }
+    return count === 0 ? 0 : (bytes * values.size) / Math.min(count, SAMPLE)
   }
 
   #fields(value: Readonly<Record<string, unknown>>, depth: number): number {

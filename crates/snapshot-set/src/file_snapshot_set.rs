@@ -112,8 +112,11 @@ impl FileSnapshotSet {
         let lock = owned.lock()?;
         owned.check_kind()?;
         // Before anything is made: the manifest may be a foreign one.
-        Manifest::read(&*folder.vfs, &folder.path)?;
+        let is_new = Manifest::read(&*folder.vfs, &folder.path)?.is_none();
         let lock = owned.announce(lock, &*ground.clock)?;
+        if is_new {
+            owned.sync_name()?;
+        }
         let state = RwLock::new(recover(&folder)?);
         let set = Self { folder, writer: Mutex::new(Some(lock)), state, closing: AtomicBool::new(false) };
         if options.check == ShardCheck::Contents {

@@ -10,7 +10,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use ledgerstone_format::{ByteReader, checksum::crc32c};
-use ledgerstone_vfs::{Aside, Vfs, read_small_file};
+use ledgerstone_vfs::{Aside, SET_MANIFEST, Vfs, read_small_file};
 
 use crate::{
     Error, Result,
@@ -18,8 +18,8 @@ use crate::{
 };
 
 /// The file's name.
-pub(crate) const MANIFEST_NAME: &str = "MANIFEST";
-const MAGIC: &[u8; 8] = b"LGST-SSM";
+pub(crate) const MANIFEST_NAME: &str = SET_MANIFEST.0;
+const MAGIC: &[u8; 8] = SET_MANIFEST.1;
 const FORMAT: u16 = 1;
 /// A set whose manifest would be larger takes no more snapshots.
 pub(crate) const MANIFEST_BYTES: usize = 16 << 20;

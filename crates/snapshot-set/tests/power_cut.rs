@@ -258,3 +258,23 @@ fn pruning_works_on_a_full_device() {
     // The number that was tried is not used again.
     assert!(set.create_or_get(Pending, 1, false).unwrap().ordinal > 4);
 }
+
+/// Bug: a set lost what it had published with the power. Mechanism: the process that made its folder was killed before it flushed the folder's name, and the next opening flushed
+/// only the names in it. Fix: an opening that finds no manifest flushes the folder's own name first, and a folder is not made below one whose name may not be durable.
+#[test]
+fn the_name_of_a_folder_that_nobody_flushed_is_flushed_before_anything_is_promised() {
+    for nth in 1..=2 {
+        let disk = SimDisk::new(9);
+        disk.fail_nth(SimOp::SyncDir, nth, Fault::NoHandles);
+        open(&disk).unwrap_err();
+        let disk = disk.crash();
+        let set = open(&disk).unwrap();
+        let mut model = Model::default();
+        let made = full(&disk, &set, 2).ordinal;
+        model.add_full(made, 2).unwrap();
+        drop(set);
+        for seed in 0..20 {
+            reopened(&disk.power_cut_seeded(seed), &[&model]).unwrap_or_else(|error| panic!("{nth} {seed}: {error}"));
+        }
+    }
+}

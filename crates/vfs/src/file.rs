@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::{FileError, FileSystem, Result};
+use crate::{FileError, FileSystem, Result, folders::parent_of};
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +54,10 @@ pub trait Vfs: Send + Sync + fmt::Debug {
     fn remove_file(&self, path: &Path) -> Result<()>;
     /// Flushes a folder: the names created, renamed and removed in it.
     fn sync_dir(&self, path: &Path) -> Result<()>;
+    /// Flushes the name of a folder that is there, as an attempt to make it may have died before it did so.
+    fn sync_name(&self, folder: &Path) -> Result<()> {
+        parent_of(folder).map_or(Ok(()), |parent| self.sync_dir(parent))
+    }
     /// Whether something has this name, of whatever type.
     fn exists(&self, path: &Path) -> Result<bool>;
     /// Takes the exclusive lock of the file at `path`, which is made if it is missing. `None`: another owner holds it.

@@ -8,6 +8,7 @@ mod error;
 mod error_macros;
 mod file;
 mod file_system;
+mod folders;
 pub mod handle_budget;
 mod os;
 mod owned_folder;
@@ -24,6 +25,6 @@ pub use file_system::FileSystem;
 pub use os::OsVfs;
 pub use owned_folder::{
     FolderError, FolderLock, LOCK_NAME, LastMark, NotForgotten, OWNER_NAME, Occupied, OwnedFolder, Owner, Remains,
-    SnapshotSetOwner, Taken, Unfinished, kind_of, random_id,
+    SET_MANIFEST, SnapshotSetOwner, Taken, Unfinished, kind_of, random_id,
 };
 pub use verification::{NotBegun, Plan, Verification, Verifications};

@@ -11,7 +11,8 @@ use napi_derive::napi;
 const THREAD_HOME: &str = "(() => {
   const key = Symbol.for('ledgerstone.thread')
   if (globalThis[key] === undefined) {
-    const { setImmediate } = globalThis
+    // Not the global's: a test may fake that before the first store is opened.
+    const { setImmediate } = globalThis.process?.getBuiltinModule?.('node:timers') ?? globalThis
     const home = {
       joined: undefined,
       wakes: new Set(),

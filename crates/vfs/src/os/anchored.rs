@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{OsFile, file_system, identity::Identity, lock_file, lock_folder, make_folders, place::Place};
+use super::{OsFile, OsVfs, file_system, identity::Identity, lock_file, lock_folder, place::Place, sync_name};
 use crate::{FileError, FileLock, FileSystem, OpenHow, Result, Vfs, VfsFile};
 
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Vfs for AnchoredVfs {
 
     fn create_dir_all(&self, path: &Path) -> Result<()> {
         match path.strip_prefix(&self.path) {
-            Err(_) => make_folders(path),
+            Err(_) => OsVfs.create_dir_all(path),
             Ok(names) => {
                 let mut made = self.path.clone();
                 for name in names {
@@ -96,6 +96,11 @@ impl Vfs for AnchoredVfs {
 
     fn sync_dir(&self, path: &Path) -> Result<()> {
         self.told(self.place(path).and_then(|place| place.sync_dir()))
+    }
+
+    /// Of the folder itself, or of one around it.
+    fn sync_name(&self, folder: &Path) -> Result<()> {
+        sync_name(folder)
     }
 
     fn exists(&self, path: &Path) -> Result<bool> {

@@ -22,7 +22,10 @@ use std::{
     sync::Arc,
 };
 
-use crate::{FileError, FileLock, FileSystem, OpenHow, Result, Vfs, VfsFile};
+use crate::{
+    FileError, FileLock, FileSystem, OpenHow, Result, Vfs, VfsFile,
+    folders::{Folders, make_folders, parent_of},
+};
 use handles::Share;
 use identity::Identity;
 use page_cache::DirectHandle;
@@ -101,16 +104,35 @@ fn lock_folder(folder: File, path: &Path) -> Result<Option<Box<dyn FileLock>>> {
     }
 }
 
-fn make_folders(path: &Path) -> Result<()> {
-    if path.is_dir() {
-        return Ok(());
+impl Folders for OsVfs {
+    fn is_folder(&self, path: &Path) -> Result<bool> {
+        match path.metadata() {
+            Ok(metadata) => Ok(metadata.is_dir()),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+            Err(error) => Err(failed("stat", path)(error)),
+        }
     }
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if parent != path {
-        make_folders(parent)?;
+
+    fn make(&mut self, path: &Path) -> Result<()> {
+        Place::anywhere(path).make_dir().map(drop)
     }
-    Place::anywhere(path).make_dir()?;
-    Place::anywhere(parent).sync_dir()
+
+    fn sync_name(&mut self, path: &Path) -> Result<()> {
+        sync_name(path)
+    }
+}
+
+/// By the folder around it, or, where that may not be read (homes below a folder of 0711) or has no flush (squashfs), with all of the file system that the folder is on.
+fn sync_name(folder: &Path) -> Result<()> {
+    let Some(parent) = parent_of(folder) else { return Ok(()) };
+    match Place::anywhere(parent).sync_dir() {
+        Err(error) if is_unflushable(error.source.kind()) => Place::anywhere(folder).sync_file_system(),
+        done => done,
+    }
+}
+
+const fn is_unflushable(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput | io::ErrorKind::ReadOnlyFilesystem)
 }
 
 fn failed<'a>(syscall: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> FileError + 'a {
@@ -128,7 +150,7 @@ impl Vfs for OsVfs {
     }
 
     fn create_dir_all(&self, path: &Path) -> Result<()> {
-        make_folders(path)
+        make_folders(&mut Self, path)
     }
 
     fn create_dir(&self, path: &Path) -> Result<()> {
@@ -149,6 +171,10 @@ impl Vfs for OsVfs {
 
     fn sync_dir(&self, path: &Path) -> Result<()> {
         Place::anywhere(path).sync_dir()
+    }
+
+    fn sync_name(&self, folder: &Path) -> Result<()> {
+        sync_name(folder)
     }
 
     fn exists(&self, path: &Path) -> Result<bool> {

@@ -174,6 +174,16 @@ impl<'a> Place<'a> {
         self.folder()?.sync_all().map_err(|error| FileError::new("fsync", self.path, error))
     }
 
+    /// Flushes the file system that the folder is on, with the folder's own name. Where there is no such call (not Linux) the folder itself has to do.
+    pub(super) fn sync_file_system(&self) -> Result<()> {
+        let folder = self.folder()?;
+        #[cfg(target_os = "linux")]
+        let synced = rustix::fs::syncfs(&folder).map_err(std::io::Error::from);
+        #[cfg(not(target_os = "linux"))]
+        let synced = folder.sync_all();
+        synced.map_err(|error| FileError::new("fsync", self.path, error))
+    }
+
     pub(super) fn exists(&self) -> Result<bool> {
         match rustix::fs::statat(self.at(), self.name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(_) => Ok(true),

@@ -84,6 +84,11 @@ impl<'a> Place<'a> {
         Ok(())
     }
 
+    #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "the same shape on every platform")]
+    pub(super) fn sync_file_system(&self) -> Result<()> {
+        Ok(())
+    }
+
     pub(super) fn exists(&self) -> Result<bool> {
         match self.path.symlink_metadata() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

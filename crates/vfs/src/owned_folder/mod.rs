@@ -27,7 +27,7 @@ pub use error::FolderError;
 pub use kind::kind_of;
 pub use lock::{FolderLock, LOCK_NAME, OWNER_NAME, Taken};
 pub use owner::{Occupied, Owner, SnapshotSetOwner};
-pub use remains::{Remains, Unfinished};
+pub use remains::{Remains, SET_MANIFEST, Unfinished};
 
 /// A folder as its owner sees it. One whose owner is a [`FolderKind`] has an identity and may have the mark of a clean close.
 #[derive(Clone, Copy, Debug)]
@@ -96,10 +96,7 @@ impl<O: Owner> OwnedFolder<'_, O> {
     /// # Errors
     /// [`crate::FileError`].
     pub fn sync_name(&self) -> Result<()> {
-        match self.path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            Some(parent) => self.vfs.sync_dir(parent),
-            None => Ok(()),
-        }
+        self.vfs.sync_name(self.path)
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use ledgerstone_format::{FolderKind, Identity};
 
 use super::{FolderError, OwnedFolder, identity::NOT_MADE_HERE};
-use crate::{FileError, Result};
+use crate::{FileError, Result, read_small_file};
 
 /// What a file is in a folder without an identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,9 @@ pub struct Unfinished {
     pub prepared: PathBuf,
 }
 
+/// The manifest of a snapshot set: its name, and how it begins.
+pub const SET_MANIFEST: (&str, &[u8; 8]) = ("MANIFEST", b"LGST-SSM");
+
 impl OwnedFolder<'_> {
     /// Judges all that `look` finds in a folder without an identity; `look` is given the identity that was prepared there.
     /// `None`: nothing of ours is there.
@@ -41,6 +44,7 @@ impl OwnedFolder<'_> {
         &self,
         look: impl FnOnce(Option<&Identity>) -> Result<Vec<(Remains, PathBuf)>, E>,
     ) -> Result<Option<Unfinished>, E> {
+        self.check_not_a_snapshot_set()?;
         let prepared = self.prepared()?;
         let found = look(prepared.as_ref().map(|(identity, _)| identity))?;
         if found.iter().any(|(remains, _)| *remains == Remains::Data) {
@@ -60,5 +64,20 @@ impl OwnedFolder<'_> {
         // Without files it is unknown whether the identity was made durable: it is prepared anew.
         let has_files = found.iter().any(|(remains, _)| *remains == Remains::HalfMade);
         Ok(prepared.filter(|_| has_files).map(|(identity, prepared)| Unfinished { identity, prepared }))
+    }
+
+    /// A set would not open again beside an identity.
+    fn check_not_a_snapshot_set(&self) -> Result<()> {
+        let (name, magic) = SET_MANIFEST;
+        match read_small_file(self.vfs, &self.path.join(name), magic.len()) {
+            Ok(Some(head)) if head == magic => {}
+            Err(error) if error.as_foreign().is_none() => return Err(error),
+            _ => return Ok(()),
+        }
+        let expected = match self.kind {
+            FolderKind::Store => "a folder for a store alone (the set: `FileSnapshotSet.open(folder)`)",
+            FolderKind::Log => "a folder for an event log alone (the set: `FileSnapshotSet.open(folder)`)",
+        };
+        Err(FileError::foreign(self.path, "a snapshot set", expected))
     }
 }

@@ -16,7 +16,10 @@ use super::{
     trace::Call,
     tree::{Folder, Node, NodeId},
 };
-use crate::{FileError, FileLock, FileSystem, OpenHow, Result, Vfs, VfsFile};
+use crate::{
+    FileError, FileLock, FileSystem, OpenHow, Result, Vfs, VfsFile,
+    folders::{Folders, make_folders, parent_of},
+};
 
 struct SimFile {
     disk: SimDisk,
@@ -115,6 +118,27 @@ fn sync_dir(state: &mut State, path: &Path) -> Result<()> {
     Ok(())
 }
 
+impl Folders for State {
+    fn is_folder(&self, path: &Path) -> Result<bool> {
+        Ok(self.tree.resolve(path).is_some_and(|node| self.tree.folder(node).is_some()))
+    }
+
+    fn make(&mut self, path: &Path) -> Result<()> {
+        self.whole(&Call::on(SimOp::Create, "mkdir", path), |state| {
+            let (folder, name) = state.tree.locate(path)?;
+            if state.tree.resolve(path).is_some() {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            state.tree.create(folder, name, Node::Folder(Folder::default()));
+            Ok(())
+        })
+    }
+
+    fn sync_name(&mut self, path: &Path) -> Result<()> {
+        parent_of(path).map_or(Ok(()), |parent| sync_dir(self, parent))
+    }
+}
+
 impl Vfs for SimDisk {
     fn open(&self, path: &Path, how: OpenHow) -> Result<Arc<dyn VfsFile>> {
         let mut state = self.state.lock();
@@ -142,22 +166,7 @@ impl Vfs for SimDisk {
     fn create_dir_all(&self, path: &Path) -> Result<()> {
         let mut state = self.state.lock();
         state.check_power(&Call::on(SimOp::Create, "mkdir", path))?;
-        let levels: Vec<&Path> = path.ancestors().collect();
-        for level in levels.into_iter().rev() {
-            if state.tree.resolve(level).is_some_and(|node| state.tree.folder(node).is_some()) {
-                continue;
-            }
-            state.whole(&Call::on(SimOp::Create, "mkdir", level), |state| {
-                let (folder, name) = state.tree.locate(level)?;
-                if state.tree.resolve(level).is_some() {
-                    return Err(io::ErrorKind::AlreadyExists.into());
-                }
-                state.tree.create(folder, name, Node::Folder(Folder::default()));
-                Ok(())
-            })?;
-            sync_dir(&mut state, level.parent().unwrap_or(Path::new("/")))?;
-        }
-        Ok(())
+        make_folders(&mut *state, path)
     }
 
     fn create_dir(&self, path: &Path) -> Result<()> {

@@ -100,6 +100,10 @@ impl Vfs for SlowVfs {
         self.pace.flush(|| self.inner.sync_dir(path))
     }
 
+    fn sync_name(&self, folder: &Path) -> Result<()> {
+        self.pace.flush(|| self.inner.sync_name(folder))
+    }
+
     fn exists(&self, path: &Path) -> Result<bool> {
         self.inner.exists(path)
     }
