@@ -168,6 +168,11 @@ pub(crate) fn ground() -> Ground {
 /// Opens the store in the folder `path`, or joins the one that this process has open there. Blocks, also while another thread opens or
 /// closes the same store; `ERR_BUSY` when that takes a minute.
 pub fn open(path: &Path, options: &OpenOptions) -> Result<StoreHandle> {
+    open_on(ground, path, options)
+}
+
+/// The ground is asked for once the place is reserved.
+fn open_on(ground: impl FnOnce() -> Ground, path: &Path, options: &OpenOptions) -> Result<StoreHandle> {
     static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
     let settings = options.settings()?;
     if options.create && !path.exists() {
@@ -289,10 +294,16 @@ pub fn hand_over_all() {
 
 #[cfg(test)]
 mod tests {
-    use std::{path::PathBuf, time::Duration};
+    use std::{
+        path::{Path, PathBuf},
+        sync::Arc,
+        time::Duration,
+    };
 
-    use super::{Change, Found, Place, find, open};
-    use crate::OpenOptions;
+    use ledgerstone_vfs::Vfs;
+
+    use super::{Change, Found, Place, check_place, find, ground, open, open_on};
+    use crate::{OpenOptions, options::Settings, recovery::Ground};
 
     fn folder(name: &str) -> PathBuf {
         let path = std::env::temp_dir().join(format!("ledgerstone-registry-{}-{name}", std::process::id()));
@@ -327,35 +338,73 @@ mod tests {
         }
     }
 
+    /// Puts another folder in the place of `path`.
+    fn exchange(path: &Path, other: &Path) {
+        let aside = path.with_extension("aside");
+        std::fs::rename(path, &aside).unwrap();
+        std::fs::rename(other, path).unwrap();
+        std::fs::rename(&aside, other).unwrap();
+    }
+
     /// Bug: a folder that was exchanged while an opening waited for another one was registered as the one before: whoever opened that where
     /// it was by then got this one. Mechanism: the place was looked up once, before the wait. Fix: it is looked at again behind the opening.
     #[test]
     #[cfg(unix)]
     #[allow(clippy::disallowed_methods, reason = "somebody else moves the folder")]
-    fn a_folder_that_is_exchanged_while_an_opening_waits_is_not_taken_for_the_one_before() {
-        let (path, moved) = (folder("exchanged"), folder("exchanged").with_extension("moved"));
+    fn a_folder_that_is_exchanged_during_an_opening_is_not_taken_for_the_one_before() {
         let options = OpenOptions { create: true, event_codec: "json".into(), ..OpenOptions::default() };
-        let first = change(&Place::of(&path).unwrap());
-        let outcome = std::thread::scope(|scope| {
-            let opening = scope.spawn(|| open(&path, &options));
-            // It waits, or comes later and finds the other folder: both must end well.
-            std::thread::sleep(Duration::from_millis(50));
-            std::fs::rename(&path, &moved).unwrap();
-            std::fs::create_dir(&path).unwrap();
-            drop(first);
-            opening.join().unwrap()
-        });
-        match outcome {
-            Ok(store) => assert_eq!(store.place, Place::of(&path).unwrap()),
-            Err(error) => assert_eq!(error.code(), "ERR_IO"),
+        // Before the folder is looked at, behind that, and both: there and back again.
+        for (before, behind) in [(true, false), (false, true), (true, true)] {
+            let (path, other) = (folder("exchanged"), folder("other-one"));
+            let exchanged_behind = {
+                let (path, other) = (path.clone(), other.clone());
+                move || {
+                    if before {
+                        exchange(&path, &other);
+                    }
+                    let Ground { open_checkpoint, .. } = ground();
+                    let open_checkpoint = Arc::new(move |vfs: &Arc<dyn Vfs>, dir: &Path, settings: &Settings| {
+                        let opened = open_checkpoint(vfs, dir, settings);
+                        if behind {
+                            exchange(&path, &other);
+                        }
+                        opened
+                    });
+                    Ground { open_checkpoint, ..ground() }
+                }
+            };
+            let outcome = open_on(exchanged_behind, &path, &options);
+            let error = outcome.err().unwrap_or_else(|| panic!("{before} {behind}: a store that is not there"));
+            assert_eq!(error.code(), "ERR_IO");
+            // Nothing holds either of them.
+            let stores = [&path, &other].map(|path| open(path, &options).unwrap());
+            assert_ne!(stores[0].key(), stores[1].key());
+            for (store, path) in stores.iter().zip([&path, &other]) {
+                assert_eq!(store.path(), path.canonicalize().unwrap());
+                assert_eq!(store.place, Place::of(path).unwrap());
+                store.close().unwrap();
+            }
+            for path in [path, other] {
+                std::fs::remove_dir_all(path).unwrap();
+            }
         }
-        let stores = [&path, &moved].map(|path| open(path, &options).unwrap());
-        assert_ne!(stores[0].key(), stores[1].key());
-        for (store, path) in stores.iter().zip([&path, &moved]) {
-            assert_eq!(store.path(), path.canonicalize().unwrap());
-            store.close().unwrap();
-        }
-        for path in [path, moved] {
+    }
+
+    /// There and back again, so late that nothing in the opening itself looks any more.
+    #[test]
+    #[cfg(unix)]
+    #[allow(clippy::disallowed_methods, reason = "somebody else moves the folder")]
+    fn a_store_that_was_opened_in_another_folder_is_not_at_the_place_that_is_back() {
+        let options = OpenOptions { create: true, event_codec: "json".into(), ..OpenOptions::default() };
+        let (path, other) = (folder("back"), folder("back-other"));
+        let place = Place::of(&path).unwrap();
+        exchange(&path, &other);
+        let store = ground().open(&path, &options).unwrap();
+        exchange(&path, &other);
+        assert_eq!(check_place(&path, &place, &store).unwrap_err().code(), "ERR_IO");
+        // It was ended.
+        open(&other, &options).unwrap().close().unwrap();
+        for path in [path, other] {
             std::fs::remove_dir_all(path).unwrap();
         }
     }
