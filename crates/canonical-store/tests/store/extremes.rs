@@ -3,7 +3,8 @@
 //! panic, take memory or read by what a file claims, or show what was not written.
 //!
 //! Bug: a length that was believed decided an allocation, and the process ended in it. Mechanism: a checksum was taken for a proof that
-//! a number makes sense. Fix: each is held against what its file can hold before anything is done by it.
+//! a number makes sense. Fix: each is held against what its file can hold before anything is done by it. Reserving what the length of a journal's frame says,
+//! or the raw length of a compressed one, or the entries of an index, before that makes this fail.
 
 use std::{
     collections::BTreeMap,
