@@ -47,7 +47,7 @@ for (const [name, codecOf] of Object.entries(CODECS)) {
   test(`${name}: what is encoded can be decoded, and is encoded to the same again`, (t) => {
     let read = 0
     fc.assert(fc.property(fc.oneof(THING, EVENT), THING, (given, output) => {
-      const codec = new PayloadCodec(codecOf(() => output), undefined)
+      const codec = new PayloadCodec(codecOf(() => output), 'value', undefined)
       let encoded: Uint8Array | string
       try {
         encoded = codec.encode(given)

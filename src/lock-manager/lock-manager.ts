@@ -1,7 +1,7 @@
 // The lock manager as its users hold it: it checks the arguments and passes on.
 import { invalidArgument } from '../errors.ts'
 import { isThenable } from '../internal/thenable.ts'
-import { checkFunction, checkOptions, checkPowerOfTwo, checkSignal } from '../internal/validate.ts'
+import { checkFunction, checkOptions, checkPowerOfTwo, signalOf } from '../internal/validate.ts'
 import { Environment } from '../native/environment.ts'
 import { LockClient } from './lock-client.ts'
 import type { LockGuard, LockManagerOptions, LockOptions, LockSet, LockStats } from './locks.ts'
@@ -89,9 +89,9 @@ export class LockManager {
     let signal: AbortSignal | undefined
     if (options !== undefined) {
       checkOptions(options, LOCK_OPTIONS, 'options')
-      signal = options.signal
-      checkSignal(signal, 'signal')
-      if (options.timeoutMs !== undefined) timeoutMs = checkedTimeout(options.timeoutMs)
+      signal = signalOf(options)
+      const { timeoutMs: asked } = options
+      if (asked !== undefined) timeoutMs = checkedTimeout(asked)
     }
     return this.#client.acquire(keys, timeoutMs, signal)
   }
