@@ -61,6 +61,11 @@ pub trait Vfs: Send + Sync + fmt::Debug {
     /// Takes the exclusive lock of the folder itself, where folders have one. `None`: somebody else holds it.
     fn try_lock_folder(&self, path: &Path) -> Result<Option<Box<dyn FileLock>>>;
 
+    /// The process that has the file or folder locked, where the system tells.
+    fn lock_holder(&self, _path: &Path) -> Option<u32> {
+        None
+    }
+
     /// The same files, with every path below `folder` leading into what is this folder now, wherever it is moved to and whatever
     /// is put in its place. `None`: paths are followed as they are.
     fn anchored(&self, _folder: &Path) -> Result<Option<Arc<dyn Vfs>>> {
