@@ -12,6 +12,20 @@ use crate::{
     error::{ErrorRecord, Failure},
 };
 
+/// An open log, and who asks for flushes of it.
+pub(crate) struct LogEntry {
+    pub(crate) log: Arc<OwnedLog>,
+    pub(crate) syncs: Arc<LogSyncs>,
+}
+
+impl LogEntry {
+    /// Does what was asked for, then closes the log. Blocks.
+    pub(crate) fn close(&self) -> ledgerstone_event_log::Result<()> {
+        self.syncs.finish();
+        self.log.close()
+    }
+}
+
 /// Hears how a flush has ended.
 type Told = Box<dyn FnOnce(Result<(), Failure>) + Send>;
 

@@ -6,7 +6,7 @@ use ledgerstone_event_log::OwnedLog;
 
 use crate::{
     environment::{
-        log_syncs::LogSyncs,
+        log_syncs::{LogEntry, LogSyncs},
         slab::Handle,
         state::{EnvState, too_many},
         verification::Verified,
@@ -14,19 +14,7 @@ use crate::{
     error::{ErrorRecord, Failure},
 };
 
-/// An open log, and who asks for flushes of it.
-pub(super) struct LogEntry {
-    log: Arc<OwnedLog>,
-    syncs: Arc<LogSyncs>,
-}
-
-impl LogEntry {
-    /// Does what was asked for, then closes the log. Blocks.
-    pub(super) fn close(&self) -> ledgerstone_event_log::Result<()> {
-        self.syncs.finish();
-        self.log.close()
-    }
-}
+const A_LOG: &str = "the event log";
 
 impl EnvState {
     /// Takes in an opened event log, until [`take_log`](Self::take_log).
@@ -36,23 +24,23 @@ impl EnvState {
     }
 
     pub(crate) fn log(&self, id: Handle) -> Result<Arc<OwnedLog>, Failure> {
-        self.logs.borrow().get(id).map(|entry| Arc::clone(&entry.log)).ok_or_else(no_log)
+        self.log_entry(id, |entry| Arc::clone(&entry.log))
     }
 
     /// Where flushes of an event log are asked for.
     pub(crate) fn log_syncs(&self, id: Handle) -> Result<Arc<LogSyncs>, Failure> {
-        self.logs.borrow().get(id).map(|entry| Arc::clone(&entry.syncs)).ok_or_else(no_log)
+        self.log_entry(id, |entry| Arc::clone(&entry.syncs))
+    }
+
+    fn log_entry<R>(&self, id: Handle, take: impl FnOnce(&LogEntry) -> R) -> Result<R, Failure> {
+        self.logs.borrow().get(id).map(take).ok_or_else(|| ErrorRecord::closed(A_LOG))
     }
 
     /// Ends all use of an event log. What is returned closes it, off this thread.
     pub(crate) fn take_log(&self, id: Handle) -> Result<impl FnOnce() -> Result<(), Failure> + Send + use<>, Failure> {
-        let entry = self.logs.borrow_mut().remove(id).ok_or_else(no_log)?;
+        let entry = self.logs.borrow_mut().remove(id).ok_or_else(|| ErrorRecord::closed(A_LOG))?;
         let verified = self.verifications.borrow_mut().remove_where(|running| running.of == Verified::Log(id));
         drop(verified);
         Ok(move || Ok(entry.close()?))
     }
-}
-
-fn no_log() -> Failure {
-    ErrorRecord::closed("the event log")
 }
