@@ -529,6 +529,9 @@ export declare function takeValue(): Buffer
 /** The same object for every copy of this package in the thread, whichever file of native code each has loaded. */
 export declare function threadHome(): any
 
+/** How many threads this room has started in the process: for tests that count instead of timing. */
+export declare function threadsStarted(): number
+
 /** Drops the events below an id and tells how many there were. */
 export declare function trimEvents(store: number, before: number): Promise<number>
 

@@ -126,8 +126,8 @@ export class LockedError extends LedgerstoneError {
   declare readonly code: 'ERR_LOCKED'
   /** The store's folder. */
   declare readonly path: string
-  /** The process that holds it. */
-  declare readonly pid: number
+  /** The process that holds it. Absent when nobody says: its hint beside the lock is gone, and the system knows no such process or does not tell. */
+  declare readonly pid?: number
 }
 name(LockedError, 'LockedError')
 

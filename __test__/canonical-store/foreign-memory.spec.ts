@@ -5,8 +5,10 @@ import { runInNewContext } from 'node:vm'
 import test from 'ava'
 import { binary } from '../../src/index.ts'
 import { EventLog } from '../../src/event-log/index.ts'
+import { writeBytes } from '../../src/internal/bytes.ts'
 import { openStore } from '../support/store.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
+import { ended, startWorker, told } from '../support/workers.ts'
 
 class Longer extends Uint8Array {
   override get length(): number {
@@ -88,6 +90,53 @@ test('detached memory is an argument mistake, empty bytes are none', async (t) =
   t.is(store.nextEventId, 1)
   await things.put(plain, new Uint8Array(0))
   t.is(things.get(plain)?.length, 0)
+})
+
+const growable = (bytes: number, maxByteLength: number): SharedArrayBuffer =>
+  new (SharedArrayBuffer as new (bytes: number, options: { maxByteLength: number }) => SharedArrayBuffer)(bytes, { maxByteLength })
+
+// Bug: bytes in memory that another thread made larger gave a raw `RangeError`. Mechanism: their length was asked for twice, for the room and for the copy.
+// Fix: as many are copied as there was room made for.
+test('of memory that another thread makes larger as many bytes are taken as there were', async (t) => {
+  const log = await EventLog.open(temporaryFolder(t))
+  const store = await openStore(t, { events: binary() })
+  const things = store.collection('things', { key: binary(), value: binary() })
+  const [slowly, next] = [growable(1, 256 * 1024), growable(1, 256 * 1024)]
+  const views = [slowly, next].map((memory) => new Uint8Array(memory))
+  const few = Array.from({ length: 2_000 }, () => Buffer.from('a'))
+  const worker = startWorker(new URL('growing.ts', import.meta.url), [slowly, next])
+  await told(worker)
+  let batches = 0
+  do {
+    for (const bytes of views) log.appendBatchWithIds(log.nextEventId, [bytes, ...few, bytes])
+    for (const bytes of views) {
+      store.apply((tx) => tx.put(things, Buffer.from('key'), bytes))
+      things.has(bytes)
+      things.getMany([bytes, Buffer.from('key')])
+      const guard = store.locks.tryAcquire({ write: [bytes] })
+      guard?.release()
+    }
+    batches += 2
+  } while (views.some((bytes) => bytes.length < 256 * 1024))
+  t.is(log.nextEventId - 1, batches * 2_002)
+  t.is(await ended(worker), 0)
+  await log.close()
+})
+
+test('and no more than that is told of', (t) => {
+  const memory = growable(50, 100)
+  const bytes = new Uint8Array(memory).fill(7)
+  const to = Buffer.alloc(60, 1)
+  ;(memory as SharedArrayBuffer & { grow(bytes: number): void }).grow(100)
+  for (const [counted, at] of [
+    [50, 10],
+    [50, 0],
+    [30, 0],
+  ] as const) {
+    to.fill(1)
+    t.is(writeBytes(to, bytes, at, counted), counted)
+    t.deepEqual(to.subarray(at, at + counted), Buffer.alloc(counted, 7).fill(0, 50))
+  }
 })
 
 test('what a value lies in can be transferred: reading goes on in new memory', async (t) => {

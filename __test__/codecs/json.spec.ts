@@ -1,6 +1,6 @@
 // The json codec by itself: what it says, what it refuses, and what a schema adds.
 import test from 'ava'
-import { checkCodec } from '../../src/codecs/check-codec.ts'
+import { nameOfCodec } from '../../src/codecs/check-codec.ts'
 import { json, ValidationError, type StandardSchemaV1 } from '../../src/index.ts'
 
 interface Line {
@@ -32,9 +32,9 @@ test('values come back as JSON says them', (t) => {
 })
 
 test('a function that makes a codec is told from a codec', (t) => {
-  t.throws(() => checkCodec(json, 'value'), { code: 'ERR_INVALID_ARGUMENT', message: /has to be called: argument=`value`/ })
-  t.throws(() => checkCodec({}, 'value'), { code: 'ERR_INVALID_ARGUMENT', message: /^a codec has encode and decode: argument=`value`/ })
-  t.notThrows(() => checkCodec(json(), 'value'))
+  t.throws(() => nameOfCodec(json, 'value'), { code: 'ERR_INVALID_ARGUMENT', message: /has to be called: argument=`value`/ })
+  t.throws(() => nameOfCodec({}, 'value'), { code: 'ERR_INVALID_ARGUMENT', message: /^a codec has encode and decode: argument=`value`/ })
+  t.notThrows(() => nameOfCodec(json(), 'value'))
 })
 
 test('what JSON cannot say is refused', (t) => {

@@ -66,6 +66,7 @@ for (const [name, codecOf] of Object.entries(CODECS)) {
       fc.property(fc.oneof(THING, EVENT), THING, (given, output) => {
         const codec = new PayloadCodec(
           codecOf(() => output),
+          'value',
           undefined,
         )
         let encoded: Uint8Array | string

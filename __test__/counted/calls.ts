@@ -6,7 +6,10 @@ import { Environment } from '../../src/native/environment.ts'
 
 export type Calls = Record<keyof HotCalls | 'wakes', number>
 
-const cold = binding() as ColdCalls & { counters(): Calls }
+const cold = binding() as ColdCalls & { counters(): Calls; threadsStarted(): number }
+
+/** How many threads the binding has started in this process for what may take long. */
+export const threadsStarted = (): number => cold.threadsStarted()
 
 /** How often each hot call was made while `work` ran; those that were not are left out. */
 export function callsOf(work: () => void): Partial<Calls> {

@@ -1,7 +1,7 @@
 // What a call on an event log costs in native calls.
 import test from 'ava'
 import { appendUpTo, openLog } from '../event-log/log-folder.ts'
-import { callsOf } from './calls.ts'
+import { callsOf, threadsStarted } from './calls.ts'
 
 const PAGE_BYTES = 64 * 1024
 const ENTRY_HEAD_BYTES = 16
@@ -62,6 +62,25 @@ test.serial('an iteration costs a call for each page, and one that is left early
     }),
     { logPage: 1, logEnds: 1 },
   )
+})
+
+// Bug: each `sync` of a log on its own started a thread. Mechanism: it was a piece of work that may take long, which has a thread while it lasts. Fix: a log has
+// one thread for its flushes, from the first until it is closed, and what is asked for meanwhile is one more flush.
+test.serial('the syncs of a log have one thread, awaited one after another or not', async (t) => {
+  const log = await openLog(t)
+  const before = threadsStarted()
+  for (let id = 1; id <= 1_000; id++) {
+    log.appendWithId(id, Buffer.alloc(10))
+    await log.sync()
+  }
+  t.is(threadsStarted() - before, 1)
+  log.appendWithId(1_001, Buffer.alloc(10))
+  const syncs = Array.from({ length: 1_000 }, () => log.sync())
+  const closing = log.close()
+  await Promise.all(syncs)
+  await closing
+  t.is(threadsStarted() - before, 2, 'closing has its own')
+  await t.throwsAsync(log.sync(), { code: 'ERR_CLOSED' })
 })
 
 test.serial('an iteration of events larger than a page asks twice for each', async (t) => {

@@ -1,5 +1,7 @@
 // The owner of a log, and how the log is given back: one owner at a time over threads and processes, and none that has ended. Elsewhere a terminated worker
 // kept its lock for the life of the process, or a forgotten handle did.
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import test from 'ava'
 import { EventLog } from '../../src/event-log/index.ts'
 import { errorOf, expectError } from '../errors/expect-error.ts'
@@ -39,6 +41,31 @@ test('another process is refused with the pid of the owner, until that is killed
   const log = await openLog(t, undefined, path)
   appendUpTo(log, 5)
   t.deepEqual(idsOf(log.iterRange(0)), [1, 2, 3, 4, 5])
+})
+
+// Bug: `LockedError.pid` was declared as always there, and was not when the hint beside the lock was missing. Mechanism: the hint was the only source. Fix: the
+// system is asked too, where it tells, and the type says that nobody may know.
+test('without the hint beside the lock the system says whose it is, or nobody does', async (t) => {
+  const path = logPath(t)
+  const child = new Child(SCENES, { args: ['holds', path] })
+  await child.reported('open')
+  const knows = process.platform === 'linux'
+  for (const harm of [(hint: string) => writeFileSync(hint, 'call me'), (hint: string) => rmSync(hint)]) {
+    harm(join(path, 'LOCK.owner'))
+    const error = await errorOf(() => EventLog.open(path))
+    expectError(t, error, { code: 'ERR_LOCKED', class: 'LockedError', fields: { path, ...(knows ? { pid: child.process.pid } : {}) } })
+    t.is('pid' in (error as object), knows)
+  }
+  child.kill('SIGKILL')
+  await child.ended
+
+  const log = await openLog(t)
+  rmSync(join(log.path, 'LOCK.owner'))
+  expectError(t, await errorOf(() => EventLog.open(log.path)), {
+    code: 'ERR_LOCKED',
+    class: 'LockedError',
+    fields: { path: log.path, ...(knows ? { pid: process.pid } : {}) },
+  })
 })
 
 test('another thread is refused too, and the end of a worker gives its log back', async (t) => {

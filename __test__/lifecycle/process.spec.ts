@@ -98,7 +98,7 @@ test.serial('the same in a worker thread', async (t) => {
   t.deepEqual(ended.reports.slice(-2), ['worker 0', `of the worker: ${COMMITS + 1} of ${COMMITS + 1}`])
 })
 
-// Bug: behind the end of the event loop every commit was a flush, for good. Mechanism: that the loop goes on was to be told by an immediate, which was the fake of a test's timers. Fix: it
+// Bug: behind the end of the event loop every commit was a flush, for good. Mechanism: an immediate was to say that the loop goes on, and it was the fake of a test's timers. Fix: it
 // is that of the module.
 for (const scene of ['the event loop goes on after its end', 'the event loop goes on after its end, with fake timers'])
   test.serial(`${scene}: no more flushes than before`, async (t) => {

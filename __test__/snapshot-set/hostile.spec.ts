@@ -179,7 +179,7 @@ ofUnix('a folder that is moved away while it is open changes nothing in the one 
   t.deepEqual(short((await openSet(t, moved)).snapshotsToRestore()), ['1 full'])
 })
 
-// Bug: a set was lost to whoever opened a store or an event log in its folder. Mechanism: what is in a folder without an identity was looked at for a store's files and a log's, not for a
+// Bug: a set was lost when a store or an event log was opened in its folder. Mechanism: what is in a folder without an identity was looked at for a store's files and a log's, not for a
 // set's; beside the new identity the set was refused. Fix: where a set has its manifest nothing else is made.
 test('no store and no event log is made in the folder of a set', async (t) => {
   const path = setPath(t)

@@ -3,7 +3,7 @@ import { invalidArgument } from '../errors.ts'
 import type { KeyRef } from '../lock-manager/locks.ts'
 import type { Collection, KeyRange, Range } from './api/collection.ts'
 import type { CommitInfo, WriteOptions } from './api/commit.ts'
-import { KeyBounds, RANGE_OPTIONS } from './key-bounds.ts'
+import { KeyBounds, ownRange, RANGE_OPTIONS } from './key-bounds.ts'
 import { EmbeddedKeyRef, EmbeddedKeySpan } from './key-ref.ts'
 import type { KeySpace } from './key-space.ts'
 import { EmbeddedRange } from './reading/range.ts'
@@ -76,7 +76,8 @@ export class EmbeddedCollection<K, V, In> implements Collection<K, V, In> {
   }
 
   keys(range?: KeyRange<K>): KeyRef {
-    return EmbeddedKeySpan.of(this.#space, KeyBounds.of(this.#space, range, RANGE_OPTIONS), range)
+    const own = ownRange(range)
+    return EmbeddedKeySpan.of(this.#space, KeyBounds.of(this.#space, own, RANGE_OPTIONS), own)
   }
 }
 

@@ -24,6 +24,13 @@ interface Edges {
   upperIsInclusive: boolean
 }
 
+/** What a range says, asked for once: there may be getters. @throws `ERR_INVALID_ARGUMENT` */
+export function ownRange<K>(range: KeyRange<K> | undefined): KeyRange<K> {
+  checkOptions(range, RANGE_OPTIONS, 'range')
+  const { gte, gt, lt, lte, prefix, reverse, limit } = range ?? {}
+  return Object.fromEntries(Object.entries({ gte, gt, lt, lte, prefix, reverse, limit }).filter(([, value]) => value !== undefined))
+}
+
 /** Bounds, order and limit of a range. */
 export class KeyBounds {
   readonly reverse: boolean

@@ -37,7 +37,7 @@ export class EmbeddedKeyRef<K = unknown, V = unknown> extends LockName {
     to.set(lockPrefix, offset)
     const at = offset + lockPrefix.length
     if (typeof this.key === 'string') return lockPrefix.length + writeUtf8(to, this.key, at)
-    return lockPrefix.length + writeBytes(to, this.key, at)
+    return lockPrefix.length + writeBytes(to, this.key, at, lengthOf(this.key))
   }
 }
 brand(EmbeddedKeyRef, 'EmbeddedKeyRef')
@@ -49,13 +49,13 @@ export class EmbeddedKeySpan<K = unknown, V = unknown> {
   /** As the user passed it. */
   readonly range: KeyRange<K>
 
-  constructor(space: KeySpace<K, V>, bounds: KeyBounds, range: KeyRange<K> | undefined) {
+  constructor(space: KeySpace<K, V>, bounds: KeyBounds, range: KeyRange<K>) {
     this.space = space
     this.bounds = bounds
-    this.range = Object.fromEntries(Object.entries({ ...range }).map(([name, value]) => [name, isBytes(value) ? owned(value) : value]))
+    this.range = Object.fromEntries(Object.entries(range).map(([name, value]) => [name, isBytes(value) ? owned(value) : value]))
   }
 
-  static of<K, V>(space: KeySpace<K, V>, bounds: KeyBounds, range: KeyRange<K> | undefined): KeyRef {
+  static of<K, V>(space: KeySpace<K, V>, bounds: KeyBounds, range: KeyRange<K>): KeyRef {
     return new EmbeddedKeySpan(space, bounds, range) as unknown as KeyRef
   }
 }

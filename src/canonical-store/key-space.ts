@@ -1,5 +1,6 @@
 // A collection without its public face: its store, native code's slot for it, and the conversion of its keys and values to bytes.
 import { BinaryCodec } from '../codecs/binary.ts'
+import { nameOfKeyCodec } from '../codecs/check-codec.ts'
 import type { KeyCodec, KeyPrefix } from '../codecs/codec.ts'
 import { codecFailed, type PayloadCodec } from '../codecs/payload-codec.ts'
 import { takeRefusal } from '../codecs/refusal.ts'
@@ -35,12 +36,13 @@ export class KeySpace<K, V> {
   readonly #isBinary: boolean
   #lockPrefix: Buffer | undefined
 
+  /** @throws `ERR_INVALID_ARGUMENT` for what is no codec of keys */
   constructor(owner: SpaceOwner, name: string, keys: KeyCodec<K>, values: PayloadCodec<V>) {
+    this.keyName = nameOfKeyCodec(keys, 'key')
     this.owner = owner
     this.name = name
     this.values = values
-    this.slot = owner.slot(name, keys.name, values.name)
-    this.keyName = keys.name
+    this.slot = owner.slot(name, this.keyName, values.name)
     this.keysAreText = keys instanceof TextCodec
     this.#keys = keys
     this.#isUtf8 = keys instanceof Utf8Codec
@@ -77,8 +79,10 @@ export class KeySpace<K, V> {
 
   /** The bytes that the keys with this prefix begin with. */
   prefix(prefix: KeyPrefix<K>): string | Uint8Array {
-    if (this.#keys.encodePrefix === undefined) throw invalidArgument('prefix', `keys of the codec ${this.keyName} have no prefixes`)
-    return this.#encode(() => (this.#keys.encodePrefix as (prefix: KeyPrefix<K>) => string | Uint8Array)(prefix))
+    const keys = this.#keys
+    const encodePrefix = Reflect.get(keys, 'encodePrefix')
+    if (encodePrefix === undefined) throw invalidArgument('prefix', `keys of the codec ${this.keyName} have no prefixes`)
+    return this.#encode(() => encodePrefix.call(keys, prefix))
   }
 
   /** A key from bytes that the collection's own codec made of it. */

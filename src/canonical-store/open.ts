@@ -1,8 +1,8 @@
 // Opening a store: the options are checked here, before anything happens; the engine knows what they mean.
 import { resolve } from 'node:path'
-import { checkCodec } from '../codecs/check-codec.ts'
-import type { Codec, Json } from '../codecs/codec.ts'
+import type { Json } from '../codecs/codec.ts'
 import { json } from '../codecs/json.ts'
+import { PayloadCodec } from '../codecs/payload-codec.ts'
 import { rankOf } from '../compare-durability.ts'
 import { invalidArgument } from '../errors.ts'
 import { AbortWatch } from '../internal/abort.ts'
@@ -63,9 +63,9 @@ export async function open<E = Json, In = E>(path: string | URL, options?: OpenO
   const folder = resolve(checkedPath(path, 'path'))
   checkOptions(options, OPTIONS, 'options')
   const { events = json(), durability = 'durable', signal } = (options ?? {}) as OpenOptions<unknown>
-  checkCodec(events, 'events')
+  const eventCodec = new PayloadCodec(events, 'events', undefined)
   const rank = rankOf(durability, 'durability')
-  const native = nativeOptions(options ?? {}, events)
+  const native = nativeOptions(options ?? {}, eventCodec.name)
   checkSignal(signal, 'signal')
   throwIfAborted(signal)
 
@@ -85,7 +85,7 @@ export async function open<E = Json, In = E>(path: string | URL, options?: OpenO
     path: folder,
     limits: opened.limits,
     readersWarnAfterMs: opened.readersWarnAfterMs,
-    events,
+    events: eventCodec,
     rank,
   })
   if (opened.isFirst && recoveries.hasSubscribers) {
@@ -94,7 +94,7 @@ export async function open<E = Json, In = E>(path: string | URL, options?: OpenO
   return new EmbeddedStore<E, In>(folder, handle)
 }
 
-function nativeOptions(options: Omit<OpenOptions<never>, 'events'>, events: Codec<unknown>): NativeOptions {
+function nativeOptions(options: Omit<OpenOptions<never>, 'events'>, eventCodec: string): NativeOptions {
   const { create, inlineFlush, mapSizeBytes, segmentBytes, eventCompression, stripes, allowNetworkFileSystem } = options
   const limits = checkedCopy(options.limits, LIMITS, 'limits')
   const flush = checkedCopy(options.flush, FLUSH, 'flush')
@@ -114,7 +114,7 @@ function nativeOptions(options: Omit<OpenOptions<never>, 'events'>, events: Code
   checkPowerOfTwo(stripes, 'stripes')
   return {
     create: create ?? true,
-    eventCodec: events.name,
+    eventCodec,
     ...present({
       keyBytes: limits.keyBytes,
       valueBytes: limits.valueBytes,

@@ -1,6 +1,5 @@
-// One open() of a store, without its public face: what the store object, its collections, snapshots and iterators share. When none of them is left, the handle
-// is closed in the background.
-import { checkCodec, checkKeyCodec } from '../codecs/check-codec.ts'
+// One open() of a store, without its public face: what the store object, its collections, snapshots and iterators hold on to together. When none of
+// them is left, the handle is closed in the background.
 import type { Codec, KeyCodec } from '../codecs/codec.ts'
 import { PayloadCodec } from '../codecs/payload-codec.ts'
 import { closed, errorOf, invalidArgument } from '../errors.ts'
@@ -25,8 +24,8 @@ export interface HandleOptions {
   readonly path: string
   readonly limits: OpenedStore['limits']
   readonly readersWarnAfterMs: number
-  readonly events: Codec<unknown>
-  /** The level that writes wait for by default: 0 applied, 1 written, 2 durable. */
+  readonly events: PayloadCodec
+  /** The level that writes wait for unless they say otherwise: 0 applied, 1 written, 2 durable. */
   readonly rank: 0 | 1 | 2
 }
 
@@ -61,7 +60,7 @@ export class StoreHandle implements RangeSource, SpaceOwner {
     this.limits = options.limits
     this.storeKey = shared.key
     this.rank = options.rank
-    this.events = new PayloadCodec(options.events, undefined)
+    this.events = options.events
     this.reader = new PointReader(environment, options.id)
     this.leases = new OpenReaders(options.path, options.readersWarnAfterMs)
     this.#lease = leaseOf(this, shared, this.leases)
@@ -119,12 +118,10 @@ export class StoreHandle implements RangeSource, SpaceOwner {
     return this.isPaused || this.shared.mustQueue
   }
 
-  /** A key space with checked codecs. */
+  /** A key space. @throws `ERR_INVALID_ARGUMENT` for what is no codec */
   space(name: string, keys: KeyCodec<unknown>, values: Codec<unknown>): KeySpace<unknown, unknown> {
     checkName(name)
-    checkKeyCodec(keys, 'key')
-    checkCodec(values, 'value')
-    return new KeySpace(this, name, keys, new PayloadCodec(values, name))
+    return new KeySpace(this, name, keys, new PayloadCodec(values, 'value', name))
   }
 
   /** Native code's number for a collection with these codecs. */

@@ -5,8 +5,8 @@ import type { Codec, KeyCodec } from './codec.ts'
 
 const MAX_NAME_BYTES = 255
 
-/** A codec of values or events. */
-export function checkCodec(codec: unknown, argument: string): asserts codec is Codec<unknown> {
+/** The name of a codec of values or events, which is asked for this once: it may be a getter, and what is checked is what is used. */
+export function nameOfCodec(codec: unknown, argument: string): string {
   const { name, encode, decode } = (codec ?? {}) as Partial<Codec<unknown>>
   if (typeof encode !== 'function' || typeof decode !== 'function') {
     throw invalidArgument(
@@ -17,10 +17,12 @@ export function checkCodec(codec: unknown, argument: string): asserts codec is C
   if (typeof name !== 'string' || name === '' || Buffer.byteLength(name, 'utf8') > MAX_NAME_BYTES || !isWellFormed(name)) {
     throw invalidArgument(argument, `a codec has a name of 1 to ${MAX_NAME_BYTES} bytes, without lone surrogates`)
   }
+  return name
 }
 
-/** A codec of keys. */
-export function checkKeyCodec(codec: unknown, argument: string): asserts codec is KeyCodec<unknown> {
-  checkCodec(codec, argument)
+/** The same of a codec of keys. */
+export function nameOfKeyCodec(codec: unknown, argument: string): string {
+  const name = nameOfCodec(codec, argument)
   if ((codec as Partial<KeyCodec<unknown>>).ordered !== true) throw invalidArgument(argument, 'a codec of keys preserves their order (`ordered: true`)')
+  return name
 }

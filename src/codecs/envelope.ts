@@ -4,7 +4,7 @@ import { errorOf, invalidArgument, type LedgerstoneError } from '../errors.ts'
 import { isBytes, owned } from '../internal/bytes.ts'
 import { isThenable, leaveUnheard } from '../internal/thenable.ts'
 import { checkFunction, checkInteger, checkOptions } from '../internal/validate.ts'
-import { checkCodec } from './check-codec.ts'
+import { nameOfCodec } from './check-codec.ts'
 import type { Codec } from './codec.ts'
 import type { Envelope, EnvelopeInput, EnvelopeOptions, EventMetadata, EventTypeOptions } from './envelope-types.ts'
 import { checkSchema, json, validate } from './json.ts'
@@ -65,8 +65,7 @@ export function envelope<Types extends object>(options: EnvelopeOptions<Types>):
   checkOptions(options, OPTIONS, 'options')
   const { types, codec = json() } = options as EnvelopeOptions<Record<string, unknown>>
   if (typeof types !== 'object' || types === null || Array.isArray(types)) throw invalidArgument('types', 'the types of the events are an object')
-  checkCodec(codec, 'codec')
-  const name = `envelope(${codec.name})`
+  const name = `envelope(${nameOfCodec(codec, 'codec')})`
   const envelopes = new Envelopes(name, new Map(Object.entries(types).map(([type, of]) => [type, eventType(type, of, `types.${type}`)])))
   const made =
     (codec as unknown) === json()
@@ -74,7 +73,7 @@ export function envelope<Types extends object>(options: EnvelopeOptions<Types>):
       : codec instanceof TextCodec
         ? new TextEnvelope(envelopes, codec as never)
         : new BytesEnvelope(envelopes, codec)
-  checkCodec(made, 'codec')
+  nameOfCodec(made, 'codec')
   return Object.freeze(made) as never
 }
 

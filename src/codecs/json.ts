@@ -85,9 +85,10 @@ export function validate(schema: StandardSchemaV1, value: unknown): unknown {
     leaveUnheard(result)
     throw new TypeError('the schema validates asynchronously')
   }
-  if (result.issues === undefined) return result.value
-  const [first] = result.issues
-  throw refusal(errorOf('ERR_VALIDATION', `the schema refused the value: issues=${result.issues.length} path=${pathOf(first)}`, { issues: result.issues }))
+  const { issues } = result
+  if (issues === undefined) return (result as { readonly value: unknown }).value
+  const [first] = issues
+  throw refusal(errorOf('ERR_VALIDATION', `the schema refused the value: issues=${issues.length} path=${pathOf(first)}`, { issues }))
 }
 
 /** The path of the first issue, as a programmer writes it: `lines[0].n`; `.` is the value itself. */

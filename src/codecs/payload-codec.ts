@@ -2,6 +2,7 @@
 import { CodecError, errorOf, invalidArgument, ValidationError, type LedgerstoneError } from '../errors.ts'
 import { isAscii, isBytes, isDetached, isWellFormed, lengthOf, readUtf8 } from '../internal/bytes.ts'
 import { leaveUnheard } from '../internal/thenable.ts'
+import { nameOfCodec } from './check-codec.ts'
 import type { Codec } from './codec.ts'
 import { takeRefusal } from './refusal.ts'
 import { BinaryCodec } from './binary.ts'
@@ -19,12 +20,12 @@ export class PayloadCodec<T = unknown> {
   readonly #text: TextCodec<unknown> | undefined
   readonly #collection: string | undefined
 
-  /** `collection` is absent for events. */
-  constructor(codec: Codec<T, unknown>, collection: string | undefined) {
+  /** @throws `ERR_INVALID_ARGUMENT` of the `argument` for what is no codec; `collection` is absent for events */
+  constructor(codec: Codec<T, unknown>, argument: string, collection: string | undefined) {
+    this.name = nameOfCodec(codec, argument)
     this.#codec = codec
     this.#text = codec instanceof TextCodec ? codec : undefined
     this.#collection = collection
-    this.name = codec.name
     this.isText = this.#text !== undefined
     this.isPassedOn = codec instanceof BinaryCodec || codec instanceof Utf8Codec
   }

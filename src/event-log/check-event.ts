@@ -7,10 +7,11 @@ export function checkId(id: unknown, argument: string): asserts id is number {
   if (!Number.isSafeInteger(id) || (id as number) < 0) throw invalidArgument(argument, 'the id of an event is an integer from 0 on')
 }
 
-/** Bytes within the limit. */
-export function checkEvent(event: unknown, maxEventBytes: number, argument: string): asserts event is Uint8Array {
+/** Bytes within the limit: how many. */
+export function checkedEventBytes(event: unknown, maxEventBytes: number, argument: string): number {
   if (!isBytes(event)) throw invalidArgument(argument, 'an event is a Uint8Array')
   const length = lengthOf(event)
   if (length > maxEventBytes) throw limitExceeded('the event', 'maxEventBytes', length, maxEventBytes)
   if (length === 0 && isDetached(event)) throw invalidArgument(argument, 'the memory of the bytes was given away')
+  return length
 }

@@ -4,7 +4,7 @@ import { copyOf, isShared } from '../internal/bytes.ts'
 import { MISSING, TOO_BIG } from '../native/binding.ts'
 import { verified } from '../native/verification.ts'
 import type { VerifyReport } from '../verify-report.ts'
-import { checkEvent, checkId } from './check-event.ts'
+import { checkedEventBytes, checkId } from './check-event.ts'
 import { EventRun } from './event-run.ts'
 import type { LogHandle } from './log-handle.ts'
 import type { EventId, EventLogOptions, EventLogRecovery, EventLogStats, EventSegment } from './log-types.ts'
@@ -100,8 +100,8 @@ export class EventLog implements AsyncDisposable {
   appendWithId(id: EventId, bytes: Uint8Array): void {
     const { environment, maxEventBytes } = this.#checked()
     checkId(id, 'id')
-    checkEvent(bytes, maxEventBytes, 'bytes')
-    // Native code reads the memory in place, so no other thread may write to it.
+    checkedEventBytes(bytes, maxEventBytes, 'bytes')
+    // Native code reads the memory in place, so nobody else may write to it.
     const own = isShared(bytes) ? copyOf(bytes) : bytes
     this.#handle.answer(environment.hot.logAppend(this.#handle.id, id, own))
   }

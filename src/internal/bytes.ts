@@ -48,12 +48,23 @@ export function writeUtf8(to: Buffer, text: string, offset: number): number {
   return utf8Write.call(to, text, offset, to.length - offset)
 }
 
-/** Writes bytes and returns how many. The caller has made room. */
-export function writeBytes(to: Uint8Array, bytes: Uint8Array, offset: number): number {
-  const length = lengthOf(bytes)
-  if (length > SHORT) to.set(bytes, offset)
-  else for (let i = 0; i < length; i++) to[offset + i] = bytes[i] as number
+/**
+ * Writes the first `length` bytes, for which the caller has made room, and returns how many. It is the length that was looked at for that: another thread
+ * may have made the memory larger since. What stands behind them in `to` means nothing afterwards.
+ */
+export function writeBytes(to: Uint8Array, bytes: Uint8Array, offset: number, length: number): number {
+  if (length <= SHORT || !hasSet(to, bytes, offset)) for (let i = 0; i < length; i++) to[offset + i] = bytes[i] as number
   return length
+}
+
+/** Whether all of them had room. */
+function hasSet(to: Uint8Array, bytes: Uint8Array, offset: number): boolean {
+  try {
+    to.set(bytes, offset)
+    return true
+  } catch {
+    return false // there are more than there were
+  }
 }
 
 /** Writes a string of bytes (code units up to 0xff). */

@@ -1,6 +1,6 @@
 // The lock manager as its users see it: checks the arguments and passes the calls on to its client.
 import { isThenable } from '../internal/thenable.ts'
-import { checkFunction, checkOptions, checkPowerOfTwo, checkSignal } from '../internal/validate.ts'
+import { checkFunction, checkOptions, checkPowerOfTwo, signalOf } from '../internal/validate.ts'
 import { Environment } from '../native/environment.ts'
 import { LockClient } from './lock-client.ts'
 import { checkedTimeout, DEFAULT_LOCK_TIMEOUT_MS } from './lock-timeout.ts'
@@ -88,9 +88,9 @@ export class LockManager {
     let signal: AbortSignal | undefined
     if (options !== undefined) {
       checkOptions(options, LOCK_OPTIONS, 'options')
-      signal = options.signal
-      checkSignal(signal, 'signal')
-      if (options.timeoutMs !== undefined) timeoutMs = checkedTimeout(options.timeoutMs)
+      signal = signalOf(options)
+      const { timeoutMs: asked } = options
+      if (asked !== undefined) timeoutMs = checkedTimeout(asked)
     }
     return this.#client.acquire(keys, timeoutMs, signal)
   }

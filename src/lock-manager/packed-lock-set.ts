@@ -48,8 +48,9 @@ export class PackedLockSet {
         this.#reserve(key.maxNameBytes)
         this.#close(mode, COLLECTION_KEY, key.writeName(this.buffer, this.length + HEAD_BYTES), argument)
       } else if (isBytes(key)) {
-        this.#reserve(lengthOf(key))
-        this.#close(mode, OWN_NAME, writeBytes(this.buffer, key, this.length + HEAD_BYTES), argument)
+        const length = lengthOf(key)
+        this.#reserve(length)
+        this.#close(mode, OWN_NAME, writeBytes(this.buffer, key, this.length + HEAD_BYTES, length), argument)
       } else {
         throw invalidArgument(argument, 'a key is a string, bytes, or what `collection.key()` gives')
       }

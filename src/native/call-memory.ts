@@ -1,6 +1,6 @@
-// The arguments of a hot read and its answer: memory that native code sees, one for each environment, laid out as
-// `crates/binding/src/environment/call_memory.rs` has it. Between writing the arguments and the call no user code may run: it could read and overwrite them.
-import { lengthOf, writeUtf8 } from '../internal/bytes.ts'
+// Where the arguments of a hot read are put and its answer is found: memory that native code sees, one for each environment, laid out as
+// `crates/binding/src/environment/call_memory.rs` has it. Between what is put here and the call nothing of the user's may run, which could read in between.
+import { lengthOf, writeBytes, writeUtf8 } from '../internal/bytes.ts'
 import type { ColdCalls } from './binding.ts'
 import { nativeMissing } from './native-file.ts'
 
@@ -60,9 +60,10 @@ export class CallMemory {
 
   #putBytes(key: Uint8Array): number {
     const memory = this.#key
-    const length = lengthOf(key)
-    if (length > SHORT) memory.set(key)
-    else for (let i = 0; i < length; i++) memory[i] = key[i] as number
+    // Another thread may have made it larger since it was found to be as long as a key can be. So long no key is.
+    const length = Math.min(lengthOf(key), memory.length)
+    if (length > SHORT) return writeBytes(memory, key, 0, length)
+    for (let i = 0; i < length; i++) memory[i] = key[i] as number
     return length
   }
 }

@@ -234,7 +234,7 @@ async function discard(body: HttpAnswer['body']): Promise<void> {
   try {
     await body?.cancel()
   } catch {
-    // of another make, or read by whoever sent
+    // a body of another implementation, or one that the sender has read
   }
 }
 

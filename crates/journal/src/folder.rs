@@ -31,7 +31,7 @@ pub(crate) struct SpareFound {
     pub(crate) path: PathBuf,
     pub(crate) number: u64,
     pub(crate) len: u64,
-    /// Judged by its content. A damaged header proves nothing, so the rest of its page must be as we write it; any other file
+    /// Judged by its content. A damaged header proves nothing, so the bytes behind it must be as we write them; any other file
     /// is neither used nor removed.
     pub(crate) is_ours: bool,
 }
@@ -84,7 +84,7 @@ impl Folder {
             }
             HeaderFound::Blank => self.spares.push(SpareFound { path, number, len, is_ours: true }),
             HeaderFound::Damaged => {
-                let is_ours = reader.is_blank_behind_header()?;
+                let is_ours = reader.is_ours_behind_header()?;
                 self.spares.push(SpareFound { path, number, len, is_ours });
             }
         }
@@ -112,7 +112,7 @@ pub fn is_journal_file(vfs: &dyn Vfs, path: &Path) -> Result<bool> {
     let mut reader = FileReader::open(vfs, path)?;
     Ok(match reader.header()? {
         HeaderFound::Valid(_) | HeaderFound::Foreign(_) | HeaderFound::Blank => true,
-        HeaderFound::Damaged => reader.is_blank_behind_header()?,
+        HeaderFound::Damaged => reader.is_ours_behind_header()?,
     })
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use ledgerstone_format::{
-    align_up,
+    PAGE_BYTES, align_up,
     checksum::{Claim, SearchCost, crc32c, search_sealed},
     memory::copied,
 };
@@ -57,11 +57,31 @@ impl FileReader {
         Ok(if len < HEADER_BYTES { HeaderFound::Damaged } else { FileHeader::find(&bytes) })
     }
 
-    /// Whether the header's page has only zeros after the header, as it was written. The header's own sector does not count: a
-    /// torn write may have left it in any state.
-    pub(crate) fn is_blank_behind_header(&mut self) -> Result<bool> {
-        let behind = self.bytes(SECTOR_BYTES, FRAMES_START - SECTOR_BYTES)?;
-        Ok(behind.is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0)))
+    /// Whether a file whose header is damaged is as ours are behind it. The header's page is written whole, so a power cut may have left any of its
+    /// sectors in any state. Ours is one whose other sectors there are zeros, as they are written; or in which a frame begins where the first
+    /// one does; or that was prepared and holds nothing but zeros.
+    pub(crate) fn is_ours_behind_header(&mut self) -> Result<bool> {
+        if self.is_blank(SECTOR_BYTES, FRAMES_START)? {
+            return Ok(true);
+        }
+        if let Some(head) = self.head_at(FRAMES_START)? {
+            return self.looks_whole_at(FRAMES_START, &head);
+        }
+        let is_prepared = self.len > FRAMES_START && self.len.is_multiple_of(PAGE_BYTES);
+        Ok(is_prepared && self.is_blank(FRAMES_START, self.len)?)
+    }
+
+    /// Whether all is zero from one offset up to another, as far as the first byte that is not.
+    fn is_blank(&mut self, from: u64, to: u64) -> Result<bool> {
+        let mut at = from;
+        while at < to {
+            let len = (to - at).min(PAGE_BYTES);
+            match self.bytes(at, len)? {
+                Some(bytes) if bytes.iter().all(|byte| *byte == 0) => at += len,
+                _ => return Ok(false),
+            }
+        }
+        Ok(from < to)
     }
 
     /// `len` bytes at `offset`; `None` if the file is shorter.

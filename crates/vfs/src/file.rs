@@ -65,8 +65,13 @@ pub trait Vfs: Send + Sync + fmt::Debug {
     /// Takes the exclusive lock of the folder itself, where folders have one. `None`: another owner holds it.
     fn try_lock_folder(&self, path: &Path) -> Result<Option<Box<dyn FileLock>>>;
 
-    /// The same file system, but every path below `folder` leads into the folder that is there now, even if it is moved or
-    /// replaced later. `None`: paths are followed as they are.
+    /// The process that has the file or folder locked, where the system tells.
+    fn lock_holder(&self, _path: &Path) -> Option<u32> {
+        None
+    }
+
+    /// The same files, with every path below `folder` leading into what is this folder now, wherever it is moved to and whatever
+    /// is put in its place. `None`: paths are followed as they are.
     fn anchored(&self, _folder: &Path) -> Result<Option<Arc<dyn Vfs>>> {
         Ok(None)
     }

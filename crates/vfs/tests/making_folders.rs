@@ -17,7 +17,7 @@ use ledgerstone_vfs::{OsVfs, Vfs};
 const FOLDER: &str = "LEDGERSTONE_TEST_FOLDER";
 const NOBODY: u32 = 65_534;
 
-/// Bug: `ERR_IO` for whoever made a store below a folder of 0711. Mechanism: the name of a new folder was flushed by opening the one around it, which needs the right to read that.
+/// Bug: a store could not be made below a folder of 0711: `ERR_IO`. Mechanism: the name of a new folder was flushed by opening the one around it, which needs the right to read that.
 /// Fix: where that is refused, the file system is flushed by the folder's own handle.
 #[test]
 fn the_name_of_a_folder_is_flushed_where_the_one_around_it_may_not_be_read() {

@@ -62,7 +62,8 @@ export class PackedKeys {
 
   #add(key: string | Uint8Array): void {
     const start = this.length
-    const room = start + LENGTH_BYTES + lengthOf(key) * 3 + 3
+    const units = lengthOf(key)
+    const room = start + LENGTH_BYTES + units * 3 + 3
     if (room > this.buffer.length) {
       const larger = Buffer.allocUnsafeSlow(Math.max(room, this.buffer.length * 2))
       this.buffer.copy(larger, 0, 0, start)
@@ -71,7 +72,7 @@ export class PackedKeys {
     const at = start + LENGTH_BYTES
     let length: number
     if (typeof key === 'string') length = writeUtf8(this.buffer, key, at)
-    else length = writeBytes(this.buffer, key, at)
+    else length = writeBytes(this.buffer, key, at, units)
     this.buffer.writeUInt32LE(length, start)
     this.starts.push(start)
     this.length = at + length + (-length & 3)

@@ -71,22 +71,26 @@ export class WriteSet {
   }
 
   put(slot: number, key: string | Uint8Array, value: string | Uint8Array, limits: Limits): void {
-    const valueBytes = checkedSize(value, limits.valueBytes, 'value', 'valueBytes')
-    const start = this.#begin(keySizeBound(key, limits) + valueBytes)
-    const keyBytes = this.#key(key, start + RECORD_BYTES, limits)
-    const written = this.#value(value, start + RECORD_BYTES + keyBytes, limits.valueBytes, 'value', 'valueBytes')
+    const valueRoom = checkedSize(value, limits.valueBytes, 'value', 'valueBytes')
+    const keyRoom = keySizeBound(key, limits)
+    const start = this.#begin(keyRoom + valueRoom)
+    const keyBytes = this.#key(key, start + RECORD_BYTES, keyRoom, limits)
+    const written = this.#write(value, start + RECORD_BYTES + keyBytes, valueRoom)
+    if (written > limits.valueBytes) throw limitExceeded('the value', 'valueBytes', written, limits.valueBytes)
     this.#end(PUT, slot, keyBytes, written, limits)
   }
 
   delete(slot: number, key: string | Uint8Array, limits: Limits): void {
-    const start = this.#begin(keySizeBound(key, limits))
-    this.#end(DELETE, slot, this.#key(key, start + RECORD_BYTES, limits), 0, limits)
+    const room = keySizeBound(key, limits)
+    const start = this.#begin(room)
+    this.#end(DELETE, slot, this.#key(key, start + RECORD_BYTES, room, limits), 0, limits)
   }
 
   event(payload: string | Uint8Array, limits: Limits): void {
-    const bytes = checkedSize(payload, limits.eventBytes, 'event', 'eventBytes')
-    const start = this.#begin(bytes)
-    const written = this.#value(payload, start + RECORD_BYTES, limits.eventBytes, 'event', 'eventBytes')
+    const room = checkedSize(payload, limits.eventBytes, 'event', 'eventBytes')
+    const start = this.#begin(room)
+    const written = this.#write(payload, start + RECORD_BYTES, room)
+    if (written > limits.eventBytes) throw limitExceeded('the event', 'eventBytes', written, limits.eventBytes)
     this.#end(EVENT, 0, 0, written, limits)
     this.events++
   }
@@ -164,21 +168,16 @@ export class WriteSet {
     this.length = end
   }
 
-  #key(key: string | Uint8Array, at: number, limits: Limits): number {
-    const bytes = this.#write(key, at)
+  #key(key: string | Uint8Array, at: number, room: number, limits: Limits): number {
+    const bytes = this.#write(key, at, room)
     checkKeySize(key, bytes, limits)
     return bytes
   }
 
-  #value(value: string | Uint8Array, at: number, max: number, what: string, limit: string): number {
-    const bytes = this.#write(value, at)
-    if (bytes > max) throw limitExceeded(`the ${what}`, limit, bytes, max)
-    return bytes
-  }
-
-  #write(bytes: string | Uint8Array, at: number): number {
+  /** `room` is what {@link keySizeBound} or {@link checkedSize} has found: of bytes as many as there are, of text at least so many. */
+  #write(bytes: string | Uint8Array, at: number, room: number): number {
     if (typeof bytes === 'string') return writeUtf8(this.buffer, bytes, at)
-    return writeBytes(this.buffer, bytes, at)
+    return writeBytes(this.buffer, bytes, at, room)
   }
 
   #grow(needed: number): void {

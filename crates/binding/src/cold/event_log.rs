@@ -72,14 +72,21 @@ fn opened(env: &Env, log: Arc<OwnedLog>) -> Result<OpenedLog, Failure> {
 /// Closes an event log. At once it takes no work any more.
 #[napi(catch_unwind, ts_return_type = "Promise<void>")]
 pub fn close_event_log(env: &Env, log: f64) -> napi::Result<Object<'_>> {
-    let log = on_state(env, |state| Ok(state.take_log(Handle::from_number(log))))?;
-    promised(env, move || Ok(log?.close()?), |_, closed| closed)
+    let close = on_state(env, |state| Ok(state.take_log(Handle::from_number(log))))?;
+    promised(env, move || close?(), |_, closed| closed)
 }
 
 /// Flushes what was appended.
 #[napi(catch_unwind, ts_return_type = "Promise<void>")]
 pub fn log_sync(env: &Env, log: f64) -> napi::Result<Object<'_>> {
-    promised_of(env, |state| state.log(Handle::from_number(log)), |log| Ok(log.sync()?))
+    let syncs = on_state(env, |state| Ok(state.log_syncs(Handle::from_number(log))))?;
+    let (deferred, promise) = env.create_deferred()?;
+    let told = move |outcome: Result<(), Failure>| deferred.resolve(|_| outcome.map_err(|failure| failure.thrown()));
+    match syncs {
+        Ok(syncs) => syncs.ask(Box::new(told)),
+        Err(failure) => told(Err(failure)),
+    }
+    Ok(promise)
 }
 
 /// Closes the segment that is written; the path of the newest closed one that holds events.

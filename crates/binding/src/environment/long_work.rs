@@ -2,11 +2,14 @@
 //! work has a thread, up to a bound; the rest waits in line, so no work may wait for other work to begin. A thread ends when nothing
 //! is left to do: an idle process has none.
 
-use std::{collections::VecDeque, thread::Builder};
+use std::collections::VecDeque;
 
 use parking_lot::Mutex;
 
-use crate::error::{ErrorRecord, Failure};
+use crate::{
+    environment::threads,
+    error::{ErrorRecord, Failure},
+};
 
 /// Takes the reason why it is not done when no thread can be started.
 pub(crate) type Work = Box<dyn FnOnce(Option<Failure>) + Send>;
@@ -28,8 +31,8 @@ pub(crate) fn begin(work: Work) {
     if line.threads == THREADS {
         return;
     }
-    match Builder::new().name("ledgerstone-work".into()).spawn(work_off) {
-        Ok(_) => line.threads += 1,
+    match threads::start("ledgerstone-work", work_off) {
+        Ok(()) => line.threads += 1,
         // Those that are at work come to it when they are done.
         Err(_) if line.threads > 0 => {}
         Err(error) => {

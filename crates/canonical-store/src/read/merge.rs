@@ -82,8 +82,7 @@ impl<'a> Merge<'a> {
                 })?;
             }
             match next {
-                Next::Jump(to) if self.reverse => bounds.1 = Bound::Excluded(to),
-                Next::Jump(to) => bounds.0 = Bound::Included(to),
+                Next::Jump(to) => self.jump(&mut bounds, to),
                 Next::Stop => break,
                 Next::Entry => {
                     while matches!(self.merge_up_to(None), Next::Jump(_)) {}
@@ -96,8 +95,19 @@ impl<'a> Merge<'a> {
         Ok(Filled { goes_on: self.goes_on(&bounds), stored: self.stored })
     }
 
-    /// Where the checkpoint continues after a full page: at the key that did not fit, but never before what was skipped. A
-    /// newer generation may have that key in the middle of a run that an older one found deleted, whose entries are not met again.
+    /// The checkpoint goes on at `to`; never before where it has come already: of what one generation has found dead a newer one may
+    /// know a part, whose end is nearer.
+    fn jump(&self, (lower, upper): &mut Bounds, to: Vec<u8>) {
+        match if self.reverse { &*upper } else { &*lower } {
+            Bound::Excluded(at) if self.reverse && *at <= to => {}
+            Bound::Included(at) if !self.reverse && *at >= to => {}
+            _ if self.reverse => *upper = Bound::Excluded(to),
+            _ => *lower = Bound::Included(to),
+        }
+    }
+
+    /// Where the checkpoint goes on after a page without room: at the refused key; but what was passed over stays passed over. A newer generation
+    /// may have that key in the middle of what an older one has found deleted, whose entries are not met again.
     fn goes_on(&self, (lower, upper): &Bounds) -> Option<Bound<Vec<u8>>> {
         let refused = self.refused.clone()?;
         let full = full_key(self.collection, &refused);

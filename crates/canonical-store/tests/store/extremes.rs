@@ -3,7 +3,8 @@
 //! read as much as a file claims, or show data that was never written.
 //!
 //! Bug: an unchecked length decided an allocation, and the process ended in it. Mechanism: a matching checksum was taken as
-//! proof that a number is plausible. Fix: each is compared with what its file can hold before it is used.
+//! proof that a number is plausible. Fix: each is compared with what its file can hold before it is used. Reserving the length of a
+//! journal frame, the raw length of a compressed one, or the entries of an index, before that makes this fail.
 
 use std::{
     collections::BTreeMap,

@@ -2,7 +2,6 @@
 //! wherever the deletions are, and entries put between them are found too. Counted in entries read.
 
 use std::{
-    collections::BTreeSet,
     ops::Bound,
     path::Path,
     sync::{Arc, Mutex},
@@ -11,20 +10,24 @@ use std::{
 use crate::support::TempDir;
 use ledgerstone_canonical_store::{
     CollectionRef, Fill, FlushStage, GateEntry, KeyBounds, Level, OpenOptions, Owner, RangeCursor, Snapshot, Store,
-    testing::{Step, WriteSet, close_stepped, open_simulated, open_stepped, step_flusher},
+    testing::{Step, WriteSet, close_stepped, open_stepped, step_flusher},
 };
-use ledgerstone_vfs::sim::{SimClock, SimDisk};
-use proptest::prelude::*;
 
 /// A first chunk of each of two generations, the chunk after a span, and as many deletions as are not noted yet.
 const A_LOOK: u64 = 160;
 
-struct Queue {
-    store: Arc<Store>,
-    slots: Vec<Arc<CollectionRef>>,
+pub(crate) struct Queue {
+    pub(crate) store: Arc<Store>,
+    pub(crate) slots: Vec<Arc<CollectionRef>>,
 }
 
-fn key(number: u32) -> [u8; 4] {
+/// All that is applied, to the end of what is due.
+pub(crate) fn flush(store: &Store) {
+    store.want(Level::Flushed, store.marks().applied);
+    while step_flusher(store) == Step::Worked {}
+}
+
+pub(crate) fn key(number: u32) -> [u8; 4] {
     number.to_be_bytes()
 }
 
@@ -55,22 +58,25 @@ impl Queue {
         self.store.commit(Owner::new(), GateEntry::Blind, set.bytes(), &self.slots).unwrap();
     }
 
-    fn put(&self, keys: impl IntoIterator<Item = u32>) {
+    pub(crate) fn put(&self, keys: impl IntoIterator<Item = u32>) {
         self.commit(&keys.into_iter().fold(WriteSet::default(), |set, number| set.put(0, &key(number), b"job")));
     }
 
-    fn delete(&self, keys: impl IntoIterator<Item = u32>) {
+    pub(crate) fn delete(&self, keys: impl IntoIterator<Item = u32>) {
         self.commit(&keys.into_iter().fold(WriteSet::default(), |set, number| set.delete(0, &key(number))));
     }
 
-    fn flush(&self) {
-        self.store.want(Level::Flushed, self.store.marks().applied);
-        while step_flusher(&self.store) == Step::Worked {}
+    pub(crate) fn flush(&self) {
+        flush(&self.store);
     }
 
     /// The first key, or the last, and how many entries were read for it.
     fn look(&self, reverse: bool) -> (Vec<u32>, u64) {
         shown(self.store.range(&self.slots[0], bounds(reverse, Some(1))).unwrap())
+    }
+
+    fn look_all(&self, snapshot: &Arc<Snapshot>, reverse: bool) -> Vec<u32> {
+        shown(snapshot.range(&self.slots[0], bounds(reverse, None)).unwrap()).0
     }
 
     fn look_in(&self, snapshot: &Arc<Snapshot>, reverse: bool) -> Vec<u32> {
@@ -195,8 +201,40 @@ fn what_was_passed_over_stays_so_when_a_page_ends_in_the_middle_of_it() {
     close_stepped(&queue.store).unwrap();
 }
 
-/// The keys of a range, read in pages of this size.
-fn paged(cursor: &mut RangeCursor, page: usize) -> Vec<u32> {
+// Bug: a snapshot showed keys that had been deleted before it, while a flush ran. Mechanism: the older generation's run of deletions was passed
+// over to its end; in the newer one, which knew a part of that run, the next step passed over to the end of the part, which lies before that
+// one, and the checkpoint was read from there. Fix: passing over never goes back.
+#[test]
+fn passing_over_a_part_of_what_is_passed_over_already_does_not_go_back() {
+    let dir = TempDir::new("gone-back");
+    let queue = Arc::new(Queue::on_lmdb(dir.path()));
+    queue.put(0..300);
+    queue.flush();
+    queue.delete(100..200);
+    queue.look_all(&queue.store.snapshot().unwrap(), false);
+    let looks = Arc::new(Mutex::new(Vec::new()));
+    let (inside, told) = (Arc::clone(&queue), Arc::clone(&looks));
+    queue.store.probe_flushes(Some(Arc::new(move |stage| {
+        if stage == FlushStage::EventsWritten {
+            inside.delete(140..190);
+            let before = inside.store.snapshot().unwrap();
+            inside.look_all(&before, false);
+            inside.put([100, 199]);
+            inside.look(false);
+            told.lock().unwrap().extend([false, true].map(|reverse| inside.look_all(&before, reverse)));
+            before.release();
+        }
+    })));
+    queue.flush();
+    queue.store.probe_flushes(None);
+    let expected: Vec<u32> = (0..100).chain(200..300).collect();
+    let reversed: Vec<u32> = expected.iter().rev().copied().collect();
+    assert_eq!(*looks.lock().unwrap(), [expected, reversed]);
+    close_stepped(&queue.store).unwrap();
+}
+
+/// The keys of a range, or of what is left of it, that is read by pages of so many.
+pub(crate) fn paged(cursor: &mut RangeCursor, page: usize) -> Vec<u32> {
     let mut found = Vec::new();
     loop {
         let mut room = page;
@@ -211,84 +249,5 @@ fn paged(cursor: &mut RangeCursor, page: usize) -> Vec<u32> {
         if done.unwrap() {
             return found;
         }
-    }
-}
-
-#[derive(Clone, Debug)]
-enum Act {
-    Put(Vec<u32>),
-    Delete(u32, u32),
-    Flush,
-    Hold,
-    Scan { lower: u32, upper: u32, reverse: bool, limit: u64, page: usize },
-}
-
-const KEYS: u32 = 300;
-
-fn step() -> impl Strategy<Value = Act> {
-    prop_oneof![
-        3 => proptest::collection::vec(0..KEYS, 1..4).prop_map(Act::Put),
-        3 => (0..KEYS, 1u32..150).prop_map(|(from, len)| Act::Delete(from, len)),
-        1 => Just(Act::Flush),
-        1 => Just(Act::Hold),
-        8 => (0..KEYS, 0..KEYS, any::<bool>(), 1u64..6, 1usize..4).prop_map(|(lower, upper, reverse, limit, page)| {
-            Act::Scan { lower, upper, reverse, limit, page }
-        }),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
-
-    /// Long runs of deletions, puts between them, in one or two generations and the checkpoint; scans of the current state and
-    /// of a snapshot, in both directions, by small pages.
-    #[test]
-    fn scans_over_what_is_gone_show_what_is_there(steps in proptest::collection::vec(step(), 1..60)) {
-        let (disk, clock) = (SimDisk::new(1), SimClock::new(1));
-        let store = open_simulated(&disk, &clock, Path::new("/store"), &OpenOptions::default()).unwrap();
-        let slots = vec![store.collection("state", "utf8", "json").unwrap()];
-        let queue = Queue { store, slots };
-        let mut now: BTreeSet<u32> = (0..KEYS).collect();
-        queue.put(0..KEYS);
-        queue.flush();
-        let mut held: Option<(Arc<Snapshot>, BTreeSet<u32>)> = None;
-        for step in steps {
-            match step {
-                Act::Put(keys) => {
-                    queue.put(keys.iter().copied());
-                    now.extend(keys);
-                }
-                Act::Delete(from, len) => {
-                    queue.delete(from..from + len);
-                    now.retain(|key| !(from..from + len).contains(key));
-                }
-                Act::Flush => queue.flush(),
-                Act::Hold => held = Some((queue.store.snapshot().unwrap(), now.clone())),
-                Act::Scan { lower, upper, reverse, limit, page } => {
-                    let snapshot = queue.store.snapshot().unwrap();
-                    for (source, content) in [Some((&snapshot, &now)), held.as_ref().map(|(held, then)| (held, then))].into_iter().flatten() {
-                        let bounds = KeyBounds {
-                            lower: Bound::Included(key(lower).to_vec()),
-                            upper: Bound::Excluded(key(upper).to_vec()),
-                            reverse,
-                            limit: Some(limit),
-                        };
-                        let mut cursor = source.range(&queue.slots[0], bounds).unwrap();
-                        let found = paged(&mut cursor, page);
-                        let mut expected: Vec<u32> = content.iter().copied().filter(|key| (lower..upper).contains(key)).collect();
-                        if reverse {
-                            expected.reverse();
-                        }
-                        expected.truncate(usize::try_from(limit).unwrap());
-                        prop_assert_eq!(found, expected);
-                    }
-                    snapshot.release();
-                }
-            }
-        }
-        if let Some((held, _)) = held {
-            held.release();
-        }
-        close_stepped(&queue.store).unwrap();
     }
 }

@@ -34,6 +34,7 @@ mod failures;
 mod flush_stages;
 mod folders;
 mod gone;
+mod gone_scans;
 mod model;
 mod page_walk;
 mod readers;

@@ -118,6 +118,11 @@ impl Vfs for AnchoredVfs {
         lock_folder(self.place(path)?.folder()?, path)
     }
 
+    #[cfg(target_os = "linux")]
+    fn lock_holder(&self, path: &Path) -> Option<u32> {
+        super::lock_holder::holder_of(path)
+    }
+
     fn anchored(&self, folder: &Path) -> Result<Option<Arc<dyn Vfs>>> {
         Ok(Some(Arc::new(Self::new(folder)?)))
     }

@@ -6,6 +6,8 @@ mod file_system;
 mod handles;
 mod identity;
 #[cfg(target_os = "linux")]
+mod lock_holder;
+#[cfg(target_os = "linux")]
 mod magic;
 #[cfg(target_os = "linux")]
 mod mount_table;
@@ -188,6 +190,11 @@ impl Vfs for OsVfs {
     #[cfg(unix)]
     fn try_lock_folder(&self, path: &Path) -> Result<Option<Box<dyn FileLock>>> {
         lock_folder(Place::anywhere(path).folder()?, path)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn lock_holder(&self, path: &Path) -> Option<u32> {
+        lock_holder::holder_of(path)
     }
 
     /// Windows locks files only; the file `LOCK` cannot be removed while it is open there.

@@ -70,7 +70,18 @@ impl Taken {
 
     fn in_folder(vfs: &dyn Vfs, folder: &Path) -> Self {
         let hint = read_small_file(vfs, &folder.join(OWNER_NAME), OWNER_BYTES).ok().flatten().unwrap_or_default();
-        Self::of_hint(&String::from_utf8_lossy(&hint))
+        match Self::of_hint(&String::from_utf8_lossy(&hint)) {
+            Self::Elsewhere(None) => Self::of_system(vfs, folder),
+            said => said,
+        }
+    }
+
+    /// Without a hint, which a full device or somebody else's tidying takes away, the system may know.
+    fn of_system(vfs: &dyn Vfs, folder: &Path) -> Self {
+        match vfs.lock_holder(folder).or_else(|| vfs.lock_holder(&folder.join(LOCK_NAME))) {
+            Some(pid) if pid == std::process::id() => Self::Here,
+            holder => Self::Elsewhere(holder),
+        }
     }
 
     fn of_hint(hint: &str) -> Self {

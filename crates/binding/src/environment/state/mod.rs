@@ -20,7 +20,6 @@ use std::{
 };
 
 use ledgerstone_canonical_store::{KeyBatch, Owner};
-use ledgerstone_event_log::OwnedLog;
 use ledgerstone_snapshot_set::FileSnapshotSet;
 use napi::{Env, sys};
 
@@ -30,6 +29,7 @@ use crate::{
         completion::Completion,
         counters::Counters,
         lock_entry::LockEntry,
+        log_syncs::LogEntry,
         reader::{Cursor, Reader},
         slab::{Handle, Slab},
         store::StoreEntry,
@@ -59,7 +59,7 @@ pub(crate) struct EnvState {
     /// Lock clients: of a store's locks, or of a lock manager outside of a store.
     locks: RefCell<Slab<LockEntry>>,
     /// Event logs outside of a store.
-    logs: RefCell<Slab<Arc<OwnedLog>>>,
+    logs: RefCell<Slab<LogEntry>>,
     snapshot_sets: RefCell<Slab<Arc<FileSnapshotSet>>>,
     /// Stores whose close is under way: nothing is read or written any more, but waiters are still served.
     closing: RefCell<Vec<(Handle, Rc<StoreEntry>)>>,

@@ -167,6 +167,11 @@ pub(crate) fn ground() -> Ground {
 /// Opens the store in the folder `path`, or joins the one that this process has open there. Blocks, also while another thread
 /// opens or closes the same store; `ERR_BUSY` when that takes a minute.
 pub fn open(path: &Path, options: &OpenOptions) -> Result<StoreHandle> {
+    open_on(ground, path, options)
+}
+
+/// The ground is asked for once the place is reserved.
+fn open_on(ground: impl FnOnce() -> Ground, path: &Path, options: &OpenOptions) -> Result<StoreHandle> {
     static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
     let settings = options.settings()?;
     if options.create && !path.exists() {
@@ -287,96 +292,4 @@ pub fn hand_over_all() {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{path::PathBuf, time::Duration};
-
-    use super::{Change, Found, Place, find, open};
-    use crate::OpenOptions;
-
-    fn folder(name: &str) -> PathBuf {
-        let path = std::env::temp_dir().join(format!("ledgerstone-registry-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        path
-    }
-
-    fn change(place: &Place) -> Change {
-        match find(place, &OpenOptions::default(), Duration::ZERO).unwrap() {
-            Found::Nothing(change) => change,
-            Found::Joined(_) => panic!("nothing is open there"),
-        }
-    }
-
-    /// Bug: an opening that hung (a dead disk, a FIFO) stopped every other store of the process. Mechanism: it ran under the
-    /// registry's lock. Fix: the lock is held only to look; a changing place is marked.
-    #[test]
-    fn a_store_that_is_being_opened_for_ever_holds_up_nobody_else_and_its_own_waiters_for_so_long() {
-        let (stuck, other) = (folder("stuck"), folder("other"));
-        let place = Place::of(&stuck).unwrap();
-        let opening = change(&place);
-        let options = OpenOptions { create: true, event_codec: "json".into(), ..OpenOptions::default() };
-        open(&other, &options).unwrap().close().unwrap();
-        let refused = find(&place, &options, Duration::from_millis(5)).err().unwrap();
-        assert_eq!(refused.code(), "ERR_BUSY");
-        // The opening fails, and the place is free.
-        drop(opening);
-        open(&stuck, &options).unwrap().close().unwrap();
-        drop(change(&place));
-        for path in [stuck, other] {
-            std::fs::remove_dir_all(path).unwrap();
-        }
-    }
-
-    /// Bug: a folder that was exchanged while an opening waited for another one was registered as the previous folder: a later
-    /// opening of that folder, moved elsewhere, got this store. Mechanism: the place was looked up once, before the wait. Fix:
-    /// it is looked up again after the opening.
-    #[test]
-    #[cfg(unix)]
-    #[allow(clippy::disallowed_methods, reason = "somebody else moves the folder")]
-    fn a_folder_that_is_exchanged_while_an_opening_waits_is_not_taken_for_the_one_before() {
-        let (path, moved) = (folder("exchanged"), folder("exchanged").with_extension("moved"));
-        let options = OpenOptions { create: true, event_codec: "json".into(), ..OpenOptions::default() };
-        let first = change(&Place::of(&path).unwrap());
-        let outcome = std::thread::scope(|scope| {
-            let opening = scope.spawn(|| open(&path, &options));
-            // It waits, or comes later and finds the other folder: both must end well.
-            std::thread::sleep(Duration::from_millis(50));
-            std::fs::rename(&path, &moved).unwrap();
-            std::fs::create_dir(&path).unwrap();
-            drop(first);
-            opening.join().unwrap()
-        });
-        match outcome {
-            Ok(store) => assert_eq!(store.place, Place::of(&path).unwrap()),
-            Err(error) => assert_eq!(error.code(), "ERR_IO"),
-        }
-        let stores = [&path, &moved].map(|path| open(path, &options).unwrap());
-        assert_ne!(stores[0].key(), stores[1].key());
-        for (store, path) in stores.iter().zip([&path, &moved]) {
-            assert_eq!(store.path(), path.canonicalize().unwrap());
-            store.close().unwrap();
-        }
-        for path in [path, moved] {
-            std::fs::remove_dir_all(path).unwrap();
-        }
-    }
-
-    #[test]
-    fn openings_of_one_place_at_once_join_and_the_last_handle_closes() {
-        let path = folder("joined");
-        let options = OpenOptions { create: true, event_codec: "json".into(), ..OpenOptions::default() };
-        for _ in 0..5 {
-            let handles: Vec<_> = std::thread::scope(|scope| {
-                let openings: Vec<_> = (0..4).map(|_| scope.spawn(|| open(&path, &options).unwrap())).collect();
-                openings.into_iter().map(|opening| opening.join().unwrap()).collect()
-            });
-            assert!(handles.iter().all(|handle| handle.key() == handles[0].key()));
-            assert_eq!(handles.iter().filter(|handle| handle.is_first()).count(), 1);
-            std::thread::scope(|scope| {
-                for handle in &handles {
-                    scope.spawn(|| handle.close().unwrap());
-                }
-            });
-        }
-        std::fs::remove_dir_all(path).unwrap();
-    }
-}
+mod tests;
