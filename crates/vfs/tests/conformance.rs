@@ -264,7 +264,9 @@ fn a_folder_has_one_owner_and_says_who() {
         let clock = SimClock::new(5);
         let owner = FolderLock::take(vfs, folder).unwrap().unwrap();
         if cfg!(unix) {
-            assert_eq!(FolderLock::take(vfs, folder).unwrap().unwrap_err(), Taken::Elsewhere(None));
+            // Without a hint some systems know the holder, which is this process.
+            let taken = FolderLock::take(vfs, folder).unwrap().unwrap_err();
+            assert!(matches!(taken, Taken::Elsewhere(None) | Taken::Here), "{taken:?}");
             assert!(names(vfs, folder).is_empty(), "nothing is made before the folder is known to be ours");
         }
         let owner = owner.announce(vfs, &clock, folder).unwrap().unwrap();
