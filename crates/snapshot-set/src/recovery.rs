@@ -42,7 +42,7 @@ pub(crate) fn recover(folder: &Folder) -> Result<SetState> {
 
 /// Takes in snapshots that the manifest does not have: copied here by hand, or with the manifest left behind. Beside a manifest
 /// only whole ones count. Without one, an incomplete snapshot is damage: a restore must not pass over it.
-fn adopt(folder: &Folder, names: &Names, manifest: &mut Manifest, has_manifest: bool) -> Result<()> {
+pub(crate) fn adopt(folder: &Folder, names: &Names, manifest: &mut Manifest, has_manifest: bool) -> Result<()> {
     for (ordinal, groups) in &names.groups {
         manifest.last_ordinal = manifest.last_ordinal.max(*ordinal);
         // The last of several: a full one before a diff before a pending one.

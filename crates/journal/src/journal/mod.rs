@@ -38,6 +38,7 @@ use crate::{
 };
 
 pub use append::{Appended, End};
+pub(crate) use shrinking::make_headed;
 pub use waiting::Led;
 
 /// How long a write that failed for lack of space is left alone.

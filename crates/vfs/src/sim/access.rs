@@ -194,6 +194,19 @@ impl Vfs for SimDisk {
         })
     }
 
+    fn remove_dir(&self, path: &Path) -> Result<()> {
+        self.state.lock().whole(&Call::on(SimOp::Remove, "rmdir", path), |state| {
+            let node = state.tree.resolve(path).ok_or(io::ErrorKind::NotFound)?;
+            let found = state.tree.folder(node).ok_or(io::ErrorKind::NotADirectory)?;
+            if !found.now.is_empty() {
+                return Err(io::ErrorKind::DirectoryNotEmpty.into());
+            }
+            let (folder, name) = state.tree.locate(path)?;
+            state.tree.remove(folder, name);
+            Ok(())
+        })
+    }
+
     fn sync_dir(&self, path: &Path) -> Result<()> {
         sync_dir(&mut self.state.lock(), path)
     }
