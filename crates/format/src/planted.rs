@@ -48,6 +48,10 @@ pub enum PlantedFault {
     RenamedBeforeManifest,
     /// Diffs are removed before the snapshot that makes them obsolete is published.
     PurgedBeforePublished,
+    /// A backup is published before the journal is durable up to its last commit.
+    BackupAheadOfJournal,
+    /// A restored store is told of before its name is flushed.
+    RestoredNameNotFlushed,
 }
 
 /// Whether that defect is in.

@@ -2,7 +2,9 @@
 
 mod batch;
 mod close_on_exec;
+mod divide;
 mod environment;
+mod filling;
 mod flush_file;
 mod group_search;
 mod leaf_order;
@@ -15,6 +17,7 @@ mod page_walk;
 mod point_search;
 mod precheck;
 mod prefetch;
+mod purge;
 mod remains;
 mod space;
 #[cfg(any(test, feature = "sim"))]
@@ -27,6 +30,7 @@ use std::{fmt, ops::Bound, ops::ControlFlow, sync::Arc};
 
 pub(crate) use batch::Batch;
 pub use batch::Part;
+pub(crate) use filling::Filling;
 pub(crate) use lmdb::LmdbCheckpoint;
 pub(crate) use lock_file::MAX_READERS;
 pub(crate) use precheck::check_data_file;
@@ -76,6 +80,9 @@ pub(crate) trait Checkpoint: Send + Sync + fmt::Debug {
     /// shadowed by the frozen delta. The first of several parts records how far they go. `at` is told each part's end, for tests that look in between.
     /// [`Error::Backpressure`] when it waits for readers.
     fn write(&self, batch: &Batch<'_>, at: &dyn Fn(Part)) -> Result<()>;
+    /// Adds entries to a checkpoint that is being made from a backup: full keys and values, ascending, all behind those before. Durable when this
+    /// returns; nothing counts before [`write`](Self::write) brings the account.
+    fn fill(&self, entries: &Filling) -> Result<()>;
     /// Removes some of the entries of a dropped collection; whether there are more. With the last of them the collection
     /// leaves the catalogue.
     fn purge(&self, collection: u32) -> Result<bool>;
@@ -105,6 +112,8 @@ pub(crate) trait CheckpointRead: Send + fmt::Debug {
     fn expect(&self, keys: &[&[u8]], places: &mut [Option<Place>]);
     /// Shows the value of a full key to `take`; whether there is one. `place` is where this view has seen it, if it has.
     fn get(&self, key: &[u8], place: Option<Place>, take: &mut dyn FnMut(&[u8])) -> Result<bool>;
+    /// Full keys, ascending, that divide what is here into `parts` or fewer of about the same size.
+    fn divide(&self, parts: usize) -> Vec<Vec<u8>>;
     /// Shows keys and values in order, until `visit` breaks.
     fn scan(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>), reverse: bool, visit: &mut Visit<'_>) -> Result<()>;
 }
