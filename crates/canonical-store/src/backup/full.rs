@@ -135,8 +135,12 @@ impl Store {
             // The next backup does it if this cannot.
             let _ = set.abandon(ordinal);
         })?;
-        if options.keep_full.is_some() {
-            set.prune(Prune { keep_full: options.keep_full, pendings: false })?;
+        if let Some(kept) = options.keep_full {
+            let fulls = set.list()?.snapshots.iter().filter(|found| found.kind == SnapshotType::Full).count();
+            // Pruning reads what it keeps: only where something goes.
+            if fulls > kept as usize {
+                set.prune(Prune { keep_full: Some(kept), pendings: false })?;
+            }
         }
         job.finish();
         Ok(info(&manifest, full, vfs))
