@@ -6,6 +6,7 @@
 mod block_reader;
 mod block_writer;
 mod build;
+mod copy;
 mod full;
 mod job;
 mod manifest;

@@ -7,7 +7,10 @@ use ledgerstone_format::{
     compression::{Compression, compress},
     sealed_record::seal,
 };
-use ledgerstone_vfs::{Vfs, sim::Stranger};
+use ledgerstone_vfs::{
+    Vfs,
+    sim::{SimDisk, Stranger},
+};
 
 use super::craft::{Craft, FOLDER, TARGET, everything, remove, replace, shard_path, try_restore};
 use crate::{
@@ -19,6 +22,7 @@ use crate::{
 };
 
 type Forge = fn(&mut Craft);
+type Occupy = fn(&SimDisk);
 
 /// Puts a block in the place of everything behind the head of a file, with a checksum that vouches for it.
 fn put_block(craft: &mut Craft, place: usize, kind: ShardKind, lengths: (u32, u32), bytes: &[u8]) {
@@ -71,7 +75,7 @@ const KINDS: &[(&str, BackupReason, Forge)] = &[
         }
     }),
     ("the manifest has something behind its fields", Checksum, |craft| {
-        craft.manifest_bytes = |bytes| seal(*b"LGST-BKM", 1, &[&bytes[10..bytes.len() - 4], &[0; 8]].concat())
+        craft.manifest_bytes = |bytes| seal(*b"LGST-BKM", 1, &[&bytes[10..bytes.len() - 4], &[0; 8]].concat());
     }),
     ("the manifest counts four billion collections", Checksum, |craft| {
         craft.manifest_bytes = |bytes| {
@@ -227,7 +231,7 @@ fn foreign_names_are_passed_over() {
 /// The place is judged before the backup is read.
 #[test]
 fn a_place_that_is_taken_is_refused_and_left_alone() {
-    let places: [(&str, fn(&ledgerstone_vfs::sim::SimDisk)); 5] = [
+    let places: [(&str, Occupy); 5] = [
         ("a file in it", |disk| disk.write_file(format!("{TARGET}/mine"), b"1")),
         ("a file instead of it", |disk| disk.write_file(TARGET, b"1")),
         ("a link instead of it", |disk| {
@@ -245,6 +249,44 @@ fn a_place_that_is_taken_is_refused_and_left_alone() {
         assert_eq!(error.code(), "ERR_BACKUP", "{name}");
         assert!(error.to_string().ends_with("reason=target"), "{name}: {error}");
         assert_eq!(everything(&disk), before, "{name}");
+    }
+}
+
+/// Bug: after a power cut in its first moments a restore was refused for ever. Mechanism: the mark was written in place, and a device that was writing
+/// left garbage in it, which nobody knew as ours. Fix: the mark is made aside and renamed whole, and what is left aside goes once it stands.
+#[test]
+fn what_a_restore_that_died_has_left_is_cleared_by_the_next_one_and_nothing_else() {
+    const MARK: &[u8] = b"LGST-RST a store is being restored here\n";
+    let left: [(&str, bool, Occupy); 6] = [
+        ("an empty folder", true, |disk| disk.create_dir_all(Path::new("/restored/store.restoring")).unwrap()),
+        ("a mark that is garbage", true, |disk| {
+            disk.write_file("/restored/store.restoring/RESTORING.tmp", &[0x9e; 40])
+        }),
+        ("a store half made", true, |disk| {
+            for name in ["IDENTITY.tmp", "journal/journal-spare.tmp", "events/events-1.log", "state/twin", "CLEAN"] {
+                disk.write_file(format!("/restored/store.restoring/{name}"), b"half");
+            }
+            disk.write_file("/restored/store.restoring/RESTORING", MARK);
+        }),
+        ("a store without a mark", false, |disk| disk.write_file("/restored/store.restoring/IDENTITY", b"LGST-STO")),
+        ("another mark", false, |disk| disk.write_file("/restored/store.restoring/RESTORING", b"do not")),
+        ("somebody's file beside the mark", false, |disk| {
+            disk.write_file("/restored/store.restoring/RESTORING", MARK);
+            disk.write_file("/restored/store.restoring/events/mine", b"1");
+        }),
+    ];
+    for (name, is_ours, leave) in left {
+        let disk = Craft::sound().on_disk();
+        leave(&disk);
+        let before = everything(&disk);
+        let restored = try_restore(&disk);
+        assert_eq!(restored.is_ok(), is_ours, "{name}: {restored:?}");
+        if is_ours {
+            assert!(disk.list().iter().all(|path| !path.to_string_lossy().contains("restoring")), "{name}");
+            assert!(!disk.exists(&Path::new(TARGET).join("RESTORING.tmp")).unwrap(), "{name}");
+        } else {
+            assert_eq!(everything(&disk), before, "{name}");
+        }
     }
 }
 
