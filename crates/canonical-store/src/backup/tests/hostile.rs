@@ -260,7 +260,7 @@ fn what_a_restore_that_died_has_left_is_cleared_by_the_next_one_and_nothing_else
     let left: [(&str, bool, Occupy); 6] = [
         ("an empty folder", true, |disk| disk.create_dir_all(Path::new("/restored/store.restoring")).unwrap()),
         ("a mark that is garbage", true, |disk| {
-            disk.write_file("/restored/store.restoring/RESTORING.tmp", &[0x9e; 40])
+            disk.write_file("/restored/store.restoring/RESTORING.tmp", &[0x9e; 40]);
         }),
         ("a store half made", true, |disk| {
             for name in ["IDENTITY.tmp", "journal/journal-spare.tmp", "events/events-1.log", "state/twin", "CLEAN"] {
