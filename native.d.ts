@@ -7,6 +7,15 @@ export declare function awaitEvents(store: number, applied: number, written: num
 /** The report, or null while there is none yet: then it is asked for again. */
 export declare function awaitVerification(verification: number): Promise<NativeReport | null>
 
+/** Backs a store up; null when that was given up. `shards` and `keepFull` 0: left out. */
+export declare function backUp(store: number, backup: number, dir: string, shards: number, keepFull: number): Promise<NativeBackupInfo | null>
+
+/** How far it has come. */
+export declare function backupProgress(backup: number): NativeProgress
+
+/** What a backup of a store, or a restore (`store` is left out), is known by while it runs. */
+export declare function beginBackup(store?: number | undefined | null): number
+
 /** Where the arguments of a hot read are put, and its answer is found. */
 export declare function callMemory(): Uint8Array
 
@@ -36,6 +45,9 @@ export declare function collectionSlot(store: number, name: string, keyCodec: st
 
 /** How often each hot call was made in this environment, and `wakes`, how often it was woken: for tests that count instead of timing. */
 export declare function counters(): Record<string, number>
+
+/** Gives it up, or forgets it when it has ended. */
+export declare function endBackup(backup: number): void
 
 /** Gives a verification up, or forgets it when it has ended. */
 export declare function endVerification(verification: number): void
@@ -78,6 +90,18 @@ export declare function logSync(log: number): Promise<void>
  * this is taken back.
  */
 export declare function loopEnds(ends: boolean): void
+
+/** A backup that was made. */
+export interface NativeBackupInfo {
+  ordinal: number
+  seq: number
+  nextEventId: number
+  entries: number
+  events: number
+  bytes: number
+  files: Array<string>
+  durationMs: number
+}
 
 /** How much was looked at. */
 export interface NativeChecked {
@@ -310,6 +334,13 @@ export interface NativeProblem {
   message: string
 }
 
+/** How far a backup or a restore has come. */
+export interface NativeProgress {
+  phase: 'begun' | 'copying' | 'publishing' | 'verifying' | 'building'
+  doneBytes: number
+  totalBytes: number
+}
+
 /** What is held open for reading. */
 export interface NativeReaderStats {
   snapshots: number
@@ -329,6 +360,17 @@ export interface NativeReport {
   problems: Array<NativeProblem>
   omitted: number
   checked: NativeChecked
+}
+
+/** A store that was restored, or a backup that holds: then it has no `storeId`. */
+export interface NativeRestoreInfo {
+  storeId?: string
+  sourceStoreId: string
+  seq: number
+  nextEventId: number
+  entries: number
+  events: number
+  bytes: number
 }
 
 /** A closed segment. */
@@ -459,6 +501,9 @@ export declare function releaseReader(reader: number): void
 
 /** Lets the files go. Harmless when done before. */
 export declare function releaseSegments(store: number, held: number): void
+
+/** Restores a backup, or only verifies it; null when that was given up. */
+export declare function restoreStore(backup: number, from: string, to: string, verifyOnly: boolean): Promise<NativeRestoreInfo | null>
 
 /** Ends all pauses, those of other threads too. */
 export declare function resumeAll(store: number): void

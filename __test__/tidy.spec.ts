@@ -50,7 +50,7 @@ const STORE_FLOORS: readonly Floor[] = [
   [['collection.ts', 'snapshot.ts']],
   [['preflight/']],
   [['writing/']],
-  [['verification.ts', 'embedded-store.ts']],
+  [['backup.ts', 'verification.ts', 'embedded-store.ts']],
   [['open.ts']],
 ]
 

@@ -53,6 +53,11 @@ const parts: Readonly<Record<string, Part>> = {
     ],
     env: { LEDGERSTONE_SEEDS: '300', LEDGERSTONE_FRESH: '600' },
   }),
+  'backup-cuts': crates('power cuts at every operation of backups and restores', {
+    select: [...CANONICAL_STORE, '--test', 'store'],
+    filter: ['backup::power_cut'],
+    env: { LEDGERSTONE_SEEDS: '30', LEDGERSTONE_FRESH: '60' },
+  }),
   models: crates('the store against its model, ten times as many cases', {
     select: [...CANONICAL_STORE, '--test', 'store'],
     filter: ['model::'],
@@ -65,6 +70,7 @@ const parts: Readonly<Record<string, Part>> = {
   }),
   kills: specs('300 kills', 'crash/kill', { LEDGERSTONE_KILLS: '300' }),
   'snapshot-kills': specs('300 kills of a process that changes a snapshot set', 'snapshot-set/kill', { LEDGERSTONE_SNAPSHOT_KILLS: '300' }),
+  'backup-kills': specs('300 kills of processes that back up and restore', 'crash/backup-kill', { LEDGERSTONE_BACKUP_KILLS: '300' }),
   mutations: specs('2,000 damaged stores', 'crash/damage', { LEDGERSTONE_MUTATIONS: '2000' }),
   workers: specs('20 rounds of workers that are terminated', 'lifecycle/workers', { LEDGERSTONE_WORKER_ROUNDS: '20' }),
   memory: specs('a million commits, twice', 'lifecycle/memory', { LEDGERSTONE_COMMITS: '1000000' }),

@@ -33,6 +33,7 @@ export type ErrorCode =
   | 'ERR_NO_SPACE'
   | 'ERR_IO'
   | 'ERR_POISONED'
+  | 'ERR_BACKUP'
   | 'ERR_FILE_SYSTEM'
   | 'ERR_NATIVE_MISSING'
   | 'ERR_VERSION_MISMATCH'
@@ -273,6 +274,20 @@ export class PoisonedError extends LedgerstoneError {
 }
 name(PoisonedError, 'PoisonedError')
 
+/**
+ * `ERR_BACKUP`: a backup cannot be made in a folder, or is not acceptable, or the place of a restore is taken (the message has the path). Nothing was changed or left
+ * behind. The `cause` is the failure behind it, where there is one.
+ */
+export class BackupError extends LedgerstoneError {
+  declare readonly code: 'ERR_BACKUP'
+  /**
+   * In one word. Of the backup: `missing`, `not-a-file` (a link, a device, a folder in the place of a file), `format`, `size`, `checksum`, `count`, `order` (keys, ids or
+   * times), `limit`, `unreadable`. Of the folder: `other-store` (it holds backups of another store), `format` (or something else). Of the place: `target`.
+   */
+  declare readonly reason: 'missing' | 'not-a-file' | 'format' | 'size' | 'checksum' | 'count' | 'order' | 'limit' | 'unreadable' | 'other-store' | 'target'
+}
+name(BackupError, 'BackupError')
+
 type ErrorClass = new (code: ErrorCode, message: string, fields?: ErrorFields, cause?: unknown) => LedgerstoneError
 
 const CLASSES: Partial<Record<ErrorCode, ErrorClass>> = {
@@ -297,6 +312,7 @@ const CLASSES: Partial<Record<ErrorCode, ErrorClass>> = {
   ERR_NO_SPACE: NoSpaceError,
   ERR_IO: IoError,
   ERR_POISONED: PoisonedError,
+  ERR_BACKUP: BackupError,
 }
 
 /** An error as native code hands it over. @internal */

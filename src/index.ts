@@ -1,6 +1,7 @@
 // The public surface of `ledgerstone`, on one screen.
 /// <reference types="node" preserve="true" />
 /// <reference lib="esnext.disposable" preserve="true" />
+export { restore } from './canonical-store/backup.ts'
 export { open } from './canonical-store/open.ts'
 export { binary } from './codecs/binary.ts'
 export { envelope } from './codecs/envelope.ts'
@@ -10,6 +11,7 @@ export { compareDurability } from './compare-durability.ts'
 export { retry, type RetryOptions } from './retry.ts'
 export {
   BackpressureError,
+  BackupError,
   BusyError,
   ClosedError,
   CodecError,
@@ -32,6 +34,7 @@ export {
   ValidationError,
 } from './errors.ts'
 
+export type { BackupInfo, BackupOptions, Operations, Progress, ProgressOptions, RestoreInfo, RestoreOptions } from './canonical-store/api/backup.ts'
 export type { CanonicalStore } from './canonical-store/api/canonical-store.ts'
 export type { Collection, KeyRange, Range } from './canonical-store/api/collection.ts'
 export type { Commit, CommitInfo, Seq, SignalOptions, TransactOptions, WriteHandle, WriteOptions } from './canonical-store/api/commit.ts'

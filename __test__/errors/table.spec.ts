@@ -29,6 +29,7 @@ const ELSEWHERE: Record<string, string> = {
   ERR_BACKPRESSURE: 'contention.spec.ts',
   ERR_NO_SPACE: 'device.spec.ts',
   ERR_POISONED: 'device.spec.ts',
+  ERR_BACKUP: '../canonical-store/backup.spec.ts',
   ERR_FILE_SYSTEM: 'file-system.spec.ts',
   ERR_EVENTS_TRIMMED: '../canonical-store/trim.spec.ts',
   ERR_SEALED: '../canonical-store/seal.spec.ts',

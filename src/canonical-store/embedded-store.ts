@@ -10,6 +10,7 @@ import { checkInteger, checkOptions, signalOf } from '../internal/validate.ts'
 import { LockManager } from '../lock-manager/lock-manager.ts'
 import type { ColdCalls } from '../native/binding.ts'
 import type { VerifyReport } from '../verify-report.ts'
+import type { BackupInfo, BackupOptions } from './api/backup.ts'
 import type { CanonicalStore } from './api/canonical-store.ts'
 import type { Collection, KeyRange, Range } from './api/collection.ts'
 import type { Commit, CommitInfo, SignalOptions, TransactOptions, WriteHandle, WriteOptions } from './api/commit.ts'
@@ -19,6 +20,7 @@ import type { CheckOptions, CheckReport, Checks, Phases, PhasesOptions } from '.
 import type { Snapshot } from './api/snapshot.ts'
 import type { StoreMeta, StoreStats } from './api/store-stats.ts'
 import type { Sync, Transaction, WriteTxn } from './api/transaction.ts'
+import { backUp } from './backup.ts'
 import { EmbeddedCollection, spaceOf } from './collection.ts'
 import type { EventSource } from './events/event-pass.ts'
 import { EmbeddedEventReader } from './events/event-reader.ts'
@@ -50,6 +52,8 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
   readonly #events: EventSource
   /** By key codec, value codec and name: codecs are objects, and one made for a single call must not be kept alive. */
   readonly #collections = new WeakMap<object, WeakMap<object, Map<string, AnyCollection>>>()
+  /** Those that are being made; each settles when its files are made, or gone. */
+  readonly #backups = new Set<Promise<void>>()
   #locks: LockManager | undefined
   #closing: Promise<void> | undefined
 
@@ -257,6 +261,16 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
     return verify(this.#handle, this.path, signal)
   }
 
+  backupTo(dir: string | URL, options?: BackupOptions): Promise<BackupInfo> {
+    const backup = backUp(this.#handle, dir, options)
+    const over: Promise<void> = backup.then(
+      () => void this.#backups.delete(over),
+      () => void this.#backups.delete(over), // the caller hears of it
+    )
+    this.#backups.add(over)
+    return backup
+  }
+
   close(): Promise<void> {
     if (this.#closing !== undefined) return this.#closing
     const closing = new Deferred<void>()
@@ -271,7 +285,11 @@ export class EmbeddedStore<E, In> implements CanonicalStore<E, In> {
 
   async #close(): Promise<void> {
     this.#handle.beginClosing()
-    await this.#handle.finishClosing()
+    try {
+      await this.#handle.finishClosing()
+    } finally {
+      await Promise.all(this.#backups) // given up by now: what they had begun goes
+    }
   }
 
   /** Changes the store's condition. */

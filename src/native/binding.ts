@@ -132,6 +132,14 @@ export interface ColdCalls {
   endVerification(verification: number): void
   /** Verifies a store without opening it: `ERR_LOCKED` while any process has it open. */
   verifyClosedStore(path: string): Promise<NativeReport>
+  /** What a backup of a store, or a restore, is known by while it runs. */
+  beginBackup(store?: number): number
+  backupProgress(backup: number): Generated.NativeProgress
+  /** Gives it up, or forgets it when it has ended. */
+  endBackup(backup: number): void
+  /** `shards` and `keepFull` 0: left out. `null`: it was given up. */
+  backUp(store: number, backup: number, dir: string, shards: number, keepFull: number): Promise<Generated.NativeBackupInfo | null>
+  restoreStore(backup: number, from: string, to: string, verifyOnly: boolean): Promise<Generated.NativeRestoreInfo | null>
   openLocks(stripes: number): number
   storeLocks(store: number): number
   closeLocks(locks: number): void

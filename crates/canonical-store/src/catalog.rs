@@ -127,6 +127,14 @@ impl Catalog {
         }
     }
 
+    /// All but `state` that live at `seq`, by id.
+    pub(crate) fn all_at(&self, seq: u64) -> Vec<Arc<CatalogEntry>> {
+        let living = self.entries.values().filter(|entry| entry.id != STATE_ID && entry.lives_at(seq));
+        let mut all: Vec<_> = living.cloned().collect();
+        all.sort_unstable_by_key(|entry| entry.id);
+        all
+    }
+
     pub(crate) fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.living.keys().cloned().collect();
         names.sort_unstable();

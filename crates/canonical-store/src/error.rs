@@ -5,6 +5,8 @@ use std::{path::PathBuf, sync::Arc};
 
 use ledgerstone_vfs::{FileError, FolderError, Taken};
 
+use crate::backup::BackupReason;
+
 /// The result of every operation of the store.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -120,6 +122,18 @@ pub enum Error {
     /// Another system call failed.
     #[error("{0}")]
     Io(FileError),
+    /// A backup cannot be made there, or is not acceptable; nothing was left behind.
+    #[error("{what}: path={} reason={}", path.display(), reason.as_str())]
+    Backup {
+        /// What is wrong.
+        reason: BackupReason,
+        /// The file or the folder.
+        path: PathBuf,
+        /// The same in words.
+        what: String,
+        /// The failure behind it, if there is one.
+        cause: Option<Arc<Error>>,
+    },
     /// Writing has stopped after a failure; reads continue, opening again heals.
     #[error("the store stopped writing after a failure: {0}")]
     Poisoned(Arc<Error>),
@@ -181,6 +195,7 @@ impl Error {
             Self::NoSpace(_) => "ERR_NO_SPACE",
             Self::FileSystem { .. } => "ERR_FILE_SYSTEM",
             Self::Io(_) => "ERR_IO",
+            Self::Backup { .. } => "ERR_BACKUP",
             Self::Poisoned(_) => "ERR_POISONED",
         }
     }
@@ -230,6 +245,7 @@ impl Error {
                 vec![("found", number_or_text(found)), ("supported", number_or_text(supported))]
             }
             Self::Foreign { found, expected, .. } => vec![("found", text(found)), ("supported", text(expected))],
+            Self::Backup { reason, .. } => vec![("reason", text(&reason.as_str()))],
             Self::FileSystem { path, kind } => vec![("path", text(&path.display())), ("type", text(kind))],
             Self::NoSpace(error) | Self::Io(error) => {
                 let mut details = vec![("syscall", text(&error.syscall)), ("path", text(&error.path.display()))];
@@ -248,7 +264,7 @@ impl Error {
     /// The failure behind this one, if it is one of ours.
     pub fn cause(&self) -> Option<&Error> {
         match self {
-            Self::Poisoned(cause) => Some(cause),
+            Self::Poisoned(cause) | Self::Backup { cause: Some(cause), .. } => Some(cause),
             _ => None,
         }
     }
@@ -328,6 +344,28 @@ impl From<ledgerstone_event_log::Error> for Error {
             | Log::Locked { .. }
             | Log::FileSystem { .. }
             | Log::NotFound { .. }) => Self::internal(defect.to_string()),
+        }
+    }
+}
+
+impl From<ledgerstone_snapshot_set::Error> for Error {
+    fn from(error: ledgerstone_snapshot_set::Error) -> Self {
+        use ledgerstone_snapshot_set::Error as Set;
+        match error {
+            Set::Io(error) => Self::Io(error),
+            Set::NoSpace(error) => Self::NoSpace(error),
+            Set::Corrupt { file, offset, what } => Self::Corrupt { file, offset, what },
+            Set::Format { found, supported, .. } => {
+                Self::Format { found: found.to_string(), supported: supported.to_string() }
+            }
+            Set::Foreign { path, found, expected } => Self::Foreign { path, found, expected },
+            Set::Limit { limit, size, max } => Self::Limit { what: "the set of backups has a limit", limit, size, max },
+            Set::InvalidArgument { argument, message } => Self::InvalidArgument { argument, message },
+            Set::Locked { path, by } => Self::Locked { path, by },
+            Set::FileSystem { path, kind } => Self::FileSystem { path, kind },
+            Set::Closed => Self::Closed { what: "the set of backups" },
+            Set::Poisoned(cause) => Self::Poisoned(Arc::new((*cause).clone().into())),
+            defect @ Set::NotFound { .. } => Self::internal(defect.to_string()),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! [`get`](Store::get), [`range`](Store::range), [`read_events`](Store::read_events) or a [`Snapshot`].
 
 mod archive;
+mod backup;
 mod cache_line;
 mod catalog;
 mod checkpoint;
@@ -29,6 +30,7 @@ mod verify;
 mod write;
 
 pub use archive::HeldSegments;
+pub use backup::{BackupInfo, BackupJob, BackupOptions, BackupReason, JobPhase, RestoreInfo, restore};
 pub use ledgerstone_event_log::{RetentionPolicy, SegmentInfo};
 pub use ledgerstone_format::compression::Compression;
 
@@ -38,6 +40,7 @@ pub use error::{Detail, Error, Result, WaitsFor};
 pub use flush::{FlushProbe, FlushStage};
 pub use ledgerstone_format::FORMAT_VERSION;
 pub use ledgerstone_journal::WrittenGroup;
+pub use ledgerstone_snapshot_set::Ground as BackupGround;
 pub use listeners::{Listener, ListenerId};
 pub use options::{Limits, OpenOptions};
 pub use read::{Direction, Fill, KeyBatch, KeyBounds, RangeCursor, ReadCache, ShowValue, Snapshot};

@@ -107,7 +107,7 @@ impl Ground {
         self.assemble(layout, settings, options, poison, lock, opened)
     }
 
-    fn log_options(settings: &Settings) -> EventLogOptions {
+    pub(crate) fn log_options(settings: &Settings) -> EventLogOptions {
         EventLogOptions {
             segment_bytes: settings.segment_bytes,
             max_event_bytes: settings.limits.event_bytes.max(1 << 30),

@@ -121,6 +121,18 @@ pub fn open_simulated_over_lmdb(
     ground.open(path, options)
 }
 
+/// Restores a backup on a simulated disk, with the checkpoint's twin.
+pub fn restore_simulated(
+    disk: &SimDisk,
+    clock: &SimClock,
+    from: &Path,
+    to: &Path,
+    verify_only: bool,
+    job: &crate::BackupJob,
+) -> Result<Option<crate::RestoreInfo>> {
+    simulated_ground(disk, clock).restore(from, to, verify_only, job)
+}
+
 /// What runs the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {

@@ -48,6 +48,10 @@ pub enum PlantedFault {
     RenamedBeforeManifest,
     /// Diffs are removed before the snapshot that makes them obsolete is published.
     PurgedBeforePublished,
+    /// A backup is published before the journal is durable up to its last commit.
+    BackupAheadOfJournal,
+    /// A restore is acknowledged before the store's name is flushed.
+    RestoredNameNotFlushed,
 }
 
 /// Whether this defect is planted.

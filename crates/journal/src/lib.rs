@@ -27,6 +27,7 @@
 //! # }
 //! ```
 
+mod begin_behind;
 mod error;
 #[cfg(feature = "planted-faults")]
 mod fields;
@@ -55,6 +56,7 @@ mod verify;
 mod watermarks;
 mod writer;
 
+pub use begin_behind::begin_behind;
 pub use error::{Error, Result};
 #[cfg(feature = "planted-faults")]
 pub use fields::{file_fields, reseal_file};

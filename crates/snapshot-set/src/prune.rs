@@ -47,6 +47,21 @@ impl FileSnapshotSet {
             Ok(infos)
         })
     }
+
+    /// Removes a pending snapshot that was made here and will not be finished.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::InvalidArgument`] when it is not pending; [`Error::Io`].
+    pub fn abandon(&self, ordinal: u64) -> Result<()> {
+        self.change(|change| {
+            let entry = change.state.manifest.entries.get(&ordinal).ok_or(Error::NotFound { ordinal })?;
+            if entry.kind != SnapshotType::Pending {
+                let message = format!("only a pending snapshot is given up: {ordinal} is a {}", entry.kind.as_str());
+                return Err(Error::InvalidArgument { argument: "ordinal", message });
+            }
+            change.remove(&[ordinal])
+        })
+    }
 }
 
 impl Change<'_> {

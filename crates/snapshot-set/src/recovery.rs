@@ -44,7 +44,7 @@ pub(crate) fn recover(folder: &Folder) -> Result<SetState> {
 
 /// Adopts snapshots that the manifest does not list: copied here by hand, or with the manifest left behind. Beside a manifest
 /// only complete ones count. Without one, an incomplete snapshot is damage: a restore must not skip it.
-fn adopt(folder: &Folder, names: &Names, manifest: &mut Manifest, has_manifest: bool) -> Result<()> {
+pub(crate) fn adopt(folder: &Folder, names: &Names, manifest: &mut Manifest, has_manifest: bool) -> Result<()> {
     for (ordinal, groups) in &names.groups {
         manifest.last_ordinal = manifest.last_ordinal.max(*ordinal);
         // The last of several: full before diff before pending.

@@ -3,10 +3,10 @@
 
 mod support;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use ledgerstone_snapshot_set::{
-    Error, FileSnapshotSet, MAX_ORDINAL, MAX_SHARDS, Prune, Purge, ShardCheck, SnapshotSetOptions,
+    Error, FileSnapshotSet, MAX_ORDINAL, MAX_SHARDS, Prune, Purge, ShardCheck, SnapshotSetOptions, look,
 };
 use ledgerstone_vfs::{
     FileSystem, Taken, Vfs,
@@ -509,4 +509,27 @@ fn what_is_written_behind_a_publication_is_damage() {
     write(&disk, &full.shard_paths[0], b"x", 0, true).unwrap();
     let set = open(&disk).unwrap();
     assert_eq!(set.recovery().damaged.len(), 1);
+}
+
+/// A look from outside sees what an opening would, and changes nothing.
+#[test]
+fn a_look_from_outside_sees_the_newest_full_snapshot_and_touches_nothing() {
+    let disk = SimDisk::new(1);
+    let vfs: Arc<dyn Vfs> = Arc::new(disk.clone());
+    let seen = || look(&vfs, folder());
+    assert!(seen().is_err_and(|error| error.code() == "ERR_IO"), "there is no such folder, and none is made");
+    let set = open(&disk).unwrap();
+    assert_eq!(seen().unwrap().newest_full, None);
+    let first = full(&disk, &set, 2);
+    let pending = set.create_or_get(Pending, 3, false).unwrap();
+    set.create_or_get(Diff, 1, false).unwrap();
+    let operations = disk.operations();
+    let found = seen().unwrap();
+    assert_eq!((found.newest_full.as_ref(), found.later_diffs), (Some(&first), 1));
+    assert_eq!(disk.operations(), operations);
+    set.abandon(pending.ordinal).unwrap();
+    assert!(pending.shard_paths.iter().all(|path| disk.read_file(path).is_none()));
+    assert_eq!(set.abandon(pending.ordinal).unwrap_err().code(), "ERR_NOT_FOUND");
+    assert_eq!(set.abandon(first.ordinal).unwrap_err().code(), "ERR_INVALID_ARGUMENT");
+    assert_eq!(seen().unwrap().newest_full.as_ref(), Some(&first));
 }

@@ -48,10 +48,14 @@ pub trait Vfs: Send + Sync + fmt::Debug {
     fn free_bytes(&self, _folder: &Path) -> Option<u64> {
         None
     }
-    /// Renames a file, replacing the target. Durable only after `sync_dir`.
+    /// Renames a file, replacing the target, or a folder to a name that is free. Durable only after `sync_dir`.
     fn rename(&self, from: &Path, to: &Path) -> Result<()>;
     /// Removes a file. Durable only after `sync_dir`.
     fn remove_file(&self, path: &Path) -> Result<()>;
+    /// Removes a folder that is empty. Durable only after `sync_dir` on the folder around it.
+    fn remove_dir(&self, path: &Path) -> Result<()> {
+        Err(FileError::new("rmdir", path, io::ErrorKind::Unsupported.into()))
+    }
     /// Flushes a folder: the names created, renamed and removed in it.
     fn sync_dir(&self, path: &Path) -> Result<()>;
     /// Flushes the name of a folder that is there, as an attempt to make it may have died before it did so.

@@ -4,6 +4,7 @@ import type { LedgerstoneError } from '../../errors.ts'
 import type { EventId } from '../../event-log/log-types.ts'
 import type { LockManager } from '../../lock-manager/lock-manager.ts'
 import type { VerifyReport } from '../../verify-report.ts'
+import type { Operations } from './backup.ts'
 import type { Collection } from './collection.ts'
 import type { Commit, CommitInfo, SignalOptions, TransactOptions, WriteHandle, WriteOptions } from './commit.ts'
 import type { EventRange, EventReader, EventRecord, EventSegments, Follower, FollowOptions } from './events.ts'
@@ -18,7 +19,7 @@ import type { Sync, Transaction, WriteTxn } from './transaction.ts'
  * A store of typed state and an event log, committed together. Reads are synchronous. Writes are applied synchronously, and awaited for a {@link Durability}.
  * One writer at a time, over all threads of the process.
  */
-export interface CanonicalStore<E = Json, In = E> extends Reader, AsyncDisposable {
+export interface CanonicalStore<E = Json, In = E> extends Reader, Operations, AsyncDisposable {
   /** The store's folder, absolute. */
   readonly path: string
   /** The collection that every store has: text keys, JSON values. */

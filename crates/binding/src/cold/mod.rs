@@ -2,6 +2,7 @@
 //! plain objects that they take and give are in `objects`.
 
 mod archive;
+mod backup;
 mod control;
 mod environment;
 mod event_log;

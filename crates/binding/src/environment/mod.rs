@@ -1,5 +1,6 @@
 //! One JavaScript environment: its state and all that the state owns. Knows nothing of the calls that work on it.
 
+pub(crate) mod backup_entry;
 pub(crate) mod call_memory;
 pub(crate) mod completion;
 pub(crate) mod counters;

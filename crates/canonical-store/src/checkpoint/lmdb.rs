@@ -5,7 +5,6 @@ use std::{
     cell::{Cell, OnceCell},
     io,
     iter::Peekable,
-    ops::Bound,
     path::{Path, PathBuf},
     sync::{
         Arc, OnceLock,
@@ -20,13 +19,14 @@ use ledgerstone_write_coordinator::Delta as _;
 use parking_lot::{Mutex, RwLock};
 
 use super::{
-    Batch, Checkpoint, CheckpointRead, CheckpointSize, Idle, Loaded, MAX_READERS, Part,
+    Batch, Checkpoint, CheckpointRead, CheckpointSize, Filling, Idle, Loaded, MAX_READERS, Part,
     batch::{META_KEY, decode_entry, encode_entry},
     environment::{Databases, Environment, Life, map_bytes_for},
     flush_file::flush_file,
     lmdb_read::{Counted, LmdbRead},
     lock_file::fill_lock_file,
     precheck::{check_open_file, open_data_file},
+    purge::purge_part,
     space::told_apart,
     unfinished_flush::{self, UNFINISHED_KEY},
     value,
@@ -43,7 +43,6 @@ use crate::{
 /// A write transaction ends after this many bytes or [`LmdbCheckpoint::PART_OPERATIONS`]: it keeps 4 KiB of heap for each leaf
 /// that it touches.
 const PART_BYTES: usize = 32 << 20;
-const PURGE_SLICE: usize = 16 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct LmdbCheckpoint {
@@ -237,28 +236,6 @@ impl LmdbCheckpoint {
         Ok(())
     }
 
-    fn purge_part(&self, environment: &Environment, collection: u32) -> Result<bool> {
-        let Environment { env, databases } = environment;
-        let failed = failed(&self.path, "mdb_del");
-        let mut transaction = env.write_txn().map_err(&failed)?;
-        let from = collection.to_be_bytes();
-        let to = collection.saturating_add(1).to_be_bytes();
-        let range = (Bound::Included(from.as_slice()), Bound::Excluded(to.as_slice()));
-        let mut keys = Vec::new();
-        for entry in databases.state.range(&transaction, &range).map_err(&failed)?.take(PURGE_SLICE) {
-            keys.push(entry.map_err(&failed)?.0.to_vec());
-        }
-        for key in &keys {
-            databases.state.delete(&mut transaction, key).map_err(&failed)?;
-        }
-        let more = keys.len() == PURGE_SLICE;
-        if !more {
-            databases.catalog.delete(&mut transaction, &from).map_err(&failed)?;
-        }
-        transaction.commit().map_err(&failed)?;
-        Ok(more)
-    }
-
     fn begin_read(&self) -> Result<LmdbRead> {
         let attempt = || self.life.read().environment(&self.path).map(|environment| self.begin_in(environment));
         let read = match attempt()? {
@@ -361,10 +338,15 @@ impl Checkpoint for LmdbCheckpoint {
         Ok(self.data.check_in_place()?)
     }
 
+    fn fill(&self, entries: &Filling) -> Result<()> {
+        self.with_room(entries.bytes(), &|environment| entries.put_into(environment, &self.path))?;
+        flush_file(&self.path)
+    }
+
     fn purge(&self, collection: u32) -> Result<bool> {
         let more = Cell::new(false);
         self.with_room(0, &|environment| {
-            more.set(self.purge_part(environment, collection)?);
+            more.set(purge_part(environment, &self.path, collection)?);
             Ok(())
         })?;
         flush_file(&self.path)?;

@@ -14,6 +14,7 @@ use heed::{RoTxn, WithoutTls};
 
 use super::{
     CheckpointRead, Place, Visit,
+    divide::divide,
     environment::{Databases, STATE},
     group_search::locate,
     leaf_order::LeafOrder,
@@ -106,6 +107,10 @@ impl CheckpointRead for LmdbRead {
         let Some(stored) = found else { return Ok(false) };
         take(self.checked(key, stored)?);
         Ok(true)
+    }
+
+    fn divide(&self, parts: usize) -> Vec<Vec<u8>> {
+        self.tree().map_or_else(Vec::new, |tree| divide(tree, parts))
     }
 
     fn scan(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>), reverse: bool, visit: &mut Visit<'_>) -> Result<()> {

@@ -4,7 +4,9 @@
 mod any_bytes;
 mod batch;
 mod close_on_exec;
+mod divide;
 mod environment;
+mod filling;
 mod flush_file;
 mod group_search;
 mod leaf_order;
@@ -17,6 +19,7 @@ mod page_walk;
 mod point_search;
 mod precheck;
 mod prefetch;
+mod purge;
 mod remains;
 mod space;
 #[cfg(any(test, feature = "sim"))]
@@ -31,6 +34,7 @@ use std::{fmt, ops::Bound, ops::ControlFlow, sync::Arc};
 pub use any_bytes::{StateRecord, read_record, reseal_pages, search_pages};
 pub(crate) use batch::Batch;
 pub use batch::Part;
+pub(crate) use filling::Filling;
 pub(crate) use lmdb::LmdbCheckpoint;
 pub(crate) use lock_file::MAX_READERS;
 pub(crate) use precheck::check_data_file;
@@ -80,6 +84,9 @@ pub(crate) trait Checkpoint: Send + Sync + fmt::Debug {
     /// the parts before it. The first of several parts records how far they go. `at` is called after each part, for tests that
     /// look in between. [`Error::Backpressure`] when it waits for readers.
     fn write(&self, batch: &Batch<'_>, at: &dyn Fn(Part)) -> Result<()>;
+    /// Adds entries to a checkpoint that is being made from a backup: full keys and values, ascending, all behind those before. Durable when this
+    /// returns; nothing counts before [`write`](Self::write) brings the account.
+    fn fill(&self, entries: &Filling) -> Result<()>;
     /// Removes some of the entries of a dropped collection; returns whether there are more. With the last of them the
     /// collection leaves the catalogue.
     fn purge(&self, collection: u32) -> Result<bool>;
@@ -109,6 +116,8 @@ pub(crate) trait CheckpointRead: Send + fmt::Debug {
     fn expect(&self, keys: &[&[u8]], places: &mut [Option<Place>]);
     /// Calls `take` with the value of a full key; returns whether there is one. `place` is where this view found it before, if it did.
     fn get(&self, key: &[u8], place: Option<Place>, take: &mut dyn FnMut(&[u8])) -> Result<bool>;
+    /// Full keys, ascending, that divide what is here into `parts` or fewer of about the same size.
+    fn divide(&self, parts: usize) -> Vec<Vec<u8>>;
     /// Calls `visit` with keys and values in order, until it breaks.
     fn scan(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>), reverse: bool, visit: &mut Visit<'_>) -> Result<()>;
 }

@@ -17,8 +17,9 @@ use ledgerstone_vfs::{Vfs, read_small_file, write_atomically};
 use parking_lot::Mutex;
 
 use super::{
-    Batch, Checkpoint, CheckpointRead, CheckpointSize, Loaded, Part, Place, Visit,
+    Batch, Checkpoint, CheckpointRead, CheckpointSize, Filling, Loaded, Part, Place, Visit,
     batch::{decode_entry, encode_entry},
+    divide::evenly,
     value,
 };
 use crate::{
@@ -222,6 +223,13 @@ impl Checkpoint for TwinCheckpoint {
         Ok(())
     }
 
+    fn fill(&self, entries: &Filling) -> Result<()> {
+        let mut next = self.committed.lock().clone();
+        let state = Arc::make_mut(&mut next.state);
+        state.extend(entries.entries().map(|(key, stored)| (key.to_vec(), stored.to_vec())));
+        self.commit(next)
+    }
+
     fn purge(&self, collection: u32) -> Result<bool> {
         let mut next = self.committed.lock().clone();
         let id = collection.to_be_bytes();
@@ -313,6 +321,10 @@ impl CheckpointRead for TwinRead {
         let Some(stored) = self.state.get(key) else { return Ok(false) };
         take(self.checked(key, stored)?);
         Ok(true)
+    }
+
+    fn divide(&self, parts: usize) -> Vec<Vec<u8>> {
+        evenly(self.state.keys().skip(1).cloned().collect(), parts)
     }
 
     fn scan(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>), reverse: bool, visit: &mut Visit<'_>) -> Result<()> {

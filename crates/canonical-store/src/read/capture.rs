@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use ledgerstone_journal::Position;
 use ledgerstone_write_coordinator::View;
 
 use crate::{
@@ -20,6 +21,11 @@ pub(crate) struct Capture {
     pub(crate) seq: u64,
     pub(crate) next_event_id: u64,
     pub(crate) catalog_version: u64,
+    /// The first event that no trim has dropped.
+    pub(crate) oldest_event_id: u64,
+    pub(crate) last_timestamp_ms: u64,
+    /// Behind the frame of `seq`.
+    pub(crate) position: Option<Position>,
     pub(crate) read: Box<dyn CheckpointRead>,
 }
 
@@ -27,13 +33,24 @@ impl Store {
     /// Captures the current state. Sequence number, next event id and catalogue belong together: they are read under the commit lock.
     pub(crate) fn capture(&self) -> Result<Capture> {
         loop {
-            let (view, seq, next_event_id, catalog_version) = {
+            let (view, catalog_version, (seq, last_timestamp_ms, position), (next_event_id, oldest_event_id)) = {
                 let state = self.commit.lock();
-                (self.coordinator.view(), state.last_seq, state.next_event_id, self.catalog.version())
+                let commit = (state.last_seq, state.last_timestamp_ms, state.position);
+                let events = (state.next_event_id, state.oldest_event_id);
+                (self.coordinator.view(), self.catalog.version(), commit, events)
             };
             let read = self.checkpoint.begin()?;
             if self.coordinator.version() == view.version {
-                return Ok(Capture { view, seq, next_event_id, catalog_version, read });
+                return Ok(Capture {
+                    view,
+                    seq,
+                    next_event_id,
+                    catalog_version,
+                    oldest_event_id,
+                    last_timestamp_ms,
+                    position,
+                    read,
+                });
             }
         }
     }

@@ -15,5 +15,5 @@ pub(crate) use capture::Capture;
 pub use events::Direction;
 pub use key_batch::{KeyBatch, ShowValue};
 pub use range::{Fill, KeyBounds, RangeCursor};
-pub(crate) use snapshot::Readers;
 pub use snapshot::Snapshot;
+pub(crate) use snapshot::{Holder, Readers};

@@ -64,9 +64,14 @@ impl Store {
 impl Snapshot {
     /// Opens a range over the snapshot.
     pub fn range(self: &Arc<Self>, collection: &CollectionRef, bounds: KeyBounds) -> Result<RangeCursor> {
-        let KeyBounds { lower, upper, reverse, limit } = bounds;
         let collection = self.with(|_| self.id_of(collection))?;
-        Ok(RangeCursor {
+        Ok(self.range_of(collection, bounds))
+    }
+
+    /// The same for a collection whose id is known; `None`: there is none.
+    pub(crate) fn range_of(self: &Arc<Self>, collection: Option<u32>, bounds: KeyBounds) -> RangeCursor {
+        let KeyBounds { lower, upper, reverse, limit } = bounds;
+        RangeCursor {
             source: Arc::clone(self),
             collection,
             deltas: None,
@@ -76,7 +81,7 @@ impl Snapshot {
             left: limit.unwrap_or(u64::MAX),
             done: false,
             stored: 0,
-        })
+        }
     }
 }
 

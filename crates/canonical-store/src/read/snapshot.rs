@@ -23,10 +23,10 @@ const OF_THE_STORE: usize = 64;
 
 /// Why a capture is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Holder {
-    /// The user requested a snapshot.
+pub(crate) enum Holder {
+    /// The user asked for a snapshot.
     Snapshot,
-    /// An iteration over the store.
+    /// An iteration over the store needs one, or a backup.
     Iteration,
 }
 
@@ -128,7 +128,7 @@ impl Store {
         self.hold(Holder::Snapshot)
     }
 
-    pub(super) fn hold(self: &Arc<Self>, holder: Holder) -> Result<Arc<Snapshot>> {
+    pub(crate) fn hold(self: &Arc<Self>, holder: Holder) -> Result<Arc<Snapshot>> {
         self.check_open()?;
         let number = self.readers.enter(self.clock.monotonic(), holder, self.applied_seq())?;
         let capture = self.capture().inspect_err(|_| self.readers.leave(number))?;

@@ -28,6 +28,7 @@ mod reading;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backup;
 mod basic;
 mod extremes;
 mod failures;

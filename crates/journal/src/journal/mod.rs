@@ -38,6 +38,7 @@ use crate::{
 };
 
 pub use append::{Appended, End};
+pub(crate) use shrinking::make_headed;
 pub use waiting::Led;
 
 /// How long after a lack of space a write is tried again.

@@ -4,6 +4,8 @@
 //! or, if that is too large, the head of a file without frames that continues it. A crash between any two steps leaves files
 //! that open; a failure leaves files that are larger than necessary.
 
+use std::path::Path;
+
 use ledgerstone_format::{PAGE_BYTES, align_up};
 use ledgerstone_vfs::{Aside, OpenHow, Vfs};
 
@@ -83,20 +85,25 @@ impl Journal {
         let (store_id, first_seq, previous_crc) = (origin.store_id, origin.last_seq + 1, origin.last_crc);
         let mut header = FileHeader { store_id, number, first_seq, salt: 0, previous_crc };
         header.salt = make_salt(&header, origin.salt_base);
-        let mut page = header.encode().to_vec();
-        page.extend_from_slice(zeros(FRAMES_START - HEADER_BYTES as u64));
-        let aside = Aside::create(vfs, &self.dir.join(UNFINISHED_SPARE)).map_err(Failure::refused)?;
-        let unfinished = aside.path().to_path_buf();
-        let written = aside.file.write_all_at(&page, 0).map_err(Failure::refused);
-        let flushed = written.and_then(|()| aside.file.sync_data().map_err(Failure::of_flush));
-        let named =
-            flushed.and_then(|()| aside.put_in_place(vfs, &journal_path(&self.dir, number)).map_err(Failure::refused));
-        named.inspect_err(|_| {
-            // Best effort: the next opening does the same.
-            let _ = vfs.remove_file(&unfinished);
-        })?;
-        vfs.sync_dir(&self.dir).map_err(Failure::of_flush)?;
+        make_headed(vfs, &self.dir, &header)?;
         origin.files.push(FileEntry { number, first_seq, capacity: FRAMES_START });
         Ok(())
     }
+}
+
+/// Makes a file that has a header and no frames; durable with its name when this returns.
+pub(crate) fn make_headed(vfs: &dyn Vfs, dir: &Path, header: &FileHeader) -> std::result::Result<(), Failure> {
+    let mut page = header.encode().to_vec();
+    page.extend_from_slice(zeros(FRAMES_START - HEADER_BYTES as u64));
+    let aside = Aside::create(vfs, &dir.join(UNFINISHED_SPARE)).map_err(Failure::refused)?;
+    let unfinished = aside.path().to_path_buf();
+    let written = aside.file.write_all_at(&page, 0).map_err(Failure::refused);
+    let flushed = written.and_then(|()| aside.file.sync_data().map_err(Failure::of_flush));
+    let named =
+        flushed.and_then(|()| aside.put_in_place(vfs, &journal_path(dir, header.number)).map_err(Failure::refused));
+    named.inspect_err(|_| {
+        // Best effort, as the next opening does the same.
+        let _ = vfs.remove_file(&unfinished);
+    })?;
+    vfs.sync_dir(dir).map_err(Failure::of_flush)
 }

@@ -94,6 +94,10 @@ impl Vfs for AnchoredVfs {
         self.told(self.place(path).and_then(|place| place.remove_file()))
     }
 
+    fn remove_dir(&self, path: &Path) -> Result<()> {
+        self.told(self.place(path).and_then(|place| place.remove_dir()))
+    }
+
     fn sync_dir(&self, path: &Path) -> Result<()> {
         self.told(self.place(path).and_then(|place| place.sync_dir()))
     }

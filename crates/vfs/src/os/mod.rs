@@ -171,6 +171,10 @@ impl Vfs for OsVfs {
         Place::anywhere(path).remove_file()
     }
 
+    fn remove_dir(&self, path: &Path) -> Result<()> {
+        Place::anywhere(path).remove_dir()
+    }
+
     fn sync_dir(&self, path: &Path) -> Result<()> {
         Place::anywhere(path).sync_dir()
     }

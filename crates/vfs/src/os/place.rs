@@ -170,6 +170,10 @@ impl<'a> Place<'a> {
         rustix::fs::unlinkat(self.at(), self.name, AtFlags::empty()).map_err(failed("unlink", self.path))
     }
 
+    pub(super) fn remove_dir(&self) -> Result<()> {
+        rustix::fs::unlinkat(self.at(), self.name, AtFlags::REMOVEDIR).map_err(failed("rmdir", self.path))
+    }
+
     pub(super) fn sync_dir(&self) -> Result<()> {
         self.folder()?.sync_all().map_err(|error| FileError::new("fsync", self.path, error))
     }

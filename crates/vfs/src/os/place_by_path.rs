@@ -78,6 +78,10 @@ impl<'a> Place<'a> {
         fs::remove_file(self.path).map_err(failed("unlink", self.path))
     }
 
+    pub(super) fn remove_dir(&self) -> Result<()> {
+        fs::remove_dir(self.path).map_err(failed("rmdir", self.path))
+    }
+
     /// Windows has no flush for folders: NTFS journals their changes itself.
     #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "the same shape on every platform")]
     pub(super) fn sync_dir(&self) -> Result<()> {

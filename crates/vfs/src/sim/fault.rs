@@ -17,7 +17,7 @@ pub enum SimOp {
     SyncDir,
     /// `open` that makes or empties a file, `try_lock` that makes one, each folder that `create_dir_all` makes.
     Create,
-    /// `remove_file`.
+    /// `remove_file`, `remove_dir`.
     Remove,
     /// `set_len`.
     SetLen,

@@ -11,6 +11,7 @@ mod fault;
 mod hold;
 mod incident;
 mod inode;
+mod open_file;
 mod power_cut;
 mod random;
 mod seeds;

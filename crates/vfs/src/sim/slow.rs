@@ -96,6 +96,10 @@ impl Vfs for SlowVfs {
         self.inner.remove_file(path)
     }
 
+    fn remove_dir(&self, path: &Path) -> Result<()> {
+        self.inner.remove_dir(path)
+    }
+
     fn sync_dir(&self, path: &Path) -> Result<()> {
         self.pace.flush(|| self.inner.sync_dir(path))
     }

@@ -1,5 +1,6 @@
 //! The plain objects that cross: options, with their check, and reports.
 
+pub(crate) mod backup;
 pub(crate) mod event_log_options;
 pub(crate) mod happenings;
 mod option_values;

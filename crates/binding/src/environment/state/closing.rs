@@ -20,6 +20,7 @@ impl EnvState {
         let entry = self.with_store(id, |entry| Ok(Rc::clone(entry)))?;
         entry.let_others_in(self.owner);
         self.verifications.borrow_mut().remove_where(|running| running.of == Verified::Store(id));
+        self.backups.borrow_mut().remove_where(|backup| backup.of == Some(id));
         let its_readers: Vec<_> = self
             .readers
             .borrow()
@@ -82,6 +83,7 @@ impl EnvState {
         drop(locks);
         self.cursors.borrow_mut().remove_where(|_| true);
         self.verifications.borrow_mut().remove_where(|_| true);
+        self.backups.borrow_mut().remove_where(|_| true);
         for reader in self.readers.borrow_mut().remove_where(|_| true) {
             reader.release();
         }

@@ -4,6 +4,7 @@
 
 #![allow(unsafe_code, reason = "the environment's instance data and its cleanup hook")]
 
+mod backups;
 mod closing;
 mod keep_alive;
 mod locks;
@@ -25,6 +26,7 @@ use napi::{Env, sys};
 
 use crate::{
     environment::{
+        backup_entry::BackupEntry,
         call_memory::CallMemory,
         completion::Completion,
         counters::Counters,
@@ -56,6 +58,7 @@ pub(crate) struct EnvState {
     pub(crate) cursors: RefCell<Slab<Cursor>>,
     readers: RefCell<Slab<Reader>>,
     verifications: RefCell<Slab<RunningVerification>>,
+    backups: RefCell<Slab<BackupEntry>>,
     /// Lock clients: of a store's locks, or of a lock manager outside of a store.
     locks: RefCell<Slab<LockEntry>>,
     /// Event logs outside of a store.
@@ -85,6 +88,7 @@ impl EnvState {
             cursors: RefCell::new(Slab::new()),
             readers: RefCell::new(Slab::new()),
             verifications: RefCell::new(Slab::new()),
+            backups: RefCell::new(Slab::new()),
             locks: RefCell::new(Slab::new()),
             logs: RefCell::new(Slab::new()),
             snapshot_sets: RefCell::new(Slab::new()),
