@@ -50,7 +50,7 @@ const STORE_FLOORS: readonly Floor[] = [
   [['collection.ts', 'snapshot.ts']],
   [['preflight/']],
   [['writing/']],
-  [['backup.ts', 'verification.ts', 'embedded-store.ts']],
+  [['backup-task.ts', 'backup.ts', 'restore.ts', 'verification.ts', 'embedded-store.ts']],
   [['open.ts']],
 ]
 

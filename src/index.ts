@@ -1,7 +1,7 @@
 // The public surface of `ledgerstone`, on one screen.
 /// <reference types="node" preserve="true" />
 /// <reference lib="esnext.disposable" preserve="true" />
-export { restore } from './canonical-store/backup.ts'
+export { restore } from './canonical-store/restore.ts'
 export { open } from './canonical-store/open.ts'
 export { binary } from './codecs/binary.ts'
 export { envelope } from './codecs/envelope.ts'

@@ -80,10 +80,8 @@ test('of a store', async (t) => {
   store.range(things, once('store range', { gte: 'a' })).count()
   t.is([...store.events(once('events', { from: 1, to: 3, since: 0, reverse: true, limit: 2 }))].length, 2)
   t.is([...store.events(once('events after', { after: 1 }))].length, 2)
-  await store
-    .follow(once('follow', { from: 1, durability: level, signal, batch: 2 }))
-    [Symbol.asyncIterator]()
-    .next()
+  const following = store.follow(once('follow', { from: 1, durability: level, signal, batch: 2 }))
+  await following[Symbol.asyncIterator]().next()
   await store.trimEvents(once('trim', { before: 2 }))
   ;(await store.pauseIngestion(once('pause', { timeoutMs: 1_000, signal }))).release()
   for (const call of ['sync', 'flush', 'verify'] as const) await store[call](once(call, { signal }))

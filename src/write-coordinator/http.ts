@@ -77,7 +77,7 @@ export interface HttpSnapshot {
  * interface User { name: string }
  * interface Users extends MapDeltaTypes<string, User> { Snapshot: HttpSnapshot | undefined }
  *
- * const flusher = http<readonly [id: string, user: User]>('https://example.com/users', { headers: { authorization: 'Bearer …' }, batch: 100 })
+ * const flusher = http<readonly [id: string, user: User]>('https://example.com/users', { headers: { authorization: 'Bearer a-token' }, batch: 100 })
  * const coordinator = new WriteCoordinator<Users>({ init: mapDelta(), context: undefined, snapshot: undefined, flusher })
  * ```
  */
