@@ -41,8 +41,8 @@ impl Scan {
         let cut =
             folder.in_use.pop_if(|file| file.header.first_seq > self.last_seq && anchor != Some(file.header.number));
         let tail_number = folder.next_number;
-        let shelf = Shelf::of(&*vfs, &dir, &mut folder, cut, !tail.is_empty(), options)?;
-        let (mut spares, next_number) = (shelf.keep, shelf.next_number);
+        let sorted = Shelf::of(&*vfs, &dir, &mut folder, cut, !tail.is_empty(), options)?;
+        let (mut spares, next_number) = (sorted.keep, sorted.next_number);
 
         let mut files: Vec<_> = folder
             .in_use
