@@ -1,7 +1,7 @@
 // Repeats calls that may succeed unchanged: those whose error has `retryable` true, and no others.
 import { invalidArgument, LedgerstoneError } from './errors.ts'
 import { checkFunction, checkInteger, checkOptions, checkSignal } from './internal/validate.ts'
-import { sleep, throwIfAborted } from './internal/platform.ts'
+import { MAX_TIMER_MS, sleep, throwIfAborted } from './internal/platform.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set(['attempts', 'minDelayMs', 'maxDelayMs', 'signal'])
 
@@ -34,7 +34,7 @@ export async function retry<T>(fn: () => T | PromiseLike<T>, options?: RetryOpti
   checkInteger(attempts, 1, 'attempts')
   checkInteger(minDelayMs, 0, 'minDelayMs')
   checkInteger(maxDelayMs, 0, 'maxDelayMs')
-  if (maxDelayMs > 2 ** 31 - 1) throw invalidArgument('maxDelayMs', 'an integer up to 2147483647 is needed')
+  if (maxDelayMs > MAX_TIMER_MS) throw invalidArgument('maxDelayMs', `an integer up to ${MAX_TIMER_MS} is needed`)
   checkSignal(signal, 'signal')
   for (let attempt = 1; ; attempt++) {
     throwIfAborted(signal)

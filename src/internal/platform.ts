@@ -12,6 +12,8 @@ export const clearTimeout: typeof timers.clearTimeout = timers.clearTimeout
 export const setInterval: typeof timers.setInterval = timers.setInterval
 export const clearInterval: typeof timers.clearInterval = timers.clearInterval
 export const setImmediate: typeof timers.setImmediate = timers.setImmediate
+/** The longest that a timer can wait, in ms. */
+export const MAX_TIMER_MS: number = 2 ** 31 - 1
 /** Resolves after so many ms; rejects when its signal aborts. */
 export const sleep: typeof timersPromises.setTimeout = timersPromises.setTimeout
 

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { errorOf, invalidArgument } from '../errors.ts'
 import { Deferred } from '../internal/deferred.ts'
-import { AbortController, clearTimeout, setTimeout, throwIfAborted, urlText } from '../internal/platform.ts'
+import { AbortController, clearTimeout, MAX_TIMER_MS, setTimeout, throwIfAborted, urlText } from '../internal/platform.ts'
 import { checkFunction, checkInteger, checkOptions } from '../internal/validate.ts'
 import { retry } from '../retry.ts'
 import type { EpochRange } from './coordinator-types.ts'
@@ -11,7 +11,6 @@ import { encodedText, type ItemsFlusher } from './items-flusher.ts'
 import { OneAtATime } from './one-at-a-time.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set(['method', 'headers', 'batch', 'timeoutMs', 'attempts', 'minDelayMs', 'maxDelayMs', 'encode', 'fetch'])
-const MAX_TIMEOUT_MS = 2 ** 31 - 1
 /** Besides 5xx: the request took too long, came too early, came too often. */
 const RETRYABLE_STATUS: ReadonlySet<number> = new Set([408, 425, 429])
 
@@ -95,7 +94,7 @@ export function http<Item = unknown>(endpoint: string | URL, options?: HttpOptio
     ['maxDelayMs', maxDelayMs, 0],
   ] as const) {
     checkInteger(value, min, name)
-    if (value > MAX_TIMEOUT_MS) throw invalidArgument(name, `an integer up to ${MAX_TIMEOUT_MS} is needed`)
+    if (value > MAX_TIMER_MS) throw invalidArgument(name, `an integer up to ${MAX_TIMER_MS} is needed`)
   }
   checkInteger(attempts, 1, 'attempts')
   checkFunction(encode, 'encode')

@@ -1,6 +1,7 @@
 // The options of a coordinator and of its calls, checked and with their defaults.
 import { rankOf } from '../compare-durability.ts'
 import { invalidArgument } from '../errors.ts'
+import { MAX_TIMER_MS } from '../internal/platform.ts'
 import { checkFunction, checkInteger, checkOptions, checkSignal } from '../internal/validate.ts'
 import type { CoordinatorOptions, CoordinatorTypes, Delta, Flusher, SignalOptions, WaitOptions } from './coordinator-types.ts'
 import type { RetryPlan } from './flusher-calls.ts'
@@ -10,8 +11,6 @@ const FLUSH: ReadonlySet<string> = new Set(['bytes', 'intervalMs', 'writes'])
 const RETRY: ReadonlySet<string> = new Set(['attempts', 'minDelayMs', 'maxDelayMs'])
 const SIGNAL: ReadonlySet<string> = new Set(['signal'])
 const WAIT: ReadonlySet<string> = new Set(['timeoutMs', 'signal'])
-/** The longest that a timer can wait. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1
 const FLUSH_BYTES = 64 * 1024 * 1024
 const FLUSH_INTERVAL_MS = 1_000
 const MIN_DELAY_MS = 10
@@ -78,5 +77,5 @@ export function waitOf(options: WaitOptions | undefined): WaitOptions {
 
 function checkMs(value: unknown, min: number, argument: string): void {
   checkInteger(value, min, argument)
-  if ((value as number) > MAX_TIMEOUT_MS) throw invalidArgument(argument, `an integer up to ${MAX_TIMEOUT_MS} is needed`)
+  if ((value as number) > MAX_TIMER_MS) throw invalidArgument(argument, `an integer up to ${MAX_TIMER_MS} is needed`)
 }

@@ -2,7 +2,7 @@
 import { closed, errorOf } from '../../errors.ts'
 import { Deferred } from '../../internal/deferred.ts'
 import type { Lease } from '../../internal/lease.ts'
-import { clearTimeout, performance, setTimeout, throwIfAborted } from '../../internal/platform.ts'
+import { clearTimeout, MAX_TIMER_MS, performance, setTimeout, throwIfAborted } from '../../internal/platform.ts'
 import { checkInteger, checkOptions, checkSignal } from '../../internal/validate.ts'
 import type { Pause, PauseOptions } from '../api/pause.ts'
 import { heldLease } from '../held-lease.ts'
@@ -11,7 +11,6 @@ import { DURABLE } from '../watching/waiters.ts'
 
 const OPTIONS: ReadonlySet<string> = new Set(['timeoutMs', 'signal'])
 const TIMEOUT_MS = 30_000
-const LONGEST_MS = 2 ** 31 - 1
 
 /** Pauses the store of a handle. */
 export async function pause(handle: StoreHandle, options: PauseOptions | undefined): Promise<Pause> {
@@ -32,7 +31,7 @@ export async function pause(handle: StoreHandle, options: PauseOptions | undefin
     const waitedMs = Math.round(performance.now() - begun)
     return errorOf('ERR_TIMEOUT', `ingestion was not paused in time: waitedMs=${waitedMs}`, { waitedMs })
   }
-  const timer = setTimeout(() => ending.reject(timedOut()), Math.min(timeoutMs, LONGEST_MS))
+  const timer = setTimeout(() => ending.reject(timedOut()), Math.min(timeoutMs, MAX_TIMER_MS))
   const forget = handle.listen(() => ending.reject(closed('store')), signal, ending.reject)
   try {
     if (!(await Promise.race([reach(handle, held, timeoutMs), ending.promise]))) throw timedOut()
@@ -50,7 +49,7 @@ export async function pause(handle: StoreHandle, options: PauseOptions | undefin
 async function reach(handle: StoreHandle, { number }: HeldPause, timeoutMs: number): Promise<boolean> {
   const { environment, shared } = handle
   // Needs no deadline: that ends this wait by ending the pause.
-  const isIdle = await environment.callAsync((cold) => cold.waitIdle(handle.id, number, Math.min(timeoutMs, LONGEST_MS) + 1000))
+  const isIdle = await environment.callAsync((cold) => cold.waitIdle(handle.id, number, Math.min(timeoutMs, MAX_TIMER_MS) + 1000))
   if (!isIdle) return false
   const seq = shared.applied
   const reached = shared.reached(DURABLE, seq)

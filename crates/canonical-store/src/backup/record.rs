@@ -54,7 +54,7 @@ impl Entry {
             return Err(from.wrong(BackupReason::Limit, what).into());
         }
         self.collection = collection.unwrap_or_default();
-        if !from.take(usize::from(key_len), &mut self.key)? || !take_rest(from, value_len, &mut self.value)? {
+        if !from.take(usize::from(key_len), &mut self.key)? || !from.take(value_len as usize, &mut self.value)? {
             return Err(from.wrong(BackupReason::Count, "a record is cut off").into());
         }
         self.full_key = full_key(self.collection, &self.key);
@@ -83,13 +83,9 @@ impl Event {
             let what = format!("an event has a length that none can have: length={len}");
             return Err(from.wrong(BackupReason::Limit, what).into());
         }
-        if !take_rest(from, len, &mut self.payload)? {
+        if !from.take(len as usize, &mut self.payload)? {
             return Err(from.wrong(BackupReason::Count, "a record is cut off").into());
         }
         Ok(true)
     }
-}
-
-fn take_rest(from: &mut BlockReader<'_>, len: u32, into: &mut Vec<u8>) -> Step<bool> {
-    from.take(len as usize, into)
 }
